@@ -1,0 +1,69 @@
+package schemas
+
+// Millis is an instant in milliseconds since the Unix epoch, UTC: the precision
+// of every timestamp column (contract §3).
+type Millis int64
+
+// NullMillis is an instant that may be absent; the zero value is absent.
+type NullMillis struct {
+	Millis Millis
+	Valid  bool
+}
+
+// Decimal4 is an exact amount in ten-thousandths, the unit of Decimal(18, 4).
+// Its magnitude stays below 10^18 (contract §1, transaction_value).
+type Decimal4 int64
+
+// NullDecimal4 is an amount that may be absent; the zero value is absent.
+type NullDecimal4 struct {
+	Decimal4 Decimal4
+	Valid    bool
+}
+
+// NullInt32 is a count that may be absent; the zero value is absent.
+type NullInt32 struct {
+	Int32 int32
+	Valid bool
+}
+
+// EventID is MurmurHash3 x64 128 of the event's identity, h1 then h2,
+// big-endian: the bytes in the order in which the hexadecimal text shows them
+// (contract §2, event id).
+type EventID [16]byte
+
+// Event is one accepted event: the twenty documented columns, the identity, and
+// the action as it was written. A nil text is absent (NULL), except UserID,
+// whose absence is the empty text.
+//
+// The byte slices are borrowed. They point into the message or into the worker
+// that made the event and hold until that worker is handed its next message;
+// whoever keeps an event longer copies them. An Event is not safe for
+// concurrent use.
+type Event struct {
+	ID EventID
+
+	SubscriptionID           []byte
+	UserID                   []byte
+	EventTimestamp           Millis
+	SubscriptionAction       []byte
+	EventName                []byte
+	ResourceName             []byte
+	NextBilledAt             NullMillis
+	BillingPeriod            []byte
+	TermType                 []byte
+	TermName                 []byte
+	TransactionValue         NullDecimal4
+	TrialPeriodEndedAt       NullMillis
+	TrialDuration            []byte
+	BillingCountryCode       []byte
+	SubscriptionPeriodNumber NullInt32
+	PaymentMode              []byte
+	UpgradeToSubscriptionID  []byte
+	UserEmailHashSHA256      []byte // 64 lower-case hexadecimal digits, or nil
+	IsInternalUser           bool
+	ExperienceName           []byte
+
+	// SubscriptionActionRaw is the action's text as the message had it, trimmed
+	// and after the PII guard.
+	SubscriptionActionRaw []byte
+}
