@@ -1,0 +1,108 @@
+package schemas
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migration is one numbered step of the schema.
+type Migration struct {
+	// Version counts from 1 without a gap.
+	Version int64
+	// Name is the file's name without number and ending.
+	Name string
+	// SQL is the rendered file, comments included, as `pianola schema ddl`
+	// prints it.
+	SQL string
+	// Statements are the file's statements in order, to be run one by one. Each
+	// may be run again without harm (IF NOT EXISTS). Comments and the closing
+	// semicolon are left out.
+	Statements []string
+}
+
+// Migrations renders every migration, oldest first.
+func Migrations(o Options) ([]Migration, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	var migrations []Migration
+	for _, file := range migrationNames() {
+		m, err := render(file, o)
+		if err != nil {
+			return nil, fmt.Errorf("render migration %s: %w", file, err)
+		}
+		migrations = append(migrations, m)
+	}
+	return migrations, nil
+}
+
+// LatestVersion is the version of the schema that this code is written for: the
+// number of the last migration.
+func LatestVersion() int64 { return int64(len(migrationNames())) }
+
+// migrationNames lists the embedded files in order. That they are numbered from
+// 1 without a gap is held by a test.
+func migrationNames() []string {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	slices.Sort(names)
+	return names
+}
+
+func render(file string, o Options) (Migration, error) {
+	text, err := fs.ReadFile(migrationFiles, file)
+	if err != nil {
+		return Migration{}, err
+	}
+	t, err := template.New(file).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return Migration{}, err
+	}
+	var sql strings.Builder
+	if err := t.Execute(&sql, clauses{o}); err != nil {
+		return Migration{}, err
+	}
+	base := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
+	number, name, found := strings.Cut(base, "_")
+	version, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || !found {
+		return Migration{}, errors.New("file name: want a number, an underscore and a name")
+	}
+	rendered := strings.TrimRight(sql.String(), "\n") + "\n"
+	return Migration{Version: version, Name: name, SQL: rendered, Statements: statements(rendered)}, nil
+}
+
+// statements splits rendered SQL. The files keep to two rules that make this
+// simple: a statement ends with a semicolon at the end of a line, and a comment
+// has a line to itself.
+func statements(sql string) []string {
+	var all []string
+	var one []string
+	for line := range strings.Lines(sql) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "--") || (len(one) == 0 && strings.TrimSpace(line) == "") {
+			continue
+		}
+		body, ends := strings.CutSuffix(line, ";")
+		one = append(one, body)
+		if ends {
+			all = append(all, strings.Join(one, "\n"))
+			one = nil
+		}
+	}
+	if len(one) > 0 {
+		all = append(all, strings.Join(one, "\n"))
+	}
+	return all
+}

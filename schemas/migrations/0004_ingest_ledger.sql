@@ -1,0 +1,37 @@
+-- The account of what became of every offset: one row a flush and partition, and
+-- one for each range that was lost before it could be read. Append-only; nothing
+-- in the project updates or deletes a row.
+--
+-- Order: the audit walks a partition's ranges one after the other, and the check
+-- at assignment wants the last of them. Not partitioned, since both read across
+-- months. Counters and offsets of neighbours are near each other: Delta.
+--
+-- A flush that is tried again writes the same row under the same token. Past the
+-- deduplication window it may be there twice: readers count a (insert_token,
+-- source_partition, source_name) once.
+CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
+(
+    `source` LowCardinality(String) COMMENT 'kafka or file' CODEC(ZSTD(1)),
+    `source_name` LowCardinality(String) COMMENT 'Topic or file' CODEC(ZSTD(1)),
+    `source_epoch` UInt32 COMMENT 'How often the topic has been made anew under this name' CODEC(ZSTD(1)),
+    `source_partition` Int32 COMMENT 'Partition of the topic; 0 for a file' CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'flush: read and accounted for; lost: gone before it could be read' CODEC(ZSTD(1)),
+    `cause` LowCardinality(String) COMMENT 'Why a range was lost; empty for a flush' CODEC(ZSTD(1)),
+    `start_offset` Int64 COMMENT 'First offset of the range' CODEC(Delta(8), ZSTD(1)),
+    `next_offset` Int64 COMMENT 'One past the last offset of the range: the position committed' CODEC(Delta(8), ZSTD(1)),
+    `messages` UInt64 COMMENT 'Records read: stored + filtered + dead_lettered + skipped' CODEC(Delta(8), ZSTD(1)),
+    `stored` UInt64 COMMENT 'Records that became event rows' CODEC(Delta(8), ZSTD(1)),
+    `filtered` UInt64 COMMENT 'Records that a filter dropped' CODEC(Delta(8), ZSTD(1)),
+    `dead_lettered` UInt64 COMMENT 'Records that became dead letters' CODEC(Delta(8), ZSTD(1)),
+    `skipped` UInt64 COMMENT 'Tombstones' CODEC(Delta(8), ZSTD(1)),
+    `last_offset` Int64 COMMENT 'Offset of the last record read; -1 where the range held none' CODEC(Delta(8), ZSTD(1)),
+    `last_timestamp` DateTime64(3, 'UTC') COMMENT 'Timestamp of that record, by which a topic made anew is recognised' CODEC(Delta(8), ZSTD(1)),
+    `insert_token` String COMMENT 'Deduplication token of the flush; empty for a lost range' CODEC(ZSTD(1)),
+    `instance` LowCardinality(String) COMMENT 'Which process wrote it' CODEC(ZSTD(1)),
+    `written_at` DateTime64(3, 'UTC') COMMENT 'When it was written' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = {{ .Engine "MergeTree" }}
+ORDER BY (source_name, source_epoch, source_partition, next_offset)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'What became of every offset: coverage, gaps and balances are proved from it';
+{{ .Distributed "ingest_ledger" "murmurHash3_64(source_name, source_partition)" }}
