@@ -1,0 +1,73 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// The answers of Check that an operator acts on. The text of the error that
+// wraps one of them says what to do.
+var (
+	ErrSchemaOlder = errors.New("the schema is older than this binary")
+	ErrSchemaNewer = errors.New("the schema is newer than this binary")
+)
+
+// ServerError is a refusal by ClickHouse. It carries the code and its name alone:
+// the server's own text can hold values of columns.
+type ServerError struct {
+	Code int32
+	Name string
+}
+
+// Error gives code, name and, for the codes an operator meets, what to do.
+func (e *ServerError) Error() string {
+	text := fmt.Sprintf("clickhouse refused with code %d", e.Code)
+	if e.Name != "" {
+		text += " (" + e.Name + ")"
+	}
+	if hint := e.hint(); hint != "" {
+		text += ": " + hint
+	}
+	return text
+}
+
+func (e *ServerError) hint() string {
+	switch e.Code {
+	case 60: // UNKNOWN_TABLE
+		return "a table is missing; run pianola migrate"
+	case 81: // UNKNOWN_DATABASE
+		return "the database is missing; run pianola migrate"
+	case 164: // READONLY
+		return "the user may only read; migrating needs a user who may change the schema"
+	case 192, 193, 194, 516: // unknown user, wrong password, no password, authentication failed
+		return "the login was not accepted; check clickhouse.user and clickhouse.password_file"
+	case 497: // ACCESS_DENIED
+		return "the user lacks a grant; the grants are listed in the README"
+	default:
+		return ""
+	}
+}
+
+// Explain turns an error of clickhouse-go into one that may be shown and logged:
+// a ServerError for a refusal, a sentence with the cause for a connection that
+// failed. Network errors hold addresses of servers, no data, and stay wrapped.
+func Explain(err error) error {
+	var exception *clickhouse.Exception
+	var network net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exception):
+		return &ServerError{Code: exception.Code, Name: exception.Name}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &network):
+		return fmt.Errorf("no answer from clickhouse, check clickhouse.addr and clickhouse.protocol: %w", err)
+	default:
+		return fmt.Errorf("clickhouse connection: %w", err)
+	}
+}
