@@ -1,0 +1,73 @@
+package consumer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// factsAtOnce bounds how many partitions are asked about at a time.
+const factsAtOnce = 8
+
+// assignments gathers the facts about what a generation was given. What fails is
+// asked again, with back-off, until ctx ends: without facts, lost messages would
+// go unseen.
+func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]Assignment, error) {
+	var all []Assignment
+	for _, topic := range c.cfg.Topics {
+		start := len(all)
+		for _, p := range group.Assignments[topic] {
+			committed := p.Offset
+			if committed < 0 {
+				committed = -1 // kafka-go puts the place to start from here
+			}
+			all = append(all, Assignment{Topic: topic, Partition: int32(p.ID), Committed: committed})
+		}
+		slices.SortFunc(all[start:], func(a, b Assignment) int { return int(a.Partition - b.Partition) })
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.SetLimit(factsAtOnce)
+	for i := range all {
+		tasks.Go(func() error { return c.facts(ctx, &all[i]) })
+	}
+	if err := tasks.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// facts fills in what the leader knows.
+func (c *Consumer) facts(ctx context.Context, a *Assignment) error {
+	pause := newPause()
+	for {
+		_, layout := c.transport.current()
+		err := c.ends(ctx, a)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		kind := classify(err)
+		c.hooks.fetchError(a.Topic, a.Partition, kind)
+		c.log.Warn("log range is not known yet", zap.String("topic", a.Topic), zap.Int32("partition", a.Partition),
+			zap.String("kind", string(kind)), zap.Error(err))
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+		if moved(kind) {
+			c.transport.forget(layout)
+		}
+	}
+}
+
+func (c *Consumer) ends(ctx context.Context, a *Assignment) (err error) {
+	if a.LogStart, a.HighWatermark, err = c.logRange(ctx, a.Topic, a.Partition); err != nil {
+		return err
+	}
+	a.LastStable, err = c.listOffset(ctx, a.Topic, a.Partition, latest, ReadCommitted)
+	return err
+}

@@ -1,0 +1,103 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+)
+
+// Check says whether a broker answers, takes the login, and has all topics, with
+// one sentence about what to do where not: the errors are ConnectErrors. It
+// creates nothing, not even where brokers create topics by themselves, and is
+// bounded by kafka.dial_timeout for each broker and kafka.request_timeout.
+func (c *Consumer) Check(ctx context.Context) error {
+	counts, err := c.partitionCounts(ctx)
+	if err != nil {
+		return err
+	}
+	return c.missing(counts)
+}
+
+// missing names the topics without partitions.
+func (c *Consumer) missing(counts map[string]int) error {
+	var names []string
+	for _, topic := range c.cfg.Topics {
+		if counts[topic] == 0 {
+			names = append(names, topic)
+		}
+	}
+	if len(names) > 0 {
+		return missingTopics(names)
+	}
+	return nil
+}
+
+// partitionCounts asks any broker how many partitions each topic has: 0 where it
+// does not exist.
+func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) {
+	_, layout := c.transport.current()
+	ctx, cancel := context.WithTimeout(ctx, c.transport.DialTimeout+c.cfg.RequestTimeout)
+	defer cancel()
+	request := metadata.Request{TopicNames: c.cfg.Topics}
+	var response *metadata.Response
+	err := c.roundTrip(ctx, &exchange{
+		ctx: ctx, client: c.cfg.ClientID, body: &request,
+		read: readInto(protocol.Metadata, &response),
+	})
+	if err != nil {
+		c.transport.forget(layout)
+		return nil, c.explain(err)
+	}
+	counts := make(map[string]int, len(response.Topics))
+	for _, topic := range response.Topics {
+		switch code := kafka.Error(topic.ErrorCode); code {
+		case 0, kafka.LeaderNotAvailable: // the latter for a topic that is being made
+			counts[topic.Name] = len(topic.Partitions)
+		case kafka.UnknownTopicOrPartition:
+			counts[topic.Name] = 0
+		case kafka.TopicAuthorizationFailed:
+			return nil, &ConnectError{
+				Reason: ErrNotAuthorized, Where: "topic " + topic.Name,
+				Hint: "allow this login to READ and DESCRIBE it",
+			}
+		default:
+			return nil, c.explain(code)
+		}
+	}
+	return counts, nil
+}
+
+// explain makes a ConnectError of what went wrong on the way to a broker.
+func (c *Consumer) explain(err error) error {
+	var done *ConnectError
+	if errors.As(err, &done) {
+		return err
+	}
+	at := strings.Join(c.cfg.Brokers, ", ")
+	switch classify(err) {
+	case KindTLS:
+		return &ConnectError{
+			Reason: ErrTLS, Where: at, Err: err,
+			Hint: "check that kafka.tls and its certificates fit the brokers' listener",
+		}
+	case KindLogin:
+		return &ConnectError{
+			Reason: ErrLogin, Where: at,
+			Hint: "check kafka.sasl: mechanism, user and password",
+		}
+	case KindNotAuthorized:
+		return &ConnectError{
+			Reason: ErrNotAuthorized, Where: "group " + c.cfg.Group,
+			Hint: "allow this login to READ the group, and to READ and DESCRIBE the topics", Err: err,
+		}
+	}
+	hint := "check kafka.brokers, the network, and that the listener is one for clients"
+	if c.cfg.TLS == nil {
+		hint += "; a listener that wants TLS or a login hangs up like this too"
+	}
+	return &ConnectError{Reason: ErrUnreachable, Where: at, Hint: hint, Err: err}
+}

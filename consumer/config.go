@@ -1,0 +1,217 @@
+package consumer
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Isolation says which records of transactions are read.
+type Isolation string
+
+// The isolation levels, by Kafka's names.
+const (
+	// ReadCommitted leaves out aborted transactions and waits for open ones.
+	ReadCommitted Isolation = "read_committed"
+	// ReadUncommitted hands out every record as it comes.
+	ReadUncommitted Isolation = "read_uncommitted"
+)
+
+// Mechanism is a SASL mechanism; the empty one means no login.
+type Mechanism string
+
+// The mechanisms.
+const (
+	NoLogin     Mechanism = ""
+	Plain       Mechanism = "plain"
+	ScramSHA256 Mechanism = "scram-sha-256"
+	ScramSHA512 Mechanism = "scram-sha-512"
+)
+
+// SASL is the login to the brokers. The password never leaves this struct but
+// for the login itself.
+type SASL struct {
+	Mechanism Mechanism
+	User      string
+	Password  string
+}
+
+// Config says which topics are read, as which group, and how. Key paths in the
+// comments are those of the configuration file.
+type Config struct {
+	Brokers  []string // kafka.brokers: host:port of some brokers, the others are found
+	Topics   []string // kafka.topics: all of them must exist
+	Group    string   // kafka.group
+	ClientID string   // kafka.client_id: the name in the brokers' logs and quotas
+
+	// Isolation is kafka.isolation, ReadCommitted by default.
+	Isolation Isolation
+
+	// RebalanceTimeout (kafka.rebalance_timeout) is how long the others wait
+	// for this member to finish its work when the group rebalances: the bound
+	// for the last insert and commit of a generation.
+	RebalanceTimeout time.Duration
+	// SessionTimeout (kafka.session_timeout) is how long a member may be silent
+	// before its partitions go to others; the brokers bound it, 6 s to 30 min by
+	// default.
+	SessionTimeout time.Duration
+	// HeartbeatInterval (kafka.heartbeat_interval) is at most a third of it.
+	HeartbeatInterval time.Duration
+	// DrainTimeout (kafka.drain_timeout) is how long a handler may take to
+	// finish after Run has been told to end, before its context ends too.
+	DrainTimeout time.Duration
+	// MetadataInterval (kafka.metadata_interval) is how often topics are looked
+	// at for new partitions.
+	MetadataInterval time.Duration
+
+	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, and so
+	// the memory of one partition, which is about two of them, or one batch
+	// where a single batch is larger.
+	FetchMaxBytes int
+	// FetchMinBytes (kafka.fetch_min_bytes) and FetchMaxWait
+	// (kafka.fetch_max_wait): a broker answers once it has so many bytes, or
+	// after that time.
+	FetchMinBytes int
+	FetchMaxWait  time.Duration
+
+	// DialTimeout (kafka.dial_timeout) bounds connecting to one broker, TLS and
+	// login included.
+	DialTimeout time.Duration
+	// RequestTimeout (kafka.request_timeout) bounds one request, on top of the
+	// time that the request itself tells the broker to wait.
+	RequestTimeout time.Duration
+
+	TLS  *tls.Config // nil for plain text
+	SASL SASL
+}
+
+// Defaults are the settings a configuration starts from; Brokers, Topics and
+// Group have none that could be right, the contract's default topic apart
+// (contract §1).
+func Defaults() Config {
+	return Config{
+		Topics:            []string{"piano.subscriber-events"},
+		ClientID:          "pianola",
+		Isolation:         ReadCommitted,
+		RebalanceTimeout:  60 * time.Second,
+		SessionTimeout:    30 * time.Second,
+		HeartbeatInterval: 3 * time.Second,
+		DrainTimeout:      30 * time.Second,
+		MetadataInterval:  10 * time.Second,
+		FetchMaxBytes:     1 << 20,
+		FetchMinBytes:     1,
+		FetchMaxWait:      500 * time.Millisecond,
+		DialTimeout:       5 * time.Second,
+		RequestTimeout:    10 * time.Second,
+	}
+}
+
+// Validate reports every mistake at once, each with its key path; the errors
+// are joined. It does no I/O.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("kafka.%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+
+	if len(c.Brokers) == 0 {
+		bad("brokers", "needs at least one host:port")
+	}
+	for _, broker := range c.Brokers {
+		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
+			bad("brokers", "%q is not host:port", broker)
+		}
+	}
+	if len(c.Topics) == 0 {
+		bad("topics", "needs at least one topic")
+	}
+	for i, topic := range c.Topics {
+		if err := checkTopicName(topic); err != nil {
+			bad("topics", "%q %v", topic, err)
+		} else if slices.Contains(c.Topics[:i], topic) {
+			bad("topics", "%q is named twice", topic)
+		}
+	}
+	if strings.TrimSpace(c.Group) == "" {
+		bad("group", "is empty")
+	}
+	if c.Isolation != ReadCommitted && c.Isolation != ReadUncommitted {
+		bad("isolation", "%q is neither %s nor %s", c.Isolation, ReadCommitted, ReadUncommitted)
+	}
+	c.validateTimes(bad)
+	c.validateFetch(bad)
+	c.validateLogin(bad)
+	return errors.Join(errs...)
+}
+
+func (c Config) validateTimes(bad func(key, format string, args ...any)) {
+	for _, t := range []struct {
+		key string
+		d   time.Duration
+	}{
+		{"rebalance_timeout", c.RebalanceTimeout},
+		{"session_timeout", c.SessionTimeout},
+		{"heartbeat_interval", c.HeartbeatInterval},
+		{"drain_timeout", c.DrainTimeout},
+		{"metadata_interval", c.MetadataInterval},
+		{"fetch_max_wait", c.FetchMaxWait},
+		{"dial_timeout", c.DialTimeout},
+		{"request_timeout", c.RequestTimeout},
+	} {
+		if t.d < time.Millisecond || t.d > math.MaxInt32*time.Millisecond {
+			bad(t.key, "%v is not between 1ms and 24 days", t.d)
+		}
+	}
+	if c.HeartbeatInterval > c.SessionTimeout/3 {
+		bad("heartbeat_interval", "%v is more than a third of kafka.session_timeout (%v)", c.HeartbeatInterval, c.SessionTimeout)
+	}
+}
+
+func (c Config) validateFetch(bad func(key, format string, args ...any)) {
+	if c.FetchMaxBytes < 1<<10 || c.FetchMaxBytes > 1<<30 {
+		bad("fetch_max_bytes", "%d is not between 1 KiB and 1 GiB", c.FetchMaxBytes)
+	}
+	if c.FetchMinBytes < 1 || c.FetchMinBytes > c.FetchMaxBytes {
+		bad("fetch_min_bytes", "%d is not between 1 and kafka.fetch_max_bytes", c.FetchMinBytes)
+	}
+}
+
+func (c Config) validateLogin(bad func(key, format string, args ...any)) {
+	switch c.SASL.Mechanism {
+	case NoLogin:
+		if c.SASL.User != "" || c.SASL.Password != "" {
+			bad("sasl.mechanism", "is empty although a user or a password is set")
+		}
+	case Plain, ScramSHA256, ScramSHA512:
+		if c.SASL.User == "" {
+			bad("sasl.user", "is empty")
+		}
+		if c.SASL.Password == "" {
+			bad("sasl.password", "is empty")
+		}
+	default:
+		bad("sasl.mechanism", "%q is none of %s, %s, %s", c.SASL.Mechanism, Plain, ScramSHA256, ScramSHA512)
+	}
+}
+
+// checkTopicName holds Kafka's rule for names: 1 to 249 of [a-zA-Z0-9._-], and
+// neither "." nor "..".
+func checkTopicName(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return errors.New("is no topic name")
+	case len(name) > 249:
+		return errors.New("is longer than 249 characters")
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
+			return errors.New("has a character other than letters, digits, '.', '_' and '-'")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"go.uber.org/zap"
+)
+
+// Consumer is a way to one Kafka cluster. Check, TimestampAt, NewReader and the
+// Readers may be used at any time and from several goroutines; Run once at a
+// time.
+type Consumer struct {
+	cfg       Config
+	log       *zap.Logger
+	hooks     Hooks
+	addr      net.Addr
+	login     sasl.Mechanism
+	transport *transport
+}
+
+// New gives a consumer of a valid configuration. It does no I/O.
+func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	login, err := cfg.SASL.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	return &Consumer{
+		cfg:       cfg,
+		log:       log.Named("consumer"),
+		hooks:     hooks,
+		addr:      kafka.TCP(cfg.Brokers...),
+		login:     login,
+		transport: newTransport(cfg, login),
+	}, nil
+}
+
+// Close closes the connections that are not in use; those in use are closed
+// when their request ends. The consumer may be used again, which opens new ones.
+func (c *Consumer) Close() { c.transport.CloseIdleConnections() }
+
+// TimestampAt gives the timestamp, in milliseconds since the Unix epoch, of the
+// record at exactly that offset; found is false where there is none: compacted
+// away, before the log's start or beyond its end. Another timestamp than the one
+// that was read at a known offset means that the topic has been made anew under
+// its name. The call is tried once, within kafka.request_timeout.
+func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int32, offset int64) (timestamp int64, found bool, err error) {
+	f := c.newFetcher(topic, partition)
+	// One byte: the broker gives the batch that holds the offset, whole.
+	answer, err := f.do(ctx, c, offset, 0, 1, 0)
+	if err == nil && answer.code != 0 {
+		err = answer.code
+	}
+	switch {
+	case err != nil && classify(err) == KindOffset:
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("timestamp of %s/%d/%d: %w", topic, partition, offset, err)
+	}
+	var b batches
+	b.reset(answer.records, offset, c.cfg.Isolation == ReadCommitted, answer.aborted)
+	if err := b.decode(1); err != nil {
+		return 0, false, fmt.Errorf("timestamp of %s/%d/%d: %w", topic, partition, offset, err)
+	}
+	if len(b.records) == 0 || b.records[0].Offset != offset {
+		return 0, false, nil
+	}
+	return b.records[0].Timestamp, true, nil
+}

@@ -1,0 +1,116 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// exchange is a request that speaks for itself on a connection of kafka-go's
+// transport. It is neither answered from the transport's cache of metadata, nor
+// split and merged, and it ends at once when its context does; the transport
+// itself would let it hold the connection until the broker answers.
+type exchange struct {
+	ctx     context.Context
+	client  string
+	body    protocol.Message
+	version int16 // negotiated, set by Required
+	read    func(r io.Reader, version int16) error
+}
+
+// answered is what an exchange gives the transport, which has no use for more:
+// read has taken the response already.
+type answered struct{ api protocol.ApiKey }
+
+func (a answered) ApiKey() protocol.ApiKey { return a.api }
+
+// ApiKey implements protocol.Message.
+func (e *exchange) ApiKey() protocol.ApiKey { return e.body.ApiKey() }
+
+// Required implements protocol.RawExchanger: always, and this is where the
+// connection's versions are learned.
+func (e *exchange) Required(versions map[protocol.ApiKey]int16) bool {
+	e.version = versions[e.ApiKey()]
+	return true
+}
+
+// correlation numbers every request alike: a connection of the transport has
+// one request under way at a time.
+const correlation = 1
+
+var errCorrelation = errors.New("the broker answered another request")
+
+// RawExchange implements protocol.RawExchanger.
+func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	stop := func() bool { return true }
+	if conn, ok := rw.(interface{ SetDeadline(time.Time) error }); ok {
+		stop = context.AfterFunc(e.ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+		defer stop()
+	}
+	if err := protocol.WriteRequest(rw, e.version, correlation, e.client, e.body); err != nil {
+		return nil, err
+	}
+	if err := e.read(rw, e.version); err != nil {
+		return nil, err
+	}
+	// Once the context has ended the connection has its deadline, or is about
+	// to: an error keeps it out of the transport's pool.
+	if !stop() {
+		return nil, e.ctx.Err()
+	}
+	return answered{e.ApiKey()}, nil
+}
+
+// toLeader is an exchange with the leader of one partition.
+type toLeader struct {
+	exchange
+	topic     string
+	partition int32
+}
+
+// Broker implements protocol.BrokerMessage.
+func (l *toLeader) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	topic, ok := cluster.Topics[l.topic]
+	if !ok {
+		return protocol.Broker{}, protocol.NewErrNoTopic(l.topic)
+	}
+	partition, ok := topic.Partitions[l.partition]
+	if !ok {
+		return protocol.Broker{}, protocol.NewErrNoPartition(l.topic, l.partition)
+	}
+	leader, ok := cluster.Brokers[partition.Leader]
+	if !ok {
+		return protocol.Broker{}, protocol.NewErrNoLeader(l.topic, l.partition)
+	}
+	return leader, nil
+}
+
+// readInto reads a response with kafka-go's decoder into *to.
+func readInto[T protocol.Message](api protocol.ApiKey, to *T) func(io.Reader, int16) error {
+	return func(r io.Reader, version int16) error {
+		id, message, err := protocol.ReadResponse(r, api, version)
+		if err != nil {
+			return err
+		}
+		response, ok := message.(T)
+		if id != correlation || !ok {
+			return errCorrelation
+		}
+		*to = response
+		return nil
+	}
+}
+
+// roundTrip sends a request that fills in its own answer. ctx bounds it, dialing
+// included.
+func (c *Consumer) roundTrip(ctx context.Context, request protocol.Message) error {
+	transport, _ := c.transport.current()
+	if _, err := transport.RoundTrip(ctx, c.addr, request); err != nil {
+		return fmt.Errorf("ask kafka: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package consumer
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/segmentio/kafka-go/compress"
+)
+
+// Attribute bits of a record batch (Kafka's message format, version 2).
+const (
+	codecBits        = 0x07
+	logAppendTimeBit = 0x08
+	transactionalBit = 0x10
+	controlBit       = 0x20
+)
+
+// abortMarker is the type in the key of a control record that ends a
+// transaction by aborting it; 1 commits it.
+const abortMarker = 0
+
+// castagnoli is the polynomial of a batch's checksum.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// batchHead is the fixed part of a record batch that matters to a reader.
+type batchHead struct {
+	base       int64
+	attributes int16
+	last       int64 // last offset; the batch keeps it when compaction takes its records
+	firstTime  int64
+	maxTime    int64
+	producer   int64
+	count      int32
+}
+
+// batch decodes a record batch of format 2 that begins behind its length.
+func (b *batches) batch(base int64, data []byte) error {
+	w := wire{rest: data}
+	_ = w.int32() // partition leader epoch
+	_ = w.int8()  // magic
+	sum := w.uint32()
+	checked := w.rest
+	head := batchHead{base: base, attributes: w.int16()}
+	delta := w.int32()
+	head.firstTime, head.maxTime = w.int64(), w.int64()
+	head.producer = w.int64()
+	_ = w.int16() // producer epoch
+	_ = w.int32() // base sequence
+	head.count = w.int32()
+
+	switch {
+	case w.failed:
+		return b.corrupt("shorter than its header")
+	case crc32.Checksum(checked, castagnoli) != sum:
+		return b.corrupt("its checksum is wrong")
+	case delta < 0, head.count < 0:
+		return b.corrupt("its header counts below zero")
+	}
+	head.last = base + int64(delta)
+
+	wanted := head.last >= b.position && b.visible(head)
+	if control := head.attributes&controlBit != 0; wanted || control {
+		payload := w.rest
+		if codec := compress.Compression(head.attributes & codecBits); codec != compress.None {
+			var err error
+			if payload, err = b.decompress(payload, codec); err != nil {
+				return err
+			}
+		}
+		if control {
+			b.marker(head, payload)
+		} else if err := b.recordsOf(head, payload); err != nil {
+			return err
+		}
+	}
+	b.moveTo(head.last + 1)
+	return nil
+}
+
+// visible opens the aborted transactions that this batch reaches and says
+// whether its records are to be handed out.
+func (b *batches) visible(head batchHead) bool {
+	if head.attributes&controlBit != 0 {
+		return false
+	}
+	if !b.committed || head.producer < 0 {
+		return true
+	}
+	b.aborted.upTo(head.last)
+	return head.attributes&transactionalBit == 0 || !b.aborted.holds(head.producer)
+}
+
+// marker reads a control batch: an abort ends the producer's transaction. A
+// batch that compaction has emptied tells nothing any more, and need not: its
+// transaction's records are gone too.
+func (b *batches) marker(head batchHead, payload []byte) {
+	if !b.committed {
+		return
+	}
+	b.aborted.upTo(head.last)
+	record := wire{rest: payload}
+	record.rest = record.varbytes()
+	_, _, _ = record.int8(), record.varint(), record.varint()
+	if key := record.varbytes(); len(key) >= 4 && binary.BigEndian.Uint16(key[2:]) == abortMarker {
+		b.aborted.ended(head.producer)
+	}
+}
+
+// recordsOf decodes the records of a batch. Nothing but whole, rising and
+// complete is accepted: a batch with a good checksum that breaks this was
+// broken before it was written.
+func (b *batches) recordsOf(head batchHead, payload []byte) error {
+	w := wire{rest: payload}
+	before := head.base - 1
+	for range head.count {
+		r := wire{rest: w.varbytes()}
+		_ = r.int8() // attributes, none of them used
+		timestamp := head.firstTime + r.varint()
+		offset := head.base + r.varint()
+		_ = r.varbytes() // the key is not relied on (contract §1)
+		value := r.varbytes()
+		switch {
+		case w.failed, r.failed:
+			return b.corrupt("a record in it " + errShort.Error())
+		case offset <= before || offset > head.last:
+			return b.corrupt("its offsets are out of order")
+		}
+		before = offset
+		if head.attributes&logAppendTimeBit != 0 {
+			timestamp = head.maxTime
+		}
+		b.add(Record{Offset: offset, Timestamp: timestamp, Value: value})
+	}
+	if len(w.rest) > 0 {
+		return b.corrupt("it is longer than its records")
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+)
+
+// transport is kafka-go's, and can be made to look at the cluster's layout anew.
+// It is safe for concurrent use.
+type transport struct {
+	*kafka.Transport
+
+	mu     sync.Mutex
+	layout int // counts how often the layout was forgotten
+}
+
+// current gives the transport and a number for the layout it knows.
+func (t *transport) current() (*kafka.Transport, int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.Transport, t.layout
+}
+
+// forget drops what is known of the cluster, so that the next request asks for
+// it, unless somebody has done so since layout was given out: a hundred readers
+// of a leader that moved ask once. Requests under way are not disturbed.
+func (t *transport) forget(layout int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.layout == layout {
+		t.layout++
+		t.CloseIdleConnections()
+	}
+}
+
+// mechanism is the login as kafka-go wants it, nil for none.
+func (s SASL) mechanism() (sasl.Mechanism, error) {
+	switch s.Mechanism {
+	case Plain:
+		return plain.Mechanism{Username: s.User, Password: s.Password}, nil
+	case ScramSHA256:
+		return s.scram(scram.SHA256)
+	case ScramSHA512:
+		return s.scram(scram.SHA512)
+	}
+	return nil, nil
+}
+
+func (s SASL) scram(algorithm scram.Algorithm) (sasl.Mechanism, error) {
+	m, err := scram.Mechanism(algorithm, s.User, s.Password)
+	if err != nil {
+		// The cause could quote the password: SASLprep names what it refuses.
+		return nil, fmt.Errorf("kafka.sasl: user or password has characters that %s forbids", s.Mechanism)
+	}
+	return m, nil
+}
+
+// newTransport is for everything but the group's own connection.
+func newTransport(cfg Config, login sasl.Mechanism) *transport {
+	dialer := net.Dialer{Timeout: cfg.DialTimeout}
+	return &transport{Transport: &kafka.Transport{
+		Dial: dialer.DialContext,
+		// kafka-go tries the brokers one after another within one bound.
+		DialTimeout:    cfg.DialTimeout * time.Duration(len(cfg.Brokers)),
+		ClientID:       cfg.ClientID,
+		MetadataTopics: cfg.Topics,
+		TLS:            cfg.TLS.Clone(),
+		SASL:           login,
+	}}
+}
+
+// cutter is a dialer whose connections can all be cut: kafka-go's group waits
+// for a join without a context, for as long as the rebalance timeout.
+type cutter struct {
+	dialer net.Dialer
+
+	mu    sync.Mutex
+	cut   bool
+	conns map[net.Conn]struct{}
+}
+
+// newCutter gives a dialer with the bound for one connection.
+func newCutter(timeout time.Duration) *cutter {
+	return &cutter{dialer: net.Dialer{Timeout: timeout}, conns: make(map[net.Conn]struct{})}
+}
+
+// dial is kafka.Dialer's DialFunc.
+func (c *cutter) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := c.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	c.conns[conn] = struct{}{}
+	return &cuttable{Conn: conn, of: c}, nil
+}
+
+// all closes every connection, and every one to come.
+func (c *cutter) all() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = true
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
+}
+
+// cuttable is a connection that its cutter forgets when it is closed.
+type cuttable struct {
+	net.Conn
+	of *cutter
+}
+
+func (c *cuttable) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.conns, c.Conn)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// newDialer is for the group's connections, which kafka-go opens itself.
+func newDialer(cfg Config, login sasl.Mechanism, conns *cutter) *kafka.Dialer {
+	return &kafka.Dialer{
+		ClientID:      cfg.ClientID,
+		DialFunc:      conns.dial,
+		Timeout:       cfg.DialTimeout,
+		TLS:           cfg.TLS.Clone(),
+		SASLMechanism: login,
+	}
+}
