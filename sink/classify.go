@@ -1,0 +1,147 @@
+package sink
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// failed makes of a library's error one that may be logged, with its class.
+// The class depends on the error alone; what a run of errors means (the time
+// bound hit three times) is the deliverer's to say.
+func failed(op, addr string, err error) *Error {
+	e := &Error{Op: op, Addr: addr}
+	var httpErr *clickhouse.HTTPError
+	if code, message, ok := exception(err); ok {
+		e.Code, e.Name = code, codeName(code)
+		e.Class, e.Hint = classifyCode(code, message)
+		return e
+	}
+	if errors.As(err, &httpErr) {
+		e.Status = httpErr.StatusCode
+		e.Class, e.Hint = classifyStatus(httpErr.StatusCode)
+		return e
+	}
+	e.cause, e.Class, e.Hint = classifyClient(err)
+	return e
+}
+
+// exception finds the server's own error, whichever library brought it. The
+// message is for classifying only.
+func exception(err error) (code int32, message string, ok bool) {
+	var native *ch.Exception
+	if errors.As(err, &native) {
+		return int32(native.Code), native.Message, true
+	}
+	var other *clickhouse.Exception
+	if errors.As(err, &other) {
+		return other.Code, other.Message, true
+	}
+	return 0, "", false
+}
+
+func codeName(code int32) string {
+	if e := proto.Error(code); e.IsAError() {
+		return e.String()
+	}
+	return "UNKNOWN"
+}
+
+// classifyCode is the table of architecture.md, a reason beside each branch.
+func classifyCode(code int32, message string) (Class, string) {
+	switch code {
+	case 159: // TIMEOUT_EXCEEDED: the server's own bound; less load may come
+		return ClassRetry, ""
+	case 202: // TOO_MANY_SIMULTANEOUS_QUERIES: a limit that frees itself
+		return ClassRetry, ""
+	case 209, 210: // SOCKET_TIMEOUT, NETWORK_ERROR: between servers, passes
+		return ClassRetry, ""
+	case 236: // ABORTED: the server is shutting down or restarting
+		return ClassRetry, ""
+	case 242: // TABLE_IS_READ_ONLY: the replica has lost Keeper for now
+		return ClassRetry, ""
+	case 319: // UNKNOWN_STATUS_OF_INSERT: may be in; rows and token are idempotent
+		return ClassRetry, ""
+	case 999: // KEEPER_EXCEPTION: sessions come back
+		return ClassRetry, ""
+	case 252: // TOO_MANY_PARTS is two errors under one code
+		if strings.Contains(message, "single INSERT block") {
+			// A limit on months in one block: the same rows hit it for ever.
+			return ClassFatal, "let the user's profile keep max_partitions_per_insert_block at 0"
+		}
+		return ClassRetry, "" // merges are behind; pausing is the cure
+	case 241: // MEMORY_LIMIT_EXCEEDED: a smaller insert may fit
+		return ClassSplit, ""
+	case 469: // VIOLATED_CONSTRAINT: an operator's CHECK says no to a row
+		return ClassRow, ""
+	case 69, 321, 407: // ARGUMENT_OUT_OF_BOUND, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, DECIMAL_OVERFLOW: a value too large for an expression or a view on the table
+		return ClassRow, ""
+	case 6, 38, 41, 72: // CANNOT_PARSE_TEXT, _DATE, _DATETIME, _NUMBER: a view on the table reads a text as something it is not
+		return ClassRow, ""
+	case 131: // TOO_LARGE_STRING_SIZE: a text longer than a FixedString that an operator chose
+		return ClassRow, ""
+	case 349: // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN: a column that an operator made NOT NULL
+		return ClassRow, ""
+	case 395: // FUNCTION_THROW_IF_VALUE_IS_NON_ZERO: throwIf in a constraint or view
+		return ClassRow, ""
+	case 691: // UNKNOWN_ELEMENT_OF_ENUM: a column that an operator made an Enum
+		return ClassRow, ""
+	}
+	return ClassFatal, hint(code) // what is not known to pass or to be a row's fault must be seen
+}
+
+// hint says what an operator does about a code that stops the process.
+func hint(code int32) string {
+	switch code {
+	case 60, 81: // UNKNOWN_TABLE, UNKNOWN_DATABASE
+		return "run `pianola migrate`, and check clickhouse.database"
+	case 7, 8, 10, 16, 20, 44, 53, 70: // columns missing or of other types
+		return "the schema is not this version's: run `pianola migrate`"
+	case 164, 452: // READONLY, SETTING_CONSTRAINT_VIOLATION
+		return "the user's profile must allow INSERT and the insert settings named in the README"
+	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
+		return "check clickhouse.user and clickhouse.password"
+	case 497: // ACCESS_DENIED
+		return "give the user the grants named in the README"
+	case 243: // NOT_ENOUGH_SPACE
+		return "the server's disk is full: make room"
+	default:
+		return "look the code up in the server's log; nothing of this batch is committed"
+	}
+}
+
+// classifyStatus is for answers that carry no ClickHouse code: a proxy's.
+func classifyStatus(status int) (Class, string) {
+	switch {
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+		return ClassRetry, "" // asked to come back
+	case status >= 500:
+		return ClassRetry, "" // no server behind the proxy just now
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return ClassFatal, "check clickhouse.user and clickhouse.password"
+	default:
+		return ClassFatal, "clickhouse.addr and clickhouse.protocol must name ClickHouse's own port"
+	}
+}
+
+// classifyClient is for errors that no server sent. Only causes known to be free
+// of values are kept.
+func classifyClient(err error) (error, Class, string) {
+	var cert *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &cert):
+		return cert, ClassFatal, "check clickhouse.tls: the certificate is not trusted"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return errNotTLS, ClassFatal, "check clickhouse.tls and the port in clickhouse.addr"
+	}
+	if cause := networkCause(err); cause != nil {
+		return cause, ClassRetry, "" // the outcome is unknown and the rows are idempotent
+	}
+	return errProtocol, ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol"
+}

@@ -1,0 +1,106 @@
+package sink
+
+import (
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// column is one column of a chunk. What it encodes is the window of its rows
+// last asked for, so that halves of a batch go out without a copy.
+type column interface {
+	proto.ColInput
+	// show selects rows [from, to) and says which type the table declares.
+	show(from, to int)
+	declare(proto.ColumnType)
+	// reset forgets the rows and keeps the capacity.
+	reset()
+}
+
+// window is the part of a column that every kind shares.
+type window struct {
+	kind     proto.ColumnType
+	from, to int
+}
+
+func (w *window) Type() proto.ColumnType     { return w.kind }
+func (w *window) Rows() int                  { return w.to - w.from }
+func (w *window) show(from, to int)          { w.from, w.to = from, to }
+func (w *window) declare(t proto.ColumnType) { w.kind = t }
+
+// fixed is a column of values of one width, held by one of ch-go's slices.
+type fixed[T any, S interface {
+	~[]T
+	EncodeColumn(*proto.Buffer)
+}] struct {
+	window
+	values S
+}
+
+func (c *fixed[T, S]) append(v T)                   { c.values = append(c.values, v) }
+func (c *fixed[T, S]) reset()                       { c.values = c.values[:0] }
+func (c *fixed[T, S]) EncodeColumn(b *proto.Buffer) { c.values[c.from:c.to].EncodeColumn(b) }
+func (c *fixed[T, S]) WriteColumn(w *proto.Writer)  { w.ChainBuffer(c.EncodeColumn) }
+
+// The widths in use. DateTime64 and Decimal64 are an Int64 on the wire.
+type (
+	uuidColumn   = fixed[uuid.UUID, proto.ColUUID]
+	int32Column  = fixed[int32, proto.ColInt32]
+	int64Column  = fixed[int64, proto.ColInt64]
+	uint32Column = fixed[uint32, proto.ColUInt32]
+	uint64Column = fixed[uint64, proto.ColUInt64]
+	boolColumn   = fixed[bool, proto.ColBool]
+)
+
+// nullable puts ClickHouse's null map before a column of fixed width.
+type nullable[T any, S interface {
+	~[]T
+	EncodeColumn(*proto.Buffer)
+}] struct {
+	fixed[T, S]
+	nulls proto.ColUInt8
+}
+
+func (c *nullable[T, S]) append(v T, valid bool) {
+	var null uint8
+	if !valid {
+		var zero T
+		v, null = zero, 1
+	}
+	c.fixed.append(v)
+	c.nulls = append(c.nulls, null)
+}
+
+func (c *nullable[T, S]) reset() {
+	c.fixed.reset()
+	c.nulls = c.nulls[:0]
+}
+
+func (c *nullable[T, S]) EncodeColumn(b *proto.Buffer) {
+	c.nulls[c.from:c.to].EncodeColumn(b)
+	c.fixed.EncodeColumn(b)
+}
+
+func (c *nullable[T, S]) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
+
+type (
+	nullInt32Column = nullable[int32, proto.ColInt32]
+	nullInt64Column = nullable[int64, proto.ColInt64]
+)
+
+// sameInstant is a column whose rows all hold one instant, set at the flush.
+type sameInstant struct {
+	window
+	value schemas.Millis
+}
+
+func (c *sameInstant) reset() {}
+
+func (c *sameInstant) EncodeColumn(b *proto.Buffer) {
+	for range c.Rows() {
+		b.PutInt64(int64(c.value))
+	}
+}
+
+func (c *sameInstant) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }

@@ -1,0 +1,111 @@
+package sink
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Protocol is how ClickHouse is spoken to.
+type Protocol string
+
+// The protocols (contract §5, clickhouse.protocol).
+const (
+	Native Protocol = "native"
+	HTTP   Protocol = "http"
+)
+
+// Compression is how blocks are packed on their way out.
+type Compression string
+
+// The compressions.
+const (
+	LZ4           Compression = "lz4"
+	NoCompression Compression = "none"
+)
+
+// Retry bounds the pauses between attempts: they grow from Initial to Max, each
+// varied by half so that instances do not knock in step. Attempts end with the
+// context alone.
+type Retry struct {
+	Initial time.Duration
+	Max     time.Duration
+}
+
+// Config says which ClickHouse, and how.
+type Config struct {
+	Addr        []string // host:port; the next one is tried when one cannot be reached
+	Protocol    Protocol
+	Database    string
+	User        string
+	Password    string
+	TLS         *tls.Config // nil: plain text
+	Compression Compression
+
+	// InsertTimeout bounds one attempt of one statement. It must stay well
+	// under Kafka's rebalance timeout, or a slow insert costs the generation.
+	InsertTimeout time.Duration
+	DialTimeout   time.Duration
+	Retry         Retry
+
+	// Instance names this process in the ledger.
+	Instance string
+}
+
+// Defaults are the values of contract §5.
+func Defaults() Config {
+	return Config{
+		Addr:          []string{"127.0.0.1:9000"},
+		Protocol:      Native,
+		Database:      "piano",
+		User:          "default",
+		Compression:   LZ4,
+		InsertTimeout: 20 * time.Second,
+		DialTimeout:   5 * time.Second,
+		Retry:         Retry{Initial: 200 * time.Millisecond, Max: 10 * time.Second},
+		Instance:      "pianola",
+	}
+}
+
+// Validate reports every mistake at once, each with its key path.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("clickhouse."+key+": "+format, args...))
+	}
+	if len(c.Addr) == 0 {
+		bad("addr", "is empty; give at least one host:port")
+	}
+	for _, addr := range c.Addr {
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
+			bad("addr", "%q is not host:port", addr)
+		}
+	}
+	if c.Protocol != Native && c.Protocol != HTTP {
+		bad("protocol", "%q is neither native nor http", c.Protocol)
+	}
+	if c.Database == "" {
+		bad("database", "is empty")
+	}
+	if c.User == "" {
+		bad("user", "is empty")
+	}
+	if c.Compression != LZ4 && c.Compression != NoCompression {
+		bad("compression", "%q is neither lz4 nor none", c.Compression)
+	}
+	if c.InsertTimeout <= 0 {
+		bad("insert_timeout", "must be above zero")
+	}
+	if c.DialTimeout <= 0 {
+		bad("dial_timeout", "must be above zero")
+	}
+	if c.Retry.Initial <= 0 {
+		bad("retry.initial", "must be above zero")
+	}
+	if c.Retry.Max < c.Retry.Initial {
+		bad("retry.max", "must not be below clickhouse.retry.initial")
+	}
+	return errors.Join(errs...)
+}

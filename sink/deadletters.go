@@ -1,0 +1,92 @@
+package sink
+
+import (
+	"context"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// DeadLettersTable is where failed messages go.
+const DeadLettersTable = "dead_letters"
+
+func deadLettersTable() table {
+	return table{DeadLettersTable, append(coordinateColumns(),
+		schemas.Column{Name: "source_offset", Type: "Int64"},
+		schemas.Column{Name: "reason", Type: "LowCardinality(String)"},
+		schemas.Column{Name: "field", Type: "LowCardinality(Nullable(String))"},
+		schemas.Column{Name: "detail", Type: "String"},
+		schemas.Column{Name: "subscription_id", Type: "Nullable(String)"},
+		schemas.Column{Name: "payload", Type: "String"},
+		schemas.Column{Name: "payload_sha256", Type: "Nullable(String)"},
+		schemas.Column{Name: "message_time", Type: "DateTime64(3, 'UTC')"},
+		schemas.Column{Name: "decided_at", Type: "DateTime64(3, 'UTC')"},
+		schemas.Column{Name: "attempts", Type: "UInt32"},
+		schemas.Column{Name: "resolved_at", Type: "Nullable(DateTime64(3, 'UTC'))"},
+	)}
+}
+
+// coordinateColumns are those of schemas.EventColumns that say which partition.
+func coordinateColumns() []schemas.Column {
+	return []schemas.Column{
+		{Name: "source", Type: "LowCardinality(String)"},
+		{Name: "source_name", Type: "LowCardinality(String)"},
+		{Name: "source_epoch", Type: "UInt32"},
+		{Name: "source_partition", Type: "Int32"},
+	}
+}
+
+func deadLetterRow(d *schemas.DeadLetter) []any {
+	var sha *string
+	if len(d.PayloadSHA256) > 0 {
+		sha = optional(hex.EncodeToString(d.PayloadSHA256))
+	}
+	var resolved *time.Time
+	if d.ResolvedAt.Valid {
+		at := instant(d.ResolvedAt.Millis)
+		resolved = &at
+	}
+	return []any{
+		string(d.At.Source), d.At.Name, d.At.Epoch, d.At.Partition, d.At.Offset,
+		string(d.Reason), optional(d.Field), d.Detail, optional(d.SubscriptionID), d.Payload, sha,
+		instant(d.MessageTime), instant(d.DecidedAt), d.Attempts, resolved,
+	}
+}
+
+// A slice of dead letters goes out as one INSERT while it is below these.
+const (
+	maxDeadLetters     = 20_000
+	maxDeadLetterBytes = 16 << 20
+)
+
+// writeDeadLetters inserts all, in slices that keep the second copy, which the
+// driver makes, small. The slices depend on the rows alone, so a retry repeats
+// them under the same tokens.
+func (w *Writer) writeDeadLetters(ctx context.Context, token string, all []schemas.DeadLetter) error {
+	t := deadLettersTable()
+	for n := 0; len(all) > 0; n++ {
+		cut := deadLetterSlice(all)
+		rows := all[:cut]
+		all = all[cut:]
+		err := w.insertRows(ctx, t, token+":dead_letters/"+strconv.Itoa(n), len(rows),
+			func(i int) []any { return deadLetterRow(&rows[i]) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadLetterSlice is how many of all go into the next INSERT, at least one.
+func deadLetterSlice(all []schemas.DeadLetter) int {
+	size := 0
+	for i := range all {
+		size += len(all[i].Payload)
+		if i > 0 && (i == maxDeadLetters || size > maxDeadLetterBytes) {
+			return i
+		}
+	}
+	return len(all)
+}

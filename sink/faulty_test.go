@@ -1,0 +1,107 @@
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	"go.uber.org/zap"
+)
+
+// memory is an inserter that keeps what it is given, and a decorator's place
+// for faults: fault decides before (applied false) or after (applied true) the
+// rows are kept, as a lost acknowledgement does.
+type memory struct {
+	fault    func(ctx context.Context, attempt int, s segment) (err error, applied bool)
+	attempts int
+	tokens   []string
+	rows     map[int64]int // offset → times stored
+	order    []int64
+	seen     map[string]bool // tokens whose rows are in
+}
+
+func (m *memory) insert(ctx context.Context, s segment) error {
+	m.attempts++
+	m.tokens = append(m.tokens, s.token)
+	if m.fault != nil {
+		err, applied := m.fault(ctx, m.attempts, s)
+		if applied {
+			m.store(s)
+		}
+		if err != nil {
+			return failed(insertOp(EventsTable), "memory", err)
+		}
+	}
+	m.store(s)
+	return nil
+}
+
+func (m *memory) store(s segment) {
+	if m.rows == nil {
+		m.rows, m.seen = make(map[int64]int), make(map[string]bool)
+	}
+	if m.seen[s.token] {
+		return
+	}
+	m.seen[s.token] = true
+	for _, offset := range offsets(s) {
+		m.rows[offset]++
+		m.order = append(m.order, offset)
+	}
+}
+
+func (m *memory) close() error { return nil }
+
+// offsets are those of the segment's rows, in order.
+func offsets(s segment) (all []int64) {
+	for _, b := range s.blocks {
+		all = append(all, b.chunk.sourceOffset.values[b.from:b.to]...)
+	}
+	return all
+}
+
+// answer is an exception as the native protocol brings it, with a text that
+// holds a value, as ClickHouse's do.
+func answer(code int32) error {
+	return &ch.Exception{Code: proto.Error(code), Name: "DB::Exception", Message: secretText}
+}
+
+const secretText = "DB::Exception: in row subscription_id = 'secret-value'"
+
+// batchOf makes parts of so many rows each; offsets run on through the batch.
+func batchOf(rows ...int) *Batch {
+	b := &Batch{Token: "t"}
+	offset := 0
+	for _, n := range rows {
+		c := NewChunk()
+		for range n {
+			e, at := sample(offset % 100)
+			at.Offset = int64(offset)
+			c.Append(&e, at, uint64(offset))
+			offset++
+		}
+		b.Parts = append(b.Parts, &Part{Chunk: c})
+	}
+	return b
+}
+
+type retried struct {
+	class Class
+	code  int32
+}
+
+// settlerOver is a settler as Open makes it, over another inserter.
+func settlerOver(i inserter, log *zap.Logger, seen *[]retried) *settler {
+	cfg := Defaults()
+	return &settler{
+		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: func(c Class, code int32) {
+			if seen != nil {
+				*seen = append(*seen, retried{c, code})
+			}
+		}},
+		inserter: i,
+		onInsert: func(string, int, int, time.Duration) {},
+		clock:    time.Now,
+	}
+}

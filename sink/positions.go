@@ -1,0 +1,121 @@
+package sink
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Position is what the tables know of one partition of a topic, for the check
+// when it is assigned.
+type Position struct {
+	// InLedger says that the ledger has a row of the partition. Where only dead
+	// letters know it, a first flush was cut short.
+	InLedger bool
+	// Epoch is the highest in the ledger; the rest is of that epoch.
+	Epoch uint32
+	// OnlyLost says that the epoch has no flush yet, only the row that opened
+	// it. NextOffset is then 0 and LastOffset -1.
+	OnlyLost bool
+	// NextOffset is the highest that a flush wrote: what was, or was about to
+	// be, committed.
+	NextOffset int64
+	// LastOffset and LastTimestamp are the last record read, by which a topic
+	// made anew is recognised; LastOffset is -1 where no flush held one.
+	LastOffset    int64
+	LastTimestamp schemas.Millis
+	// ReadBelow is one more than the highest offset with a dead letter, 0
+	// without one. Ranges that begin below it may have been read before and are
+	// to be flushed with Recheck.
+	ReadBelow int64
+}
+
+// Positions reads what the ledger and the dead letters know of these partitions
+// of a Kafka topic. A partition that neither knows is not in the result. It
+// retries as Flush does.
+func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32) (map[int32]Position, error) {
+	known := make(map[int32]Position, len(partitions))
+	if len(partitions) == 0 {
+		return known, nil
+	}
+	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context) error {
+		clear(known)
+		if err := w.readLedger(ctx, topic, partitions, known); err != nil {
+			return err
+		}
+		return w.readLetters(ctx, topic, partitions, known)
+	})
+	return known, err
+}
+
+func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
+	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'),
+			maxIf(next_offset, kind = 'flush'), max(last), argMax(at, last)
+		FROM (
+			SELECT source_partition, source_epoch, kind, next_offset,
+				if(kind = 'flush', last_offset, -1) AS last, toUnixTimestamp64Milli(last_timestamp) AS at
+			FROM `+LedgerTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
+		)
+		GROUP BY source_partition, source_epoch
+		ORDER BY source_partition, source_epoch DESC LIMIT 1 BY source_partition`,
+		string(schemas.SourceKafka), topic)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var partition int32
+		var flushes uint64
+		var at int64
+		var p Position
+		if err := rows.Scan(&partition, &p.Epoch, &flushes, &p.NextOffset, &p.LastOffset, &at); err != nil {
+			return err
+		}
+		p.InLedger, p.OnlyLost = true, flushes == 0
+		if p.LastOffset >= 0 {
+			p.LastTimestamp = schemas.Millis(at)
+		}
+		known[partition] = p
+	}
+	return rows.Err()
+}
+
+// readLetters adds ReadBelow. Dead letters are written before the ledger, so
+// they may know a partition that the ledger does not. Of an epoch that the
+// ledger does not know nothing is taken.
+func (w *Writer) readLetters(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
+	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, max(source_offset) + 1
+		FROM `+DeadLettersTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
+		GROUP BY source_partition, source_epoch`, string(schemas.SourceKafka), topic)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var partition int32
+		var epoch uint32
+		var below int64
+		if err := rows.Scan(&partition, &epoch, &below); err != nil {
+			return err
+		}
+		p, found := known[partition]
+		switch {
+		case !found, !p.InLedger && epoch > p.Epoch:
+			p = Position{Epoch: epoch, LastOffset: -1, ReadBelow: below}
+		case epoch == p.Epoch:
+			p.ReadBelow = below
+		}
+		known[partition] = p
+	}
+	return rows.Err()
+}
+
+func numbers(partitions []int32) string {
+	list := make([]string, len(partitions))
+	for i, p := range partitions {
+		list[i] = strconv.Itoa(int(p))
+	}
+	return strings.Join(list, ", ")
+}

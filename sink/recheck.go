@@ -1,0 +1,115 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// earlier is what dead_letters holds of one message from before this flush.
+type earlier struct {
+	attempts  uint32
+	decidedAt schemas.Millis
+	open      bool
+}
+
+// earlierLetters reads the dead letters of a part's range. There are at most as
+// many as the range has offsets, which a batch bounds.
+func (w *Writer) earlierLetters(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlier, error) {
+	found := make(map[int64]earlier)
+	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context) error {
+		clear(found)
+		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL
+			FROM `+DeadLettersTable+` FINAL
+			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
+			AND source_offset >= ? AND source_offset < ?`,
+			string(l.Source), l.Name, l.Epoch, l.Partition, l.StartOffset, l.NextOffset)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var offset, decided int64
+			var attempts uint32
+			var open uint8
+			if err := rows.Scan(&offset, &attempts, &decided, &open); err != nil {
+				return err
+			}
+			found[offset] = earlier{attempts, schemas.Millis(decided), open == 1}
+		}
+		return rows.Err()
+	})
+	return found, err
+}
+
+// recheck compares a part's failed messages with those of earlier reads of its
+// range. A message that failed again goes on counting its attempts, and its
+// decision stays later than the last one whatever the clocks of two instances
+// say. It returns the offsets of open dead letters that are no longer failing,
+// in order.
+func recheck(before map[int64]earlier, failing []schemas.DeadLetter) (passed []int64) {
+	again := make(map[int64]bool, len(failing))
+	for i := range failing {
+		d := &failing[i]
+		again[d.At.Offset] = true
+		if e, known := before[d.At.Offset]; known {
+			d.Attempts += e.attempts
+			d.DecidedAt = max(d.DecidedAt, e.decidedAt+1)
+		}
+	}
+	for offset, e := range before {
+		if e.open && !again[offset] {
+			passed = append(passed, offset)
+		}
+	}
+	slices.Sort(passed)
+	return passed
+}
+
+// maxResolved bounds the length of one statement.
+const maxResolved = 10_000
+
+// resolve gives the dead letters at offsets a later version that says when they
+// passed. It copies rows inside ClickHouse, and takes open ones only, so that a
+// repetition finds nothing to do.
+func (w *Writer) resolve(ctx context.Context, token string, l *schemas.LedgerRow, offsets []int64, now schemas.Millis) error {
+	for batch := range slices.Chunk(offsets, maxResolved) {
+		statement := resolveStatement(batch, now)
+		err := w.persist(ctx, "resolve "+DeadLettersTable, func(ctx context.Context) error {
+			return w.conn.Exec(withToken(ctx, fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0])), statement,
+				string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func resolveStatement(offsets []int64, now schemas.Millis) string {
+	at := "fromUnixTimestamp64Milli(toInt64(" + strconv.FormatInt(int64(now), 10) + "), 'UTC')"
+	var from []string
+	for _, c := range deadLettersTable().columns {
+		switch c.Name {
+		case "decided_at":
+			from = append(from, "greatest("+at+", decided_at + INTERVAL 1 MILLISECOND)")
+		case "resolved_at":
+			from = append(from, at)
+		default:
+			from = append(from, c.Name)
+		}
+	}
+	list := make([]string, len(offsets))
+	for i, offset := range offsets {
+		list[i] = strconv.FormatInt(offset, 10)
+	}
+	return insertStatement(DeadLettersTable, deadLettersTable().columns) +
+		" SELECT " + strings.Join(from, ", ") + " FROM " + DeadLettersTable + ` FINAL
+		WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
+		AND source_offset >= ? AND source_offset <= ? AND resolved_at IS NULL
+		AND source_offset IN (` + strings.Join(list, ", ") + ")"
+}

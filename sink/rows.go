@@ -1,0 +1,85 @@
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// table is one of the small tables, in the order in which its rows are given.
+type table struct {
+	name    string
+	columns []schemas.Column
+}
+
+// insertRows appends n rows to a small table as one INSERT and retries until
+// they are in or ctx ends. These rows are this package's own, so one that is
+// refused is fatal, and an insert too large for memory waits for memory.
+func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, row func(i int) []any) error {
+	if n == 0 {
+		return nil
+	}
+	types := make([]clickhouse.ColumnNameAndType, len(t.columns))
+	for i, c := range t.columns {
+		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
+	}
+	begun := w.hooks.Now()
+	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context) error {
+		ctx = clickhouse.Context(ctx,
+			clickhouse.WithSettings(clickhouse.Settings{dedupToken: token}),
+			clickhouse.WithColumnNamesAndTypes(types)) // spares HTTP a DESCRIBE
+		batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if err := batch.Append(row(i)...); err != nil {
+				_ = batch.Abort()
+				return err
+			}
+		}
+		return batch.Send()
+	})
+	if err == nil {
+		w.hooks.OnInsert(t.name, n, 0, w.hooks.Now().Sub(begun))
+	}
+	return err
+}
+
+// persist runs a statement that may be repeated until it has worked, is fatal,
+// or ctx ends.
+func (w *Writer) persist(ctx context.Context, op string, do func(context.Context) error) error {
+	v, refused, _, err := w.events.deliver(ctx, op, false, func(ctx context.Context) error {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		if _, _, answered := exception(err); !answered && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return w.failed(op, err)
+	})
+	if err == nil && v != delivered {
+		refused.Class = ClassFatal
+		refused.Hint = "compare the table's constraints and column types with `pianola schema ddl`"
+		return refused
+	}
+	return err
+}
+
+// insertOp names an INSERT in errors and logs.
+func insertOp(table string) string { return "insert into " + table }
+
+// instant is a value for a DateTime64(3, 'UTC') column.
+func instant(ms schemas.Millis) time.Time { return time.UnixMilli(int64(ms)).UTC() }
+
+// optional is the text for a Nullable(String) column: nil where it is empty.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

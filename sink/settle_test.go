@@ -1,0 +1,381 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"pgregory.net/rapid"
+)
+
+func settled(t *testing.T, m *memory, b *Batch) settlement {
+	t.Helper()
+	done, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(b, b.Token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// storedOnce fails unless exactly these offsets are in, each once.
+func storedOnce(t failer, m *memory, want []int64) {
+	t.Helper()
+	got := slices.Sorted(func(yield func(int64) bool) {
+		for offset, times := range m.rows {
+			if times != 1 {
+				t.Fatalf("offset %d stored %d times", offset, times)
+			}
+			if !yield(offset) {
+				return
+			}
+		}
+	})
+	if !slices.Equal(got, want) {
+		t.Fatalf("stored %d rows, want %d", len(got), len(want))
+	}
+}
+
+func upTo(n int) (all []int64) {
+	for i := range n {
+		all = append(all, int64(i))
+	}
+	return all
+}
+
+func TestSettler_Retry(t *testing.T) {
+	for name, fault := range map[string]error{
+		"network":                 &netError{},
+		"end of stream":           fmt.Errorf("packet: %w", io.EOF),
+		"too many parts":          answer(252),
+		"too many queries":        answer(202),
+		"keeper":                  answer(999),
+		"unknown insert status":   answer(319),
+		"the server's time bound": answer(159),
+	} {
+		t.Run(name+" is retried with the same token until it passes", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
+					if attempt <= 2 {
+						return fault, false
+					}
+					return nil, false
+				}}
+				done := settled(t, m, batchOf(10, 5))
+				storedOnce(t, m, upTo(15))
+				if !slices.Equal(m.tokens, []string{"t", "t", "t"}) || done.attempts != 3 {
+					t.Fatalf("tokens %v, attempts %d", m.tokens, done.attempts)
+				}
+			})
+		})
+	}
+	t.Run("a lost acknowledgement does not store twice where tokens work", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
+				if attempt == 1 {
+					return io.ErrUnexpectedEOF, true
+				}
+				return nil, false
+			}}
+			settled(t, m, batchOf(7))
+			storedOnce(t, m, upTo(7))
+		})
+	})
+	t.Run("pauses grow to the maximum and go on without end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Time
+			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
+				at = append(at, time.Now())
+				if attempt < 200 {
+					return syscall.ECONNREFUSED, false
+				}
+				return nil, false
+			}}
+			settled(t, m, batchOf(1))
+			retry := Defaults().Retry
+			if first := at[1].Sub(at[0]); first < retry.Initial/2 || first > retry.Initial*3/2 {
+				t.Fatalf("first pause %s", first)
+			}
+			for i := 20; i < len(at); i++ {
+				if pause := at[i].Sub(at[i-1]); pause < retry.Max/2 || pause > retry.Max*3/2 {
+					t.Fatalf("pause %d is %s", i, pause)
+				}
+			}
+		})
+	})
+}
+
+type netError struct{}
+
+func (*netError) Error() string   { return "i/o timeout reading " + secretText }
+func (*netError) Timeout() bool   { return true }
+func (*netError) Temporary() bool { return true }
+
+func TestSettler_Context(t *testing.T) {
+	t.Run("its end in an attempt is returned and is not fatal", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			m := &memory{fault: func(ctx context.Context, _ int, _ segment) (error, bool) {
+				<-ctx.Done()
+				return ctx.Err(), false
+			}}
+			_, err := settlerOver(m, zap.NewNop(), nil).settle(ctx, whole(batchOf(1), "t"))
+			var fatal *Error
+			if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fatal) {
+				t.Fatal(err)
+			}
+			// 60 s hold three attempts of 20 s and their pauses at most.
+			if m.attempts < 2 || m.attempts > 3 {
+				t.Fatalf("%d attempts: each must be bounded", m.attempts)
+			}
+		})
+	})
+	t.Run("its end in a pause is returned at once", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			m := &memory{fault: func(context.Context, int, segment) (error, bool) {
+				time.AfterFunc(time.Millisecond, cancel)
+				return answer(202), false
+			}}
+			begun := time.Now()
+			_, err := settlerOver(m, zap.NewNop(), nil).settle(ctx, whole(batchOf(1), "t"))
+			if !errors.Is(err, context.Canceled) || time.Since(begun) > time.Millisecond {
+				t.Fatal(err, time.Since(begun))
+			}
+		})
+	})
+}
+
+func TestSettler_Split(t *testing.T) {
+	t.Run("memory: halves under new tokens, in order", func(t *testing.T) {
+		m := &memory{fault: func(_ context.Context, _ int, s segment) (error, bool) {
+			if s.rows > 3 {
+				return answer(241), false
+			}
+			return nil, false
+		}}
+		done := settled(t, m, batchOf(5, 0, 6))
+		storedOnce(t, m, upTo(11))
+		if !slices.IsSorted(m.order) {
+			t.Fatalf("order %v", m.order)
+		}
+		if tokens := slices.Compact(slices.Sorted(slices.Values(m.tokens))); len(tokens) != len(m.tokens) {
+			t.Fatalf("a token was used for two sets of rows: %v", m.tokens)
+		}
+		if !slices.Contains(m.tokens, "t/0") || !slices.Contains(m.tokens, "t/1/1") || done.splits != 3 {
+			t.Fatalf("tokens %v, splits %d", m.tokens, done.splits)
+		}
+	})
+	t.Run("memory: a single row is retried", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{fault: func(_ context.Context, attempt int, s segment) (error, bool) {
+				if attempt < 10 {
+					return answer(241), false
+				}
+				return nil, false
+			}}
+			settled(t, m, batchOf(2))
+			storedOnce(t, m, upTo(2))
+		})
+	})
+	t.Run("the time bound hit three times in a row halves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{fault: func(ctx context.Context, _ int, s segment) (error, bool) {
+				if s.rows > 4 {
+					<-ctx.Done()
+					return ctx.Err(), false
+				}
+				return nil, false
+			}}
+			settled(t, m, batchOf(8))
+			storedOnce(t, m, upTo(8))
+			if want := []string{"t", "t", "t", "t/0", "t/1"}; !slices.Equal(m.tokens, want) {
+				t.Fatalf("tokens %v", m.tokens)
+			}
+		})
+	})
+	t.Run("another failure between two late ones starts the count again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{fault: func(ctx context.Context, attempt int, s segment) (error, bool) {
+				switch {
+				case attempt == 3:
+					return answer(202), false
+				case attempt < 6:
+					return answer(159), false
+				}
+				return nil, false
+			}}
+			settled(t, m, batchOf(8))
+			if done := slices.Compact(m.tokens); len(done) != 1 {
+				t.Fatalf("tokens %v", m.tokens)
+			}
+		})
+	})
+}
+
+// refusing says no to any segment that holds one of these offsets.
+func refusing(bad ...int64) func(context.Context, int, segment) (error, bool) {
+	return func(_ context.Context, _ int, s segment) (error, bool) {
+		for _, offset := range offsets(s) {
+			if slices.Contains(bad, offset) {
+				return answer(469), false
+			}
+		}
+		return nil, false
+	}
+}
+
+func TestSettler_Refused(t *testing.T) {
+	t.Run("the refused rows are found and all others stored", func(t *testing.T) {
+		m := &memory{fault: refusing(0, 42, 43, 299)}
+		done := settled(t, m, batchOf(43, 100, 257))
+		want := []refusal{{0, 0, 469}, {0, 42, 469}, {1, 0, 469}, {2, 156, 469}}
+		if !slices.Equal(done.refused, want) {
+			t.Fatalf("refused %v", done.refused)
+		}
+		storedOnce(t, m, slices.DeleteFunc(upTo(400), func(o int64) bool { return slices.Contains([]int64{0, 42, 43, 299}, o) }))
+	})
+	t.Run("1% of 100 rows is tolerated, more is fatal", func(t *testing.T) {
+		done := settled(t, &memory{fault: refusing(17)}, batchOf(100))
+		if len(done.refused) != 1 {
+			t.Fatalf("refused %v", done.refused)
+		}
+		_, err := settlerOver(&memory{fault: refusing(17, 80)}, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(100), "t"))
+		var fatal *Error
+		if !errors.Is(err, ErrTooManyRefused) || !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != 469 {
+			t.Fatal(err)
+		}
+	})
+	t.Run("a batch under 100 rows may be refused whole", func(t *testing.T) {
+		done := settled(t, &memory{fault: refusing(upTo(99)...)}, batchOf(99))
+		if len(done.refused) != 99 {
+			t.Fatalf("refused %d", len(done.refused))
+		}
+	})
+	t.Run("a table that refuses everything ends soon", func(t *testing.T) {
+		m := &memory{fault: refusing(upTo(10_000)...)}
+		_, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(10_000), "t"))
+		if !errors.Is(err, ErrTooManyRefused) || m.attempts > 400 {
+			t.Fatalf("%v after %d attempts", err, m.attempts)
+		}
+	})
+}
+
+func TestSettler_Fatal(t *testing.T) {
+	for _, code := range []int32{16, 60, 81, 164, 497, 516, 12_345} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			m := &memory{fault: func(context.Context, int, segment) (error, bool) { return answer(code), false }}
+			_, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(200), "t"))
+			var fatal *Error
+			if !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != code || fatal.Hint == "" || m.attempts != 1 {
+				t.Fatalf("%v after %d attempts", err, m.attempts)
+			}
+		})
+	}
+}
+
+// TestSettler_AnyFaults: whatever mixture of passing faults, every row ends in
+// the table once or among the refused.
+func TestSettler_AnyFaults(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		sizes := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 4).Draw(rt, "parts")
+		b := batchOf(sizes...)
+		all := whole(b, "t")
+		bad := rapid.SliceOfNDistinct(rapid.Int64Range(0, 99), 0, tolerated(all.rows)/2, rapid.ID).Draw(rt, "refused")
+		room := rapid.IntRange(1, 100).Draw(rt, "room")
+		faults := rapid.SliceOfN(rapid.SampledFrom([]int32{202, 252, 159, 241, 0, 0}), 0, 20).Draw(rt, "faults")
+		m := &memory{}
+		m.fault = func(ctx context.Context, attempt int, s segment) (error, bool) {
+			if attempt <= len(faults) && faults[attempt-1] != 0 {
+				return answer(faults[attempt-1]), attempt%2 == 0
+			}
+			if s.rows > room {
+				return answer(241), false
+			}
+			return refusing(bad...)(ctx, attempt, s)
+		}
+		var done settlement
+		var err error
+		synctest.Test(t, func(t *testing.T) {
+			done, err = settlerOver(m, zap.NewNop(), nil).settle(t.Context(), all)
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		refused := make(map[int64]bool)
+		for _, r := range done.refused {
+			refused[b.Parts[r.part].Chunk.sourceOffset.values[r.row]] = true
+		}
+		for _, offset := range upTo(all.rows) {
+			isBad := slices.Contains(bad, offset)
+			if isBad != refused[offset] || !isBad && m.rows[offset] == 0 {
+				rt.Fatalf("offset %d: refused %t, stored %d times", offset, refused[offset], m.rows[offset])
+			}
+		}
+	})
+}
+
+// TestSettler_Privacy: the server's text, with its values, reaches neither a log
+// line nor an error.
+func TestSettler_Privacy(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	for _, faults := range [][]error{{answer(202), &netError{}, answer(241), answer(60)}, {answer(469)}, {errors.New(secretText)}} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
+				return faults[min(attempt, len(faults))-1], false
+			}}
+			_, err := settlerOver(m, zap.New(core), nil).settle(t.Context(), whole(batchOf(300), "t"))
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				if strings.Contains(fmt.Sprintf("%v %+v", e, e), "secret") {
+					t.Fatalf("error shows the server's text: %v", e)
+				}
+			}
+		})
+	}
+	for _, line := range logs.All() {
+		if strings.Contains(fmt.Sprint(line.Message, line.ContextMap()), "secret") {
+			t.Fatalf("log shows the server's text: %v", line)
+		}
+	}
+	if logs.Len() == 0 {
+		t.Fatal("nothing was logged")
+	}
+}
+
+func TestSettler_Hooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []retried
+		m := &memory{fault: func(_ context.Context, attempt int, s segment) (error, bool) {
+			switch attempt {
+			case 1:
+				return answer(202), false
+			case 2:
+				return answer(241), false
+			}
+			return nil, false
+		}}
+		s := settlerOver(m, zap.NewNop(), &seen)
+		var rows int
+		s.onInsert = func(table string, n, bytes int, _ time.Duration) {
+			if table != EventsTable || bytes <= 0 {
+				t.Errorf("insert into %s of %d bytes", table, bytes)
+			}
+			rows += n
+		}
+		if _, err := s.settle(t.Context(), whole(batchOf(9), "t")); err != nil {
+			t.Fatal(err)
+		}
+		if want := []retried{{ClassRetry, 202}, {ClassSplit, 241}}; !slices.Equal(seen, want) || rows != 9 {
+			t.Fatalf("retries %v, rows %d", seen, rows)
+		}
+	})
+}
