@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // counter counts from several goroutines.
@@ -26,5 +27,20 @@ func await[T any](t testing.TB, from <-chan T) T {
 	case <-testContext(t).Done():
 		t.Fatal("nothing came")
 		panic("unreachable")
+	}
+}
+
+// waitFor looks again and again until it is so.
+func waitFor(t testing.TB, so func() bool) {
+	t.Helper()
+	ctx := testContext(t)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !so() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it never came to be")
+		case <-ticker.C:
+		}
 	}
 }
