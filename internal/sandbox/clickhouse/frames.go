@@ -1,0 +1,51 @@
+package clickhouse
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/ClickHouse/ch-go/compress"
+)
+
+// frameBytes is how much one compressed frame holds, as in ClickHouse.
+const frameBytes = 1 << 20
+
+// frameWriter writes ClickHouse's compressed frames.
+type frameWriter struct {
+	out        io.Writer
+	compressor *compress.Writer
+	pending    []byte
+}
+
+func newFrameWriter(out io.Writer, method compress.Method) *frameWriter {
+	return &frameWriter{out: out, compressor: compress.NewWriter(compress.LevelZero, method)}
+}
+
+// Write holds bytes until a frame is full.
+func (f *frameWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		n := min(len(p), frameBytes-len(f.pending))
+		f.pending = append(f.pending, p[:n]...)
+		p = p[n:]
+		if len(f.pending) == frameBytes {
+			if err := f.Flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return written, nil
+}
+
+// Flush ends the frame that is being filled.
+func (f *frameWriter) Flush() error {
+	if len(f.pending) == 0 {
+		return nil
+	}
+	if err := f.compressor.Compress(f.pending); err != nil {
+		return fmt.Errorf("compress: %w", err)
+	}
+	f.pending = f.pending[:0]
+	_, err := f.out.Write(f.compressor.Data)
+	return err
+}

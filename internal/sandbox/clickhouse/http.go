@@ -1,0 +1,174 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/pianola/pianola/internal/sandbox/clickhouse/libchdb"
+)
+
+func (s *Server) httpHandler() http.Handler {
+	mux := http.NewServeMux()
+	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "Ok.\n") }
+	mux.HandleFunc("/ping", alive)
+	mux.HandleFunc("/replicas_status", alive)
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.RawQuery == "" {
+			alive(w, r)
+			return
+		}
+		if !s.begin() {
+			http.Error(w, "the server is closing", http.StatusServiceUnavailable)
+			return
+		}
+		defer s.work.Done()
+		s.answer(w, r)
+	})
+	return mux
+}
+
+// begin counts a request among the server's work, unless it is closing.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.work.Add(1)
+	return true
+}
+
+// answer runs the statement of one HTTP request.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	q, err := s.parseHTTP(r)
+	out := newResponse(w, s, q)
+	defer out.discard()
+	if err != nil {
+		out.fail(err)
+		return
+	}
+	session, release, err := s.httpSession(q)
+	if err != nil {
+		out.fail(err)
+		return
+	}
+	defer release()
+	err = session.withSettings(q.settings, func() error {
+		if q.insert != nil {
+			return out.insert(session)
+		}
+		return out.read(r, session)
+	})
+	if err == nil {
+		err = out.finish()
+	}
+	if err != nil {
+		out.fail(err)
+	}
+}
+
+// httpSession gives the session that a request asks for, or one for it alone.
+func (s *Server) httpSession(q *httpQuery) (one *session, release func(), err error) {
+	open := func() (*session, error) { return s.newSession("") }
+	if q.sessionID == "" {
+		one, err = open()
+		if err != nil {
+			return nil, nil, err
+		}
+		release = one.close
+	} else {
+		one, err = s.sessions.acquire(q.sessionID, q.sessionCheck, open)
+		if err != nil {
+			return nil, nil, err
+		}
+		release = func() { s.sessions.release(q.sessionID, q.sessionTimeout) }
+	}
+	if err := one.use(q.database); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return one, release, nil
+}
+
+// insert feeds the request's data to the engine as it comes, in the format that
+// the statement names.
+func (o *response) insert(s *session) error {
+	q := o.query
+	if q.readonly() {
+		return exception(codeReadonly, "READONLY", "Cannot execute query in readonly mode")
+	}
+	format := firstOf(q.insert.Format, q.defaultFormat, "TabSeparated")
+	insert, err := s.conn.Insert(q.insert.Head, format, q.params...)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	if err := feed(insert, q.data); err != nil {
+		return err
+	}
+	// A commit under way is finished, whatever becomes of the client.
+	return s.killable(s.server.quit, func() (err error) {
+		o.wroteRows, o.wroteBytes, err = insert.Commit()
+		return err
+	})
+}
+
+// feed copies data up to a clean end. Data that is cut off is an error, so that it
+// is never committed.
+func feed(insert *libchdb.Insert, data io.Reader) error {
+	buffer := make([]byte, insertBuffer)
+	for {
+		var n int
+		var err error
+		for n < len(buffer) && err == nil {
+			var more int
+			more, err = data.Read(buffer[n:])
+			n += more
+		}
+		if _, err := insert.Write(buffer[:n]); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the request's data: %w", err)
+		}
+	}
+}
+
+// read runs any other statement. A client that leaves ends it.
+func (o *response) read(r *http.Request, s *session) error {
+	q := o.query
+	return s.killable(r.Context(), func() error {
+		err := s.run(q.request, q.format, streamed[strings.ToLower(q.format)], func(chunk *libchdb.Result) error {
+			o.readRows += chunk.Rows()
+			return o.chunk(chunk.Bytes())
+		})
+		if err != nil || o.chunks > 0 || !q.native() {
+			return err
+		}
+		return o.emptyResult(s)
+	})
+}
+
+// streamed are the formats of which several documents in a row are one document,
+// in lower case.
+var streamed = map[string]bool{
+	"native": true, "null": true, "rowbinary": true,
+	"tabseparated": true, "tsv": true, "tabseparatedraw": true, "tsvraw": true, "raw": true,
+	"csv": true, "jsoneachrow": true, "jsonlines": true, "ndjson": true, "jsoncompacteachrow": true,
+}
+
+// firstOf gives the first text that is not empty.
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
