@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
@@ -93,6 +94,13 @@ func (c *Consumer) explain(err error) error {
 		return &ConnectError{
 			Reason: ErrNotAuthorized, Where: "group " + c.cfg.Group,
 			Hint: "allow this login to READ the group, and to READ and DESCRIBE the topics", Err: err,
+		}
+	}
+	if c.login != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		// Kafka answers a bad login with a code, others just hang up.
+		return &ConnectError{
+			Reason: ErrLogin, Where: at, Err: err,
+			Hint: "the broker hung up where it was to take one: check kafka.sasl, then kafka.tls and the listener",
 		}
 	}
 	hint := "check kafka.brokers, the network, and that the listener is one for clients"

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -141,4 +142,21 @@ func values(all []got) []string {
 		out[i] = g.value
 	}
 	return out
+}
+
+// ends gives the start and the end of partition 0 of a topic.
+func ends(t testing.TB, brokers []string, topic string) (start, end int64) {
+	t.Helper()
+	admin := kadm.NewClient(newProducer(t, brokers))
+	first, err := admin.ListStartOffsets(testContext(t), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := admin.ListEndOffsets(testContext(t), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := first.Lookup(topic, 0)
+	l, _ := last.Lookup(topic, 0)
+	return f.Offset, l.Offset
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -45,7 +46,10 @@ const (
 
 func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
 	f := &fetcher{request: fetch.Request{
-		ReplicaID:    consumer,
+		ReplicaID: consumer,
+		// With one partition the partition's bound is the bound. kfake leaves
+		// the aborted transactions out of a response that this one cuts off.
+		MaxBytes:     math.MaxInt32,
 		SessionEpoch: noSession,
 		Topics: []fetch.RequestTopic{{
 			Topic: topic,
@@ -71,7 +75,6 @@ func (f *fetcher) do(ctx context.Context, c *Consumer, at int64, minBytes, maxBy
 	f.ctx = ctx
 	f.request.MaxWaitTime = int32(wait / time.Millisecond)
 	f.request.MinBytes = int32(minBytes)
-	f.request.MaxBytes = int32(maxBytes)
 	partition := &f.request.Topics[0].Partitions[0]
 	partition.FetchOffset, partition.PartitionMaxBytes = at, int32(maxBytes)
 	if err := c.roundTrip(ctx, f); err != nil {
