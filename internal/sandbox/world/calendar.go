@@ -1,0 +1,50 @@
+package world
+
+import "time"
+
+const (
+	second = int64(1000)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// monthsLater is the same time of day so many months later; the 31st becomes
+// the last day of a shorter month, as billing systems do it.
+func monthsLater(at int64, months int) int64 {
+	t := time.UnixMilli(at).UTC()
+	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(t.Day(), last)-1).UnixMilli()
+}
+
+// season weighs the start of a life by its month (table: Jan, Jul, Nov).
+func season(at int64) float64 {
+	switch time.UnixMilli(at).UTC().Month() {
+	case time.January:
+		return 1.2
+	case time.July:
+		return 0.8
+	case time.November:
+		return 1.5
+	default:
+		return 1
+	}
+}
+
+// startIn picks when a life starts, by the seasons.
+func (d *dice) startIn(from, to int64) int64 {
+	for {
+		at := d.between(from, to)
+		if d.chance(season(at) / 1.5) {
+			return at
+		}
+	}
+}
+
+// grains are the precisions in which systems stamp: some notations can only
+// tell whole seconds, minutes or midnights.
+var (
+	grains      = []int64{1, second, minute, day}
+	grainShares = []float64{60, 25, 10, 5}
+)

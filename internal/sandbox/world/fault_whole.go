@@ -1,0 +1,86 @@
+package world
+
+import (
+	"bytes"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// maxDepth is how deep the contract lets JSON nest, the outermost object
+// counted.
+const maxDepth = 10_000
+
+// wholeFaults break a message as a whole, out of one that was good.
+func wholeFaults() []fault {
+	whole := func(reason schemas.Reason, mangle func(*teller, []byte) []byte) fault {
+		return fault{reason: reason, field: noField, stage: stageWhole, mangle: mangle}
+	}
+	fixed := func(text string) func(*teller, []byte) []byte {
+		return func(_ *teller, m []byte) []byte { return append(m[:0], text...) }
+	}
+	wrapped := func(before, after string) func(*teller, []byte) []byte {
+		return func(_ *teller, m []byte) []byte {
+			return append(append([]byte(before), m...), after...)
+		}
+	}
+	// inside puts text before the closing brace.
+	inside := func(text string) func(*teller, []byte) []byte {
+		return func(_ *teller, m []byte) []byte {
+			return append(append(m[:bytes.LastIndexByte(m, '}')], text...), '}')
+		}
+	}
+	deep := func(_ *teller, m []byte) []byte {
+		return nest(m, maxDepth) // the array's levels come inside the object's
+	}
+	cut := func(t *teller, m []byte) []byte {
+		return m[:1+t.d.below(bytes.LastIndexByte(m, '}'))]
+	}
+	out := []fault{whole(schemas.InvalidJSON, cut), whole(schemas.InvalidJSON, deep)}
+	for _, text := range []string{
+		`,"x":NaN`, `,"x":Infinity`, `,"x":01`, `,"x":+1`, `,"x":.5`, `,"x":1.`, `,"x":0x1f`, `,"x":tru`, `,"x"`, `,"x":`, `,`,
+		`,"x":"\ud800"`, `,"x":"\udc00\ud800"`, "\x2c\"x\":\"\xff\"", ",\"x\":\"\xc0\xaf\"", ",\"x\":\"\xed\xa0\x80\"",
+		",\"x\":\"a\nb\"", `,"x":"\x41"`, `,'x':1`, `,x:1`, `,"x":1 /* why */`, ",\"\xfe\":1", `,"x":[1,]`, `,"x":{"a":1`,
+	} {
+		out = append(out, whole(schemas.InvalidJSON, inside(text)))
+	}
+	for _, w := range [][2]string{{"", " x"}, {"", "{}"}, {"", ","}, {"\xef\xbb\xbf", ""}, {"\x00\x00\x00\x00\x07\x00\x00\x00\x00\x07", ""}, {"\x01\x00\x00\x00\x07", ""}, {"[", ""}, {"\u00a0", ""}} {
+		out = append(out, whole(schemas.InvalidJSON, wrapped(w[0], w[1])))
+	}
+	for _, text := range []string{"   ", "\r\n", "\x00\x00\x00\x00\x07", "\x00\x00\x00\x00\x07 {}", "\x00", "not json", "{", "\"", "-", "nul"} {
+		out = append(out, whole(schemas.InvalidJSON, fixed(text)))
+	}
+	out = append(out, whole(schemas.NotAnObject, wrapped("[", "]")), whole(schemas.NotAnObject, wrapped(" [ 1,", " ] ")))
+	for _, text := range []string{`[]`, `"{}"`, `42`, ` null `, `true`, `-0.5e+3`, `""`} {
+		out = append(out, whole(schemas.NotAnObject, fixed(text)))
+	}
+	large := func(t *teller, m []byte) []byte { return pad(m, MaxMessageBytes+1+t.d.below(2000)) }
+	largePrefixed := func(_ *teller, m []byte) []byte { return prefixed(pad(m, MaxMessageBytes-4)) }
+	for _, mangle := range []func(*teller, []byte) []byte{large, largePrefixed} {
+		out = append(out, fault{reason: schemas.TooLarge, field: noField, stage: stageWhole, mangle: mangle, tooLarge: true})
+	}
+	return out
+}
+
+// nest adds an unknown field that holds levels of arrays, which reach one level
+// deeper than their number.
+func nest(m []byte, levels int) []byte {
+	end := bytes.LastIndexByte(m, '}')
+	out := append(bytes.Clone(m[:end]), `,"trace":`...)
+	out = append(out, bytes.Repeat([]byte{'['}, levels)...)
+	out = append(out, bytes.Repeat([]byte{']'}, levels)...)
+	return append(out, '}')
+}
+
+// pad adds an unknown field that fills the message up to a size.
+func pad(m []byte, size int) []byte {
+	const before, after = `,"padding":"`, `"}`
+	end := bytes.LastIndexByte(m, '}')
+	out := make([]byte, 0, size)
+	out = append(append(out, m[:end]...), before...)
+	out = append(out, bytes.Repeat([]byte{'x'}, max(0, size-len(out)-len(after)))...)
+	return append(out, after...)
+}
+
+// prefixed puts Confluent's wire prefix before a message: a zero byte and the
+// number of a schema.
+func prefixed(m []byte) []byte { return append([]byte{0, 0, 0, 0, 7}, m...) }

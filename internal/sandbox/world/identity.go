@@ -1,0 +1,30 @@
+package world
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/twmb/murmur3"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// eventID is the identity of contract §2: MurmurHash3 over the id, the instant
+// and the action, with U+001F between them.
+func eventID(subscription []byte, at int64, action []byte) schemas.EventID {
+	var room [160]byte
+	b := append(room[:0], subscription...)
+	b = strconv.AppendInt(append(b, 0x1f), at, 10)
+	b = append(append(b, 0x1f), action...)
+	h1, h2 := murmur3.Sum128(b)
+	var id schemas.EventID
+	binary.BigEndian.PutUint64(id[:8], h1)
+	binary.BigEndian.PutUint64(id[8:], h2)
+	return id
+}
+
+// version says which of two deliveries of one event wins (contract §2).
+func version(stamp, offset int64) uint64 {
+	const offsets = 1 << 20
+	return uint64(max(stamp, 0))*offsets + uint64(offset%offsets)
+}

@@ -1,0 +1,79 @@
+package world
+
+import "testing"
+
+// TestTeller_tells_every_notation: the tables of notations are the list of what
+// has to occur, so that one that can never be told is noticed.
+func TestTeller_tells_every_notation(t *testing.T) {
+	cfg := Defaults()
+	cfg.Subscribers = 2000
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teller := w.newTeller()
+	teller.used = map[string]int{}
+	for i := range w.schedule {
+		teller.tell(&w.schedule[i])
+	}
+	var want []string
+	for _, form := range timeForms {
+		want = append(want, form.name)
+	}
+	for _, form := range moneyForms {
+		want = append(want, form.name)
+	}
+	for _, form := range countForms {
+		want = append(want, form.name)
+	}
+	for _, form := range emailForms {
+		want = append(want, form.name)
+	}
+	for a, names := range w.synonyms {
+		for _, name := range names {
+			want = append(want, "action: "+actionNames[a]+": "+name)
+		}
+	}
+	for _, text := range unknownActions {
+		want = append(want, "unknown action: "+text)
+	}
+	want = append(want,
+		"confluent prefix", "message of exactly the limit", "message of exactly the limit, prefixed", "nested as deep as is allowed", "two faults",
+		"fields in another order", "escaped field name", "white space before the object", "white space after the object",
+		"white space between tokens", "unknown fields", "absent: not told", "absent: null", "absent: empty text",
+		"absent: white space", "text as a number", "text with white space around it", "text wholly in escapes",
+		"text with an escaped solidus", "country in small letters", "country in mixed case", "address as the user id",
+		"address in capitals", "address with white space around it", "address inside a text", "action in capitals",
+		"action in small letters", "action with other separators", "action with signs and marks", "email: hash",
+		"email: hash of the empty text", "email: a number that is a hash", "money: an edge", "period number: the largest",
+		"internal: true", "internal: 1", `internal: "true"`, `internal: "1"`, `internal: "yes"`, `internal: "t"`,
+		"internal: false", "internal: 0", `internal: "0"`, `internal: "no"`, `internal: "f"`, `internal: "\u0046ALSE"`,
+		"never: 0", `never: "0.0"`, `never: -0`, `never: "9999-12-31"`, "never: 7258118400000",
+	)
+	for _, name := range want {
+		if teller.used[name] == 0 {
+			t.Errorf("never told: %s", name)
+		}
+	}
+}
+
+func TestWorld_uses_every_fault(t *testing.T) {
+	cfg := Defaults()
+	cfg.Subscribers = 2000
+	cfg.BadShare = 0.05
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := make([]bool, len(w.faults))
+	for _, del := range w.schedule {
+		if del.kind == tellBroken {
+			used[del.fault] = true
+		}
+	}
+	for i, is := range used {
+		if !is {
+			t.Errorf("never broken by fault %d: %s %s %s", i, w.faults[i].reason, w.faults[i].field, w.faults[i].raw)
+		}
+	}
+}

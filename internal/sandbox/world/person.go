@@ -1,0 +1,129 @@
+package world
+
+import "strconv"
+
+// internal says by what the pipeline can see that a person works here.
+type internal uint8
+
+const (
+	notInternal internal = iota
+	internalByFlag
+	internalByID
+	internalByDomain
+)
+
+// naming is the form of a person's user id.
+type naming uint8
+
+const (
+	namedPlainly    naming = iota
+	namedByNumber          // may be told as a JSON number
+	namedByAddress         // the guard must replace it
+	namedNowhere           // no user id
+	namedWithEscape        // holds a control character and letters beyond ASCII
+)
+
+// person is one customer, with one or two subscriptions.
+type person struct {
+	number   uint32
+	first    uint8
+	last     uint8
+	domain   uint8
+	country  uint8
+	currency uint8
+	internal internal
+	naming   naming
+	noEmail  bool
+}
+
+// Invented, in several scripts; every letter has a one-to-one case mapping.
+var (
+	firstNames = []string{"kim", "bo", "åse", "søren", "maya", "o'brien", "élodie", "jürgen", "ana+news", "ольга", "x_y", "ines"}
+	lastNames  = []string{"larsen", "ødegård", "smith", "nguyen", "müller", "garcía", "sørensen", "иванова", "l", "de.vries"}
+)
+
+// All of them are reserved for documentation (RFC 2606): nobody has these
+// addresses.
+var domains = []string{"example.com", "example.org", "example.net", "mail.example", "bücher.example", "sub.corp.example"}
+
+const internalDomain = "corp.example"
+
+var internalUserIDs = []string{"staff-0001", "staff-0002", "4711"}
+
+// The table's countries, then the five per cent of others, among them codes
+// that are not two ASCII letters and have to stay as they are.
+var (
+	countries     = []string{"DK", "SE", "NO", "DE", "GB", "US", "FR", "NL", "FI", "DNK", "æø"}
+	countryShares = []float64{30, 15, 10, 15, 10, 15, 1.5, 1.5, 1.5, 0.3, 0.2}
+	// 0 EUR, 1 USD, 2 kr.
+	countryCurrency = []uint8{2, 2, 2, 0, 1, 1, 0, 0, 0, 2, 0}
+)
+
+// InternalUserIDs are the user ids that transform.internal_user_ids has to name
+// for the truth to hold.
+func (w *World) InternalUserIDs() []string { return append([]string(nil), internalUserIDs...) }
+
+// InternalEmailDomains are what transform.internal_email_domains has to name.
+func (w *World) InternalEmailDomains() []string { return []string{internalDomain} }
+
+func (w *World) makePerson(d *dice, number int) person {
+	p := person{
+		number:  uint32(number),
+		first:   uint8(d.below(len(firstNames))),
+		last:    uint8(d.below(len(lastNames))),
+		domain:  uint8(d.below(len(domains))),
+		country: uint8(d.weighted(countryShares...)),
+		noEmail: d.chance(0.05),
+	}
+	p.currency = countryCurrency[p.country]
+	if d.chance(0.005) {
+		p.internal = internal(1 + d.below(3))
+	}
+	switch at := d.share(); {
+	case at < 0.002:
+		p.naming = namedNowhere
+	case at < 0.007:
+		p.naming = namedByAddress
+	case at < 0.057:
+		p.naming = namedByNumber
+	case at < 0.062:
+		p.naming = namedWithEscape
+	}
+	return p
+}
+
+// appendAddress writes the person's address as it is hashed: lower-case.
+func (p *person) appendAddress(b []byte) []byte {
+	b = append(b, firstNames[p.first]...)
+	b = append(b, '.')
+	b = append(b, lastNames[p.last]...)
+	b = strconv.AppendUint(append(b, '.'), uint64(p.number), 10)
+	b = append(b, '@')
+	if p.internal == internalByDomain {
+		return append(b, internalDomain...)
+	}
+	return append(b, domains[p.domain]...)
+}
+
+// appendUserID writes the user id before any stage has seen it.
+func (p *person) appendUserID(b []byte) []byte {
+	if p.internal == internalByID {
+		return append(b, internalUserIDs[int(p.number)%len(internalUserIDs)]...)
+	}
+	switch p.naming {
+	case namedNowhere:
+		return b
+	case namedByAddress:
+		return p.appendAddress(b)
+	case namedByNumber:
+		return strconv.AppendUint(b, 500_000_000+uint64(p.number), 10)
+	case namedWithEscape:
+		b = append(b, "bruger\x01/"...)
+		b = strconv.AppendUint(b, uint64(p.number), 10)
+		return append(b, "😀"...)
+	default:
+		digits := strconv.AppendUint(append(b, 'u'), 100_000_000+uint64(p.number), 10)
+		digits[len(b)+1] = '0'
+		return digits
+	}
+}

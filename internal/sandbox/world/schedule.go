@@ -1,0 +1,161 @@
+package world
+
+import (
+	"cmp"
+	"slices"
+)
+
+// kind is how a delivery is told.
+type kind uint8
+
+const (
+	tellClean           kind = iota
+	tellCorrected            // clean, with other attributes
+	tellBroken               // with a fault
+	tellTombstone            // no bytes
+	tellAtLimit              // clean, of exactly the largest size
+	tellAtLimitPrefixed      // the same, Confluent's prefix counted
+	tellDeep                 // clean, nested exactly as deep as is allowed
+)
+
+// delivery is one message: which event, when it was stamped and sent, and the
+// voice that decides every notation in it. The same voice, kind and fault are
+// the same bytes.
+type delivery struct {
+	sent  int64 // decides the order
+	stamp int64 // the record's timestamp
+	event uint32
+	voice uint32
+	fault uint16
+	kind  kind
+}
+
+// maxTooLarge bounds the messages of over a mebibyte: a few show what becomes
+// of them, more would only be slow.
+const maxTooLarge = 8
+
+// planner makes the schedule out of the lives.
+type planner struct {
+	w     *World
+	d     dice
+	deck  []uint16 // faults still to be used before they are shuffled again
+	large int
+	voice uint32
+}
+
+// plan makes the schedule: every event's deliveries, in order of sending.
+func (w *World) plan() {
+	p := planner{w: w}
+	p.d.seed(w.cfg.Seed, streamSchedule, 0)
+	w.schedule = make([]delivery, 0, len(w.events)+len(w.events)/8)
+	for i := range w.events {
+		p.deliver(uint32(i))
+	}
+	p.special()
+	slices.SortFunc(w.schedule, func(a, b delivery) int {
+		return cmp.Or(cmp.Compare(a.sent, b.sent), cmp.Compare(a.voice, b.voice), cmp.Compare(a.stamp, b.stamp), cmp.Compare(a.kind, b.kind))
+	})
+}
+
+// deliver plans all deliveries of one event.
+func (p *planner) deliver(index uint32) {
+	cfg := &p.w.cfg
+	sent := p.w.events[index].at + p.d.between(5, 4000)
+	if p.d.chance(cfg.LateShare) {
+		sent += p.d.between(10*minute, 5*day)
+	}
+	first := delivery{sent: sent, stamp: sent, event: index}
+	if p.d.chance(cfg.BadShare) {
+		p.breakIt(first)
+		if p.d.chance(0.4) {
+			return // its event is lost
+		}
+		first.sent += p.d.between(hour, 3*day)
+		first.stamp = first.sent
+	}
+	first = p.send(first)
+	if p.d.chance(cfg.CorrectionShare) {
+		p.correct(first)
+	}
+	if p.d.chance(cfg.DuplicateShare) {
+		p.again(first, p.d.between(1, 7*day), p.d.chance(0.5))
+	}
+	if p.d.chance(cfg.RetoldShare) {
+		retold := first
+		retold.sent += p.d.between(1, 7*day)
+		retold.stamp = retold.sent
+		p.send(retold)
+	}
+	if p.d.chance(cfg.TombstoneShare) {
+		p.send(delivery{sent: sent + p.d.between(1, hour), stamp: sent, event: index, kind: tellTombstone})
+	}
+}
+
+// send adds a delivery with a voice of its own.
+func (p *planner) send(d delivery) delivery {
+	d.voice = p.voice
+	p.voice++
+	p.w.schedule = append(p.w.schedule, d)
+	return d
+}
+
+// again adds the same bytes later; a mirror keeps the record's timestamp.
+func (p *planner) again(d delivery, later int64, mirrored bool) {
+	d.sent += later
+	if !mirrored {
+		d.stamp = d.sent
+	}
+	p.w.schedule = append(p.w.schedule, d)
+}
+
+// correct adds a correction, and for half of them the old bytes under their old
+// timestamp after it, which must not win.
+func (p *planner) correct(old delivery) {
+	later := p.d.between(minute, 10*day)
+	corrected := old
+	corrected.kind = tellCorrected
+	corrected.sent += later
+	corrected.stamp = corrected.sent
+	p.send(corrected)
+	if p.d.chance(0.5) {
+		p.again(old, later+p.d.between(1, day), true)
+	}
+}
+
+// breakIt adds a delivery with the next fault of the deck, so that all of them
+// are met before one is met again.
+func (p *planner) breakIt(d delivery) {
+	if len(p.deck) == 0 {
+		for i := range p.w.faults {
+			p.deck = append(p.deck, uint16(i))
+		}
+		for i := len(p.deck) - 1; i > 0; i-- {
+			j := p.d.below(i + 1)
+			p.deck[i], p.deck[j] = p.deck[j], p.deck[i]
+		}
+	}
+	d.fault = p.deck[len(p.deck)-1]
+	p.deck = p.deck[:len(p.deck)-1]
+	if p.w.faults[d.fault].tooLarge {
+		if p.large++; p.large > maxTooLarge {
+			p.breakIt(d)
+			return
+		}
+	}
+	d.kind = tellBroken
+	d = p.send(d)
+	if p.d.chance(0.1) { // broken messages are redelivered too
+		p.again(d, p.d.between(1, day), false)
+	}
+}
+
+// special turns a few ordinary deliveries into those at the edge of what is
+// allowed.
+func (p *planner) special() {
+	n := len(p.w.schedule)
+	for i, k := range []kind{tellAtLimit, tellDeep, tellAtLimitPrefixed, tellDeep} {
+		if at := (i + 1) * n / 5; at < n && p.w.schedule[at].kind == tellClean {
+			p.w.schedule[at].kind = k
+		}
+	}
+}

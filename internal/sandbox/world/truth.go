@@ -1,0 +1,158 @@
+package world
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Counts say what becomes of all messages, each read once. Messages is the sum
+// of Stored, Filtered, DeadLettered and Skipped.
+type Counts struct {
+	Messages     int
+	Stored       int // deliveries that pass every stage
+	Filtered     int
+	DeadLettered int
+	Skipped      int
+	Redelivered  int // of Stored: those whose event was stored before
+	Rows         int // events, Stored less Redelivered
+}
+
+// DeadLetter is what dead_letters must hold of one refused message.
+type DeadLetter struct {
+	Partition   int32
+	Offset      int64
+	Reason      schemas.Reason
+	Field       string // empty is NULL
+	SHA256      [sha256.Size]byte
+	MessageTime schemas.Millis
+	// SubscriptionID is the id after the guard where the message gives it away
+	// for certain, else empty: then nothing is said about the column.
+	SubscriptionID string
+}
+
+// Truth is what the tables must hold once every message has been consumed. It
+// does not change and may be read by several goroutines at once.
+type Truth struct {
+	Counts      Counts
+	DeadLetters []DeadLetter // by partition and offset
+	// Reasons counts the dead letters by reason and field.
+	Reasons map[ReasonField]int
+	// FilteredSubscriptions are the ids whose events the internal-user filter
+	// dropped, in order.
+	FilteredSubscriptions []string
+	// Ends are the offsets after the last message, by partition.
+	Ends []int64
+
+	w       *World
+	winners []winner // by event
+	order   []uint32 // subscriptions with rows, by stored id
+	firstAt []int64  // by subscription: its first event with a row, 0 for none
+	byID    map[string]uint32
+}
+
+// ReasonField is what a message was refused for, and where.
+type ReasonField struct {
+	Reason schemas.Reason
+	Field  string
+}
+
+// winner is the delivery that gives an event its row. stored tells one from
+// none.
+type winner struct {
+	version  uint64
+	offset   int64
+	delivery uint32
+	stored   bool
+}
+
+// Truth tells every message once and keeps what must come of it. It costs about
+// as much as Messages.
+func (w *World) Truth() *Truth {
+	tr := &Truth{
+		w: w, Ends: make([]int64, w.cfg.Partitions), Reasons: map[ReasonField]int{},
+		winners: make([]winner, len(w.events)), firstAt: make([]int64, len(w.subs)), byID: map[string]uint32{},
+	}
+	filteredIDs := map[string]bool{}
+	t := w.newTeller()
+	for i := range w.schedule {
+		del := &w.schedule[i]
+		partition := w.partitionOf(del)
+		offset := tr.Ends[partition]
+		tr.Ends[partition]++
+		tr.Counts.Messages++
+		switch told := t.tell(del); told.outcome {
+		case skipped:
+			tr.Counts.Skipped++
+		case filtered:
+			tr.Counts.Filtered++
+			if told.subscription != "" {
+				filteredIDs[told.subscription] = true
+			}
+		case deadLettered:
+			tr.refused(del, told, partition, offset)
+		case stored:
+			tr.stored(del, uint32(i), offset)
+		}
+	}
+	for id := range filteredIDs {
+		tr.FilteredSubscriptions = append(tr.FilteredSubscriptions, id)
+	}
+	slices.Sort(tr.FilteredSubscriptions)
+	slices.SortFunc(tr.DeadLetters, func(a, b DeadLetter) int {
+		if a.Partition != b.Partition {
+			return int(a.Partition - b.Partition)
+		}
+		return int(a.Offset - b.Offset)
+	})
+	tr.index()
+	return tr
+}
+
+func (tr *Truth) refused(del *delivery, told telling, partition int32, offset int64) {
+	tr.Counts.DeadLettered++
+	tr.Reasons[ReasonField{told.reason, told.field.String()}]++
+	tr.DeadLetters = append(tr.DeadLetters, DeadLetter{
+		Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
+		SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(del.stamp), SubscriptionID: told.subscription,
+	})
+}
+
+func (tr *Truth) stored(del *delivery, index uint32, offset int64) {
+	tr.Counts.Stored++
+	win := &tr.winners[del.event]
+	if !win.stored {
+		tr.Counts.Rows++
+		*win = winner{version(del.stamp, offset), offset, index, true}
+		return
+	}
+	tr.Counts.Redelivered++
+	// Equal versions are the same message by the contract; of two the later wins.
+	if v := version(del.stamp, offset); v >= win.version {
+		*win = winner{v, offset, index, true}
+	}
+}
+
+// index finds which subscriptions have rows, and since when.
+func (tr *Truth) index() {
+	for i, win := range tr.winners {
+		if !win.stored {
+			continue
+		}
+		e := &tr.w.events[i]
+		if at := tr.firstAt[e.sub]; at == 0 || e.at < at {
+			tr.firstAt[e.sub] = e.at
+		}
+	}
+	for sub, at := range tr.firstAt {
+		if at != 0 {
+			tr.order = append(tr.order, uint32(sub))
+			tr.byID[tr.w.subs[sub].stored] = uint32(sub)
+		}
+	}
+	slices.SortFunc(tr.order, func(a, b uint32) int {
+		return strings.Compare(tr.w.subs[a].stored, tr.w.subs[b].stored)
+	})
+}

@@ -1,0 +1,79 @@
+package world
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"iter"
+	"slices"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Rows yields every row of subscription_events, in the order of
+// (subscription_id, event_timestamp, event_id), the ids as bytes. They are told
+// again one subscription at a time, so that the rows of a large world need no
+// room. A row holds until the next one.
+func (tr *Truth) Rows() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		for _, rows := range tr.subscriptions() {
+			for i := range rows {
+				if !yield(&rows[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// subscriptions yields the rows of each subscription, ordered as Rows orders
+// them. A slice holds until the next one.
+func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
+	return func(yield func(string, []Row) bool) {
+		t := tr.w.newTeller()
+		var rows []Row
+		for _, sub := range tr.order {
+			s := &tr.w.subs[sub]
+			rows = rows[:0]
+			for i := s.events; i < s.events+s.count; i++ {
+				win := &tr.winners[i]
+				if !win.stored {
+					continue
+				}
+				t.tell(&tr.w.schedule[win.delivery])
+				rows = append(rows, Row{Event: owned(&t.row), Version: win.version, Partition: s.partition, Offset: win.offset})
+			}
+			slices.SortFunc(rows, func(a, b Row) int {
+				return cmp.Or(cmp.Compare(a.EventTimestamp, b.EventTimestamp), bytes.Compare(a.ID[:], b.ID[:]))
+			})
+			if !yield(s.stored, rows) {
+				return
+			}
+		}
+	}
+}
+
+// owned copies an event out of the teller that it was borrowed from.
+func owned(e *schemas.Event) schemas.Event {
+	out := *e
+	for _, text := range []*[]byte{
+		&out.SubscriptionID, &out.UserID, &out.SubscriptionAction, &out.EventName, &out.ResourceName, &out.BillingPeriod,
+		&out.TermType, &out.TermName, &out.TrialDuration, &out.BillingCountryCode, &out.PaymentMode,
+		&out.UpgradeToSubscriptionID, &out.UserEmailHashSHA256, &out.ExperienceName, &out.SubscriptionActionRaw,
+	} {
+		*text = bytes.Clone(*text)
+	}
+	return out
+}
+
+// Digest is SHA-256 over all rows as AppendStored writes them, a line each: two
+// truths are the same when their digests are.
+func (tr *Truth) Digest() [sha256.Size]byte {
+	h := sha256.New()
+	var line []byte
+	for row := range tr.Rows() {
+		line = append(row.AppendStored(line[:0]), '\n')
+		h.Write(line)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
