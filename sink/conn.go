@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"net"
+	"net/http"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -35,6 +36,9 @@ func openConn(cfg Config) (driver.Conn, error) {
 		// The status must tell the outcome: clickhouse-go does not read the
 		// body of a statement's 200.
 		options.Settings["wait_end_of_query"] = "1"
+		if cfg.Compression == LZ4 {
+			options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) { return announcing{t}, nil }
+		}
 	default:
 		options.Protocol = clickhouse.Native
 		// clickhouse-go's own dialling does not end with the context.

@@ -37,9 +37,6 @@ func (h *overHTTP) insert(ctx context.Context, s segment) error {
 	for _, kv := range insertSettings() {
 		settings[kv.name] = kv.value
 	}
-	if h.body.frames != nil {
-		settings["decompress"] = "1"
-	}
 	release := h.body.open(s.blocks)
 	err := h.conn.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), "Native",
 		insertStatement(EventsTable, schemas.EventColumns()), release)
