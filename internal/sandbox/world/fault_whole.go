@@ -82,5 +82,7 @@ func pad(m []byte, size int) []byte {
 }
 
 // prefixed puts Confluent's wire prefix before a message: a zero byte and the
-// number of a schema.
-func prefixed(m []byte) []byte { return append([]byte{0, 0, 0, 0, 7}, m...) }
+// number of a schema. The contract wants the brace right behind it.
+func prefixed(m []byte) []byte {
+	return append([]byte{0, 0, 0, 0, 7}, bytes.TrimLeft(m, " \r\n")...)
+}

@@ -11,8 +11,9 @@ var documented = [...]field{
 	fIsInternalUser, fExperienceName,
 }
 
-// object writes the whole message.
-func (t *teller) object(correct bool) {
+// object writes the whole message. exact says that nothing may stand before it,
+// since its size is counted.
+func (t *teller) object(correct, exact bool) {
 	order := documented
 	if t.mark("fields in another order", t.odd && t.d.chance(0.3)) {
 		for i := len(order) - 1; i > 0; i-- {
@@ -20,7 +21,7 @@ func (t *teller) object(correct bool) {
 			order[i], order[j] = order[j], order[i]
 		}
 	}
-	if t.mark("white space before the object", t.odd && t.d.chance(0.03)) {
+	if t.mark("white space before the object", !exact && t.odd && t.d.chance(0.03)) {
 		t.buf = append(t.buf, "\r\n "...)
 	}
 	t.buf = append(t.buf, '{')

@@ -63,8 +63,7 @@ func (t *teller) tell(del *delivery) telling {
 		return telling{outcome: skipped, field: noField}
 	}
 	t.begin(del)
-	correct := del.kind == tellCorrected
-	t.object(correct)
+	t.object(del.kind == tellCorrected, del.kind == tellAtLimitPrefixed)
 	out := t.judge()
 	switch {
 	case del.kind == tellAtLimit:
