@@ -1,0 +1,115 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	_ "time/tzdata" // source_timezone must be found in an image without zoneinfo
+)
+
+// UnknownAction says what becomes of an event whose action is none of the
+// twelve (contract §2, stage 5).
+type UnknownAction string
+
+// The choices.
+const (
+	KeepUnknown       UnknownAction = "keep"        // stored under its own text, and counted
+	DeadLetterUnknown UnknownAction = "dead_letter" // refused as unknown_action
+	DropUnknown       UnknownAction = "drop"        // counted as filtered
+)
+
+// Config is the configuration below the key transform (contract §1 and §2).
+type Config struct {
+	// MaxMessageBytes is the largest message that is read, Confluent prefix
+	// included; exactly this many bytes are allowed.
+	MaxMessageBytes int
+	// FieldAliases maps other names to the contract's, once.
+	FieldAliases map[string]string
+	// SourceTimezone is the IANA name of the zone that local times are in.
+	SourceTimezone string
+	// MaxFuture is how far beyond now an event may lie.
+	MaxFuture time.Duration
+	// InternalUserIDs are compared as they are, case-sensitive.
+	InternalUserIDs []string
+	// InternalEmailDomains are compared whole, ignoring case.
+	InternalEmailDomains []string
+	UnknownAction        UnknownAction
+}
+
+// Defaults are the contract's.
+func Defaults() Config {
+	return Config{
+		MaxMessageBytes: 1 << 20,
+		SourceTimezone:  "UTC",
+		MaxFuture:       24 * time.Hour,
+		UnknownAction:   KeepUnknown,
+	}
+}
+
+// maxMaxMessageBytes is 1 GiB, beyond which no broker lets a record be.
+const maxMaxMessageBytes = 1 << 30
+
+// maxAliases is what the name table can count, far beyond any use.
+const maxAliases = 10_000
+
+// Validate reports every mistake at once, each with its key path.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("transform."+key+": "+format, args...))
+	}
+	if c.MaxMessageBytes < 1 || c.MaxMessageBytes > maxMaxMessageBytes {
+		wrong("max_message_bytes", "%d is not between 1 and %d", c.MaxMessageBytes, maxMaxMessageBytes)
+	}
+	if len(c.FieldAliases) > maxAliases {
+		wrong("field_aliases", "%d aliases; at most %d are kept", len(c.FieldAliases), maxAliases)
+	}
+	for _, alias := range slices.Sorted(maps.Keys(c.FieldAliases)) {
+		target := c.FieldAliases[alias]
+		if alias == "" {
+			wrong("field_aliases", "an alias is empty; give the name that the messages use")
+		}
+		if fieldNamed(alias) != noField {
+			wrong("field_aliases", "%q is a name of the contract and cannot be an alias", alias)
+		}
+		if fieldNamed(target) == noField {
+			wrong("field_aliases", "%q maps to %q, which is no field of the contract", alias, target)
+		}
+	}
+	if _, err := loadZone(c.SourceTimezone); err != nil {
+		wrong("source_timezone", "%w", err)
+	}
+	if c.MaxFuture < 0 {
+		wrong("max_future", "%s is negative; give how far ahead of the clock events may be, such as 24h", c.MaxFuture)
+	}
+	for _, id := range c.InternalUserIDs {
+		if strings.TrimSpace(id) == "" {
+			wrong("internal_user_ids", "an id is blank; it would match nothing")
+		}
+	}
+	for _, domain := range c.InternalEmailDomains {
+		if !wholeAddress([]byte("x@" + strings.TrimSpace(domain))) {
+			wrong("internal_email_domains", "%q is not a domain; give what follows the @, such as example.com", domain)
+		}
+	}
+	switch c.UnknownAction {
+	case KeepUnknown, DeadLetterUnknown, DropUnknown:
+	default:
+		wrong("unknown_action", "%q is none of keep, dead_letter, drop", c.UnknownAction)
+	}
+	return errors.Join(errs...)
+}
+
+// fieldNamed finds a field by its canonical name.
+func fieldNamed(name string) field {
+	for f, known := range fieldTable {
+		if known.name == name {
+			return field(f)
+		}
+	}
+	return noField
+}

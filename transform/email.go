@@ -1,0 +1,63 @@
+package transform
+
+import (
+	"bytes"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Stage 4, e-mail hashing (contract §2). The guard, its other half, is in
+// guard.go.
+
+// hashEmail settles user_email_hash_sha256: a given hash or a hashed address
+// from the hash field wins over a plaintext e-mail.
+func (w *Worker) hashEmail() bool {
+	if given := w.texts[userEmailHash]; given != nil {
+		switch {
+		case isHash(given):
+			w.hash = w.lowerHash(given)
+			if string(w.hash) == emptyHash {
+				w.hash = nil
+				w.result.Notes.EmptyHashes++
+			}
+		case wholeAddress(given):
+			w.hash = w.addressHash(given)
+			w.result.Notes.AddressesInHashField++
+		default:
+			return w.refuse(schemas.InvalidValue, userEmailHash, hashDetail)
+		}
+	}
+	text, f := w.plaintext()
+	switch {
+	case text == nil:
+	case !wholeAddress(text):
+		if w.hash == nil {
+			return w.refuse(schemas.InvalidValue, f, addressDetail)
+		}
+		w.result.Notes.IgnoredEmails++
+	case w.hash == nil:
+		w.hash = w.addressHash(text)
+	case !bytes.Equal(w.hash, w.addressHash(text)):
+		w.result.Notes.EmailHashDisagreements++
+	}
+	return true
+}
+
+// lowerHash is a given hash in lower case, borrowed where it is already.
+func (w *Worker) lowerHash(given []byte) []byte {
+	for _, c := range given {
+		if 'A' <= c && c <= 'F' {
+			start := len(w.arena)
+			w.arena = appendLower(w.arena, given)
+			return w.arena[start:len(w.arena):len(w.arena)]
+		}
+	}
+	return given
+}
+
+// addressHash hashes an address into the arena.
+func (w *Worker) addressHash(address []byte) []byte {
+	start := len(w.arena)
+	w.arena, w.lower = appendAddressHash(w.arena, address, w.lower)
+	return w.arena[start:len(w.arena):len(w.arena)]
+}

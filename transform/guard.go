@@ -1,0 +1,61 @@
+package transform
+
+import "bytes"
+
+// The PII guard (contract §2, stage 4): an address in any text but the e-mail
+// fields is replaced where it stands by "sha256:" and its hash. It runs once
+// over a text, so what it has written is never taken for part of an address.
+
+// guardedFields are the texts that go out as they came in.
+var guardedFields = func() (fields []field) {
+	for f, known := range fieldTable {
+		if known.shape == textShape {
+			fields = append(fields, field(f))
+		}
+	}
+	return fields
+}()
+
+func (w *Worker) guardTexts() {
+	w.guarded = true
+	for _, f := range guardedFields {
+		if text := w.texts[f]; bytes.IndexByte(text, '@') >= 0 {
+			w.texts[f] = w.guard(text)
+		}
+	}
+}
+
+// guard gives the text itself where no address is in it.
+func (w *Worker) guard(text []byte) []byte {
+	start := len(w.arena)
+	guarded, lower, addresses := appendGuarded(w.arena, text, w.lower)
+	w.lower = lower
+	if addresses == 0 {
+		return text
+	}
+	w.arena = guarded
+	w.result.Notes.GuardedAddresses += uint32(addresses)
+	return guarded[start:len(guarded):len(guarded)]
+}
+
+// appendGuarded appends the text with its addresses replaced, and says how many
+// they were. Where there are none nothing is appended. scratch is overwritten
+// and given back.
+func appendGuarded(dst, text, scratch []byte) (guarded, lower []byte, addresses int) {
+	from := 0
+	for {
+		start, end, ok := findAddress(text, from)
+		if !ok {
+			break
+		}
+		dst = append(dst, text[from:start]...)
+		dst = append(dst, "sha256:"...)
+		dst, scratch = appendAddressHash(dst, text[start:end], scratch)
+		from = end
+		addresses++
+	}
+	if addresses > 0 {
+		dst = append(dst, text[from:]...)
+	}
+	return dst, scratch, addresses
+}

@@ -1,0 +1,56 @@
+package transform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"unicode"
+	"unicode/utf8"
+)
+
+// emptyHash is SHA-256 of the empty text, which a publisher sends who hashes
+// without looking.
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// hashDigits is the length of a hash as text.
+const hashDigits = 2 * sha256.Size
+
+// appendLower appends the text in lower case: Unicode's simple mapping, one
+// character to one character, whatever the language.
+func appendLower(dst, text []byte) []byte {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if 'A' <= c && c <= 'Z' {
+				c |= 0x20
+			}
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		dst = utf8.AppendRune(dst, unicode.ToLower(r))
+		i += size
+	}
+	return dst
+}
+
+// appendAddressHash appends the hash of an address, as 64 lower-case digits.
+// scratch is overwritten and given back, so that its memory is used again.
+func appendAddressHash(dst, address, scratch []byte) (hashed, lower []byte) {
+	lower = appendLower(scratch[:0], address)
+	sum := sha256.Sum256(lower)
+	return hex.AppendEncode(dst, sum[:]), lower
+}
+
+// isHash says whether the text is 64 hexadecimal digits of any case.
+func isHash(text []byte) bool {
+	if len(text) != hashDigits {
+		return false
+	}
+	for _, c := range text {
+		if _, ok := hexDigit(c); !ok {
+			return false
+		}
+	}
+	return true
+}

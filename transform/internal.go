@@ -1,0 +1,46 @@
+package transform
+
+import "bytes"
+
+// Stage 3, the internal-user filter (contract §2).
+
+// isInternal says whether the event is one of the publisher's own people: by
+// flag, by user id, or by the domain of an address in the plaintext e-mail, the
+// hash field or the user id.
+func (w *Worker) isInternal() bool {
+	if w.internalFlag {
+		return true
+	}
+	if user := w.texts[userID]; user != nil && len(w.rules.internalIDs) > 0 {
+		if _, ok := w.rules.internalIDs[string(user)]; ok {
+			return true
+		}
+	}
+	if len(w.rules.internalDomains) == 0 {
+		return false
+	}
+	address, _ := w.plaintext()
+	return w.atInternalDomain(address) ||
+		w.atInternalDomain(w.texts[userEmailHash]) ||
+		w.atInternalDomain(w.texts[userID])
+}
+
+// atInternalDomain says whether the text is an address at one of the configured
+// domains. A subdomain is another domain.
+func (w *Worker) atInternalDomain(text []byte) bool {
+	if !wholeAddress(text) {
+		return false
+	}
+	w.lower = appendLower(w.lower[:0], text[bytes.IndexByte(text, '@')+1:])
+	_, ok := w.rules.internalDomains[string(w.lower)]
+	return ok
+}
+
+// plaintext is the e-mail that counts and the field that it stands in: email
+// only where user_email is absent.
+func (w *Worker) plaintext() ([]byte, field) {
+	if text := w.texts[userEmail]; text != nil {
+		return text, userEmail
+	}
+	return w.texts[email], email
+}

@@ -1,0 +1,56 @@
+package transform
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rules are a Config compiled. They are immutable and safe for concurrent use;
+// every goroutine takes its own Worker from them.
+type Rules struct {
+	maxBytes        int
+	tooLarge        string
+	names           names
+	zone            zone
+	maxFuture       time.Duration
+	internalIDs     map[string]struct{}
+	internalDomains map[string]struct{} // lower-cased like an address
+	unknownAction   UnknownAction
+	actions         map[string][]byte // ASCII letters, lower-cased → canonical
+}
+
+// New compiles the configuration, which must be valid.
+func New(c Config) (*Rules, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("compile the transform's rules: %w", err)
+	}
+	location, err := loadZone(c.SourceTimezone)
+	if err != nil {
+		return nil, fmt.Errorf("compile the transform's rules: %w", err)
+	}
+	aliases := make(map[string]field, len(c.FieldAliases))
+	for alias, target := range c.FieldAliases {
+		aliases[alias] = fieldNamed(target)
+	}
+	r := &Rules{
+		maxBytes:        c.MaxMessageBytes,
+		tooLarge:        tooLargeDetailPrefix + strconv.Itoa(c.MaxMessageBytes) + " bytes",
+		names:           newNames(aliases),
+		zone:            newZone(location),
+		maxFuture:       c.MaxFuture,
+		internalIDs:     make(map[string]struct{}, len(c.InternalUserIDs)),
+		internalDomains: make(map[string]struct{}, len(c.InternalEmailDomains)),
+		unknownAction:   c.UnknownAction,
+		actions:         newActions(),
+	}
+	for _, id := range c.InternalUserIDs {
+		r.internalIDs[strings.TrimSpace(id)] = struct{}{}
+	}
+	for _, domain := range c.InternalEmailDomains {
+		lower := appendLower(nil, []byte(strings.TrimSpace(domain)))
+		r.internalDomains[string(lower)] = struct{}{}
+	}
+	return r, nil
+}
