@@ -1,0 +1,236 @@
+package world
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Status is what a subscription is, by the rules of "State from events".
+type Status string
+
+// The statuses that events can give. Closed are the last four.
+const (
+	StatusNone             Status = ""
+	StatusActive           Status = "active"
+	StatusFailAndRetry     Status = "fail_and_retry"
+	StatusExpired          Status = "expired"
+	StatusExpiredWithError Status = "expired_with_error"
+	StatusCancelled        Status = "cancelled"
+	StatusUpgraded         Status = "upgraded"
+)
+
+// Closed tells an ended subscription from a live one.
+func (s Status) Closed() bool {
+	switch s {
+	case StatusExpired, StatusExpiredWithError, StatusCancelled, StatusUpgraded:
+		return true
+	default:
+		return false
+	}
+}
+
+// AutoRenew is on, off or not known.
+type AutoRenew int8
+
+// The three.
+const (
+	AutoRenewUnknown AutoRenew = iota
+	AutoRenewOff
+	AutoRenewOn
+)
+
+// Fact is what one event says about the state of its subscription. Empty texts
+// are absent.
+type Fact struct {
+	At           schemas.Millis
+	Action       string
+	NextBilledAt schemas.NullMillis
+	TrialEndsAt  schemas.NullMillis
+	Value        schemas.NullDecimal4
+	TermType     string
+	Period       string
+	ChangeTo     string // upgrade_to_subscription_id
+}
+
+// State is what a subscription's events amount to at one moment.
+type State struct {
+	SubscriptionID      string
+	Status              Status
+	AutoRenew           AutoRenew
+	AutoRenewDisabledAt schemas.NullMillis
+	InTrial             bool
+	FailedPayments      int
+	FailedSince         schemas.NullMillis
+	CurrentPeriodEndsAt schemas.NullMillis
+	StartedAt           schemas.NullMillis
+	EndedAt             schemas.NullMillis
+	EndReason           string // empty for a live one
+	TermType            string
+	BillingPeriod       string
+	ChangePending       bool
+	Partial             bool // its Created is not among the events
+	Overdue             bool // past the period's end by seven days, and not ended
+}
+
+// overdueAfter is how long past its period's end a subscription is left in
+// peace.
+const overdueAfter = schemas.Millis(7 * day)
+
+// ranks order events of one instant.
+var ranks = func() map[string]int {
+	out := make(map[string]int, len(actionNames))
+	for i, name := range actionNames {
+		out[name] = i + 1
+	}
+	return out
+}()
+
+// StateOf computes the state at a moment from the set of a subscription's
+// events, whatever their order. firstEvent gives the first event of another
+// subscription, or none: a change becomes effective then.
+func StateOf(id string, facts []Fact, at schemas.Millis, firstEvent func(id string) schemas.NullMillis) State {
+	f := folder{State: State{SubscriptionID: id, Partial: true}, firstEvent: firstEvent}
+	for _, fact := range inOrder(facts, at) {
+		f.changeBy(fact.At)
+		f.take(fact)
+	}
+	f.changeBy(at)
+	return f.finish(at)
+}
+
+// inOrder sorts the facts that are known by a moment, and puts the earliest
+// Created first whatever its time.
+func inOrder(facts []Fact, at schemas.Millis) []Fact {
+	out := slices.DeleteFunc(slices.Clone(facts), func(f Fact) bool { return f.At > at })
+	slices.SortStableFunc(out, func(a, b Fact) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(ranks[a.Action], ranks[b.Action]))
+	})
+	created := slices.IndexFunc(out, func(f Fact) bool { return f.Action == schemas.Created })
+	if created > 0 {
+		first := out[created]
+		copy(out[1:created+1], out[:created])
+		out[0] = first
+	}
+	return out
+}
+
+// folder takes events one by one.
+type folder struct {
+	State
+	firstEvent func(id string) schemas.NullMillis
+
+	pendingTo     string
+	pendingSince  schemas.Millis
+	trialEnds     schemas.NullMillis
+	hadTrial      bool
+	charged       bool // since the trial began
+	offAfterFails bool // auto-renew was turned off after the last failure
+}
+
+// take applies one event.
+func (f *folder) take(e Fact) {
+	other := e.ChangeTo != "" && e.ChangeTo != f.SubscriptionID
+	switch e.Action {
+	case schemas.Created:
+		if f.Partial {
+			f.Partial = false
+			f.begin(e)
+			f.StartedAt = at(e.At)
+		}
+	case schemas.TrialStarted:
+		f.begin(e)
+		f.startTrial(e)
+		if f.Partial && !f.StartedAt.Valid {
+			f.StartedAt = at(e.At)
+		}
+	case schemas.TrialEnded:
+		f.open()
+		f.InTrial = false
+		f.charged = f.charged || e.Value.Valid && e.Value.Decimal4 > 0
+	case schemas.PaymentFailed:
+		f.fail(e)
+	case schemas.Renewed:
+		f.renew()
+	case schemas.Resumed:
+		f.resume()
+	case schemas.AutoRenewEnabled:
+		f.open()
+		f.AutoRenewDisabledAt = schemas.NullMillis{}
+		f.offAfterFails = false
+		if !f.Status.Closed() {
+			f.AutoRenew = AutoRenewOn
+		}
+	case schemas.AutoRenewDisabled:
+		f.open()
+		f.AutoRenewDisabledAt = at(e.At)
+		f.offAfterFails = true
+		if !f.Status.Closed() {
+			f.AutoRenew = AutoRenewOff
+		}
+	case schemas.Upgraded, schemas.Downgraded:
+		f.open()
+		if other {
+			f.pendingTo, f.pendingSince, f.ChangePending = e.ChangeTo, e.At, true
+			// What it says of the plan is about the other subscription.
+			e.TermType, e.Period = "", ""
+		}
+	case schemas.Canceled:
+		if !f.Status.Closed() {
+			f.end(StatusCancelled, e.At)
+		}
+	case schemas.Expired:
+		f.expire(e)
+	default:
+		return // unknown actions have no effect
+	}
+	f.learn(e)
+}
+
+// learn keeps the latest known attributes. A retry date is no period end.
+func (f *folder) learn(e Fact) {
+	if e.TermType != "" {
+		f.TermType = e.TermType
+	}
+	if e.Period != "" {
+		f.BillingPeriod = e.Period
+	}
+	if e.NextBilledAt.Valid && e.Action != schemas.PaymentFailed {
+		f.CurrentPeriodEndsAt = e.NextBilledAt
+	}
+}
+
+// finish adds what depends on the moment itself.
+func (f *folder) finish(now schemas.Millis) State {
+	if f.InTrial && f.trialEnds.Valid && f.trialEnds.Millis <= now {
+		f.InTrial = false
+	}
+	closed := f.Status.Closed()
+	f.Overdue = !closed && f.Status != StatusNone && f.CurrentPeriodEndsAt.Valid && f.CurrentPeriodEndsAt.Millis+overdueAfter < now
+	f.ChangePending = f.ChangePending && !closed
+	if closed {
+		f.EndReason = f.reason()
+	}
+	return f.State
+}
+
+// reason is why a closed subscription ended, the first that holds.
+func (f *folder) reason() string {
+	switch {
+	case f.Status == StatusExpiredWithError:
+		return "payment_failed"
+	case f.Status == StatusUpgraded:
+		return "plan_change"
+	case f.Status == StatusCancelled:
+		return "cancelled"
+	case f.hadTrial && !f.charged:
+		return "trial_not_converted"
+	case f.AutoRenewDisabledAt.Valid:
+		return "auto_renew_off"
+	default:
+		return "unknown"
+	}
+}
+
+func at(m schemas.Millis) schemas.NullMillis { return schemas.NullMillis{Millis: m, Valid: true} }
