@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/segmentio/kafka-go/compress"
 )
@@ -22,6 +23,9 @@ const (
 	headLength   = 12 // base offset and length
 	magicOffset  = 16
 )
+
+// maxOffset is the last that leaves room for a batch and a position behind it.
+const maxOffset = math.MaxInt64 - math.MaxInt32 - 1
 
 // errPartial says that the first batch is larger than what was asked for and
 // the broker sent only its beginning (brokers before 0.10.1).
@@ -112,8 +116,8 @@ func (b *batches) cut() ([]byte, bool) {
 func (b *batches) one(batch []byte) error {
 	w := wire{rest: batch}
 	base, length := w.int64(), w.int32()
-	if base < 0 {
-		return b.corrupt("its offset is negative")
+	if base < 0 || base > maxOffset {
+		return b.corrupt("its offset is impossible")
 	}
 	if length < magicOffset+1-headLength {
 		return b.corrupt("its length is impossible")

@@ -75,6 +75,7 @@ func (b *batches) wrapped(last int64, wrapper oldMessage) error {
 			return err
 		}
 	}
+	before := int64(-1)
 	for w := (wire{rest: inner}); len(w.rest) > 0; {
 		offset := base + w.int64()
 		m, problem := parseOld(w.bytes32())
@@ -83,9 +84,10 @@ func (b *batches) wrapped(last int64, wrapper oldMessage) error {
 			return b.corrupt(problem)
 		case m.codec != compress.None:
 			return b.corrupt("a compressed message inside of a compressed message")
-		case offset > last || offset < 0:
+		case offset > last || offset <= before:
 			return b.corrupt("its offsets are out of order")
 		}
+		before = offset
 		if wrapper.appended {
 			m.timestamp = wrapper.timestamp
 		}
