@@ -43,8 +43,9 @@ func loadZone(name string) (*time.Location, error) {
 
 // newZone looks at the offset once a day and then for the second in which it
 // changes: no zone changes twice in a day in these years. Time.ZoneBounds would
-// be the direct way, but beyond a zone's last tabulated transition it can name an
-// end that is not after the instant it was asked for (Go 1.26, Lord Howe).
+// be the direct way, but where a rule instead of a table says when summer begins
+// it can name an end that is not after the instant it was asked about (Go 1.26,
+// 2040-12-31 in all zones with such a rule).
 func newZone(location *time.Location) zone {
 	offsetAt := func(unix int64) int64 {
 		_, offset := time.Unix(unix, 0).In(location).Zone()
