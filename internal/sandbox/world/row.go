@@ -26,12 +26,17 @@ func (r *Row) AppendContract(b []byte) []byte {
 // alike but with money as Decimal: the event id, the twenty, the raw action,
 // the version, the partition and the offset.
 func (r *Row) AppendStored(b []byte) []byte {
+	b = r.appendDecided(b)
+	b = strconv.AppendInt(append(b, '\t'), int64(r.Partition), 10)
+	return strconv.AppendInt(append(b, '\t'), r.Offset, 10)
+}
+
+// appendDecided writes what AppendStored does, up to the version.
+func (r *Row) appendDecided(b []byte) []byte {
 	b = appendUUID(b, r.ID)
 	b = r.append20(append(b, '\t'), false)
 	b = appendTSV(append(b, '\t'), r.SubscriptionActionRaw)
-	b = strconv.AppendUint(append(b, '\t'), r.Version, 10)
-	b = strconv.AppendInt(append(b, '\t'), int64(r.Partition), 10)
-	return strconv.AppendInt(append(b, '\t'), r.Offset, 10)
+	return strconv.AppendUint(append(b, '\t'), r.Version, 10)
 }
 
 func (r *Row) append20(b []byte, float bool) []byte {

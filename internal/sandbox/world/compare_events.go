@@ -1,0 +1,154 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// rowsOf is one way to look at the events: a query that gives subscription, key
+// and line, and the same key and line of an expected row.
+type rowsOf struct {
+	name    string
+	columns []string
+	sql     string
+	key     func(*Row) string
+	line    func(*Row) string
+}
+
+// printed is a column as the truth's lines have it: instants as epoch
+// milliseconds, everything else as TabSeparated writes it.
+func printed(c schemas.Column) string {
+	if strings.Contains(c.Type, "DateTime64") {
+		return "toUnixTimestamp64Milli(" + c.Name + ")"
+	}
+	return c.Name
+}
+
+// asLine is the SQL that prints columns as one TabSeparated line.
+func asLine(columns []schemas.Column) (sql string, names []string) {
+	var printedColumns []string
+	for _, c := range columns {
+		printedColumns = append(printedColumns, printed(c))
+		names = append(names, c.Name)
+	}
+	return "formatRowNoNewline('TSV', " + strings.Join(printedColumns, ", ") + ")", names
+}
+
+// compareView reads the documented schema as a consumer of it would.
+func (tr *Truth) compareView(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
+	line, names := asLine(schemas.ContractColumns())
+	// An event's identity is its subscription, instant and action.
+	key := func(at int64, action []byte) string { return strconv.FormatInt(at, 10) + " " + string(action) }
+	return tr.compareRows(ctx, conn, rowsOf{
+		name: "view piano_subscriber_event_stream", columns: names,
+		sql: "SELECT subscription_id, concat(toString(toUnixTimestamp64Milli(event_timestamp)), ' ', subscription_action), " + line +
+			" FROM piano_subscriber_event_stream ORDER BY subscription_id",
+		key:  func(r *Row) string { return key(int64(r.EventTimestamp), r.SubscriptionAction) },
+		line: func(r *Row) string { return string(r.AppendContract(nil)) },
+	})
+}
+
+// compareEvents reads the table itself, with where each row came from.
+func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
+	columns := schemas.EventColumns()
+	kept := columns[:0]
+	for _, c := range columns {
+		if c.Name != "synced_at" { // when it was written is nobody's truth
+			kept = append(kept, c)
+		}
+	}
+	line, names := asLine(kept)
+	source := "\t" + string(schemas.SourceKafka) + "\t" + string(appendTSV(nil, []byte(tr.w.cfg.Topic))) + "\t0"
+	return tr.compareRows(ctx, conn, rowsOf{
+		name: "table subscription_events", columns: names,
+		sql: "SELECT subscription_id, toString(event_id), " + line + " FROM subscription_events FINAL ORDER BY subscription_id",
+		key: func(r *Row) string { return string(appendUUID(nil, r.ID)) },
+		line: func(r *Row) string {
+			b := append(r.appendDecided(nil), source...)
+			b = strconv.AppendInt(append(b, '\t'), int64(r.Partition), 10)
+			return string(strconv.AppendInt(append(b, '\t'), r.Offset, 10))
+		},
+	})
+}
+
+// keyed is a row of the database that waits for its counterpart.
+type keyed struct{ key, line string }
+
+func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v rowsOf) (Check, error) {
+	check := Check{Name: v.name, Expected: tr.Counts.Rows}
+	db, err := read(ctx, conn, 3, v.sql)
+	if err != nil {
+		return check, err
+	}
+	var have []keyed
+	for id, rows := range tr.subscriptions() {
+		for ; db.more && db.text[0] < id; db.next() {
+			check.unexpected(db.text[2])
+		}
+		have = have[:0]
+		for ; db.more && db.text[0] == id; db.next() {
+			have = append(have, keyed{db.text[1], db.text[2]})
+		}
+		for i := range rows {
+			have = v.match(&check, &rows[i], have)
+		}
+		for _, left := range have {
+			check.unexpected(left.line)
+		}
+	}
+	for ; db.more; db.next() {
+		check.unexpected(db.text[2])
+	}
+	return check, db.close()
+}
+
+// match finds an expected row among those of its subscription and takes it out.
+func (v *rowsOf) match(check *Check, row *Row, have []keyed) []keyed {
+	key, want := v.key(row), v.line(row)
+	for i, h := range have {
+		if h.key != key {
+			continue
+		}
+		if h.line != want {
+			if how := v.difference(want, h.line); how != "" {
+				check.different(fmt.Sprintf("%s %s", row.SubscriptionID, key), how)
+			}
+		}
+		have[i] = have[len(have)-1]
+		return have[:len(have)-1]
+	}
+	check.missing(want)
+	return have
+}
+
+// difference names the columns that differ, or gives nothing where only the
+// last digit of a Float64 does, which the contract leaves open.
+func (v *rowsOf) difference(want, have string) string {
+	wants, haves := strings.Split(want, "\t"), strings.Split(have, "\t")
+	if len(wants) != len(haves) {
+		return fmt.Sprintf("%d columns, want %d", len(haves), len(wants))
+	}
+	var out []string
+	for i, name := range v.columns {
+		if wants[i] == haves[i] || name == "transaction_value" && nearly(wants[i], haves[i]) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s is %s, want %s", name, haves[i], wants[i]))
+	}
+	return strings.Join(out, "; ")
+}
+
+// nearly compares two amounts that differ as texts. Decimals of up to 18 digits
+// never come here alike, and Float64 holds about 16 digits.
+func nearly(a, b string) bool {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	return errX == nil && errY == nil && math.Abs(x-y) <= math.Abs(x)*0x1p-52
+}

@@ -1,0 +1,160 @@
+package world_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// coordinates name a message as the truth does.
+type coordinates struct {
+	partition int32
+	offset    int64
+}
+
+// outcomes is what the transform makes of a world, kept as the tables would
+// keep it.
+type outcomes struct {
+	counts   world.Counts
+	rows     map[schemas.EventID]world.Row
+	refused  map[coordinates]world.ReasonField
+	filtered map[string]bool
+	ids      map[coordinates]string
+}
+
+// transformed runs the project's transform over all messages of a world.
+func transformed(t *testing.T, w *world.World) outcomes {
+	t.Helper()
+	cfg := transform.Defaults()
+	cfg.InternalUserIDs = w.InternalUserIDs()
+	cfg.InternalEmailDomains = w.InternalEmailDomains()
+	cfg.UnknownAction = transform.UnknownAction(w.Config().UnknownAction)
+	rules, err := transform.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := rules.NewWorker()
+	now := w.Config().End.Add(time.Hour)
+	out := outcomes{
+		rows: map[schemas.EventID]world.Row{}, refused: map[coordinates]world.ReasonField{},
+		filtered: map[string]bool{}, ids: map[coordinates]string{},
+	}
+	ends := map[int32]int64{}
+	for m := range w.Messages() {
+		at := coordinates{m.Partition, ends[m.Partition]}
+		ends[m.Partition]++
+		out.counts.Messages++
+		r := worker.Apply(m.Value, now)
+		switch r.Outcome {
+		case transform.Stored:
+			out.counts.Stored++
+			row := world.Row{
+				Event: clone(r.Event), Partition: at.partition, Offset: at.offset,
+				Version: schemas.KafkaVersion(schemas.Millis(m.Time.UnixMilli()), at.offset),
+			}
+			if old, known := out.rows[row.ID]; !known || row.Version >= old.Version {
+				out.rows[row.ID] = row
+			}
+		case transform.Filtered:
+			out.counts.Filtered++
+			if id := string(r.SubscriptionID); id != "" {
+				out.filtered[id] = true
+			}
+		case transform.DeadLettered:
+			out.counts.DeadLettered++
+			out.refused[at] = world.ReasonField{Reason: r.Reason, Field: r.Field}
+			out.ids[at] = string(r.SubscriptionID)
+		case transform.Skipped:
+			out.counts.Skipped++
+		}
+	}
+	out.counts.Rows = len(out.rows)
+	out.counts.Redelivered = out.counts.Stored - len(out.rows)
+	return out
+}
+
+// clone copies an event out of the worker that made it.
+func clone(e *schemas.Event) schemas.Event {
+	out := *e
+	for _, text := range []*[]byte{
+		&out.SubscriptionID, &out.UserID, &out.SubscriptionAction, &out.EventName, &out.ResourceName, &out.BillingPeriod,
+		&out.TermType, &out.TermName, &out.TrialDuration, &out.BillingCountryCode, &out.PaymentMode,
+		&out.UpgradeToSubscriptionID, &out.UserEmailHashSHA256, &out.ExperienceName, &out.SubscriptionActionRaw,
+	} {
+		*text = bytes.Clone(*text)
+	}
+	return out
+}
+
+// TestTruth_agrees_with_the_transform sets two independent readings of the
+// contract against each other: the teller's, who knows what it means, and the
+// transform's, which reads what was told.
+func TestTruth_agrees_with_the_transform(t *testing.T) {
+	for _, c := range []struct {
+		seed    uint64
+		unknown world.UnknownAction
+	}{{1, world.KeepUnknown}, {2, world.DeadLetterUnknown}, {3, world.DropUnknown}} {
+		t.Run(fmt.Sprintf("seed %d, unknown actions %s", c.seed, c.unknown), func(t *testing.T) {
+			cfg := world.Defaults()
+			cfg.Seed, cfg.Subscribers, cfg.UnknownAction, cfg.BadShare = c.seed, 3000, c.unknown, 0.05
+			w := with(t, cfg)
+			agree(t, w.Truth(), transformed(t, w))
+		})
+	}
+}
+
+// some keeps a long list of disagreements readable.
+const some = 10
+
+func agree(t *testing.T, truth *world.Truth, got outcomes) {
+	t.Helper()
+	if got.counts != truth.Counts {
+		t.Errorf("counts: the transform has %+v, the truth %+v", got.counts, truth.Counts)
+	}
+	wrong := 0
+	for row := range truth.Rows() {
+		want := row.AppendStored(nil)
+		other, ok := got.rows[row.ID]
+		if have := other.AppendStored(nil); !ok || !bytes.Equal(want, have) {
+			if wrong++; wrong <= some {
+				t.Errorf("row\nwant %s\nhave %s (%t)", want, have, ok)
+			}
+		}
+		delete(got.rows, row.ID)
+	}
+	for _, row := range got.rows {
+		if wrong++; wrong <= some {
+			t.Errorf("a row that the truth does not know: %s", row.AppendStored(nil))
+		}
+	}
+	for _, dead := range truth.DeadLetters {
+		at := coordinates{dead.Partition, dead.Offset}
+		if have, want := got.refused[at], (world.ReasonField{Reason: dead.Reason, Field: dead.Field}); have != want {
+			if wrong++; wrong <= some {
+				t.Errorf("dead letter at %v: want %v, have %v", at, want, have)
+			}
+		}
+		if id := got.ids[at]; dead.SubscriptionID != "" && id != dead.SubscriptionID {
+			if wrong++; wrong <= some {
+				t.Errorf("dead letter at %v, %s %s: subscription %q, want %q", at, dead.Reason, dead.Field, id, dead.SubscriptionID)
+			}
+		}
+	}
+	for _, id := range truth.FilteredSubscriptions {
+		if !got.filtered[id] {
+			t.Errorf("%q is not among the filtered subscriptions", id)
+		}
+		delete(got.filtered, id)
+	}
+	for id := range got.filtered {
+		t.Errorf("%q is filtered, which the truth does not know", id)
+	}
+	if wrong > some {
+		t.Errorf("%d disagreements in all", wrong)
+	}
+}
