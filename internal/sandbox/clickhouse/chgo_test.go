@@ -67,7 +67,7 @@ func TestServer_ChGo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := dial(t, db, compression)
 			table := "numbers_" + name
-			exec(t, conn, fmt.Sprintf(numbersTable, table))
+			execute(t, conn, fmt.Sprintf(numbersTable, table))
 			if err := insertNumbers(ctx, client, table, 5, 1000); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func TestServer_ChGo(t *testing.T) {
 	})
 
 	t.Run("a refused block is told", func(t *testing.T) {
-		exec(t, conn, "CREATE TABLE strict (n UInt64, s String, l LowCardinality(String), CONSTRAINT small CHECK n < 2500) ENGINE = MergeTree ORDER BY n")
+		execute(t, conn, "CREATE TABLE strict (n UInt64, s String, l LowCardinality(String), CONSTRAINT small CHECK n < 2500) ENGINE = MergeTree ORDER BY n")
 		err := insertNumbers(ctx, dial(t, db, ch.CompressionLZ4), "strict", 5, 1000)
 		var e *ch.Exception
 		if !errors.As(err, &e) || e.Code != proto.ErrViolatedConstraint {
@@ -128,7 +128,7 @@ func TestServer_ChGo(t *testing.T) {
 func TestServer_Large(t *testing.T) {
 	db := newDatabase(t, "large")
 	conn := open(t, options(chgo.Native, db))
-	exec(t, conn, fmt.Sprintf(numbersTable, "numbers"))
+	execute(t, conn, fmt.Sprintf(numbersTable, "numbers"))
 	ctx := context.Background()
 	if err := insertNumbers(ctx, dial(t, db, ch.CompressionLZ4), "numbers", 10, 50_000); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestServer_Large(t *testing.T) {
 func TestServer_ParallelConnections(t *testing.T) {
 	db := newDatabase(t, "parallel")
 	conn := open(t, options(chgo.Native, db))
-	exec(t, conn, fmt.Sprintf(numbersTable, "numbers"))
+	execute(t, conn, fmt.Sprintf(numbersTable, "numbers"))
 	ctx := context.Background()
 	var all sync.WaitGroup
 	for range 8 {

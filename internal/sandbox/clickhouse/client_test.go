@@ -34,7 +34,7 @@ func TestServer_ClickhouseGo(t *testing.T) {
 			}
 
 			t.Run("event columns come back as they went in", func(t *testing.T) {
-				exec(t, conn, eventTable("events"))
+				execute(t, conn, eventTable("events"))
 				batch, err := conn.PrepareBatch(ctx, "INSERT INTO events")
 				if err != nil {
 					t.Fatal(err)
@@ -85,7 +85,7 @@ func TestServer_ClickhouseGo(t *testing.T) {
 			})
 
 			t.Run("nested types come back as they went in", func(t *testing.T) {
-				exec(t, conn, "CREATE TABLE nested (a Array(LowCardinality(String)), m Map(String, UInt64), t Tuple(x UInt8, y Nullable(String)), e Enum8('on' = 1, 'off' = 2), f FixedString(3), aa Array(Array(Int16))) ENGINE = Memory")
+				execute(t, conn, "CREATE TABLE nested (a Array(LowCardinality(String)), m Map(String, UInt64), t Tuple(x UInt8, y Nullable(String)), e Enum8('on' = 1, 'off' = 2), f FixedString(3), aa Array(Array(Int16))) ENGINE = Memory")
 				batch, err := conn.PrepareBatch(ctx, "INSERT INTO nested")
 				if err != nil {
 					t.Fatal(err)
@@ -132,7 +132,7 @@ func TestServer_ClickhouseGo(t *testing.T) {
 			})
 
 			t.Run("errors have their code", func(t *testing.T) {
-				exec(t, conn, "CREATE TABLE strict (n UInt8, CONSTRAINT small CHECK n < 10) ENGINE = MergeTree ORDER BY n")
+				execute(t, conn, "CREATE TABLE strict (n UInt8, CONSTRAINT small CHECK n < 10) ENGINE = MergeTree ORDER BY n")
 				for sql, code := range map[string]int32{
 					"SELECT * FROM no_such_table":       60,
 					"SELECT no_such_function(1)":        46,
@@ -182,7 +182,7 @@ func TestServer_ClickhouseGo(t *testing.T) {
 			})
 
 			t.Run("a token is stored once", func(t *testing.T) {
-				exec(t, conn, "CREATE TABLE once (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+				execute(t, conn, "CREATE TABLE once (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
 				for _, token := range []string{"a", "a", "b"} {
 					ctx := chgo.Context(ctx, chgo.WithSettings(chgo.Settings{"insert_deduplication_token": token, "async_insert": 0}))
 					batch, err := conn.PrepareBatch(ctx, "INSERT INTO once")

@@ -19,6 +19,9 @@ import (
 var server *clickhouse.Server
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		os.Exit(child(dir))
+	}
 	os.Exit(run(m))
 }
 
@@ -86,12 +89,12 @@ func open(t *testing.T, o *chgo.Options) driver.Conn {
 func newDatabase(t *testing.T, name string) string {
 	t.Helper()
 	conn := open(t, options(chgo.Native, ""))
-	exec(t, conn, "CREATE DATABASE "+name)
-	t.Cleanup(func() { exec(t, conn, "DROP DATABASE "+name) })
+	execute(t, conn, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(t, conn, "DROP DATABASE "+name) })
 	return name
 }
 
-func exec(t *testing.T, conn driver.Conn, sql string, args ...any) {
+func execute(t *testing.T, conn driver.Conn, sql string, args ...any) {
 	t.Helper()
 	if err := conn.Exec(context.Background(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
