@@ -43,7 +43,7 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 func (c *Consumer) facts(ctx context.Context, a *Assignment) error {
 	pause := newPause()
 	for {
-		_, layout := c.transport.current()
+		layout := c.transport.current()
 		err := c.ends(ctx, a)
 		if err == nil {
 			return nil

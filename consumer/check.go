@@ -40,7 +40,7 @@ func (c *Consumer) missing(counts map[string]int) error {
 // partitionCounts asks any broker how many partitions each topic has: 0 where it
 // does not exist.
 func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) {
-	_, layout := c.transport.current()
+	layout := c.transport.current()
 	ctx, cancel := context.WithTimeout(ctx, c.transport.DialTimeout+c.cfg.RequestTimeout)
 	defer cancel()
 	request := metadata.Request{TopicNames: c.cfg.Topics}

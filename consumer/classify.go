@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"strings"
 
@@ -56,7 +55,7 @@ func classify(err error) ErrorKind {
 		return KindTLS
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return KindTimeout
-	case isScram(err):
+	case errors.Is(err, ErrLogin):
 		return KindLogin
 	}
 	// All that is left comes from connections: refused, reset, closed, cut.
@@ -135,10 +134,4 @@ func isTLS(err error) bool {
 		// kafka-go has a sentence and no type for a broker that answers plain
 		// text with a TLS alert; crypto/tls has none for a remote alert.
 		strings.Contains(err.Error(), "expecting TLS") || strings.Contains(err.Error(), "remote error: tls:")
-}
-
-// isScram recognises a login that the client's side of SCRAM ended: the server
-// did not prove that it knows the password, or sent what the mechanism forbids.
-func isScram(err error) bool {
-	return !errors.Is(err, io.EOF) && strings.Contains(strings.ToLower(err.Error()), "server-")
 }

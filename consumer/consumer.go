@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 
@@ -49,27 +50,20 @@ func (c *Consumer) Close() { c.transport.CloseIdleConnections() }
 // record at exactly that offset; found is false where there is none: compacted
 // away, before the log's start or beyond its end. Another timestamp than the one
 // that was read at a known offset means that the topic has been made anew under
-// its name. The call is tried once, within kafka.request_timeout.
+// its name. What time or another broker can mend is tried again until ctx ends.
 func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int32, offset int64) (timestamp int64, found bool, err error) {
-	f := c.newFetcher(topic, partition)
-	// One byte: the broker gives the batch that holds the offset, whole.
-	answer, err := f.do(ctx, c, offset, 0, 1, 0)
-	if err == nil && answer.code != 0 {
-		err = answer.code
-	}
+	r := c.NewReader(topic, partition, offset)
+	defer r.Close()
+	// One byte, now: the broker gives the batch that holds the offset, whole.
+	r.minBytes, r.maxBytes, r.maxWait = 0, 1, 0
+	set, err := r.Next(ctx)
 	switch {
-	case err != nil && classify(err) == KindOffset:
+	case errors.Is(err, ErrOffsetOutOfRange):
 		return 0, false, nil
 	case err != nil:
 		return 0, false, fmt.Errorf("timestamp of %s/%d/%d: %w", topic, partition, offset, err)
-	}
-	var b batches
-	b.reset(answer.records, offset, c.cfg.Isolation == ReadCommitted, answer.aborted)
-	if err := b.decode(1); err != nil {
-		return 0, false, fmt.Errorf("timestamp of %s/%d/%d: %w", topic, partition, offset, err)
-	}
-	if len(b.records) == 0 || b.records[0].Offset != offset {
+	case len(set.Records) == 0 || set.Records[0].Offset != offset:
 		return 0, false, nil
 	}
-	return b.records[0].Timestamp, true, nil
+	return set.Records[0].Timestamp, true, nil
 }

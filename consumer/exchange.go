@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
 // exchange is a request that speaks for itself on a connection of kafka-go's
@@ -108,8 +109,15 @@ func readInto[T protocol.Message](api protocol.ApiKey, to *T) func(io.Reader, in
 // roundTrip sends a request that fills in its own answer. ctx bounds it, dialing
 // included.
 func (c *Consumer) roundTrip(ctx context.Context, request protocol.Message) error {
-	transport, _ := c.transport.current()
-	if _, err := transport.RoundTrip(ctx, c.addr, request); err != nil {
+	_, err := c.transport.RoundTrip(ctx, c.addr, request)
+	if errors.Is(err, protocol.ErrNoTopic) {
+		// It says so too where no broker has answered yet. The answer to this
+		// comes from its cache, and has the reason.
+		if _, reason := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: c.cfg.Topics}); reason != nil {
+			err = reason
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("ask kafka: %w", err)
 	}
 	return nil

@@ -39,14 +39,14 @@ type fetcher struct {
 // noEpoch and noSession say that this consumer takes no part in leader epochs
 // and fetch sessions.
 const (
-	noEpoch   = -1
-	noSession = -1
-	consumer  = -1 // instead of a replica's id
+	noEpoch    = -1
+	noSession  = -1
+	asConsumer = -1 // instead of a replica's id
 )
 
 func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
 	f := &fetcher{request: fetch.Request{
-		ReplicaID: consumer,
+		ReplicaID: asConsumer,
 		// With one partition the partition's bound is the bound. kfake leaves
 		// the aborted transactions out of a response that this one cuts off.
 		MaxBytes:     math.MaxInt32,

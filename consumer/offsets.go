@@ -19,7 +19,7 @@ const (
 // the last stable offset when reading committed, the high watermark otherwise.
 func (c *Consumer) listOffset(ctx context.Context, topic string, partition int32, which int64, isolation Isolation) (int64, error) {
 	request := listoffsets.Request{
-		ReplicaID: consumer,
+		ReplicaID: asConsumer,
 		Topics: []listoffsets.RequestTopic{{
 			Topic: topic,
 			Partitions: []listoffsets.RequestPartition{{

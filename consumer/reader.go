@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.uber.org/zap"
@@ -50,7 +51,9 @@ type Reader struct {
 	partition int32
 
 	fetcher  *fetcher // nil after a failure
-	maxBytes int      // grown while a broker cuts the first batch off
+	minBytes int
+	maxBytes int // grown while a broker cuts the first batch off
+	maxWait  time.Duration
 	batches  batches
 	set      RecordSet
 	pause    *pause
@@ -64,7 +67,9 @@ func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reade
 		log:       c.log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
 		topic:     topic,
 		partition: partition,
+		minBytes:  c.cfg.FetchMinBytes,
 		maxBytes:  c.cfg.FetchMaxBytes,
+		maxWait:   c.cfg.FetchMaxWait,
 		pause:     newPause(),
 	}
 	r.batches.position = offset
@@ -128,7 +133,7 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 // fetch fills batches with the next response, however often it has to ask.
 func (r *Reader) fetch(ctx context.Context) error {
 	for {
-		_, layout := r.c.transport.current()
+		layout := r.c.transport.current()
 		answer, err := r.once(ctx)
 		if err == nil && answer.code != 0 {
 			err = answer.code
@@ -162,8 +167,7 @@ func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 	if r.fetcher == nil {
 		r.fetcher = r.c.newFetcher(r.topic, r.partition)
 	}
-	cfg := &r.c.cfg
-	answer, err := r.fetcher.do(ctx, r.c, r.batches.position, cfg.FetchMinBytes, r.maxBytes, cfg.FetchMaxWait)
+	answer, err := r.fetcher.do(ctx, r.c, r.batches.position, r.minBytes, r.maxBytes, r.maxWait)
 	if err != nil {
 		r.fetcher = nil
 		return nil, err
@@ -208,7 +212,7 @@ func (r *Reader) final(ctx context.Context, kind ErrorKind, err error) error {
 func (r *Reader) confirmOutOfRange(ctx context.Context) error {
 	start, end, err := r.c.logRange(ctx, r.topic, r.partition)
 	if err != nil {
-		return nil //nolint:nilerr // the range cannot be told now: ask for the records again
+		return nil // the range cannot be told now: ask for the records again
 	}
 	if at := r.batches.position; at < start || at > end {
 		return &OffsetOutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: at, LogStart: start, LogEnd: end}

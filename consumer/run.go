@@ -11,8 +11,10 @@ import (
 
 // Handler does the work of one generation. Its ctx ends when the generation is
 // lost, or when draining has taken too long: what was fetched may then be
-// finished and committed once within the rest of kafka.rebalance_timeout, and
-// the handler returns; the group cannot go on before. While ctx lives and
+// finished and committed once, and the handler returns; the group cannot go on
+// before. It has as long as the smaller of kafka.rebalance_timeout and
+// kafka.session_timeout (kafka-go sends no more heartbeats by then): after that
+// the others take over and a commit is refused. While ctx lives and
 // Generation.Draining is closed, it finishes, commits and returns nil.
 //
 // Nil means that the next generation may come; an error ends Run with it.
@@ -30,7 +32,7 @@ type Handler func(ctx context.Context, g *Generation) error
 func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	counts, err := c.awaitTopics(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // only ctx's: there is nothing to leave
+		return nil // only ctx's: there is nothing to leave
 	}
 	member, err := c.join()
 	if err != nil {
@@ -45,16 +47,16 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 			// The generation that waits in the meantime was joined without the
 			// topic. The first look at it sees the difference.
 			if _, err := c.awaitTopics(ctx); err != nil {
-				return nil //nolint:nilerr // only ctx's
+				return nil // only ctx's
 			}
 		}
 		generation, err := member.next(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // asked to end
+				return nil // asked to end
 			}
 			if c.retryJoin(ctx, pause, err) != nil {
-				return nil //nolint:nilerr // only ctx's
+				return nil // only ctx's
 			}
 			continue
 		}
@@ -96,7 +98,6 @@ func (c *Consumer) explainGroup(kind ErrorKind, err error) error {
 // false where this one ended of our own accord, by a failed commit or a handler
 // that gave up, which may repeat at once.
 func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation, known *topics, member *group, handle Handler) (again bool, err error) {
-	start := time.Now()
 	g := &Generation{
 		ID: generation.ID, MemberID: generation.MemberID,
 		draining: ctx.Done(), group: generation, hooks: c.hooks, broken: make(chan struct{}),
@@ -117,8 +118,6 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation, know
 	})
 	err = <-result
 	g.retire()
-	c.hooks.generationEnd(g.ID, time.Since(start))
-	c.log.Info("generation ended", zap.Int32("generation", g.ID), zap.Duration("elapsed", time.Since(start)))
 	if err != nil || ctx.Err() != nil {
 		member.leave()
 	}
@@ -151,10 +150,15 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 	})
 	var err error
 	if g.Assignments, err = c.assignments(both, g.group); err != nil {
-		return nil //nolint:nilerr // the generation, or Run, ended while asking
+		return nil // the generation, or Run, ended while asking
 	}
 	c.hooks.generationStart(g.ID, len(g.Assignments))
 	c.log.Info("generation began", zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
+	start := time.Now()
+	defer func() {
+		c.hooks.generationEnd(g.ID, time.Since(start))
+		c.log.Info("generation ended", zap.Int32("generation", g.ID), zap.Duration("elapsed", time.Since(start)))
+	}()
 
 	work, cancel := context.WithCancelCause(life)
 	defer cancel(nil)
@@ -166,7 +170,7 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 		}
 	})()
 	defer context.AfterFunc(life, func() {
-		if late(returned, c.cfg.RebalanceTimeout) {
+		if late(returned, min(c.cfg.RebalanceTimeout, c.cfg.SessionTimeout)) {
 			c.log.Error("handler holds up the rebalance", zap.Int32("generation", g.ID))
 		}
 	})()

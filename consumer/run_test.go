@@ -526,3 +526,11 @@ func TestConsumer_Run_reads_everything(t *testing.T) {
 		t.Fatalf("%d messages were read, want %d", len(seen), 3*each)
 	}
 }
+
+func (k *kindList) list() []consumer.ErrorKind {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.all)
+}
+
+func (k *kindList) has(kind consumer.ErrorKind) bool { return slices.Contains(k.list(), kind) }

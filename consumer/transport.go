@@ -2,15 +2,12 @@ package consumer
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
 // transport is kafka-go's, and can be made to look at the cluster's layout anew.
@@ -22,11 +19,11 @@ type transport struct {
 	layout int // counts how often the layout was forgotten
 }
 
-// current gives the transport and a number for the layout it knows.
-func (t *transport) current() (*kafka.Transport, int) {
+// current is a number for the layout that is known.
+func (t *transport) current() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.Transport, t.layout
+	return t.layout
 }
 
 // forget drops what is known of the cluster, so that the next request asks for
@@ -39,28 +36,6 @@ func (t *transport) forget(layout int) {
 		t.layout++
 		t.CloseIdleConnections()
 	}
-}
-
-// mechanism is the login as kafka-go wants it, nil for none.
-func (s SASL) mechanism() (sasl.Mechanism, error) {
-	switch s.Mechanism {
-	case Plain:
-		return plain.Mechanism{Username: s.User, Password: s.Password}, nil
-	case ScramSHA256:
-		return s.scram(scram.SHA256)
-	case ScramSHA512:
-		return s.scram(scram.SHA512)
-	}
-	return nil, nil
-}
-
-func (s SASL) scram(algorithm scram.Algorithm) (sasl.Mechanism, error) {
-	m, err := scram.Mechanism(algorithm, s.User, s.Password)
-	if err != nil {
-		// The cause could quote the password: SASLprep names what it refuses.
-		return nil, fmt.Errorf("kafka.sasl: user or password has characters that %s forbids", s.Mechanism)
-	}
-	return m, nil
 }
 
 // newTransport is for everything but the group's own connection.
