@@ -127,6 +127,8 @@ func (l *life) trial() {
 	if l.s.trial == paidTrial {
 		converts = 0.65
 	}
+	const failing = 0.05 // whose first payment fails; as ever, most of them recover
+	converts -= failing * recovers
 	switch at := l.d.share(); {
 	case at < converts:
 		p := l.product()
@@ -140,9 +142,14 @@ func (l *life) trial() {
 			l.tell(event{at: l.end, action: actRenewed, next: next, value: p.price, priced: true, number: 1})
 		}
 		l.at, l.end = l.end, next
-	case at < converts+0.05: // the first payment fails
+	case at < converts+failing:
 		l.tell(event{at: l.end, action: actTrialEnded})
-		l.dun(retries)
+		l.nth = 0
+		if l.d.chance(recovers) {
+			l.dun(l.someFailures())
+		} else {
+			l.dun(retries)
+		}
 	default:
 		l.disable(l.soonOrLater(0.5))
 		l.tell(event{at: l.end, action: actTrialEnded})

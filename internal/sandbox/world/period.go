@@ -11,6 +11,9 @@ type rates struct {
 // it before the period ends.
 const reversed = 0.12
 
+// recovers is the share of failed payments that succeed at a later try.
+const recovers = 0.7
+
 func (l *life) rates() rates {
 	months := l.product().months
 	churn, failure := 0.0, 0.045
@@ -34,8 +37,8 @@ func (l *life) rates() rates {
 		cancel:      0.003 * float64(months),
 		upgrade:     0.04 * float64(months) / 12,
 		downgrade:   0.02 * float64(months) / 12,
-		involuntary: failure * 0.3,
-		recovered:   failure * 0.7,
+		involuntary: failure * (1 - recovers),
+		recovered:   failure * recovers,
 	}
 	// All causes together give the table's churn, so what people decide is what
 	// is left, and more have to decide it than stay with it.
@@ -62,7 +65,7 @@ func (l *life) period() {
 		{r.upgrade, func() { l.change(actUpgraded, +1) }},
 		{r.downgrade, func() { l.change(actDowngraded, -1) }},
 		{r.involuntary, func() { l.dun(retries) }},
-		{r.recovered, func() { l.dun(1 + l.d.below(retries-1)) }},
+		{r.recovered, func() { l.dun(l.someFailures()) }},
 		{r.voluntary, l.leave},
 	} {
 		if at < fate.share {
@@ -124,6 +127,9 @@ func (l *life) disable(at int64) { l.tell(event{at: at, action: actAutoRenewDisa
 var retryDays = [retries]int64{0, 3, 7, 14}
 
 const retries = 4
+
+// someFailures is how often a payment fails that succeeds in the end.
+func (l *life) someFailures() int { return 1 + l.d.below(retries-1) }
 
 // dun tells so many failed payments; after all of them the subscription
 // expires, else the next try succeeds.
