@@ -42,12 +42,11 @@ func (l *Lines) Next() ([]byte, error) {
 	line := fragment
 	length := len(fragment)
 	if errors.Is(err, bufio.ErrBufferFull) {
-		// Kept are the limit, a CR and the LF that may follow it; the rest is
-		// counted.
-		l.buf = append(l.buf[:0], fragment[:min(length, l.limit+2)]...)
+		// Kept are one byte more than the limit and a line end; the rest is counted.
+		l.buf = append(l.buf[:0], fragment[:min(length, l.limit+3)]...)
 		for errors.Is(err, bufio.ErrBufferFull) {
 			fragment, err = l.r.ReadSlice('\n')
-			l.buf = append(l.buf, fragment[:min(len(fragment), max(l.limit+2-length, 0))]...)
+			l.buf = append(l.buf, fragment[:min(len(fragment), max(l.limit+3-length, 0))]...)
 			length += len(fragment)
 		}
 		line = l.buf
@@ -65,6 +64,7 @@ func (l *Lines) Next() ([]byte, error) {
 	line = line[:min(len(line), length)]
 	if err == nil && len(line) == length {
 		line = bytes.TrimSuffix(line, []byte{'\r'})
+		length = len(line)
 	}
 	l.truncated = length > l.limit+1
 	return line[:min(len(line), l.limit+1)], nil

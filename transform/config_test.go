@@ -1,0 +1,62 @@
+package transform
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfig_DefaultsAreValid(t *testing.T) {
+	if err := Defaults().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
+	config := Config{
+		MaxMessageBytes: 0,
+		FieldAliases: map[string]string{
+			"user_id":  "email",       // a known name
+			"other":    "no_field",    // an unknown target
+			"chain":    "event_time",  // an alias of an alias
+			"":         "term_name",   // no name
+			"fine":     "term_name",   //
+			"fine_too": "email",       //
+			"email":    "email",       // a known name, though it changes nothing
+			"CASE":     "Term_Name",   // case-sensitive
+			"spaced":   " term_name ", // not trimmed
+		},
+		SourceTimezone:       "Middle-earth/Shire",
+		MaxFuture:            -time.Second,
+		InternalUserIDs:      []string{"4711", " "},
+		InternalEmailDomains: []string{"example.com", "@example.com", "localhost", "", "a.b c.de"},
+		UnknownAction:        "ignore",
+	}
+	err := config.Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := map[string]int{
+		"transform.max_message_bytes: ": 1, "transform.field_aliases: ": 7, "transform.source_timezone: ": 1,
+		"transform.max_future: ": 1, "transform.internal_user_ids: ": 1, "transform.internal_email_domains: ": 4,
+		"transform.unknown_action: ": 1,
+	}
+	for key, times := range want {
+		if got := strings.Count(err.Error(), key); got != times {
+			t.Errorf("%s is named %d times, want %d:\n%v", key, got, times, err)
+		}
+	}
+	if _, err := New(config); err == nil {
+		t.Error("New compiles what is not valid")
+	}
+}
+
+func TestConfig_Timezone(t *testing.T) {
+	for name, valid := range map[string]bool{"UTC": true, "Europe/Copenhagen": true, "": false, "Local": false, "../etc": false} {
+		config := Defaults()
+		config.SourceTimezone = name
+		if err := config.Validate(); (err == nil) != valid {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
