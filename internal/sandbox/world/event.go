@@ -63,6 +63,7 @@ type event struct {
 	product  productIndex
 	priced   bool  // value is told
 	spelling uint8 // counts the events of one action, so that every synonym is met
+	flag     uint8 // counts the events of internal people, for their notations
 }
 
 // subscription is what stays the same through a life.

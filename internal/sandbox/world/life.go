@@ -23,6 +23,7 @@ type life struct {
 func (w *World) liveAll() {
 	w.events = make([]event, 0, 9*w.cfg.Subscribers)
 	var spellings [256]uint8
+	var flags uint8
 	for i := 0; i < len(w.subs); i++ {
 		l := life{w: w, sub: uint32(i), s: w.subs[i], prod: w.subs[i].product}
 		l.d.seed(w.cfg.Seed, streamLives, uint64(i))
@@ -35,6 +36,10 @@ func (w *World) liveAll() {
 			e := &w.events[first+j]
 			e.spelling = spellings[e.action]
 			spellings[e.action]++
+			if w.people[w.subs[i].person].internal == internalByFlag {
+				e.flag = flags
+				flags++
+			}
 		}
 	}
 }

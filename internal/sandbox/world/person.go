@@ -77,7 +77,7 @@ func (w *World) makePerson(d *dice, number int) person {
 	}
 	p.currency = countryCurrency[p.country]
 	if d.chance(0.005) {
-		p.internal = internal(1 + d.below(3))
+		p.internal = internalByFlag + internal(d.weighted(2, 1, 1))
 	}
 	switch at := d.share(); {
 	case at < 0.002:

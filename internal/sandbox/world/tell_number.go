@@ -172,33 +172,3 @@ var countForms = []struct{ name, before, after string }{
 	{"count: text with a bare point", `" `, `. "`},
 	{"count: text with an exponent", `"`, `.0e+0"`},
 }
-
-// flag tells whether the user works here; a few deliveries forget to say so,
-// and are stored.
-func (t *teller) flag() {
-	if t.p.internal == internalByFlag && !t.d.chance(0.03) {
-		t.internal = true
-		t.name(fIsInternalUser)
-		t.raws("internal: ", `true`, `1`, `"true"`, `"1"`, `"yes"`, `"t"`, `"YES"`, `" True "`, `"T"`)
-		return
-	}
-	if t.odd && t.d.chance(0.4) || !t.odd && t.d.chance(0.3) {
-		t.absent(fIsInternalUser)
-		return
-	}
-	t.name(fIsInternalUser)
-	if !t.odd {
-		t.buf = append(t.buf, "false"...)
-		return
-	}
-	t.raws("internal: ", `false`, `0`, `"false"`, `"0"`, `"no"`, `"f"`, `"No"`, `"\u0046ALSE"`, `"F"`)
-}
-
-// raws writes one of some JSON texts.
-func (t *teller) raws(kind string, texts ...string) {
-	text := texts[t.d.below(len(texts))]
-	if t.used != nil {
-		t.note(kind + text)
-	}
-	t.buf = append(t.buf, text...)
-}

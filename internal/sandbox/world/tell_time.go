@@ -52,9 +52,17 @@ func (t *teller) never(f field) {
 		return
 	}
 	t.name(f)
-	t.raws("never: ", `0`, `"0"`, `"0.0"`, `-0`, `0.0e3`, `"000000"`, `"9999-12-31"`, `"9999-12-31T23:59:59Z"`,
-		`"2200-01-01 00:00:00"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`)
+	form := neverForms[t.d.below(len(neverForms))]
+	if t.used != nil {
+		t.note("never: " + form)
+	}
+	t.buf = append(t.buf, form...)
 }
+
+// neverForms say that an optional instant does not exist: epoch 0 by its exact
+// value, or 2200 and later.
+var neverForms = []string{`0`, `"0"`, `"0.0"`, `-0`, `0.0e3`, `"000000"`, `"9999-12-31"`, `"9999-12-31T23:59:59Z"`,
+	`"2200-01-01 00:00:00"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`}
 
 func (t *teller) quoteTime(at time.Time, layout string) {
 	t.buf = append(t.buf, '"')
