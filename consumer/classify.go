@@ -92,14 +92,14 @@ func kindOfCode(code kafka.Error) ErrorKind {
 }
 
 func kindOfReason(reason error) ErrorKind {
-	switch reason {
-	case ErrTLS:
+	switch {
+	case errors.Is(reason, ErrTLS):
 		return KindTLS
-	case ErrLogin:
+	case errors.Is(reason, ErrLogin):
 		return KindLogin
-	case ErrNotAuthorized:
+	case errors.Is(reason, ErrNotAuthorized):
 		return KindNotAuthorized
-	case ErrTopicMissing:
+	case errors.Is(reason, ErrTopicMissing):
 		return KindTopic
 	}
 	return KindNetwork
