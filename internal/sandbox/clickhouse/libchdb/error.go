@@ -23,7 +23,7 @@ func (e *Error) Error() string {
 // which may be followed by a version; a second "Code: …" can be nested inside.
 var (
 	codePattern = regexp.MustCompile(`(?s)^\s*(?:Error: )?Code: (\d+)\. (?:DB::Exception: )?(.*)$`)
-	namePattern = regexp.MustCompile(`(?s)^(.*?)\s*\(([A-Z][A-Z0-9_]+)\)(?: \(version [^)]*\))?\s*$`)
+	namePattern = regexp.MustCompile(`(?s)^(.*?)\s*\(([A-Z][A-Z0-9_]+)\)(?: \(version .*\))?\s*$`)
 )
 
 func parseError(text string) *Error {
