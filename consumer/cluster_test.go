@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 // patience bounds what a test waits for; nothing depends on how much sooner it
 // comes.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

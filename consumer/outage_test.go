@@ -103,7 +103,7 @@ func TestReader_Next_asks_again_when_no_answer_comes(t *testing.T) {
 func TestConsumer_Run_leaves_a_join_that_hangs(t *testing.T) {
 	cluster := newCluster(t, kfake.SeedTopics(1, "events"))
 	cfg := settings(cluster.ListenAddrs(), "events")
-	cfg.RebalanceTimeout, cfg.SessionTimeout = 10*patience, 10*patience
+	cfg.RebalanceTimeout, cfg.SessionTimeout = 4*patience, 4*patience
 	slow := startMember(t, cfg, consumer.Hooks{})
 	held := slow.generation(1)
 	defer held.give(nil)
