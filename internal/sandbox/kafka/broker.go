@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -54,6 +55,9 @@ func options(cfg Config, port int) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.Ports(port),
 		kfake.ClusterID("pianola-sandbox"),
+		// Kafka's own default is 6 s. Tests that kill consumers wait for sessions
+		// to end, again and again.
+		kfake.GroupMinSessionTimeout(500 * time.Millisecond),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": fmt.Sprint(MaxMessageBytes),
 			// A simulated year lies in the past: by the default of seven days all

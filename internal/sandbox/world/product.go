@@ -9,7 +9,6 @@ type product struct {
 	period  string // the contract's billing_period
 	price   int64  // for a whole period, in ten-thousandths
 	name    string // the term's name
-	tier    int
 	monthly int64
 }
 
@@ -48,7 +47,7 @@ func makeProducts() []product {
 			for p := range periods {
 				monthly := currencyPrices[c] * tierPercent[t] / 100
 				products = append(products, product{
-					months: periodMonths[p], period: periodTexts[p], tier: t, monthly: monthly,
+					months: periodMonths[p], period: periodTexts[p], monthly: monthly,
 					price: monthly * periodCharged[p],
 					name:  fmt.Sprintf("%s %s, %d.%02d %s", tierNames[t], periodTexts[p], monthly/10000, monthly/100%100, currencyCodes[c]),
 				})

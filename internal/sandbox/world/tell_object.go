@@ -86,8 +86,8 @@ func (t *teller) field(f field, correct bool) {
 	}
 }
 
-// twice writes a field two times, whatever its values are, the second time
-// under an escaped name in some messages.
+// twice writes a field two times, whatever its values are; in some messages one
+// of the names is escaped.
 func (t *teller) twice(f field) {
 	values := []string{`null`, `"a"`, `"a"`, `1`, `[]`, `""`}
 	for range 2 {
@@ -100,7 +100,6 @@ func (t *teller) twice(f field) {
 func (t *teller) name(f field) {
 	t.comma()
 	name := fieldNames[f]
-	t.told[f] = true
 	if t.mark("escaped field name", t.odd && t.d.chance(0.02)) {
 		at := t.d.below(len(name))
 		t.buf = append(t.buf, '"')

@@ -36,7 +36,6 @@ type teller struct {
 	fields   int
 	faults   [2]*fault
 	internal bool // something that was told makes the filter drop the event
-	told     [fieldCount]bool
 
 	used map[string]int // notations told so far; nil when nobody counts
 }
@@ -94,7 +93,6 @@ func (t *teller) begin(del *delivery) {
 	t.buf, t.arena = t.buf[:0], t.arena[:0]
 	t.address = t.p.appendAddress(t.address[:0])
 	t.fields, t.internal = 0, false
-	t.told = [fieldCount]bool{}
 	t.odd = t.d.chance(0.35)
 	t.loose = t.odd && t.d.chance(0.3)
 	t.faults = [2]*fault{}

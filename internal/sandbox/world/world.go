@@ -99,7 +99,7 @@ func (w *World) subscribe(d *dice, who uint32, at int64, from int) uint32 {
 	}
 	w.name(d, &s, index)
 	hash := fnv.New32a()
-	hash.Write([]byte(s.id))
+	_, _ = hash.Write([]byte(s.id)) // never an error
 	s.partition = int32(hash.Sum32() % uint32(w.cfg.Partitions))
 	w.subs = append(w.subs, s)
 	return index
