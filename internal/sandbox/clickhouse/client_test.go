@@ -1,12 +1,15 @@
 package clickhouse_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/ch-go/compress"
+	"github.com/ClickHouse/ch-go/proto"
 	chgo "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
@@ -203,6 +206,33 @@ func TestServer_ClickhouseGo(t *testing.T) {
 				}
 			})
 
+			t.Run("an insert's settings are in force", func(t *testing.T) {
+				execute(t, conn, "CREATE TABLE monthly (n UInt64) ENGINE = MergeTree PARTITION BY n ORDER BY n")
+				insert := func(most int) error {
+					ctx := chgo.Context(ctx, chgo.WithSettings(chgo.Settings{"max_partitions_per_insert_block": most}))
+					batch, err := conn.PrepareBatch(ctx, "INSERT INTO monthly")
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i := range uint64(150) {
+						if err := batch.Append(i); err != nil {
+							t.Fatal(err)
+						}
+					}
+					return batch.Send()
+				}
+				var e *chgo.Exception
+				if err := insert(100); !errors.As(err, &e) || e.Code != 252 {
+					t.Errorf("150 partitions where 100 are allowed: %v", err)
+				}
+				if err := insert(0); err != nil {
+					t.Errorf("150 partitions where any number is: %v", err)
+				}
+				if n := count(t, conn, "SELECT count() FROM monthly"); n != 150 {
+					t.Errorf("%d rows, want 150", n)
+				}
+			})
+
 			t.Run("system tables can be read", func(t *testing.T) {
 				for _, table := range []string{"tables", "columns", "databases", "settings", "parts", "functions", "data_type_families"} {
 					rows, err := conn.Query(ctx, "SELECT * FROM system."+table)
@@ -220,5 +250,47 @@ func TestServer_ClickhouseGo(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestServer_InsertFormat shows the two ways to send Native bytes over HTTP: as
+// they are, and in ClickHouse's compressed frames.
+func TestServer_InsertFormat(t *testing.T) {
+	db := newDatabase(t, "insert_format")
+	conn := open(t, options(chgo.HTTP, db))
+	execute(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 10")
+	var native proto.Buffer
+	column := proto.ColUInt64{1, 2, 3}
+	if err := (proto.Block{Columns: 1, Rows: 3}).EncodeRawBlock(&native, 0, []proto.InputColumn{{Name: "n", Data: column}}); err != nil {
+		t.Fatal(err)
+	}
+	frame := compress.NewWriter(compress.LevelZero, compress.LZ4)
+	if err := frame.Compress(native.Buf); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range []struct {
+		data     []byte
+		settings chgo.Settings
+		want     uint64
+	}{
+		{native.Buf, chgo.Settings{"insert_deduplication_token": "a"}, 3},
+		{frame.Data, chgo.Settings{"insert_deduplication_token": "a", "decompress": 1}, 3},
+		{frame.Data, chgo.Settings{"insert_deduplication_token": "b", "decompress": 1}, 6},
+	} {
+		o := options(chgo.HTTP, db)
+		o.Compression = nil
+		ctx := chgo.Context(context.Background(), chgo.WithSettings(test.settings))
+		sender := open(t, o)
+		// The client sends its greeting, which is not in frames, with the settings of
+		// the statement that dials: it has to be connected before.
+		if err := sender.Ping(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if err := sender.InsertFormat(ctx, "Native", "INSERT INTO t (n)", bytes.NewReader(test.data)); err != nil {
+			t.Fatalf("insert %d: %v", i, err)
+		}
+		if n := count(t, conn, "SELECT count() FROM t"); n != test.want {
+			t.Errorf("after insert %d: %d rows, want %d", i, n, test.want)
+		}
 	}
 }

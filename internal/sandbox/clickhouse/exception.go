@@ -23,6 +23,7 @@ const (
 	codeAuthentication     = 516
 	codeStandard           = 1001
 	codeUnexpectedPacket   = 101
+	codeChecksum           = 40
 	codeCannotDecompress   = 271
 	codeUnknownCompression = 89
 )

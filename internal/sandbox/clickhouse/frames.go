@@ -1,8 +1,11 @@
 package clickhouse
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/ClickHouse/ch-go/compress"
 )
@@ -48,4 +51,31 @@ func (f *frameWriter) Flush() error {
 	f.pending = f.pending[:0]
 	_, err := f.out.Write(f.compressor.Data)
 	return err
+}
+
+// frameReader reads ClickHouse's compressed frames. It takes no more of in than
+// the frames it needs; a frame's claimed sizes are bounded by ch-go.
+type frameReader struct{ frames *compress.Reader }
+
+func newFrameReader(in *bufio.Reader) frameReader {
+	return frameReader{compress.NewReader(in)}
+}
+
+// Read gives the codes that ClickHouse has for what is wrong with a frame; errors
+// of the connection stay what they are.
+func (f frameReader) Read(p []byte) (int, error) {
+	n, err := f.frames.Read(p)
+	var corrupt *compress.CorruptedDataErr
+	var network net.Error
+	switch {
+	case err == nil, errors.As(err, &network):
+		return n, err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, io.ErrUnexpectedEOF
+	case errors.Is(err, io.EOF):
+		return n, io.EOF
+	case errors.As(err, &corrupt):
+		return n, exception(codeChecksum, "CHECKSUM_DOESNT_MATCH", "Checksum doesn't match: corrupted data in a compressed frame")
+	}
+	return n, exception(codeCannotDecompress, "CANNOT_DECOMPRESS", "Cannot decompress a frame: "+err.Error())
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/ClickHouse/ch-go/compress"
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
@@ -25,7 +24,7 @@ func decoded(r *http.Request, frames bool) (io.Reader, error) {
 		return nil, fmt.Errorf("read the request's body: %w", err)
 	}
 	if frames {
-		return compress.NewReader(bufio.NewReaderSize(body, connBuffer)), nil
+		return newFrameReader(bufio.NewReaderSize(body, connBuffer)), nil
 	}
 	return body, nil
 }

@@ -168,6 +168,7 @@ func TestServer_HTTP(t *testing.T) {
 			{in("database", "no_such_database"), "SELECT 1", 404, 81},
 			{in("query", "INSERT INTO t VALUES"), "(1000, 'x')", 500, 469},
 			{in("query", "INSERT INTO t FORMAT CSV"), "not a number,x\n", 400, 27},
+			{in("query", "INSERT INTO t FORMAT CSV", "decompress", "1"), strings.Repeat("no frame", 10), 500, 271},
 			{in("query", "INSERT INTO t FORMAT Native"), "\x02\x01\x01a\x06UInt64\x01", 500, 0},
 			{in("user", "someone"), "SELECT 1", 403, 516},
 			{in("session_id", "s", "session_check", "1"), "SELECT 1", 500, 372},
@@ -234,7 +235,7 @@ func TestServer_HTTP(t *testing.T) {
 
 	t.Run("a session keeps its settings and tables", func(t *testing.T) {
 		s := in("session_id", "mine")
-		for _, sql := range []string{"SET max_threads = 5", "CREATE TEMPORARY TABLE temp (a UInt8)", "INSERT INTO temp VALUES (1)"} {
+		for _, sql := range []string{"SET max_threads = 5", "CREATE OR REPLACE TEMPORARY TABLE temp (a UInt8)", "INSERT INTO temp VALUES (1)"} {
 			if a := post(t, s, sql); a.status != 200 {
 				t.Fatalf("%s: %s", sql, a.body)
 			}

@@ -10,7 +10,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
 	"go.uber.org/zap"
 
@@ -79,7 +78,7 @@ func (s *Server) serveNative(conn net.Conn) {
 		server: s,
 		conn:   conn,
 		in:     in,
-		plain:  bufio.NewReaderSize(compress.NewReader(in), connBuffer),
+		plain:  bufio.NewReaderSize(newFrameReader(in), connBuffer),
 		out:    bufio.NewWriterSize(conn, connBuffer),
 	}
 	err := c.serve()
@@ -142,10 +141,14 @@ func (c *nativeConn) flush() error {
 	return nil
 }
 
+// errClientLeft stands for whatever went wrong for a client that is gone: the
+// engine's texts can quote data and are for clients, not for logs.
+var errClientLeft = errors.New("the client has left")
+
 // fail tells the client of an error, unless it cannot be told any more.
 func (c *nativeConn) fail(err error) error {
 	if c.lost {
-		return err
+		return errClientLeft
 	}
 	e := asException(err)
 	return c.send(func(b *proto.Buffer) {

@@ -44,6 +44,9 @@ func (s *session) run(r request, format string, stream bool, take sink) error {
 	verb := statement.Verb(r.sql)
 	if verb == "SET" {
 		s.dirty = true
+		// This fails where the client has made the session readonly, which then has
+		// kept its tag.
+		defer func() { _ = s.retag() }()
 	}
 	if stream && analysis.Class == libchdb.ReadOnly && slices.Contains([]string{"SELECT", "WITH", "FROM", "("}, verb) {
 		return s.stream(r, format, take)

@@ -30,7 +30,7 @@ func (s *Server) newSession(database string) (*session, error) {
 		return nil, err
 	}
 	one := &session{server: s, conn: conn, tag: "front-" + rand.Text()}
-	if err := conn.Exec("SET log_comment = " + statement.Literal(one.tag)); err != nil {
+	if err := one.retag(); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("tag the session: %w", err)
 	}
@@ -46,6 +46,13 @@ func (s *session) use(database string) error {
 		return nil
 	}
 	return s.conn.Exec("USE " + statement.Identifier(database))
+}
+
+// retag puts the tag in place, again after a SET that may have changed it. A
+// statement that brings its own log_comment in a SETTINGS clause is out of the
+// tag's reach: only its result's end stops it.
+func (s *session) retag() error {
+	return s.conn.Exec("SET log_comment = " + statement.Literal(s.tag))
 }
 
 func (s *session) close() { s.conn.Close() }
