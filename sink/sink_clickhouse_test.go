@@ -52,6 +52,14 @@ func TestWriter_Flush_Parts(t *testing.T) {
 			// Block numbers survive merges: as many as parts were inserted.
 			d.is("SELECT max(max_block_number) - min(min_block_number) + 1 FROM system.parts WHERE database = '$' AND table = 'subscription_events'", "(1)")
 		})
+		t.Run("every row is sent once", func(t *testing.T) {
+			// An engine that keeps what it gets; the real one would hide it.
+			d.exec("CREATE TABLE $.plain AS $.subscription_events ENGINE = MergeTree ORDER BY tuple()")
+			d.exec("EXCHANGE TABLES $.plain AND $.subscription_events")
+			defer d.exec("EXCHANGE TABLES $.plain AND $.subscription_events")
+			d.flush(&sink.Batch{Token: "once", Parts: []*sink.Part{part(0, 0, 30), part(1, 30, 50)}})
+			d.is("SELECT count() FROM $.subscription_events", "(50)")
+		})
 		t.Run("a chunk with more names than 16 bits number is taken", func(t *testing.T) {
 			p := part(20, 0, 0)
 			for i := range int64(70_000) {
@@ -84,6 +92,14 @@ func TestWriter_Flush_Idempotent(t *testing.T) {
 				if err := d.InsertEvents(t.Context(), b, "attempt"); err != nil {
 					t.Fatal(err)
 				}
+			}
+			d.is("SELECT count() FROM $.subscription_events", "(120)")
+		})
+		t.Run("the token is what tells, not the rows", func(t *testing.T) {
+			// As many blocks: a token counts for the blocks it was sent with.
+			others := &sink.Batch{Token: "t", Parts: []*sink.Part{part(2, 120, 130), part(3, 130, 140)}}
+			if err := d.InsertEvents(t.Context(), others, "attempt"); err != nil {
+				t.Fatal(err)
 			}
 			d.is("SELECT count() FROM $.subscription_events", "(120)")
 		})
@@ -194,6 +210,9 @@ func TestWriter_Positions(t *testing.T) {
 		second.Ledger.NextOffset = 31
 		d.flush(&sink.Batch{Token: "1", Parts: []*sink.Part{first, part(1, 0, 5)}})
 		d.flush(&sink.Batch{Token: "2", Parts: []*sink.Part{second}})
+		before := part(1, 0, 0) // of the epoch before the topic was made anew
+		failing(before, 77)
+		d.flush(&sink.Batch{Token: "before", Parts: []*sink.Part{before}})
 		empty := &sink.Part{Ledger: schemas.LedgerRow{Source: schemas.SourceKafka, Name: topic, StartOffset: 31, NextOffset: 34, LastOffset: -1}}
 		d.flush(&sink.Batch{Token: "3", Parts: []*sink.Part{empty}})
 		// Partition 1 is made anew; the same name in a file is another thing.
