@@ -64,7 +64,7 @@ func (s *session) own(settings []setting) []setting {
 	for _, one := range settings {
 		switch one.name {
 		case "log_comment": // holds the tag by which a statement is killed
-		case "readonly": // see checkReadonly: set in the engine it could not be set back
+		case "readonly": // request.readonly: set in the engine it could not be set back
 		default:
 			kept = append(kept, one)
 		}

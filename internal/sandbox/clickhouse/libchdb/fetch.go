@@ -24,7 +24,10 @@ func fetch(ctx context.Context, dir string, progress func(string)) error {
 		return fmt.Errorf("npm is not installed: install Node.js with npm, or unpack %s@%s elsewhere and set %s to its %s",
 			p.name, Version, LibraryVariable, libraryFile)
 	}
-	temp, err := os.MkdirTemp(dir, "fetch-")
+	if err := removeLeftovers(dir); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(dir, leftovers)
 	if err != nil {
 		return fmt.Errorf("make a directory to fetch into: %w", err)
 	}
@@ -42,6 +45,21 @@ func fetch(ctx context.Context, dir string, progress func(string)) error {
 	}
 	if err := os.Rename(unpacked, filepath.Join(dir, libraryFile)); err != nil {
 		return fmt.Errorf("put the library in place: %w", err)
+	}
+	return nil
+}
+
+// leftovers is the pattern of the directories that are fetched into. One that is
+// there while the lock is held belongs to a process that was killed.
+const leftovers = "fetch-*"
+
+func removeLeftovers(dir string) error {
+	old, err := filepath.Glob(filepath.Join(dir, leftovers))
+	for _, path := range old {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil {
+		return fmt.Errorf("remove an interrupted fetch: %w", err)
 	}
 	return nil
 }

@@ -108,6 +108,24 @@ func TestLocate(t *testing.T) {
 	})
 }
 
+func TestRemoveLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "fetch-123", "package"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(dir, libraryFile)
+	if err := os.WriteFile(kept, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeLeftovers(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != libraryFile {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	t.Run("one holder at a time", func(t *testing.T) {
