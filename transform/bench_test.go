@@ -93,6 +93,32 @@ func BenchmarkStage(b *testing.B) {
 	}
 }
 
+// BenchmarkFile is what pianola transform does with a file: lines in, all
+// stages, lines out.
+func BenchmarkFile(b *testing.B) {
+	data, err := os.ReadFile("testdata/sample.ndjson")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := newWorker(b, Defaults())
+	var out []byte
+	messages := 0
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		lines := NewLines(bytes.NewReader(data), 1<<20)
+		for {
+			line, err := lines.Next()
+			if err != nil {
+				break
+			}
+			out = append(w.Apply(line, sampleNow).AppendJSON(out[:0]), '\n')
+			messages++
+		}
+	}
+	b.ReportMetric(float64(messages)/b.Elapsed().Seconds(), "messages/s")
+}
+
 func BenchmarkLines(b *testing.B) {
 	data, err := os.ReadFile("testdata/sample.ndjson")
 	if err != nil {

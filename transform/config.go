@@ -91,9 +91,9 @@ func (c Config) Validate() error {
 			wrong("internal_user_ids", "an id is blank; it would match nothing")
 		}
 	}
-	for _, domain := range c.InternalEmailDomains {
-		if !wholeAddress([]byte("x@" + strings.TrimSpace(domain))) {
-			wrong("internal_email_domains", "%q is not a domain; give what follows the @, such as example.com", domain)
+	for i, domain := range c.InternalEmailDomains {
+		if !wholeAddress([]byte("x@" + strings.TrimSpace(domain))) { // may be an address, so it is not repeated
+			wrong("internal_email_domains", "entry %d is not a domain; give what follows the @, such as example.com", i+1)
 		}
 	}
 	switch c.UnknownAction {

@@ -46,6 +46,9 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 			t.Errorf("%s is named %d times, want %d:\n%v", key, got, times, err)
 		}
 	}
+	if strings.Contains(err.Error(), "@example.com") {
+		t.Errorf("what may be an address is repeated: %v", err)
+	}
 	if _, err := New(config); err == nil {
 		t.Error("New compiles what is not valid")
 	}

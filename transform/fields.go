@@ -45,33 +45,35 @@ const (
 	emailShape
 )
 
-// fieldTable says what each field is called and takes.
+// fieldTable says what each field is called and takes. quoted is the name as
+// JSON without white space writes it.
 var fieldTable = [fieldCount]struct {
-	name  string
-	shape shape
+	name   string
+	quoted string
+	shape  shape
 }{
-	subscriptionID:           {"subscription_id", textShape},
-	userID:                   {"user_id", textShape},
-	eventTimestamp:           {"event_timestamp", timestampShape},
-	subscriptionAction:       {"subscription_action", textShape},
-	eventName:                {"event_name", textShape},
-	resourceName:             {"resource_name", textShape},
-	nextBilledAt:             {"next_billed_at", timestampShape},
-	billingPeriod:            {"billing_period", textShape},
-	termType:                 {"term_type", textShape},
-	termName:                 {"term_name", textShape},
-	transactionValue:         {"transaction_value", amountShape},
-	trialPeriodEndedAt:       {"trial_period_ended_at", timestampShape},
-	trialDuration:            {"trial_duration", textShape},
-	billingCountryCode:       {"billing_country_code", textShape},
-	subscriptionPeriodNumber: {"subscription_period_number", countShape},
-	paymentMode:              {"payment_mode", textShape},
-	upgradeToSubscriptionID:  {"upgrade_to_subscription_id", textShape},
-	userEmailHash:            {"user_email_hash_sha256", emailShape},
-	isInternalUser:           {"is_internal_user", flagShape},
-	experienceName:           {"experience_name", textShape},
-	userEmail:                {"user_email", emailShape},
-	email:                    {"email", emailShape},
+	subscriptionID:           {"subscription_id", `"subscription_id":`, textShape},
+	userID:                   {"user_id", `"user_id":`, textShape},
+	eventTimestamp:           {"event_timestamp", `"event_timestamp":`, timestampShape},
+	subscriptionAction:       {"subscription_action", `"subscription_action":`, textShape},
+	eventName:                {"event_name", `"event_name":`, textShape},
+	resourceName:             {"resource_name", `"resource_name":`, textShape},
+	nextBilledAt:             {"next_billed_at", `"next_billed_at":`, timestampShape},
+	billingPeriod:            {"billing_period", `"billing_period":`, textShape},
+	termType:                 {"term_type", `"term_type":`, textShape},
+	termName:                 {"term_name", `"term_name":`, textShape},
+	transactionValue:         {"transaction_value", `"transaction_value":`, amountShape},
+	trialPeriodEndedAt:       {"trial_period_ended_at", `"trial_period_ended_at":`, timestampShape},
+	trialDuration:            {"trial_duration", `"trial_duration":`, textShape},
+	billingCountryCode:       {"billing_country_code", `"billing_country_code":`, textShape},
+	subscriptionPeriodNumber: {"subscription_period_number", `"subscription_period_number":`, countShape},
+	paymentMode:              {"payment_mode", `"payment_mode":`, textShape},
+	upgradeToSubscriptionID:  {"upgrade_to_subscription_id", `"upgrade_to_subscription_id":`, textShape},
+	userEmailHash:            {"user_email_hash_sha256", `"user_email_hash_sha256":`, emailShape},
+	isInternalUser:           {"is_internal_user", `"is_internal_user":`, flagShape},
+	experienceName:           {"experience_name", `"experience_name":`, textShape},
+	userEmail:                {"user_email", `"user_email":`, emailShape},
+	email:                    {"email", `"email":`, emailShape},
 }
 
 // String is the canonical name, and empty for no field.

@@ -13,6 +13,11 @@ type member struct {
 // member reads the next member of the outermost object, whose opening brace has
 // been stepped over. It gives false after the last one, and at a fault.
 func (s *scanner) member(m *member) bool {
+	return s.next() && s.name(&m.name) && s.value(&m.value, 2)
+}
+
+// next goes to the name of the next member of the outermost object.
+func (s *scanner) next() bool {
 	s.space()
 	c := s.peek()
 	if c == '}' {
@@ -27,7 +32,16 @@ func (s *scanner) member(m *member) bool {
 		s.space()
 	}
 	s.began = true
-	return s.name(&m.name) && s.value(&m.value, 2)
+	return true
+}
+
+// skip steps over exactly these bytes where they are at hand.
+func (s *scanner) skip(bytes string) bool {
+	if len(s.data)-s.pos < len(bytes) || string(s.data[s.pos:s.pos+len(bytes)]) != bytes {
+		return false
+	}
+	s.pos += len(bytes)
+	return true
 }
 
 // name reads a name and the colon, up to its value.

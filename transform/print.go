@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -82,7 +81,18 @@ func appendTime(dst []byte, name string, t schemas.NullMillis) []byte {
 	if !t.Valid {
 		return append(dst, "null"...)
 	}
-	return time.UnixMilli(int64(t.Millis)).UTC().AppendFormat(dst, `"2006-01-02T15:04:05.000Z"`)
+	at := time.UnixMilli(int64(t.Millis)).UTC()
+	year, month, day := at.Date()
+	hour, minute, second := at.Clock()
+	dst = append(dst, '"')
+	dst = appendDigits(dst, year, 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = appendDigits(append(dst, '.'), at.Nanosecond()/1e6, 3)
+	return append(dst, 'Z', '"')
 }
 
 func appendCount(dst []byte, name string, n schemas.NullInt32) []byte {
@@ -91,6 +101,18 @@ func appendCount(dst []byte, name string, n schemas.NullInt32) []byte {
 		return append(dst, "null"...)
 	}
 	return strconv.AppendInt(dst, int64(n.Int32), 10)
+}
+
+// appendDigits writes a number that is not negative in so many digits.
+func appendDigits(dst []byte, n, digits int) []byte {
+	unit := 1
+	for range digits - 1 {
+		unit *= 10
+	}
+	for ; unit > 0; unit /= 10 {
+		dst = append(dst, byte('0'+n/unit%10))
+	}
+	return dst
 }
 
 // appendAmount writes ten-thousandths as the shortest exact number.
@@ -115,27 +137,4 @@ func appendAmount(dst []byte, name string, amount schemas.NullDecimal4) []byte {
 		rest %= unit
 	}
 	return dst
-}
-
-// appendQuoted appends a JSON string. The text is valid UTF-8.
-func appendQuoted(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	for len(text) > 0 {
-		_, size := utf8.DecodeRune(text)
-		dst = appendEscaped(dst, text[:size])
-		text = text[size:]
-	}
-	return append(dst, '"')
-}
-
-// appendEscaped appends one character as it stands in a JSON string.
-func appendEscaped(dst, char []byte) []byte {
-	const digits = "0123456789abcdef"
-	switch c := char[0]; {
-	case c == '"' || c == '\\':
-		return append(dst, '\\', c)
-	case c < ' ':
-		return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-	}
-	return append(dst, char...)
 }

@@ -20,27 +20,53 @@ func (w *Worker) read(message []byte) (object, ok bool) {
 	s.reset(message)
 	r.reset()
 	s.space()
-	var m member
+	var ignored value
 	if s.peek() != '{' {
-		return false, s.value(&m.value, 1) && s.end()
+		return false, s.value(&ignored, 1) && s.end()
 	}
 	s.pos++
-	for s.member(&m) {
-		f := w.rules.names.find(w.content(&m.name))
+	for f := noField; s.next(); {
+		if f, ok = w.fieldAfter(f); !ok {
+			return true, false
+		}
+		v := &ignored
 		switch {
 		case f == noField:
 			r.unknown++
 		case !r.present.has(f):
 			r.present = r.present.with(f)
-			r.values[f] = m.value
+			v = &r.values[f]
 		default:
 			r.repeated = r.repeated.with(f)
 			if r.first == noField {
 				r.first = f
 			}
 		}
+		if !s.value(v, 2) {
+			return true, false
+		}
 	}
 	return true, s.fault == wellFormed && s.end()
+}
+
+// fieldAfter reads the name at hand. Publishers keep an order, so the name that
+// followed the last time is tried first, as it would be written, before a name
+// is read and looked up.
+func (w *Worker) fieldAfter(previous field) (field, bool) {
+	s := &w.scan
+	if f := w.follows[previous]; s.skip(fieldTable[f].quoted) {
+		s.space()
+		return f, true
+	}
+	var name value
+	if !s.name(&name) {
+		return noField, false
+	}
+	f := w.rules.names.find(w.content(&name))
+	if f != noField {
+		w.follows[previous] = f
+	}
+	return f, true
 }
 
 // content is what a value says: borrowed from the message, or unescaped into

@@ -102,7 +102,7 @@ func (s *scanner) literal(v *value, word string) bool {
 func (s *scanner) text(v *value) bool {
 	data := s.data
 	start := s.pos + 1
-	escaped := false
+	v.escaped = false
 	for i := start; ; {
 		i = plainEnd(data, i)
 		if i == len(data) {
@@ -110,11 +110,11 @@ func (s *scanner) text(v *value) bool {
 		}
 		switch c := data[i]; {
 		case c == '"':
-			v.raw, v.escaped = data[start:i], escaped
+			v.raw = data[start:i]
 			s.pos = i + 1
 			return true
 		case c == '\\':
-			escaped = true
+			v.escaped = true
 			if i = s.escape(i); i == 0 {
 				return false
 			}
@@ -150,43 +150,4 @@ func plainEnd(data []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-// number reads a number by RFC 8259's grammar and keeps its literal.
-func (s *scanner) number(v *value) bool {
-	start := s.pos
-	if s.peek() == '-' {
-		s.pos++
-	}
-	if s.peek() == '0' {
-		s.pos++
-	} else if !s.digits() {
-		return false
-	}
-	if s.peek() == '.' {
-		s.pos++
-		if !s.digits() {
-			return false
-		}
-	}
-	if c := s.peek(); c == 'e' || c == 'E' {
-		s.pos++
-		if c := s.peek(); c == '+' || c == '-' {
-			s.pos++
-		}
-		if !s.digits() {
-			return false
-		}
-	}
-	v.raw = s.data[start:s.pos]
-	return true
-}
-
-// digits reads one digit or more.
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {
-		s.pos++
-	}
-	return s.pos > start || s.unexpected()
 }

@@ -13,8 +13,11 @@ type Worker struct {
 
 	scan   scanner
 	record record
-	zone   zoneCursor
-	lower  []byte // an address being hashed
+	// follows is the field that came after a field, or first, in the last message
+	// that had one there.
+	follows [fieldCount + 1]field
+	zone    zoneCursor
+	lower   []byte // an address being hashed
 	// arena holds the texts that are not in the message as they are: unescaped,
 	// hashed, guarded. When it grows, earlier texts keep the old memory.
 	arena []byte
@@ -149,36 +152,3 @@ func (w *Worker) readableID() []byte {
 	}
 	return w.guard(id)
 }
-
-// finish makes the event of what the stages have left.
-func (w *Worker) finish() {
-	e, t := &w.event, &w.texts
-	e.SubscriptionID = t[subscriptionID]
-	e.UserID = t[userID]
-	if e.UserID == nil {
-		e.UserID = noText
-	}
-	e.EventTimestamp = w.at
-	e.SubscriptionAction = w.action
-	e.EventName = t[eventName]
-	e.ResourceName = t[resourceName]
-	e.NextBilledAt = w.nextBilled
-	e.BillingPeriod = t[billingPeriod]
-	e.TermType = t[termType]
-	e.TermName = t[termName]
-	e.TransactionValue = w.amount
-	e.TrialPeriodEndedAt = w.trialEnded
-	e.TrialDuration = t[trialDuration]
-	e.BillingCountryCode = t[billingCountryCode]
-	e.SubscriptionPeriodNumber = w.count
-	e.PaymentMode = t[paymentMode]
-	e.UpgradeToSubscriptionID = t[upgradeToSubscriptionID]
-	e.UserEmailHashSHA256 = w.hash
-	e.IsInternalUser = w.internalFlag
-	e.ExperienceName = t[experienceName]
-	e.SubscriptionActionRaw = t[subscriptionAction]
-	e.ID = w.eventID(e.SubscriptionID, e.EventTimestamp, e.SubscriptionAction)
-}
-
-// noText is the absent user id, the one column whose absence is not NULL.
-var noText = []byte{}

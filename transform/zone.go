@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -31,12 +30,12 @@ var (
 // loadZone finds a zone by its IANA name. "Local" is refused: what a message
 // means must not depend on the machine.
 func loadZone(name string) (*time.Location, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("%q is no time zone; give an IANA name such as Europe/Copenhagen", name)
-	}
 	location, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%q is no time zone; give an IANA name such as Europe/Copenhagen", name), err)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("give an IANA name such as Europe/Copenhagen: %w", err)
+	case name == "" || name == "Local":
+		return nil, fmt.Errorf("%q is no time zone; give an IANA name such as Europe/Copenhagen", name)
 	}
 	return location, nil
 }
