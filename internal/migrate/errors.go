@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -57,12 +58,17 @@ func (e *ServerError) hint() string {
 // failed. Network errors hold addresses of servers, no data, and stay wrapped.
 func Explain(err error) error {
 	var exception *clickhouse.Exception
+	var status *clickhouse.HTTPError
 	var network net.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exception):
 		return &ServerError{Code: exception.Code, Name: exception.Name}
+	case errors.As(err, &status): // its text is the body, whoever wrote that
+		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr and clickhouse.protocol", status.StatusCode)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &network):

@@ -251,6 +251,11 @@ func TestExplain_SaysWhatToDoAndNothingOfTheServersText(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 
+	body := fmt.Errorf("query: %w", &clickhouse.HTTPError{StatusCode: 502, Err: errors.New("value-of-a-column")})
+	if got := migrate.Explain(body).Error(); !strings.Contains(got, "502") || strings.Contains(got, "value-of-a-column") {
+		t.Errorf("got %q", got)
+	}
+
 	nobody := clickhouse.OpenDB(&clickhouse.Options{Addr: []string{"127.0.0.1:1"}})
 	defer nobody.Close()
 	_, err := migrator(t, nobody, "piano").Current(t.Context())

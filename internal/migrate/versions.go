@@ -87,7 +87,7 @@ func (v versions) ListMigrations(ctx context.Context, db database.DBTxConn) ([]*
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err below tells
 	var all []*database.ListMigrationsResult
 	for rows.Next() {
 		one := &database.ListMigrationsResult{IsApplied: true}
