@@ -167,6 +167,21 @@ func TestServer_ClickhouseGo(t *testing.T) {
 				}
 			})
 
+			t.Run("an error in the middle of a result is told", func(t *testing.T) {
+				rows, err := conn.Query(ctx, "SELECT toString(number), throwIf(number = 3000000) FROM numbers(4000000) SETTINGS max_block_size = 50000")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer rows.Close()
+				n := 0
+				for rows.Next() {
+					n++
+				}
+				if err := rows.Err(); n < 1000 || err == nil || !strings.Contains(err.Error(), "395") {
+					t.Errorf("%d rows, %v", n, err)
+				}
+			})
+
 			t.Run("settings hold for their statement alone", func(t *testing.T) {
 				setting := func(ctx context.Context) string {
 					t.Helper()
