@@ -87,10 +87,9 @@ func (f field) String() string {
 // fieldSet is a set of fields, a bit each.
 type fieldSet uint32
 
-func (f field) set() fieldSet               { return 1 << f }
-func (s fieldSet) has(f field) bool         { return s&f.set() != 0 }
-func (s fieldSet) with(f field) fieldSet    { return s | f.set() }
-func (s fieldSet) without(f field) fieldSet { return s &^ f.set() }
+func (f field) set() fieldSet            { return 1 << f }
+func (s fieldSet) has(f field) bool      { return s&f.set() != 0 }
+func (s fieldSet) with(f field) fieldSet { return s | f.set() }
 
 // required are the fields without which there is no event.
 const required = fieldSet(1<<subscriptionID | 1<<eventTimestamp | 1<<subscriptionAction)

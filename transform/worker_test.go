@@ -72,6 +72,10 @@ func TestApply_WhichErrorWins(t *testing.T) {
 		{"a flag y", `{` + least + `,"is_internal_user":"y"}`, "invalid_value is_internal_user"},
 		{"a blank flag", `{` + least + `,"is_internal_user":""}`, "stored"},
 		{"a flag as an object", `{` + least + `,"is_internal_user":{}}`, "invalid_type is_internal_user"},
+		{"64 characters that are no hash", `{` + least + `,"user_email_hash_sha256":"` + strings.Repeat("0123456789abcdeg", 4) + `"}`, "invalid_value user_email_hash_sha256"},
+		{"an amount in words", `{` + least + `,"transaction_value":"1 kr"}`, "invalid_value transaction_value"},
+		{"an object cut short after a name", `{"user_id"`, "invalid_json"},
+		{"an object cut short after a repeat", `{"user_id":1,"user_id":`, "invalid_json"},
 		{"an amount as a boolean", `{` + least + `,"transaction_value":true}`, "invalid_type transaction_value"},
 		{"a byte order mark", "\ufeff{" + least + "}", "invalid_json"},
 		{"DEL in the id", `{"subscription_id":"R\u007fC","event_timestamp":"x"}`, "invalid_value subscription_id"},
@@ -176,6 +180,23 @@ func TestApply_Notes(t *testing.T) {
 	r := w.Apply([]byte(`{"subscription_id":"RC1","event_timestamp":"2024-01-05","subscription_action":"Paused"}`), sampleNow)
 	if r.Notes != (Notes{UnknownActions: 1}) {
 		t.Errorf("%+v", r.Notes)
+	}
+}
+
+func TestApply_LongUnknownActionIsKept(t *testing.T) {
+	action := strings.Repeat("renewed ", 100) + "once more"
+	r := newWorker(t, Defaults()).Apply([]byte(`{"subscription_id":"RC1","event_timestamp":"2024-01-05","subscription_action":"`+action+`"}`), sampleNow)
+	if r.Outcome != Stored || string(r.Event.SubscriptionAction) != action || r.Notes.UnknownActions != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestApply_EscapesSayWhatTheyMean(t *testing.T) {
+	const escaped = `"\u0041\b\f\n\r\t\/\\\"\uD83D\ude00é"`
+	w := newWorker(t, Defaults())
+	_, _, _, event := printed(t, w, sampleNow, map[string]json.RawMessage{"term_name": json.RawMessage(escaped)})
+	if got, want := event["term_name"], "A\b\f\n\r\t/\\\"😀é"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
