@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"errors"
 	"io"
 	"testing"
 
@@ -74,7 +75,7 @@ func BenchmarkChunk_Insert(b *testing.B) {
 		fill(c, all)
 		r := framed.open([]block{{chunk: c, to: c.Rows()}})
 		for {
-			if _, err := r.Read(buf); err == io.EOF {
+			if _, err := r.Read(buf); errors.Is(err, io.EOF) {
 				return
 			} else if err != nil {
 				b.Fatal(err)

@@ -27,7 +27,7 @@ func failed(op, addr string, err error) *Error {
 		e.Class, e.Hint = classifyStatus(httpErr.StatusCode)
 		return e
 	}
-	e.cause, e.Class, e.Hint = classifyClient(err)
+	e.Class, e.Hint, e.cause = classifyClient(err)
 	return e
 }
 
@@ -131,17 +131,17 @@ func classifyStatus(status int) (Class, string) {
 
 // classifyClient is for errors that no server sent. Only causes known to be free
 // of values are kept.
-func classifyClient(err error) (error, Class, string) {
+func classifyClient(err error) (Class, string, error) {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &cert):
-		return cert, ClassFatal, "check clickhouse.tls: the certificate is not trusted"
+		return ClassFatal, "check clickhouse.tls: the certificate is not trusted", cert
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return errNotTLS, ClassFatal, "check clickhouse.tls and the port in clickhouse.addr"
+		return ClassFatal, "check clickhouse.tls and the port in clickhouse.addr", errNotTLS
 	}
 	if cause := networkCause(err); cause != nil {
-		return cause, ClassRetry, "" // the outcome is unknown and the rows are idempotent
+		return ClassRetry, "", cause // the outcome is unknown and the rows are idempotent
 	}
-	return errProtocol, ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol"
+	return ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol", errProtocol
 }

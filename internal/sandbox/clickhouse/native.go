@@ -85,7 +85,7 @@ func (s *Server) serveNative(conn net.Conn) {
 	if c.session != nil {
 		c.session.close()
 	}
-	if err != nil && !errors.Is(err, io.EOF) && s.quit.Err() == nil {
+	if !errors.Is(err, io.EOF) && s.quit.Err() == nil {
 		s.logger.Debug("native connection ended", zap.Error(err))
 	}
 }

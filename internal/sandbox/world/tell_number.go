@@ -18,7 +18,9 @@ func (t *teller) money(correct bool) {
 	if correct {
 		value += 1_00_00
 	}
-	if t.odd && t.d.chance(0.003) { // the edges of what fits
+	// The edges of what fits stay out of the terms that revenue is asked about,
+	// so that an analyst's sums look like a publisher's.
+	if t.odd && (t.s.term == termGift || t.s.term == termOther) && t.d.chance(0.05) {
 		t.note("money: an edge")
 		value = []int64{999_999_999_999_999_999, -999_999_999_999_999_999, 1, -1, 90_071_992_547_409}[t.d.below(5)]
 	}

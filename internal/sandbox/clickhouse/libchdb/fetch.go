@@ -31,7 +31,7 @@ func fetch(ctx context.Context, dir string, progress func(string)) error {
 	if err != nil {
 		return fmt.Errorf("make a directory to fetch into: %w", err)
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }() // what it leaves, the next fetch removes
 
 	progress(fmt.Sprintf("fetching the ClickHouse library %s %s (178 MB, once)", p.name, Version))
 	archive, err := npmPack(ctx, npm, p, temp)
