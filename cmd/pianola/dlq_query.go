@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/schemas"
+)
+
+// letters reads the table of dead letters, as of the latest decision about each.
+type letters struct {
+	conn     driver.Conn
+	database string
+}
+
+func (l *letters) close() { _ = l.conn.Close() } // nothing was written
+
+// letter is one dead letter, as --json shows it.
+type letter struct {
+	At             string     `json:"at"` // what `dlq show` takes
+	Source         string     `json:"source"`
+	Name           string     `json:"source_name"`
+	Epoch          uint32     `json:"source_epoch"`
+	Partition      int32      `json:"source_partition"`
+	Offset         int64      `json:"source_offset"`
+	Reason         string     `json:"reason"`
+	Field          *string    `json:"field"`
+	Detail         string     `json:"detail"`
+	SubscriptionID *string    `json:"subscription_id"`
+	Payload        *string    `json:"payload,omitempty"`        // redacted; only for one
+	PayloadSHA256  *string    `json:"payload_sha256,omitempty"` // only for one
+	MessageTime    time.Time  `json:"message_time"`
+	DecidedAt      time.Time  `json:"decided_at"`
+	Attempts       uint32     `json:"attempts"`
+	ResolvedAt     *time.Time `json:"resolved_at"`
+	Meaning        string     `json:"meaning,omitempty"` // only for one
+}
+
+// count is how many dead letters share reason and field.
+type count struct {
+	Reason string    `json:"reason"`
+	Field  *string   `json:"field"`
+	Count  uint64    `json:"count"`
+	First  time.Time `json:"first_decided_at"`
+	Last   time.Time `json:"last_decided_at"`
+}
+
+// listing is what `dlq list` finds.
+type listing struct {
+	Total       uint64   `json:"total"`
+	Counts      []count  `json:"counts"`       // most frequent first
+	DeadLetters []letter `json:"dead_letters"` // latest first, up to the limit
+}
+
+// errNoLetter is an address at which there is no dead letter.
+var errNoLetter = errors.New("there is no dead letter at these coordinates; pianola dlq list shows those there are")
+
+const letterColumns = `source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id,
+	message_time, decided_at, attempts, resolved_at`
+
+func (l *letter) targets() []any {
+	return []any{&l.Source, &l.Name, &l.Epoch, &l.Partition, &l.Offset, &l.Reason, &l.Field, &l.Detail, &l.SubscriptionID,
+		&l.MessageTime, &l.DecidedAt, &l.Attempts, &l.ResolvedAt}
+}
+
+// finish fills in what the table does not hold as it is shown.
+func (l *letter) finish() {
+	l.At = schemas.Coordinates{Name: l.Name, Epoch: l.Epoch, Partition: l.Partition, Offset: l.Offset}.String()
+}
+
+// list counts and lists what the filter lets through.
+func (l *letters) list(ctx context.Context, f filter) (listing, error) {
+	found := listing{Counts: []count{}, DeadLetters: []letter{}}
+	where, parameters := f.where()
+	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
+	err := l.rows(ctx, `SELECT reason, field, count(), min(decided_at), max(decided_at) FROM `+l.table()+where+`
+		GROUP BY reason, field ORDER BY count() DESC, reason, field`, func(rows driver.Rows) error {
+		var c count
+		if err := rows.Scan(&c.Reason, &c.Field, &c.Count, &c.First, &c.Last); err != nil {
+			return err
+		}
+		found.Total += c.Count
+		found.Counts = append(found.Counts, c)
+		return nil
+	})
+	if err != nil {
+		return listing{}, fmt.Errorf("count dead letters: %w", err)
+	}
+	if f.limit == 0 {
+		return found, nil
+	}
+	err = l.rows(ctx, `SELECT `+letterColumns+` FROM `+l.table()+where+`
+		ORDER BY decided_at DESC, source_name, source_epoch DESC, source_partition, source_offset DESC LIMIT `+strconv.Itoa(f.limit), func(rows driver.Rows) error {
+		var one letter
+		if err := rows.Scan(one.targets()...); err != nil {
+			return err
+		}
+		one.finish()
+		found.DeadLetters = append(found.DeadLetters, one)
+		return nil
+	})
+	if err != nil {
+		return listing{}, fmt.Errorf("list dead letters: %w", err)
+	}
+	return found, nil
+}
+
+// find reads one dead letter whole, resolved or not.
+func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, error) {
+	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
+		"name": at.Name, "epoch": strconv.FormatUint(uint64(at.Epoch), 10),
+		"partition": strconv.FormatInt(int64(at.Partition), 10), "offset": strconv.FormatInt(at.Offset, 10),
+	}))
+	var found []letter
+	err := l.rows(ctx, `SELECT `+letterColumns+`, payload, payload_sha256 FROM `+l.table()+`
+		WHERE source_name = {name:String} AND source_epoch = {epoch:UInt32}
+		AND source_partition = {partition:Int32} AND source_offset = {offset:Int64}`, func(rows driver.Rows) error {
+		one := letter{Payload: new(string)}
+		if err := rows.Scan(append(one.targets(), one.Payload, &one.PayloadSHA256)...); err != nil {
+			return err
+		}
+		one.finish()
+		one.Meaning = meanings()[schemas.Reason(one.Reason)]
+		found = append(found, one)
+		return nil
+	})
+	if err != nil {
+		return letter{}, fmt.Errorf("show dead letter: %w", err)
+	}
+	if len(found) == 0 {
+		return letter{}, fmt.Errorf("show %s: %w", at, errNoLetter)
+	}
+	return found[0], nil
+}
+
+func (l *letters) table() string { return fmt.Sprintf("`%s`.dead_letters FINAL", l.database) }
+
+// rows runs a query and hands over its rows; errors come out fit to be shown.
+func (l *letters) rows(ctx context.Context, query string, each func(driver.Rows) error) error {
+	rows, err := l.conn.Query(ctx, query)
+	if err != nil {
+		return migrate.Explain(err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return migrate.Explain(err)
+		}
+	}
+	return migrate.Explain(rows.Err())
+}
+
+// where is the condition, its values as parameters that the server reads.
+func (f filter) where() (string, clickhouse.Parameters) {
+	conditions, parameters := []string{"1"}, clickhouse.Parameters{}
+	for _, c := range []struct{ column, value string }{{"reason", f.reason}, {"field", f.field}, {"source_name", f.topic}} {
+		if c.value != "" {
+			conditions = append(conditions, fmt.Sprintf("%[1]s = {%[1]s:String}", c.column))
+			parameters[c.column] = c.value
+		}
+	}
+	if !f.since.IsZero() {
+		conditions = append(conditions, "decided_at >= fromUnixTimestamp64Milli({since:Int64})")
+		parameters["since"] = strconv.FormatInt(f.since.UnixMilli(), 10)
+	}
+	if !f.resolved {
+		conditions = append(conditions, "resolved_at IS NULL")
+	}
+	return " WHERE " + strings.Join(conditions, " AND "), parameters
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/schemas"
+)
+
+// engine starts a ClickHouse for one test; a process has one at a time.
+func engine(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.Start(t.Context(), server.Config{DataDir: t.TempDir(), NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// protocols are the two ways to one server, as settings.
+func protocols(s *server.Server) map[string][]string {
+	return map[string][]string{
+		"native": {"PIANOLA_CLICKHOUSE_ADDR=" + s.NativeAddr()},
+		"http":   {"PIANOLA_CLICKHOUSE_ADDR=" + s.HTTPAddr(), "PIANOLA_CLICKHOUSE_PROTOCOL=http"},
+	}
+}
+
+// TestCommands_OnARealServer walks through the commands that need ClickHouse in
+// the order in which an operator meets them.
+func TestCommands_OnARealServer(t *testing.T) {
+	s := engine(t)
+	for name, environment := range protocols(s) {
+		t.Run(name, func(t *testing.T) {
+			environment = append(environment, "PIANOLA_CLICKHOUSE_DATABASE=walk_"+name)
+			t.Run("missing_tables_are_one_sentence", func(t *testing.T) {
+				got := call(t, environment, "", "dlq", "list")
+				if got.code != exitFailed || !strings.Contains(got.stderr, "run pianola migrate") {
+					t.Errorf("got %+v", got)
+				}
+			})
+			t.Run("migrate", func(t *testing.T) { walkMigrate(t, environment) })
+			t.Run("dlq", func(t *testing.T) { walkDeadLetters(t, s, environment, "walk_"+name) })
+			t.Run("validate_connects", func(t *testing.T) { walkValidate(t, environment) })
+		})
+	}
+}
+
+func walkMigrate(t *testing.T, environment []string) {
+	got := call(t, environment, "", "migrate", "--dry-run")
+	if got.code != exitDone || !strings.Contains(got.stdout, "CREATE TABLE IF NOT EXISTS `walk_") {
+		t.Fatalf("dry run: %+v", got)
+	}
+	if again := call(t, environment, "", "migrate", "--dry-run"); again.stdout != got.stdout {
+		t.Error("a dry run changed something")
+	}
+	if got := call(t, environment, "", "migrate"); got.code != exitDone || !strings.Contains(got.stdout, "applied 1 subscription_events") {
+		t.Fatalf("migrate: %+v", got)
+	}
+	if got := call(t, environment, "", "migrate", "--dry-run"); !strings.Contains(got.stdout, "nothing is pending") {
+		t.Errorf("dry run afterwards: %+v", got)
+	}
+	got = call(t, environment, "", "migrate", "--json")
+	if got.stdout != fmt.Sprintf("{\n  \"applied\": [],\n  \"version\": %d\n}\n", schemas.LatestVersion()) {
+		t.Errorf("migrate again: %+v", got)
+	}
+}
+
+func walkDeadLetters(t *testing.T, s *server.Server, environment []string, database string) {
+	if got := call(t, environment, "", "dlq", "list"); got.code != exitDone || got.stdout != "no dead letters\n" {
+		t.Errorf("empty: %+v", got)
+	}
+	fill(t, s, database)
+
+	t.Run("counts_first_then_the_latest", func(t *testing.T) {
+		got := call(t, environment, "", "dlq", "list")
+		lines := strings.Split(got.stdout, "\n")
+		if got.code != exitDone || len(lines) < 8 {
+			t.Fatalf("got %+v", got)
+		}
+		for i, want := range map[int]string{
+			1: "2 invalid_timestamp event_timestamp 2026-01-01 00:00:00 2026-01-02 00:00:00",
+			2: "1 invalid_json - 2026-01-03 00:00:00 2026-01-03 00:00:00",
+			6: "topic@1/0/5 invalid_json - - 2025-12-31 23:59:59 2026-01-03 00:00:00 1 the message is not JSON",
+			7: "topic/2/9 invalid_timestamp event_timestamp sub·1 2025-12-31 23:59:59 2026-01-02 00:00:00 2 unreadable",
+		} {
+			if line := strings.Join(strings.Fields(lines[i]), " "); line != want {
+				t.Errorf("line %d\n got %q\nwant %q", i, line, want)
+			}
+		}
+		if strings.Contains(got.stdout, "topic/0/7") {
+			t.Error("a resolved dead letter is listed without being asked for")
+		}
+	})
+	t.Run("filters", func(t *testing.T) {
+		for arguments, want := range map[string]int{
+			"": 3, "--resolved": 4, "--reason invalid_json": 1, "--field event_timestamp": 2, "--topic other": 0, "--topic topic": 3,
+			"--since 2026-01-02T00:00:00Z": 2, "--since 2026-01-02T00:00:00+01:00": 2, "--limit 1": 1, "--limit 0": 0, "--reason invalid_timestamp --since 2026-01-01T12:00:00Z": 1,
+		} {
+			args := append([]string{"dlq", "list", "--json"}, strings.Fields(arguments)...)
+			got := call(t, environment, "", args...)
+			var found listing
+			if err := json.Unmarshal([]byte(got.stdout), &found); err != nil {
+				t.Fatalf("%s: %v: %+v", arguments, err, got)
+			}
+			if len(found.DeadLetters) != want {
+				t.Errorf("%q lists %d, want %d", arguments, len(found.DeadLetters), want)
+			}
+		}
+	})
+	t.Run("show", func(t *testing.T) {
+		got := call(t, environment, "", "dlq", "show", "topic@1/0/5")
+		for _, want := range []string{"invalid_json", "The producer has to send it anew", "xxx·[31m 99", strings.Repeat("ab", 32), "2026-01-03 00:00:00"} {
+			if !strings.Contains(got.stdout, want) {
+				t.Errorf("does not show %q:\n%s", want, got.stdout)
+			}
+		}
+		var one letter
+		if err := json.Unmarshal([]byte(call(t, environment, "", "dlq", "show", "topic/0/7", "--json").stdout), &one); err != nil || one.ResolvedAt == nil || one.At != "topic/0/7" {
+			t.Errorf("%v, %+v", err, one)
+		}
+		if got := call(t, environment, "", "dlq", "show", "topic/0/5"); got.code != exitFailed || !strings.Contains(got.stderr, "there is no dead letter") {
+			t.Errorf("another epoch: %+v", got)
+		}
+	})
+}
+
+// fill writes four dead letters: two of one reason, one of another epoch whose
+// payload would colour the terminal, and one that has been resolved.
+func fill(t *testing.T, s *server.Server, database string) {
+	t.Helper()
+	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{s.NativeAddr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const columns = "(source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id, payload, payload_sha256, message_time, decided_at, attempts, resolved_at)"
+	for _, row := range []string{
+		"'kafka', 'topic', 0, 0, 7, 'invalid_value', 'user_email', 'no address', 'sub-7', '{}', NULL, '2025-12-31 23:59:59', '2026-01-01 00:00:00', 1, NULL",
+		"'kafka', 'topic', 0, 0, 7, 'invalid_value', 'user_email', 'no address', 'sub-7', '{}', NULL, '2025-12-31 23:59:59', '2026-01-04 00:00:00', 2, '2026-01-04 00:00:00'",
+		"'kafka', 'topic', 0, 1, 8, 'invalid_timestamp', 'event_timestamp', 'unreadable', NULL, '{}', NULL, '2025-12-31 23:59:59', '2026-01-01 00:00:00', 1, NULL",
+		`'kafka', 'topic', 0, 2, 9, 'invalid_timestamp', 'event_timestamp', 'unreadable', 'sub\t1', '{}', NULL, '2025-12-31 23:59:59', '2026-01-02 00:00:00', 2, NULL`,
+		`'kafka', 'topic', 1, 0, 5, 'invalid_json', NULL, 'the message is not JSON', NULL, 'xxx\x1b[31m 99', repeat('ab', 32), '2025-12-31 23:59:59', '2026-01-03 00:00:00', 1, NULL`,
+	} {
+		if err := conn.Exec(t.Context(), "INSERT INTO "+database+".dead_letters "+columns+" SELECT "+row); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func walkValidate(t *testing.T, environment []string) {
+	broker, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", Topics: map[string]int{"there": 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	environment = append(environment, "PIANOLA_KAFKA_BROKERS="+broker.Addr())
+	got := call(t, environment, "", "config", "validate", "--connect", "--kafka.topics", "there")
+	if got.code != exitDone || !strings.Contains(got.stdout, "kafka: ok\nclickhouse and its schema: ok\n") {
+		t.Errorf("all there: %+v", got)
+	}
+	got = call(t, environment, "", "config", "validate", "--connect", "--kafka.topics", "there,missing", "--clickhouse.database", "nowhere")
+	if got.code != exitFailed || !strings.Contains(got.stdout, "kafka: FAILED") || !strings.Contains(got.stdout, "missing") || !strings.Contains(got.stdout, "run pianola migrate") {
+		t.Errorf("topic and schema missing: %+v", got)
+	}
+}
+
+func TestMeanings_EveryReasonHasOne(t *testing.T) {
+	all := meanings()
+	for _, reason := range schemas.Reasons() {
+		if all[reason] == "" {
+			t.Errorf("%s means nothing to an operator", reason)
+		}
+	}
+	if len(all) != len(schemas.Reasons()) {
+		t.Errorf("%d meanings for %d reasons", len(all), len(schemas.Reasons()))
+	}
+}
+
+func TestParseCoordinates_ReadsWhatCoordinatesPrint(t *testing.T) {
+	for _, at := range []schemas.Coordinates{
+		{Name: "piano.events", Partition: 3, Offset: 17}, {Name: "piano.events", Epoch: 2, Partition: 0, Offset: 0},
+		{Name: "exports/2026/a@b.ndjson", Offset: 4}, {Name: "x", Partition: 1<<31 - 1, Offset: 1<<63 - 1},
+	} {
+		if got, err := parseCoordinates(at.String()); err != nil || got != at {
+			t.Errorf("%s: got %+v, %v", at, got, err)
+		}
+	}
+	for _, text := range []string{"", "a", "a/1", "/1/2", "a/x/1", "a/1/x", "a/-1/2", "a/1/-2", "a/1/99999999999999999999"} {
+		if got, err := parseCoordinates(text); !errors.Is(err, errCoordinates) {
+			t.Errorf("%q: got %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestFilter_SinceIsATimeOrATimeAgo(t *testing.T) {
+	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	var f filter
+	if err := f.parse("36h", now); err != nil || !f.since.Equal(now.Add(-36*time.Hour)) {
+		t.Errorf("got %v, %v", f.since, err)
+	}
+	if err := f.parse("-1h", now); err == nil {
+		t.Error("a time ahead was taken")
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/transform"
+)
+
+func (a *app) transformCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "transform [FILE]",
+		Short: "run the stages over lines of JSON, without Kafka or ClickHouse",
+		Long: `Reads one message a line from FILE, or from standard input, and prints one line
+of JSON for each: what would be stored, or why not. What became of all of them is
+counted on standard error. Dead letters are a result and no failure.`,
+		Example: `  pianola transform events.ndjson > outcomes.ndjson
+  tail -f events.ndjson | pianola transform | jq 'select(.outcome == "dead_letter")'
+  pianola transform --now 2026-01-01T00:00:00Z --transform.source_timezone Europe/Oslo events.ndjson`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	fixed := c.Flags().String("now", "", "take this RFC 3339 time for the present, instead of the clock")
+	config.AddFlags(c.Flags(), "transform")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		now := a.now
+		if *fixed != "" {
+			at, err := time.Parse(time.RFC3339Nano, *fixed)
+			if err != nil {
+				return usageError{errors.New("--now: write it as 2026-01-31T12:00:00Z")}
+			}
+			now = func() time.Time { return at }
+		}
+		settings, err := a.load(c).Check("transform")
+		if err != nil {
+			return err
+		}
+		rules, err := transform.New(settings.TransformConfig())
+		if err != nil {
+			return err
+		}
+		input := a.stdin
+		if len(args) == 1 && args[0] != "-" {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return fmt.Errorf("open input: %w", err)
+			}
+			defer file.Close()
+			input = file
+		}
+		counts := newTally()
+		err = transformLines(c.Context(), rules, int(settings.Transform.MaxMessageBytes), now, input, a.stdout, counts)
+		fmt.Fprint(a.stderr, counts)
+		return err
+	}
+	return c
+}
+
+// transformLines is the loop: one line in, one line out, in order.
+func transformLines(ctx context.Context, rules *transform.Rules, limit int, now func() time.Time, in io.Reader, out io.Writer, counts *tally) error {
+	w := bufio.NewWriterSize(out, 256<<10)
+	// What has been answered is out before the next line is waited for, so that
+	// the command can stand in the middle of a pipe that trickles.
+	lines := transform.NewLines(&flushFirst{&interruptible{ctx: ctx, from: in}, w}, limit)
+	worker := rules.NewWorker()
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return errors.Join(err, w.Flush())
+		}
+		result := worker.Apply(line, now())
+		counts.add(result)
+		if _, err := w.Write(append(result.AppendJSON(w.AvailableBuffer()), '\n')); err != nil {
+			return outputError{err}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return outputError{err}
+	}
+	return nil
+}
+
+// flushFirst flushes the writer before each read.
+type flushFirst struct {
+	from io.Reader
+	w    *bufio.Writer
+}
+
+// Read reports a failed flush as an error of its own, since the reader above
+// would otherwise wait for input that nobody wants.
+func (f *flushFirst) Read(p []byte) (int, error) {
+	if err := f.w.Flush(); err != nil {
+		return 0, outputError{err}
+	}
+	return f.from.Read(p)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+)
+
+// options are the command line.
+type options struct {
+	kafka, clickhouse, clickhouseHTTP, http string
+
+	dataDir     string
+	protocol    string
+	subscribers int
+	seed        uint64
+	partitions  int
+
+	servicesOnly, exit, verbose bool
+	subscribersGiven            bool
+}
+
+const about = `Sandbox runs Pianola whole, on this machine alone: an embedded Kafka, an embedded
+ClickHouse (the real engine), a simulated publisher whose subscribers live a year,
+and between them the service that "pianola run" is. Then it asks ClickHouse a few
+questions and holds the views against the known truth of the simulated world.
+
+  sandbox                                  everything; stays up until Ctrl-C
+  sandbox --exit --seed 7                  ends by itself; status 0 only when the views equal the truth
+  sandbox --services-only                  only Kafka and ClickHouse, for a pianola of your own
+  sandbox --services-only --subscribers 500   the same, with a publisher's year in the topic
+
+Flags:
+`
+
+func parse(args []string, errors io.Writer) (options, error) {
+	o := options{}
+	flags := pflag.NewFlagSet("sandbox", pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.SetOutput(errors)
+	flags.IntVar(&o.subscribers, "subscribers", 20000, "subscribers of the simulated publisher")
+	flags.Uint64Var(&o.seed, "seed", 1, "the world's seed: the same seed is the same world")
+	flags.BoolVar(&o.exit, "exit", false, "end when the world has been ingested")
+	flags.BoolVar(&o.servicesOnly, "services-only", false, "start the services and ingest nothing")
+	flags.StringVar(&o.protocol, "protocol", "native", "how Pianola speaks to ClickHouse: native or http")
+	flags.IntVar(&o.partitions, "partitions", 4, "partitions of the topic")
+	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:9092", "where Kafka listens; port 0 takes a free one")
+	flags.StringVar(&o.clickhouse, "clickhouse", "127.0.0.1:9000", "where ClickHouse's native protocol listens")
+	flags.StringVar(&o.clickhouseHTTP, "clickhouse-http", "127.0.0.1:8123", "where ClickHouse's HTTP listens")
+	flags.StringVar(&o.http, "http", "127.0.0.1:8080", "where Pianola's health and metrics are")
+	flags.StringVar(&o.dataDir, "data", "", "keep the data in this directory, and go on with it next time (default: a temporary one)")
+	flags.BoolVar(&o.verbose, "verbose", false, "show Pianola's log")
+	flags.Usage = func() { fmt.Fprint(errors, about+flags.FlagUsages()) }
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.subscribersGiven = flags.Changed("subscribers")
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.protocol != "native" && o.protocol != "http":
+		return o, fmt.Errorf("--protocol %q is neither native nor http", o.protocol)
+	case o.subscribers < 1 || o.subscribers > 1_000_000:
+		return o, fmt.Errorf("--subscribers %d is not between 1 and 1000000", o.subscribers)
+	case o.partitions < 1 || o.partitions > 64:
+		return o, fmt.Errorf("--partitions %d is not between 1 and 64", o.partitions)
+	case o.servicesOnly && o.exit:
+		return o, fmt.Errorf("--services-only stays up and --exit ends: choose one")
+	}
+	return o, nil
+}

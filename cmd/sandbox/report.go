@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/world"
+)
+
+// report prints what came in and what became of it, a few answers, and the
+// verdict. It returns errUnequal when views and truth differ.
+func report(ctx context.Context, w *world.World, i *instance, out io.Writer) error {
+	if err := outcomes(ctx, i, out); err != nil {
+		return err
+	}
+	for _, q := range questions {
+		fmt.Fprintf(out, "\n%s\n\n%s\n\n", q.asks, q.sql)
+		if err := answer(ctx, i.analyst, out, q.sql); err != nil {
+			return fmt.Errorf("%s: %w", q.asks, err)
+		}
+	}
+	return verdict(ctx, w, i, out)
+}
+
+// outcomes prints the ledger's account, and the dead letters by reason.
+func outcomes(ctx context.Context, i *instance, out io.Writer) error {
+	a, err := sandbox.ReadAccount(ctx, i.analyst, topic)
+	if err != nil {
+		return err
+	}
+	var rows uint64
+	if err := i.analyst.QueryRow(ctx, `SELECT count() FROM piano.piano_subscriber_event_stream`).Scan(&rows); err != nil {
+		return fmt.Errorf("count the events: %w", err)
+	}
+	fmt.Fprint(out, "\nWhat came in, and what became of it\n\n")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(n uint64, what string) { fmt.Fprintf(table, "  %d\t%s\n", n, "  "+what) }
+	line(a.Messages, "messages read")
+	line(a.Stored, "stored")
+	line(rows, "  different events, each once in the view")
+	line(a.Stored-rows, "  redelivered: the same event again, in the same row")
+	line(a.Filtered, "filtered: internal users, their ids alone are kept")
+	line(a.DeadLettered, "dead letters")
+	reasons, err := i.analyst.Query(ctx, `SELECT reason, count() FROM piano.dead_letters FINAL GROUP BY reason ORDER BY reason`)
+	if err != nil {
+		return fmt.Errorf("count the dead letters: %w", err)
+	}
+	defer reasons.Close()
+	for reasons.Next() {
+		var reason string
+		var n uint64
+		if err := reasons.Scan(&reason, &n); err != nil {
+			return fmt.Errorf("count the dead letters: %w", err)
+		}
+		line(n, "  "+reason)
+	}
+	if err := reasons.Err(); err != nil {
+		return fmt.Errorf("count the dead letters: %w", err)
+	}
+	line(a.Skipped, "skipped: tombstones")
+	return table.Flush()
+}
+
+// verdict holds the views against the truth.
+func verdict(ctx context.Context, w *world.World, i *instance, out io.Writer) error {
+	found, err := w.Truth().Compare(ctx, i.analyst)
+	if err != nil {
+		return fmt.Errorf("compare with the truth: %w", err)
+	}
+	fmt.Fprintf(out, "\nDo views and tables equal the known truth of the simulated world?\n\n%s\n", indent(found.String()))
+	if !found.Equal() {
+		fmt.Fprintln(out, "\nNO. The differences are above.")
+		return errUnequal
+	}
+	fmt.Fprintf(out, "\nYES, all of it (seed %d, %d subscribers).\n", w.Config().Seed, w.Config().Subscribers)
+	return nil
+}
+
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
+
+// connect says where everything is.
+func connect(o options, s *sandbox.Services, i *instance, out io.Writer) {
+	native, http := s.ClickHouse.NativeAddr(), s.ClickHouse.HTTPAddr()
+	fmt.Fprint(out, "\nWhere to connect\n\n")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/?database=piano' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'\n", http)
+	fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password, database piano)\n", native)
+	fmt.Fprintf(table, "  Kafka\t%s, topic %s, %d partitions\n", s.Kafka.Addr(), topic, o.partitions)
+	if i != nil {
+		fmt.Fprintf(table, "  Pianola\thttp://%s/metrics, /livez, /readyz\n", i.service.Addr())
+	}
+	_ = table.Flush()
+	if i != nil {
+		return
+	}
+	fmt.Fprintf(out, `
+To run Pianola against them:
+
+  export PIANOLA_KAFKA_BROKERS=%s PIANOLA_KAFKA_TOPICS=%s PIANOLA_CLICKHOUSE_ADDR=%s
+  go run ./cmd/pianola migrate
+  go run ./cmd/pianola run
+`, s.Kafka.Addr(), topic, native)
+}

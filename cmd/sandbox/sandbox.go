@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/world"
+)
+
+// What the sandbox's topic and database are called: the defaults.
+const (
+	topic    = "piano.subscriber-events"
+	database = "piano"
+)
+
+// demonstrate is the demonstration from the first server to the verdict.
+func demonstrate(ctx context.Context, o options, out, progress io.Writer) error {
+	began := time.Now()
+	fmt.Fprintln(progress, "Starting an embedded ClickHouse and an embedded Kafka …")
+	s, err := sandbox.Start(ctx, sandbox.Config{
+		Kafka: o.kafka, ClickHouse: o.clickhouse, ClickHouseHTTP: o.clickhouseHTTP, DataDir: o.dataDir,
+		Topics:   map[string]int{topic: o.partitions},
+		Progress: func(sentence string) { fmt.Fprintln(progress, sentence) },
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+
+	var w *world.World
+	if !o.servicesOnly || o.subscribersGiven {
+		cfg := world.Defaults()
+		cfg.Seed, cfg.Subscribers, cfg.Topic, cfg.Partitions = o.seed, o.subscribers, topic, o.partitions
+		if w, err = world.New(cfg); err != nil {
+			return fmt.Errorf("simulate the publisher: %w", err)
+		}
+	}
+	if o.servicesOnly {
+		return servicesOnly(ctx, o, s, w, out)
+	}
+
+	pianola, err := newInstance(ctx, o, s, w, progress)
+	if err != nil {
+		return err
+	}
+	defer pianola.close()
+
+	fmt.Fprintf(progress, "Up after %s. A publisher with %d subscribers lives a year (seed %d): %d messages.\n",
+		time.Since(began).Round(10*time.Millisecond), o.subscribers, o.seed, w.Total())
+
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var group errgroup.Group
+	group.Go(func() error {
+		defer stop()
+		return pianola.service.Run(running)
+	})
+	verdict := func() error {
+		if err := ingest(running, o, s, w, pianola, progress); err != nil {
+			return err
+		}
+		return report(running, w, pianola, out)
+	}()
+	if running.Err() == nil && !o.exit {
+		connect(o, s, pianola, out)
+		fmt.Fprintln(out, "\nPianola goes on consuming. Ctrl-C ends everything.")
+		<-running.Done()
+	}
+	told := ctx.Err() != nil
+	stop()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if told && verdict != nil && running.Err() != nil && !isUnequal(verdict) {
+		return nil // interrupted before the verdict
+	}
+	return verdict
+}
+
+// servicesOnly keeps Kafka and ClickHouse up for somebody else's pianola.
+func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.World, out io.Writer) error {
+	if w != nil {
+		if err := s.Tell(ctx, w, func(int) {}); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%d messages of %d subscribers are in %s.\n", w.Total(), o.subscribers, topic)
+	}
+	connect(o, s, nil, out)
+	fmt.Fprintln(out, "\nCtrl-C ends everything.")
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Check returns the configuration, or an *Error with every mistake in the
+// sections that matter to the caller; all sections when none is named. Keys that
+// do not exist and a file that cannot be read matter to everybody.
+func (l *Loaded) Check(sections ...string) (Config, error) {
+	c, p := l.config, l.problems.clone()
+	wants := func(names ...string) bool {
+		return len(sections) == 0 || !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(sections, name) })
+	}
+	for _, one := range []struct {
+		sections []string
+		check    func(*problems)
+	}{
+		{[]string{"shutdown"}, c.checkShutdown},
+		{[]string{"kafka"}, c.checkKafka},
+		{[]string{"clickhouse"}, c.checkClickHouse},
+		{[]string{"batch", "consumer"}, c.checkPipeline},
+		{[]string{"transform"}, func(p *problems) { p.addErrors(c.TransformConfig().Validate()) }},
+		{[]string{"piano", "reconcile"}, c.checkPiano},
+		{[]string{"http"}, c.checkHTTP},
+		{[]string{"log"}, c.checkLog},
+		{[]string{"kafka", "clickhouse", "batch", "transform", "shutdown"}, c.checkTogether},
+	} {
+		if wants(one.sections...) {
+			one.check(p)
+		}
+	}
+	found := slices.DeleteFunc(p.list, func(one Problem) bool {
+		_, known := l.byKey[one.Key]
+		return known && !wants(sectionOf(one.Key))
+	})
+	if len(found) > 0 {
+		return Config{}, &Error{Problems: found}
+	}
+	return c, nil
+}
+
+func (c Config) checkKafka(p *problems) {
+	for _, broker := range c.Kafka.Brokers {
+		if strings.Contains(broker, "@") {
+			p.unreadable("kafka.brokers", "has an @: a broker is host:port, the login goes to kafka.sasl")
+		}
+	}
+	k := c.ConsumerConfig()
+	if k.DrainTimeout <= 0 {
+		k.DrainTimeout = time.Second // told as shutdown.timeout
+	}
+	p.addErrors(k.Validate())
+	if c.Kafka.SessionTimeout >= c.Kafka.RebalanceTimeout {
+		p.add("kafka.session_timeout", "%v is not shorter than kafka.rebalance_timeout (%v): a silent member would hold up every rebalance",
+			c.Kafka.SessionTimeout, c.Kafka.RebalanceTimeout)
+	}
+}
+
+func (c Config) checkClickHouse(p *problems) {
+	for _, addr := range c.ClickHouse.Addr {
+		if strings.Contains(addr, "@") {
+			p.unreadable("clickhouse.addr", "has an @: an address is host:port, the login goes to clickhouse.user and clickhouse.password_file")
+		}
+	}
+	if err := (schemas.Options{Database: c.ClickHouse.Database}).Validate(); err != nil {
+		p.unreadable("clickhouse.database", "%v", err)
+	}
+	p.addErrors(c.SinkConfig().Validate())
+}
+
+func (c Config) checkPipeline(p *problems) {
+	p.addErrors(c.PipelineConfig().Validate())
+	if name := c.Consumer.Instance; name == "" || len(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
+		p.add("consumer.instance", "is not a name of 1 to 200 printable characters")
+	}
+}
+
+func (c Config) checkPiano(p *problems) {
+	for _, u := range []struct{ key, value string }{{"piano.base_url", c.Piano.BaseURL}, {"piano.reports_url", c.Piano.ReportsURL}} {
+		parsed, err := url.Parse(u.value)
+		switch {
+		case err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http"):
+			p.add(u.key, "is not a URL such as https://api.piano.io/api/v3")
+		case parsed.User != nil || parsed.RawQuery != "":
+			p.add(u.key, "has a login or parameters in it; the token goes to piano.api_token_file")
+		case parsed.Scheme == "http" && !loopback(parsed.Host):
+			p.add(u.key, "is http, and the token would travel in the open; use https")
+		}
+	}
+	if c.Piano.APIToken != "" && c.Piano.AID == "" {
+		p.add("piano.aid", "is empty although piano.api_token is set")
+	}
+	if c.Reconcile.Interval < time.Minute {
+		p.add("reconcile.interval", "%v is shorter than 1m", c.Reconcile.Interval)
+	}
+}
+
+func (c Config) checkHTTP(p *problems) {
+	if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
+		p.add("http.listen", "is not host:port such as %s", defaultListen)
+	}
+}
+
+func (c Config) checkLog(p *problems) {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		p.add("log.level", "is none of debug, info, warn, error")
+	}
+	if c.Log.Format != "json" && c.Log.Format != "console" {
+		p.add("log.format", "is neither json nor console")
+	}
+}
+
+func (c Config) checkShutdown(p *problems) {
+	if c.Shutdown.Timeout <= 0 || c.Shutdown.Timeout > time.Hour {
+		p.unreadable("shutdown.timeout", "%v is not between 0 and 1h", c.Shutdown.Timeout)
+	}
+}
+
+// checkTogether holds the rules between packages that do not know each other.
+func (c Config) checkTogether(p *problems) {
+	insert, rebalance := c.ClickHouse.InsertTimeout, c.Kafka.RebalanceTimeout
+	if insert > rebalance/2 {
+		p.add("clickhouse.insert_timeout", "%v is more than half of kafka.rebalance_timeout (%v): a slow insert would cost the group's generation",
+			insert, rebalance)
+	}
+	if c.Shutdown.Timeout < insert {
+		p.add("shutdown.timeout", "%v is shorter than clickhouse.insert_timeout (%v): an insert under way could not finish",
+			c.Shutdown.Timeout, insert)
+	}
+	if c.Batch.MaxBytes < c.Transform.MaxMessageBytes {
+		p.add("batch.max_bytes", "%v is less than transform.max_message_bytes (%v): one message might not fit",
+			c.Batch.MaxBytes, c.Transform.MaxMessageBytes)
+	}
+}
+
+// loopback says whether an address, with or without a port, stays on this
+// machine.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// Database is clickhouse.database alone, for what needs no connection and so no
+// other setting of its section; keys that do not exist still are mistakes.
+func (l *Loaded) Database() (string, error) {
+	p := l.problems.clone()
+	if err := (schemas.Options{Database: l.config.ClickHouse.Database}).Validate(); err != nil {
+		p.unreadable("clickhouse.database", "%v", err)
+	}
+	found := slices.DeleteFunc(p.list, func(one Problem) bool {
+		_, known := l.byKey[one.Key]
+		return known && one.Key != "clickhouse.database"
+	})
+	if len(found) > 0 {
+		return "", &Error{Problems: found}
+	}
+	return l.config.ClickHouse.Database, nil
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCheck_TellsEveryMistakeAtOnce(t *testing.T) {
+	got := mistakes(t, Source{
+		File: file(t, `
+kafka:
+  brokers: [one, two]
+  rebalance_timeout: 30
+  sesion_timeout: 10s
+clickhouse: off
+batch:
+  max_bytes: 64MB
+  max_rows: many
+log:
+  level: loud
+nonsense: 1
+`),
+		Environment: []string{"PIANOLA_KAFKA_SASL_MECHANISM=gssapi", "PIANOLA_TRANSFORM_UNKNOWN_ACTION=guess", "PIANOLA_KAFKA_BROKRS=x"},
+	})
+	for _, want := range []string{
+		`kafka.brokers: "one" is not host:port`,
+		`kafka.brokers: "two" is not host:port`,
+		"kafka.rebalance_timeout: is not a duration such as",
+		"kafka.sesion_timeout: there is no such setting", "did you mean kafka.session_timeout?",
+		"clickhouse: is a section",
+		"clickhouse.addr: is empty",
+		"batch.max_bytes: is not a size such as",
+		"batch.max_rows: is not a whole number",
+		"log.level: is none of",
+		"nonsense: there is no such setting",
+		"kafka.sasl.mechanism: ",
+		"transform.unknown_action: ",
+		"PIANOLA_KAFKA_BROKRS: there is no such setting (in the environment); did you mean PIANOLA_KAFKA_BROKERS?",
+	} {
+		if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("nobody says %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log("said:\n" + strings.Join(got, "\n"))
+	}
+}
+
+func TestCheck_ValueThatCannotBeReadIsToldOnce(t *testing.T) {
+	got := mistakes(t, Source{Environment: append(slices.Clone(minimal), "PIANOLA_CLICKHOUSE_INSERT_TIMEOUT=soon")})
+	if len(got) != 1 || !strings.HasPrefix(got[0], "clickhouse.insert_timeout: is not a duration") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCheck_SettingsThatDoNotFitTogether(t *testing.T) {
+	for setting, want := range map[string]string{
+		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":            "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",
+		"PIANOLA_KAFKA_SESSION_TIMEOUT=60s":              "kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout",
+		"PIANOLA_SHUTDOWN_TIMEOUT=5s":                    "shutdown.timeout: 5s is shorter than clickhouse.insert_timeout",
+		"PIANOLA_SHUTDOWN_TIMEOUT=-1s":                   "shutdown.timeout: -1s is not between",
+		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=128MiB":     "batch.max_bytes: 64MiB is less than transform.max_message_bytes",
+		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                   "kafka.tls.enabled: is not true although kafka.tls.ca_file is set",
+		"PIANOLA_CLICKHOUSE_DATABASE=a-b":                "clickhouse.database: ",
+		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092": "kafka.brokers: has an @",
+		"PIANOLA_PIANO_API_TOKEN=t":                      "piano.aid: is empty",
+		"PIANOLA_PIANO_BASE_URL=http://api.example.com":  "piano.base_url: is http",
+		"PIANOLA_RECONCILE_INTERVAL=1s":                  "reconcile.interval: 1s is shorter",
+		"PIANOLA_HTTP_LISTEN=8080":                       "http.listen: is not host:port",
+		"PIANOLA_LOG_FORMAT=xml":                         "log.format: ",
+	} {
+		got := mistakes(t, Source{Environment: append(slices.Clone(minimal), setting)})
+		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%s: got %q, want one mistake that begins %q", setting, got, want)
+		}
+		if strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("%s: the message shows a password: %q", setting, got)
+		}
+	}
+}
+
+func TestCheck_OnlyTheSectionsAsked(t *testing.T) {
+	broken := Source{Environment: []string{"PIANOLA_KAFKA_ISOLATION=some", "PIANOLA_LOG_LEVEL=loud"}}
+	if got := mistakes(t, broken, "transform"); got != nil {
+		t.Errorf("transform does not need Kafka or the log, got %q", got)
+	}
+	if got := mistakes(t, broken, "transform", "log"); len(got) != 1 || !strings.HasPrefix(got[0], "log.level") {
+		t.Errorf("got %q", got)
+	}
+	unknown := Source{Environment: []string{"PIANOLA_KAFKA_X=1"}}
+	if got := mistakes(t, unknown, "transform"); len(got) != 1 {
+		t.Errorf("an unknown setting concerns everybody, got %q", got)
+	}
+}
+
+func TestFile_MistakesOfItsForm(t *testing.T) {
+	for text, want := range map[string]string{
+		"kafka:\n  group: a\n  group: b\n":         "not a YAML map of settings, see line 3",
+		"hunter2 is my password":                   "not a YAML map of settings",
+		"kafka: {group: a}\nkafka.group: b\n":      "kafka.group: is given twice",
+		"clickhouse: {password: 0123}\n":           "clickhouse.password: is not text; write it in quotes",
+		"transform: {internal_user_ids: [17]}\n":   "transform.internal_user_ids: is not a list of texts",
+		"transform: {field_aliases: {a: [b]}}\n":   "transform.field_aliases: is not a map of texts",
+		"transform: {field_aliases: 'a,b'}\n":      "transform.field_aliases: is not a list of pairs",
+		"kafka: {tls: {enabled: perhaps}}\n":       "kafka.tls.enabled: is neither true nor false",
+		"kafka: {sasl: {hunter2: {deep: true}}}\n": "kafka.sasl.hunter2: there is no such setting",
+	} {
+		got := mistakes(t, Source{File: file(t, text), Environment: minimal})
+		if len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+		if strings.HasPrefix(text, "hunter2") && strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("the message quotes the file: %q", got)
+		}
+	}
+	if got := mistakes(t, Source{File: filepath.Join(t.TempDir(), "none.yaml"), Environment: minimal}); len(got) != 1 || !strings.Contains(got[0], "none.yaml") {
+		t.Errorf("a file that is missing: got %q", got)
+	}
+	if got := mistakes(t, Source{File: file(t, "# nothing yet\nkafka:\n"), Environment: minimal}); got != nil {
+		t.Errorf("an empty section is no mistake, got %q", got)
+	}
+}
+
+func TestWarnings_NameWhatIsOpenToTheNetwork(t *testing.T) {
+	open := []string{
+		"PIANOLA_KAFKA_BROKERS=kafka.example.com:9092", "PIANOLA_KAFKA_SASL_MECHANISM=plain", "PIANOLA_KAFKA_SASL_USER=u", "PIANOLA_KAFKA_SASL_PASSWORD=p",
+		"PIANOLA_CLICKHOUSE_ADDR=db.example.com:9000", "PIANOLA_CLICKHOUSE_PASSWORD=p", "PIANOLA_HTTP_LISTEN=:8095",
+	}
+	warned := func(environment ...string) []string {
+		c, err := Load(Source{Environment: environment}).Check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, w := range c.Warnings() {
+			keys = append(keys, w.Key)
+		}
+		return keys
+	}
+	if got, want := warned(open...), []string{"kafka.sasl.mechanism", "clickhouse.tls.enabled", "http.listen"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := warned(append(open, "PIANOLA_KAFKA_TLS_ENABLED=true", "PIANOLA_CLICKHOUSE_TLS_ENABLED=true", "PIANOLA_HTTP_LISTEN=[::1]:8095")...); got != nil {
+		t.Errorf("all closed, and warned of %v", got)
+	}
+	if got := warned(minimal...); got != nil {
+		t.Errorf("all on loopback, and warned of %v", got)
+	}
+}

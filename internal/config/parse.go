@@ -1,0 +1,159 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The mistakes a value can have. They never quote it: a value under the wrong
+// key may be a secret.
+var (
+	errDuration = errors.New("is not a duration such as 500ms, 30s or 5m")
+	errNumber   = errors.New("is not a whole number")
+	errBool     = errors.New("is neither true nor false")
+	errQuotes   = errors.New("is not text; write it in quotes")
+	errList     = errors.New("is not a list of texts; write items that look like numbers in quotes")
+	errMap      = errors.New("is not a map of texts such as other: known")
+	errPairs    = errors.New("is not a list of pairs such as other:known,another:known")
+)
+
+// parseText reads a value as the environment and flags have it.
+func (s setting) parseText(text string) (any, error) {
+	switch s.kind {
+	case reflect.TypeFor[time.Duration]():
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return nil, errDuration
+		}
+		return d, nil
+	case reflect.TypeFor[Size]():
+		return parseSize(text)
+	case reflect.TypeFor[int]():
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, errNumber
+		}
+		return n, nil
+	case reflect.TypeFor[bool]():
+		switch strings.ToLower(text) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+		return nil, errBool
+	case reflect.TypeFor[[]string]():
+		return splitList(text), nil
+	case reflect.TypeFor[map[string]string]():
+		return splitPairs(text)
+	case reflect.TypeFor[Secret]():
+		return Secret(text), nil
+	case reflect.TypeFor[string]():
+		return text, nil
+	}
+	panic(fmt.Sprintf("config: no parser for %v", s.kind)) // a field of a new kind; every test meets it
+}
+
+// parseYAML reads a value as the YAML parser gives it. It takes the type at its
+// word: an unquoted 0123 is the number 83 to YAML and so no password.
+func (s setting) parseYAML(value any) (any, error) {
+	switch v := value.(type) {
+	case string:
+		return s.parseText(v)
+	case int:
+		switch s.kind {
+		case reflect.TypeFor[int](), reflect.TypeFor[Size]():
+			return s.parseText(strconv.Itoa(v))
+		case reflect.TypeFor[time.Duration]():
+			if v == 0 {
+				return time.Duration(0), nil
+			}
+		}
+	case bool:
+		if s.kind == reflect.TypeFor[bool]() {
+			return v, nil
+		}
+	case []any:
+		if s.kind == reflect.TypeFor[[]string]() {
+			return textList(v)
+		}
+	case map[string]any:
+		if s.kind == reflect.TypeFor[map[string]string]() {
+			return textMap(v)
+		}
+	}
+	return nil, s.wrongType()
+}
+
+// wrongType is what a value of another YAML type than the setting takes gets.
+func (s setting) wrongType() error {
+	switch s.kind {
+	case reflect.TypeFor[time.Duration]():
+		return errDuration
+	case reflect.TypeFor[Size]():
+		return errSize
+	case reflect.TypeFor[int]():
+		return errNumber
+	case reflect.TypeFor[bool]():
+		return errBool
+	case reflect.TypeFor[[]string]():
+		return errList
+	case reflect.TypeFor[map[string]string]():
+		return errMap
+	default:
+		return errQuotes
+	}
+}
+
+func textList(values []any) ([]string, error) {
+	list := make([]string, 0, len(values))
+	for _, v := range values {
+		text, ok := v.(string)
+		if !ok {
+			return nil, errList
+		}
+		list = append(list, text)
+	}
+	return list, nil
+}
+
+func textMap(values map[string]any) (map[string]string, error) {
+	m := make(map[string]string, len(values))
+	for k, v := range values {
+		text, ok := v.(string)
+		if !ok {
+			return nil, errMap
+		}
+		m[k] = text
+	}
+	return m, nil
+}
+
+// splitList reads a,b,c; space around items and a last comma do not count.
+func splitList(text string) []string {
+	list := []string{}
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// splitPairs reads a:b,c:d.
+func splitPairs(text string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, item := range splitList(text) {
+		name, value, found := strings.Cut(item, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if _, twice := m[name]; !found || name == "" || value == "" || twice {
+			return nil, errPairs
+		}
+		m[name] = value
+	}
+	return m, nil
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Entry is one effective setting, fit to be shown: a secret is masked.
+type Entry struct {
+	Key    string `json:"key"`
+	Value  any    `json:"value"`  // JSON: sizes and durations as their notation
+	Origin string `json:"origin"` // default, file, environment or flag
+	Where  string `json:"where,omitempty"`
+}
+
+// Entries lists every setting in order, whether or not Check would pass. A value
+// that could not be read is shown as the default it left in place.
+func (l *Loaded) Entries() []Entry {
+	all := make([]Entry, 0, len(l.all))
+	for _, s := range l.all {
+		from := l.origins[s.key]
+		if from.kind == "" {
+			from.kind = FromDefault
+		}
+		value := s.in(&l.config)
+		if d, ok := value.(fmt.Stringer); ok { // Duration, Size, Secret
+			value = d.String()
+		}
+		all = append(all, Entry{Key: s.key, Value: value, Origin: from.kind, Where: from.name})
+	}
+	return all
+}
+
+// Text is the value as the environment would have it.
+func (e Entry) Text() string {
+	switch v := e.Value.(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case map[string]string:
+		pairs := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, name+":"+v[name])
+		}
+		return strings.Join(pairs, ",")
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// MarshalJSON writes an absent list or map as an empty one.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	type plain Entry
+	switch v := e.Value.(type) {
+	case []string:
+		if v == nil {
+			e.Value = []string{}
+		}
+	case map[string]string:
+		if v == nil {
+			e.Value = map[string]string{}
+		}
+	}
+	return json.Marshal(plain(e))
+}

@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
+	"github.com/pianola/pianola/transform"
+)
+
+// Sink is where batches become durable: *sink.Writer, and the decorators that
+// put faults in front of it. Flush is idempotent, retries inside, and returns
+// nil only when everything is durable. Implementations are safe for concurrent
+// use.
+type Sink interface {
+	Flush(ctx context.Context, batch *sink.Batch) (sink.FlushStats, error)
+	WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error
+	Positions(ctx context.Context, topic string, partitions []int32) (map[int32]sink.Position, error)
+}
+
+// Generation is what the flusher needs of a membership: a commit that the
+// broker fences by the generation it belongs to.
+type Generation interface {
+	Commit(ctx context.Context, positions []consumer.Position) error
+}
+
+// Flow is one instance's way from topics to tables. Build it with New, then
+// Run it once.
+type Flow struct {
+	config  Config
+	source  *consumer.Consumer
+	rules   *transform.Rules
+	sink    Sink
+	metrics *Metrics
+	pulse   *Pulse
+	now     func() time.Time
+	log     *zap.Logger
+
+	assigned atomic.Bool
+}
+
+// Parts are what a Flow is made of; all are needed.
+type Parts struct {
+	Source  *consumer.Consumer
+	Rules   *transform.Rules
+	Sink    Sink
+	Metrics *Metrics
+	Pulse   *Pulse
+	Now     func() time.Time
+	Log     *zap.Logger
+}
+
+// New puts a flow together.
+func New(config Config, parts Parts) *Flow {
+	return &Flow{config: config, source: parts.Source, rules: parts.Rules, sink: parts.Sink, metrics: parts.Metrics,
+		pulse: parts.Pulse, now: parts.Now, log: parts.Log.Named("pipeline")}
+}
+
+// Run consumes until the context ends, then drains: it stops fetching, flushes
+// what it has, commits and leaves the group, all within DrainTimeout. It
+// returns nil after a drain, and otherwise the error that stopped it: data
+// loss, a ClickHouse error that retrying cannot mend, a topic that is missing.
+func (f *Flow) Run(ctx context.Context) error {
+	return f.source.Run(ctx, func(ctx context.Context, g *consumer.Generation) error {
+		err := f.runGeneration(ctx, g)
+		if errors.Is(err, errRejoin) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Assigned is a readiness check: nil while this instance holds its partitions.
+func (f *Flow) Assigned() error {
+	if !f.assigned.Load() {
+		return fmt.Errorf("no partitions are assigned: the group is joining, or Kafka does not answer")
+	}
+	return nil
+}

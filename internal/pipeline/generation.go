@@ -1,0 +1,138 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
+)
+
+// runGeneration is one membership: check the assignment, run the lanes and the
+// flusher, and return once all of them have. What a lane hands on and what
+// becomes of it is told in the package comment.
+func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error {
+	lanes, err := f.assign(ctx, g)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	f.log.Info("partitions assigned", zap.Int("partitions", len(lanes)), zap.Int32("generation", g.ID))
+	f.assigned.Store(true)
+	defer f.assigned.Store(false)
+
+	gate := newGate(f.config.MaxRows, f.config.MaxBytes)
+	flusher := &flusher{flow: f, generation: g, lanes: lanes, gate: gate}
+
+	// Lanes stop when the generation ends, when the service drains, or when
+	// one of them or the flusher fails; the flusher goes on through a drain.
+	group, groupCtx := errgroup.WithContext(ctx)
+	laneCtx, stopLanes := context.WithCancel(groupCtx)
+	defer stopLanes()
+	drained := make(chan struct{}) // closed when the last lane of a drain has stopped
+
+	var running atomic.Int32
+	running.Store(int32(len(lanes)))
+	for _, l := range lanes {
+		group.Go(func() error {
+			err := l.run(laneCtx, f, gate)
+			if running.Add(-1) == 0 && err == nil && groupCtx.Err() == nil {
+				close(drained)
+			}
+			return err
+		})
+	}
+	if len(lanes) == 0 {
+		group.Go(func() error {
+			select {
+			case <-laneCtx.Done():
+				if groupCtx.Err() == nil {
+					close(drained)
+				}
+			case <-groupCtx.Done():
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		select {
+		case <-g.Draining():
+			stopLanes()
+		case <-groupCtx.Done():
+		case <-drained:
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer stopLanes()
+		return flusher.run(groupCtx, drained)
+	})
+	return group.Wait()
+}
+
+// assign judges every partition of the generation before any is read.
+func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, error) {
+	byTopic := map[string][]int32{}
+	for _, a := range g.Assignments {
+		byTopic[a.Topic] = append(byTopic[a.Topic], a.Partition)
+	}
+	known := map[string]map[int32]sink.Position{}
+	for topic, partitions := range byTopic {
+		positions, err := f.sink.Positions(ctx, topic, partitions)
+		if err != nil {
+			return nil, fmt.Errorf("ask the ledger about %s: %w", topic, err)
+		}
+		known[topic] = positions
+	}
+
+	var lanes []*lane
+	var lost []schemas.LedgerRow
+	var accepted []consumer.Position
+	var losses []error
+	for _, a := range g.Assignments {
+		verdict, err := judge(a, known[a.Topic][a.Partition], func(offset int64) (schemas.Millis, bool, error) {
+			timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
+			return schemas.Millis(timestamp), found, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if verdict.ahead > 0 {
+			f.log.Warn("the committed offset is beyond what the ledger has seen; someone moved it, and the messages between were not ingested",
+				zap.String("topic", a.Topic), zap.Int32("partition", a.Partition), zap.Int64("offset", a.Committed),
+				zap.Int64("messages", verdict.ahead))
+		}
+		if verdict.lost != nil {
+			f.metrics.addLost(a.Topic, a.Partition, verdict.lost.Cause, verdict.lostCount)
+			loss := &DataLossError{Topic: a.Topic, Partition: a.Partition, Cause: verdict.lost.Cause,
+				From: verdict.lost.StartOffset, To: verdict.lost.NextOffset}
+			f.log.Error("data loss", zap.Error(loss))
+			losses = append(losses, loss)
+			lost = append(lost, *verdict.lost)
+			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: verdict.start})
+		}
+		lanes = append(lanes, newLane(a, verdict))
+	}
+	if len(lost) == 0 {
+		return lanes, nil
+	}
+	if f.config.OnDataLoss == FailOnDataLoss {
+		return nil, errors.Join(losses...)
+	}
+	// The ledger learns of the loss before the offset steps over it.
+	if err := f.sink.WriteLedger(ctx, lost); err != nil {
+		return nil, fmt.Errorf("write the loss to the ledger: %w", err)
+	}
+	if err := g.Commit(ctx, accepted); err != nil {
+		return nil, errors.Join(errRejoin, err)
+	}
+	return lanes, nil
+}

@@ -1,0 +1,172 @@
+package pipeline
+
+import (
+	"math"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
+	"github.com/pianola/pianola/transform"
+)
+
+// Metrics are the flow's counters, named by Prometheus' rules. Messages are
+// counted when they are durable and committed, so a restart repeats none.
+type Metrics struct {
+	messages      *prometheus.CounterVec // outcome
+	deadLetters   *prometheus.CounterVec // reason
+	notes         *prometheus.CounterVec // kind
+	lag           *prometheus.GaugeVec   // topic, partition
+	batchRows     prometheus.Histogram
+	batchBytes    prometheus.Histogram
+	insertSeconds *prometheus.HistogramVec // table
+	retries       *prometheus.CounterVec   // class, code
+	splits        prometheus.Counter
+	latency       prometheus.Histogram
+	rebalances    prometheus.Counter
+	commitErrors  prometheus.Counter
+	fetchErrors   *prometheus.CounterVec // kind
+	groupErrors   *prometheus.CounterVec // kind
+	fetchedBytes  prometheus.Counter
+	lost          *prometheus.CounterVec // topic, partition, cause
+	resolved      prometheus.Counter
+
+	newest atomic.Int64 // the newest stored event's instant, ms; 0 before any
+}
+
+// NewMetrics makes the metrics and registers them. now is the clock that
+// freshness is measured by.
+func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
+	counter := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "pianola", Name: name, Help: help}
+	}
+	m := &Metrics{
+		messages: prometheus.NewCounterVec(counter("messages_total",
+			"Messages whose outcome is durable and committed, by outcome."), []string{"outcome"}),
+		deadLetters: prometheus.NewCounterVec(counter("dead_letters_total",
+			"Messages that became dead letters, by reason."), []string{"reason"}),
+		notes: prometheus.NewCounterVec(counter("message_oddities_total",
+			"Oddities the stages tolerate but count, by kind."), []string{"kind"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "partition_lag_messages",
+			Help: "Offsets between the last one this group may read and the next one it will; gone when the partition is."},
+			[]string{"topic", "partition"}),
+		batchRows: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "batch_rows",
+			Help: "Event rows in a flush.", Buckets: prometheus.ExponentialBuckets(1, 4, 11)}),
+		batchBytes: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "batch_bytes",
+			Help: "Column bytes in a flush, uncompressed.", Buckets: prometheus.ExponentialBuckets(1024, 4, 10)}),
+		insertSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "pianola", Name: "insert_duration_seconds",
+			Help: "Time of one successful insert, by table.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)},
+			[]string{"table"}),
+		retries: prometheus.NewCounterVec(counter("insert_retries_total",
+			"Inserts tried again, by error class and ClickHouse code (0: network)."), []string{"class", "code"}),
+		splits: prometheus.NewCounter(counter("insert_splits_total",
+			"Batches cut in two because the server had no memory or no time for them.")),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "end_to_end_latency_seconds",
+			Help:    "From a record's timestamp to its commit: the oldest record of each partition in each flush.",
+			Buckets: prometheus.ExponentialBuckets(0.05, 2, 20)}),
+		rebalances: prometheus.NewCounter(counter("rebalances_total",
+			"Generations of the consumer group this process has been in.")),
+		commitErrors: prometheus.NewCounter(counter("commit_errors_total",
+			"Offset commits that failed; the range is read again and its rows meet themselves.")),
+		fetchErrors: prometheus.NewCounterVec(counter("fetch_errors_total",
+			"Fetches that failed and were tried again, by kind."), []string{"kind"}),
+		groupErrors: prometheus.NewCounterVec(counter("group_errors_total",
+			"Failures to join, keep or leave the group or to see its topics, by kind."), []string{"kind"}),
+		fetchedBytes: prometheus.NewCounter(counter("fetched_bytes_total",
+			"Bytes of records read from Kafka, as they came over the wire.")),
+		lost: prometheus.NewCounterVec(counter("offsets_lost_total",
+			"Offsets gone before they could be read (retention, a topic made anew)."), []string{"topic", "partition", "cause"}),
+		resolved: prometheus.NewCounter(counter("dead_letters_resolved_total",
+			"Dead letters whose message, read again, now passes.")),
+	}
+	freshness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "pianola", Name: "event_freshness_seconds",
+		Help: "Now minus the newest stored event that is not later than now; NaN before any."}, func() float64 {
+		if newest := m.newest.Load(); newest != 0 {
+			return now().Sub(time.UnixMilli(newest)).Seconds()
+		}
+		return math.NaN()
+	})
+	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.batchRows, m.batchBytes, m.insertSeconds,
+		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.resolved, freshness)
+
+	// Series that alerts name exist from the start, at zero.
+	for _, outcome := range []string{"stored", "filtered", "dead_letter", "skipped"} {
+		m.messages.WithLabelValues(outcome)
+	}
+	for _, reason := range schemas.Reasons() {
+		m.deadLetters.WithLabelValues(string(reason))
+	}
+	return m
+}
+
+func (m *Metrics) setLag(topic string, partition int32, lag int64) {
+	m.lag.WithLabelValues(topic, strconv.Itoa(int(partition))).Set(float64(max(lag, 0)))
+}
+
+func (m *Metrics) dropLag(topic string, partition int32) {
+	m.lag.DeleteLabelValues(topic, strconv.Itoa(int(partition)))
+}
+
+func (m *Metrics) addLost(topic string, partition int32, cause schemas.LostCause, offsets int64) {
+	m.lost.WithLabelValues(topic, strconv.Itoa(int(partition)), string(cause)).Add(float64(offsets))
+}
+
+func (m *Metrics) countNotes(n transform.Notes) {
+	for _, note := range []struct {
+		kind  string
+		count uint32
+	}{
+		{"unknown_field", n.UnknownFields},
+		{"email_hash_disagreement", n.EmailHashDisagreements},
+		{"empty_hash", n.EmptyHashes},
+		{"address_in_hash_field", n.AddressesInHashField},
+		{"ignored_email", n.IgnoredEmails},
+		{"guarded_address", n.GuardedAddresses},
+		{"unknown_action_kept", n.UnknownActions},
+		{"unknown_action_dropped", n.DroppedActions},
+		{"never_timestamp", n.NeverTimestamps},
+	} {
+		if note.count > 0 {
+			m.notes.WithLabelValues(note.kind).Add(float64(note.count))
+		}
+	}
+}
+
+// ConsumerHooks feed the metrics from the consumer.
+func (m *Metrics) ConsumerHooks() consumer.Hooks {
+	return consumer.Hooks{
+		OnGenerationStart: func(int32, int) { m.rebalances.Inc() },
+		OnGroupError:      func(kind consumer.ErrorKind) { m.groupErrors.WithLabelValues(string(kind)).Inc() },
+		OnFetch:           func(_ string, _ int32, bytes int) { m.fetchedBytes.Add(float64(bytes)) },
+		OnFetchError: func(_ string, _ int32, kind consumer.ErrorKind) {
+			m.fetchErrors.WithLabelValues(string(kind)).Inc()
+		},
+	}
+}
+
+// SinkHooks feed the metrics from the sink; now is its clock.
+func (m *Metrics) SinkHooks(now func() time.Time) sink.Hooks {
+	return sink.Hooks{
+		Now: now,
+		OnInsert: func(table string, _, _ int, elapsed time.Duration) {
+			m.insertSeconds.WithLabelValues(table).Observe(elapsed.Seconds())
+		},
+		OnRetry: func(class sink.Class, code int32) {
+			m.retries.WithLabelValues(class.String(), strconv.Itoa(int(code))).Inc()
+		},
+	}
+}
+
+// saw records the newest event of a durable batch.
+func (m *Metrics) saw(newest schemas.Millis) {
+	for {
+		have := m.newest.Load()
+		if int64(newest) <= have || m.newest.CompareAndSwap(have, int64(newest)) {
+			return
+		}
+	}
+}

@@ -1,0 +1,11 @@
+// Package service assembles one running instance out of a configuration: the
+// flow, its metrics, and the pages. `pianola run` is this package with the
+// process's signals, the sandbox is this package beside embedded servers, so
+// that what is tried is what runs.
+//
+// Starting has two phases. Until Kafka and ClickHouse have both answered once,
+// the pages are up and say what is missing; what only waiting can mend is
+// waited for, and what waiting cannot mend (a refused login, a missing topic, a
+// schema of another version) ends the service with a sentence that says what to
+// do. After that the flow mends itself.
+package service

@@ -1,0 +1,130 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/httpd"
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/sink"
+	"github.com/pianola/pianola/transform"
+)
+
+// Service is one instance. Build it with New, Run it once, then Close it.
+type Service struct {
+	consumer *consumer.Consumer
+	writer   *sink.Writer
+	flow     *pipeline.Flow
+	pages    *httpd.Server
+	db       *sql.DB
+	migrator *migrate.Migrator
+	log      *zap.Logger
+}
+
+// Options are what a process gives its service beside the configuration.
+type Options struct {
+	Log      *zap.Logger
+	Registry *prometheus.Registry // gets the service's metrics and serves /metrics
+	Now      func() time.Time
+}
+
+// New assembles a service from a valid configuration and takes the address of
+// its pages; it talks to neither Kafka nor ClickHouse yet. ctx bounds taking
+// the address alone.
+func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err error) {
+	s := &Service{log: o.Log}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+
+	metrics := pipeline.NewMetrics(o.Registry, o.Now)
+	rules, err := transform.New(cfg.TransformConfig())
+	if err != nil {
+		return nil, fmt.Errorf("compile the transform: %w", err)
+	}
+	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, metrics.ConsumerHooks()); err != nil {
+		return nil, fmt.Errorf("set up the consumer: %w", err)
+	}
+	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, metrics.SinkHooks(o.Now)); err != nil {
+		return nil, fmt.Errorf("set up the writer: %w", err)
+	}
+	s.db = clickhouse.OpenDB(cfg.ClickHouseOptions())
+	if s.migrator, err = migrate.New(s.db, cfg.ClickHouse.Database, o.Log); err != nil {
+		return nil, fmt.Errorf("set up the schema check: %w", err)
+	}
+
+	// A loop may rightly be silent for a whole insert and the pause after it.
+	pulse := pipeline.NewPulse(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
+	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
+		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Pulse: pulse, Now: o.Now, Log: o.Log,
+	})
+	s.pages, err = httpd.Listen(ctx, httpd.Config{
+		Listen: cfg.HTTP.Listen,
+		Live:   []httpd.Check{{Name: "loop", Probe: func(context.Context) error { return pulse.Check() }}},
+		Ready: []httpd.Check{
+			{Name: "assigned", Probe: func(context.Context) error { return s.flow.Assigned() }},
+			{Name: "clickhouse", Probe: s.writer.Ping},
+			{Name: "schema", Probe: s.migrator.Check},
+		},
+		Metrics: o.Registry,
+	}, o.Log)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	return s, nil
+}
+
+// Addr is where the pages are.
+func (s *Service) Addr() string { return s.pages.Addr().String() }
+
+// Run consumes until ctx ends, then drains; nil after a clean drain. The pages
+// stay up through the drain.
+func (s *Service) Run(ctx context.Context) error {
+	pages, stopPages := context.WithCancel(context.WithoutCancel(ctx))
+	var group errgroup.Group
+	failed, fail := context.WithCancel(ctx)
+	defer fail()
+	group.Go(func() error {
+		defer fail() // pages that cannot be served end the service: nobody would see it fail
+		return s.pages.Run(pages)
+	})
+	group.Go(func() error {
+		defer stopPages()
+		if err := s.awaitServers(failed); err != nil {
+			if failed.Err() != nil {
+				return nil // told to end before it could begin
+			}
+			return err
+		}
+		return s.flow.Run(failed)
+	})
+	return group.Wait()
+}
+
+// Close frees what New acquired. Run must have returned.
+func (s *Service) Close() {
+	if s.pages != nil {
+		_ = s.pages.Close()
+	}
+	if s.db != nil {
+		_ = s.db.Close()
+	}
+	if s.writer != nil {
+		_ = s.writer.Close()
+	}
+	if s.consumer != nil {
+		s.consumer.Close()
+	}
+}
