@@ -26,12 +26,13 @@ import (
 func BenchmarkFlow(b *testing.B) {
 	const partitions = 4
 	c := world.Defaults()
-	c.Subscribers, c.Topic, c.Partitions = 150_000, "bench", partitions
-	w, err := world.New(c)
-	if err != nil {
+	c.Subscribers, c.Partitions = 150_000, partitions
+	c.Topic = fmt.Sprintf("bench_topic_%d", stages.Add(1))
+	if err := services.Kafka.Cluster().CreateTopic(c.Topic, partitions, nil); err != nil {
 		b.Fatal(err)
 	}
-	if err := services.Kafka.Cluster().CreateTopic(c.Topic, partitions, nil); err != nil {
+	w, err := world.New(c)
+	if err != nil {
 		b.Fatal(err)
 	}
 	if err := services.Tell(b.Context(), w, func(int) {}); err != nil {
@@ -48,7 +49,7 @@ func BenchmarkFlow(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				round++
-				ingestOnce(b, w, protocol, fmt.Sprintf("bench_%s_%d_%d", protocol, b.N, round))
+				ingestOnce(b, w, protocol, fmt.Sprintf("bench_%d", stages.Add(1)))
 			}
 			b.ReportMetric(float64(w.Total()*round)/b.Elapsed().Seconds(), "messages/s")
 			b.ReportMetric(float64(bytes)/float64(w.Total()), "bytes/message")
