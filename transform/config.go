@@ -56,11 +56,17 @@ const maxMaxMessageBytes = 1 << 30
 // maxAliases is what the name table can count, far beyond any use.
 const maxAliases = 10_000
 
-// Validate reports every mistake at once, each with its key path.
+// Validate reports every mistake at once, each with its key path. An address
+// among the values is guarded like one in a message: what the errors say is
+// logged and passed on.
 func (c Config) Validate() error {
 	var errs []error
 	wrong := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("transform."+key+": "+format, args...))
+		text := fmt.Appendf(nil, "transform."+key+": "+format, args...)
+		if guarded, _, addresses := appendGuarded(nil, text, nil); addresses > 0 {
+			text = guarded
+		}
+		errs = append(errs, errors.New(string(text)))
 	}
 	if c.MaxMessageBytes < 1 || c.MaxMessageBytes > maxMaxMessageBytes {
 		wrong("max_message_bytes", "%d is not between 1 and %d", c.MaxMessageBytes, maxMaxMessageBytes)
@@ -81,7 +87,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if _, err := loadZone(c.SourceTimezone); err != nil {
-		wrong("source_timezone", "%w", err)
+		wrong("source_timezone", "%v", err)
 	}
 	if c.MaxFuture < 0 {
 		wrong("max_future", "%s is negative; give how far ahead of the clock events may be, such as 24h", c.MaxFuture)

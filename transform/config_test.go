@@ -54,6 +54,28 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 	}
 }
 
+// TestConfig_RepeatsNoAddress: an error text is read by others than who wrote
+// the value, which may have come under the wrong key.
+func TestConfig_RepeatsNoAddress(t *testing.T) {
+	const address = "kim@example.com"
+	config := Defaults()
+	config.FieldAliases = map[string]string{address: "user_mail", "user_id": address}
+	config.SourceTimezone = address
+	config.UnknownAction = address
+	config.InternalUserIDs = []string{address, ""}
+	config.InternalEmailDomains = []string{address}
+	_, err := New(config)
+	if err == nil || strings.Count(err.Error(), "transform.") < 6 {
+		t.Fatalf("not every mistake is told: %v", err)
+	}
+	if strings.Contains(err.Error(), address) {
+		t.Errorf("the error repeats an address: %v", err)
+	}
+	if !strings.Contains(err.Error(), "user_mail") {
+		t.Errorf("the error does not say which target is unknown: %v", err)
+	}
+}
+
 func TestConfig_Timezone(t *testing.T) {
 	for name, valid := range map[string]bool{"UTC": true, "Europe/Copenhagen": true, "": false, "Local": false, "../etc": false} {
 		config := Defaults()
