@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -18,11 +19,11 @@ func answer(ctx context.Context, conn driver.Conn, out io.Writer, sql string) er
 		return fmt.Errorf("ask ClickHouse: %w", err)
 	}
 	defer rows.Close()
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  "+strings.Join(rows.Columns(), "\t"))
+	var t grid
 	values := make([]any, len(rows.Columns()))
 	for i, column := range rows.ColumnTypes() {
 		values[i] = reflect.New(column.ScanType()).Interface()
+		t.columns = append(t.columns, gridColumn{name: column.Name(), right: isNumber(column.ScanType())})
 	}
 	for rows.Next() {
 		if err := rows.Scan(values...); err != nil {
@@ -32,12 +33,62 @@ func answer(ctx context.Context, conn driver.Conn, out io.Writer, sql string) er
 		for i, value := range values {
 			cells[i] = cell(reflect.ValueOf(value).Elem())
 		}
-		fmt.Fprintln(table, "  "+strings.Join(cells, "\t"))
+		t.rows = append(t.rows, cells)
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	return table.Flush()
+	_, err = io.WriteString(out, t.String())
+	return err
+}
+
+// grid is a table whose columns choose their side; text/tabwriter has one for
+// all.
+type grid struct {
+	columns []gridColumn
+	rows    [][]string
+}
+
+type gridColumn struct {
+	name  string
+	right bool
+}
+
+// String is the header and the rows, indented.
+func (g grid) String() string {
+	header := make([]string, len(g.columns))
+	widths := make([]int, len(g.columns))
+	for i, c := range g.columns {
+		header[i] = c.name
+	}
+	all := append([][]string{header}, g.rows...)
+	for _, row := range all {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	var b strings.Builder
+	for _, row := range all {
+		var line strings.Builder
+		for i, text := range row {
+			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
+			if g.columns[i].right {
+				text = gap + text
+			} else {
+				text += gap
+			}
+			line.WriteString("  " + text)
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return b.String()
+}
+
+func isNumber(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() >= reflect.Int && t.Kind() <= reflect.Float64
 }
 
 func cell(v reflect.Value) string {
@@ -48,7 +99,7 @@ func cell(v reflect.Value) string {
 		v = v.Elem()
 	}
 	if v.Kind() == reflect.Float64 {
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", v.Float()), ".0")
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64) // no exponent: these are amounts
 	}
 	return fmt.Sprint(v.Interface())
 }

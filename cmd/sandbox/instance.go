@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -36,7 +37,10 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 	var err error
 	i := &instance{}
 	if i.service, err = service.New(ctx, cfg, service.Options{Log: log, Registry: prometheus.NewRegistry(), Now: time.Now}); err != nil {
-		return nil, fmt.Errorf("%w (choose where with --http)", err)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w (here that is --http)", err)
+		}
+		return nil, err
 	}
 	if i.analyst, err = s.Analyst(database); err != nil {
 		i.close()
@@ -62,5 +66,3 @@ func logger(verbose bool, out io.Writer) *zap.Logger {
 	encoder := zap.NewDevelopmentEncoderConfig()
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoder), zapcore.AddSync(out), level))
 }
-
-func isUnequal(err error) bool { return errors.Is(err, errUnequal) }

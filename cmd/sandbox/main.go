@@ -3,8 +3,8 @@
 // year, and the same service as `pianola run` between them. At the end it holds
 // the views against the known truth of the simulated world.
 //
-// Exit status: 0 done, 1 failed, 2 wrong usage, 3 the views do not equal the
-// truth.
+// Exit status: 0 done; 1 failed or interrupted before the verdict; 2 wrong usage;
+// 3 the views do not equal the truth.
 package main
 
 import (
@@ -18,8 +18,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// errUnequal is the one finding of the sandbox: stored data and truth differ.
-var errUnequal = errors.New("the views do not equal the truth of the simulated world")
+var (
+	// errUnequal is the one finding of the sandbox: stored data and truth differ.
+	errUnequal = errors.New("the views do not equal the truth of the simulated world")
+
+	// errInterrupted ends a demonstration that has not come to its verdict: who
+	// waits for --exit must not take that for a success.
+	errInterrupted = errors.New("interrupted before it was done")
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,6 +45,10 @@ func main() {
 	case errors.Is(err, errUnequal):
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(3)
+	case err != nil && ctx.Err() != nil:
+		// Whatever was under way says in its own words that it was called off.
+		fmt.Fprintf(os.Stderr, "sandbox: %v\n", errInterrupted)
+		os.Exit(1)
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(1)

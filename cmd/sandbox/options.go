@@ -26,9 +26,9 @@ ClickHouse (the real engine), a simulated publisher whose subscribers live a yea
 and between them the service that "pianola run" is. Then it asks ClickHouse a few
 questions and holds the views against the known truth of the simulated world.
 
-  sandbox                                  everything; stays up until Ctrl-C
-  sandbox --exit --seed 7                  ends by itself; status 0 only when the views equal the truth
-  sandbox --services-only                  only Kafka and ClickHouse, for a pianola of your own
+  sandbox                                     everything; stays up until Ctrl-C
+  sandbox --exit --seed 7                     ends by itself; status 0 only when the views equal the truth
+  sandbox --services-only                     only Kafka and ClickHouse, for a pianola of your own
   sandbox --services-only --subscribers 500   the same, with a publisher's year in the topic
 
 Flags:
@@ -43,13 +43,13 @@ func parse(args []string, errors io.Writer) (options, error) {
 	flags.Uint64Var(&o.seed, "seed", 1, "the world's seed: the same seed is the same world")
 	flags.BoolVar(&o.exit, "exit", false, "end when the world has been ingested")
 	flags.BoolVar(&o.servicesOnly, "services-only", false, "start the services and ingest nothing")
-	flags.StringVar(&o.protocol, "protocol", "native", "how Pianola speaks to ClickHouse: native or http")
+	flags.StringVar(&o.protocol, "protocol", "native", "`NAME` of the protocol between Pianola and ClickHouse: native or http")
 	flags.IntVar(&o.partitions, "partitions", 4, "partitions of the topic")
-	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:9092", "where Kafka listens; port 0 takes a free one")
-	flags.StringVar(&o.clickhouse, "clickhouse", "127.0.0.1:9000", "where ClickHouse's native protocol listens")
-	flags.StringVar(&o.clickhouseHTTP, "clickhouse-http", "127.0.0.1:8123", "where ClickHouse's HTTP listens")
-	flags.StringVar(&o.http, "http", "127.0.0.1:8080", "where Pianola's health and metrics are")
-	flags.StringVar(&o.dataDir, "data", "", "keep the data in this directory, and go on with it next time (default: a temporary one)")
+	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:9092", "`ADDR` where Kafka listens; port 0 takes a free one")
+	flags.StringVar(&o.clickhouse, "clickhouse", "127.0.0.1:9000", "`ADDR` of ClickHouse's native protocol")
+	flags.StringVar(&o.clickhouseHTTP, "clickhouse-http", "127.0.0.1:8123", "`ADDR` of ClickHouse's HTTP")
+	flags.StringVar(&o.http, "http", "127.0.0.1:8080", "`ADDR` of Pianola's health and metrics")
+	flags.StringVar(&o.dataDir, "data", "", "`DIR` to keep the data in and to go on with next time (default: a temporary one)")
 	flags.BoolVar(&o.verbose, "verbose", false, "show Pianola's log")
 	flags.Usage = func() { fmt.Fprint(errors, about+flags.FlagUsages()) }
 	if err := flags.Parse(args); err != nil {

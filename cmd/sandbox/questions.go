@@ -21,13 +21,13 @@ GROUP BY month ORDER BY month DESC LIMIT 6`,
 		asks: "Which plans bring the money? (The world prices in three currencies; a plan's name ends in its own.)",
 		sql: `SELECT right(term_name, 3) AS currency, billing_period AS plan,
        uniqExact(subscription_id)       AS subscriptions,
-       round(sum(transaction_value), 2) AS revenue
+       round(sum(transaction_value))    AS revenue
 FROM piano.analytics_events
 WHERE currency IN ('EUR', 'USD', 'DKK')
 GROUP BY currency, plan ORDER BY currency, revenue DESC LIMIT 2 BY currency`,
 	},
 	{
-		asks: "How many failed payments recover within two weeks?",
+		asks: "After a first failed payment, how many subscriptions are renewed within 15 days?",
 		sql: `WITH failed AS (
   SELECT subscription_id, min(event_timestamp) AS failed_at
   FROM piano.piano_subscriber_event_stream

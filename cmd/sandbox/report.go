@@ -87,21 +87,36 @@ func connect(o options, s *sandbox.Services, i *instance, out io.Writer) {
 	native, http := s.ClickHouse.NativeAddr(), s.ClickHouse.HTTPAddr()
 	fmt.Fprint(out, "\nWhere to connect\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/?database=piano' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'\n", http)
-	fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password, database piano)\n", native)
+	if i != nil {
+		fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/?database=%s' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'\n", http, database)
+		fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password, database %s)\n", native, database)
+	} else { // there is no schema yet
+		fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/' --data-binary 'SELECT version()'\n", http)
+		fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password)\n", native)
+	}
 	fmt.Fprintf(table, "  Kafka\t%s, topic %s, %d partitions\n", s.Kafka.Addr(), topic, o.partitions)
 	if i != nil {
 		fmt.Fprintf(table, "  Pianola\thttp://%s/metrics, /livez, /readyz\n", i.service.Addr())
 	}
 	_ = table.Flush()
-	if i != nil {
-		return
-	}
-	fmt.Fprintf(out, `
-To run Pianola against them:
+}
 
-  export PIANOLA_KAFKA_BROKERS=%s PIANOLA_KAFKA_TOPICS=%s PIANOLA_CLICKHOUSE_ADDR=%s
-  go run ./cmd/pianola migrate
-  go run ./cmd/pianola run
-`, s.Kafka.Addr(), topic, native)
+// ownPianola says how to run a Pianola against the services, in a second
+// terminal.
+func ownPianola(s *sandbox.Services, w *world.World, out io.Writer) {
+	fmt.Fprintf(out, `
+To run Pianola against them, in another terminal:
+
+  export PIANOLA_KAFKA_BROKERS=%s
+  export PIANOLA_CLICKHOUSE_ADDR=%s
+`, s.Kafka.Addr(), s.ClickHouse.NativeAddr())
+	if w != nil {
+		fmt.Fprintf(out, `  export PIANOLA_TRANSFORM_INTERNAL_USER_IDS=%s
+  export PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS=%s
+`, strings.Join(w.InternalUserIDs(), ","), strings.Join(w.InternalEmailDomains(), ","))
+	}
+	fmt.Fprintf(out, `  go run ./cmd/pianola migrate
+  go run ./cmd/pianola run --log.format console
+  curl 'http://%s/?database=%s' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'
+`, s.ClickHouse.HTTPAddr(), database)
 }

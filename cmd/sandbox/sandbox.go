@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -21,11 +22,17 @@ const (
 // demonstrate is the demonstration from the first server to the verdict.
 func demonstrate(ctx context.Context, o options, out, progress io.Writer) error {
 	began := time.Now()
+	tells := !o.servicesOnly || o.subscribersGiven
+	if tells {
+		if err := checkKept(o); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintln(progress, "Starting an embedded ClickHouse and an embedded Kafka …")
 	s, err := sandbox.Start(ctx, sandbox.Config{
 		Kafka: o.kafka, ClickHouse: o.clickhouse, ClickHouseHTTP: o.clickhouseHTTP, DataDir: o.dataDir,
 		Topics:   map[string]int{topic: o.partitions},
-		Progress: func(sentence string) { fmt.Fprintln(progress, sentence) },
+		Progress: func(sentence string) { fmt.Fprintln(progress, "  "+sentence+" …") },
 	})
 	if err != nil {
 		return err
@@ -33,11 +40,14 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	defer s.Close()
 
 	var w *world.World
-	if !o.servicesOnly || o.subscribersGiven {
+	if tells {
 		cfg := world.Defaults()
 		cfg.Seed, cfg.Subscribers, cfg.Topic, cfg.Partitions = o.seed, o.subscribers, topic, o.partitions
 		if w, err = world.New(cfg); err != nil {
 			return fmt.Errorf("simulate the publisher: %w", err)
+		}
+		if err := keep(o); err != nil {
+			return err
 		}
 	}
 	if o.servicesOnly {
@@ -60,24 +70,26 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		defer stop()
 		return pianola.service.Run(running)
 	})
+	// The verdict is nil, errUnequal, or why there is none.
 	verdict := func() error {
 		if err := ingest(running, o, s, w, pianola, progress); err != nil {
 			return err
 		}
 		return report(running, w, pianola, out)
 	}()
-	if running.Err() == nil && !o.exit {
+	reached := verdict == nil || errors.Is(verdict, errUnequal)
+	if reached && !o.exit && running.Err() == nil {
 		connect(o, s, pianola, out)
 		fmt.Fprintln(out, "\nPianola goes on consuming. Ctrl-C ends everything.")
 		<-running.Done()
 	}
-	told := ctx.Err() != nil
+	interrupted := ctx.Err() != nil
 	stop()
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if told && verdict != nil && running.Err() != nil && !isUnequal(verdict) {
-		return nil // interrupted before the verdict
+	if interrupted && !reached {
+		return errInterrupted
 	}
 	return verdict
 }
@@ -91,6 +103,7 @@ func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.
 		fmt.Fprintf(out, "%d messages of %d subscribers are in %s.\n", w.Total(), o.subscribers, topic)
 	}
 	connect(o, s, nil, out)
+	ownPianola(s, w, out)
 	fmt.Fprintln(out, "\nCtrl-C ends everything.")
 	<-ctx.Done()
 	return nil

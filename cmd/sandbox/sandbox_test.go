@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// small is a demonstration on free ports that takes about a second.
+func small(t *testing.T) options {
+	t.Helper()
+	const free = "127.0.0.1:0"
+	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	return o
+}
+
+func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
+	o := small(t)
+	o.dataDir = t.TempDir()
+	for _, run := range []string{"first", "again, on kept data"} {
+		var out, progress bytes.Buffer
+		if err := demonstrate(t.Context(), o, &out, &progress); err != nil {
+			t.Fatalf("%s: %v\n%s%s", run, err, &progress, &out)
+		}
+		for _, want := range []string{"messages read", "dead letters", "SELECT ", "YES, all of it (seed 1, 300 subscribers)."} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: the report lacks %q:\n%s", run, want, &out)
+			}
+		}
+	}
+	t.Run("another_world_is_refused", func(t *testing.T) {
+		o.seed = 2
+		err := demonstrate(t.Context(), o, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "--seed 1 --subscribers 300 --partitions 4") {
+			t.Errorf("got %v, want an error that says which world is kept", err)
+		}
+	})
+}
+
+// An end before the verdict once came out as success, which a script that waits
+// for --exit would have believed.
+func TestDemonstrate_InterruptedIsNoSuccess(t *testing.T) {
+	o := small(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	err := demonstrate(ctx, o, io.Discard, trigger{"A publisher with", interrupt})
+	if !errors.Is(err, errInterrupted) {
+		t.Errorf("got %v, want %v", err, errInterrupted)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// trigger calls a function once a text is written.
+type trigger struct {
+	text string
+	call func()
+}
+
+func (w trigger) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		w.call()
+	}
+	return len(p), nil
+}
+
+func TestGrid_NumbersAreRightTextLeft(t *testing.T) {
+	n := 2.5
+	g := grid{
+		columns: []gridColumn{{name: "plan"}, {name: "revenue", right: true}, {name: "mean", right: true}},
+		rows: [][]string{
+			{"1 måned", cell(reflect.ValueOf(3373058.0)), cell(reflect.ValueOf(&n))},
+			{"year", cell(reflect.ValueOf(uint64(7))), cell(reflect.ValueOf((*float64)(nil)))},
+		},
+	}
+	want := "" +
+		"  plan     revenue  mean\n" +
+		"  1 måned  3373058   2.5\n" +
+		"  year           7     –\n"
+	if got := g.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestParse_RefusesWhatMakesNoSense(t *testing.T) {
+	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--services-only --exit", "more"} {
+		if _, err := parse(strings.Fields(args), io.Discard); err == nil {
+			t.Errorf("%s: no error", args)
+		}
+	}
+}
