@@ -24,8 +24,8 @@
 //     channel of one (lane.fill puts it back, flusher.collect takes it).
 //  3. Offsets are committed for exactly the parts of a batch whose Flush
 //     returned nil, in the generation that fetched them, and in order: there is
-//     one flusher a generation and it commits before it collects again
-//     (flusher.flush).
+//     one flusher a generation, it commits before it collects again, and it
+//     collects nothing more once a part has not been committed (flusher.flush).
 //  4. A flush is idempotent: rows are keyed by the event's identity and carry a
 //     version made of the record's own coordinates, so whatever is read again
 //     after a crash, a rebalance or an unknown outcome meets its own row.

@@ -31,10 +31,11 @@ type flusher struct {
 }
 
 // run flushes whenever the gate shuts, and otherwise at most once a MaxWait,
-// until the context ends (then it returns nil: what is gathered is dropped) or
-// drain closes (then it flushes what there is and returns).
+// until drain closes (then it flushes what there is and returns nil), the
+// context ends (what is gathered is dropped) or a flush has not been committed
+// (errRejoin, or what makes the whole flow stop).
 func (f *flusher) run(ctx context.Context, drain <-chan struct{}) error {
-	beat := f.flow.pulse.start("flusher")
+	beat := f.flow.pulse.start(flusherLoop)
 	defer beat.stop()
 	for {
 		beat.wait()
@@ -73,11 +74,14 @@ func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 	}
 }
 
-// flush makes everything gathered so far durable, then commits it. A nil return
-// with a living context means that both are done, or that there was nothing to
-// do; once the context has ended it returns nil whatever happened, since the
-// next owner reads again what was not committed.
+// flush makes everything gathered so far durable, then commits it. Nil means
+// that both are done, or that there was nothing to do. After anything else
+// nothing more may be flushed in this generation: a commit of what follows would
+// step over what is in no table.
 func (f *flusher) flush(ctx context.Context, beat *beat) error {
+	if ctx.Err() != nil {
+		return errRejoin // the flusher may hear of room, or of the drain, before it hears of the end
+	}
 	f.last = time.Now()
 	taken := f.collect()
 	if len(taken) == 0 {
@@ -98,7 +102,7 @@ func (f *flusher) flush(ctx context.Context, beat *beat) error {
 	if err != nil {
 		if bounded.Err() != nil {
 			f.flow.log.Warn("flush given up, its range will be read again", zap.Int("partitions", len(taken)))
-			return nil
+			return errRejoin
 		}
 		return fmt.Errorf("flush %s: %w", describe(taken), err)
 	}
@@ -231,10 +235,15 @@ func describe(all []taken) string {
 	return text
 }
 
-// graceful returns a context that outlives its parent by the given time.
+// graceful returns a context that outlives its parent by the given time; not at
+// all where the parent's end is that of a drain, whose bound is the last there is.
 func graceful(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
+		if errors.Is(context.Cause(parent), consumer.ErrDrainTimeout) {
+			cancel()
+			return
+		}
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {

@@ -18,11 +18,16 @@ import (
 // flusher, and return once all of them have. What a lane hands on and what
 // becomes of it is told in the package comment.
 func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error {
-	lanes, err := f.assign(ctx, g)
+	// A drain has nothing to flush yet, and no reason to wait for a ClickHouse
+	// that does not answer.
+	checking, checked := untilDrain(ctx, g)
+	lanes, err := f.assign(checking, g)
+	ended := checking.Err() != nil
+	checked()
+	if ended {
+		return nil
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
 		return err
 	}
 	f.log.Info("partitions assigned", zap.Int("partitions", len(lanes)), zap.Int32("generation", g.ID))
@@ -78,6 +83,20 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	return group.Wait()
 }
 
+// untilDrain returns a context that a drain ends too. What it started has ended
+// soon after the function that it returns was called.
+func untilDrain(ctx context.Context, g *consumer.Generation) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-g.Draining():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 // assign judges every partition of the generation before any is read.
 func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, error) {
 	byTopic := map[string][]int32{}
@@ -100,7 +119,7 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 	for _, a := range g.Assignments {
 		verdict, err := judge(a, known[a.Topic][a.Partition], func(offset int64) (schemas.Millis, bool, error) {
 			timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
-			return schemas.Millis(timestamp), found, err
+			return recordTime(timestamp), found, err
 		})
 		if err != nil {
 			return nil, err

@@ -51,6 +51,7 @@ type stage struct {
 	topic   string
 	cfg     config.Config
 	analyst driver.Conn
+	client  *kgo.Client
 	admin   *kadm.Client
 }
 
@@ -90,7 +91,7 @@ func newStage(t *testing.T, protocol string, seed uint64, subscribers int) *stag
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s.admin = kadm.NewClient(client)
+	s.client, s.admin = client, kadm.NewClient(client)
 	s.createTopic()
 	return s
 }
@@ -153,6 +154,17 @@ func (s *stage) start(decorate func(pipeline.Sink) pipeline.Sink) *instance {
 	i.clean = func() { _ = writer.Close(); source.Close() }
 	go func() { i.done <- flow.Run(ctx) }()
 	return i
+}
+
+// failed is what Run has returned already, nil while it runs.
+func (i *instance) failed() error {
+	select {
+	case err := <-i.done:
+		i.done <- err
+		return fmt.Errorf("the flow has ended: %w", err)
+	default:
+		return nil
+	}
 }
 
 func (s *stage) configErr() error {

@@ -92,7 +92,7 @@ func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.
 func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.Record, rows, bytes int) []consumer.Record {
 	for len(records) > 0 && rows > 0 && bytes > 0 {
 		record := records[0]
-		p.absorb(worker, record.Offset, schemas.Millis(record.Timestamp), record.Value, now)
+		p.absorb(worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
 		records, rows, bytes = records[1:], rows-1, bytes-len(record.Value)
 	}
 	return records

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/pianola/pianola/sink"
 )
 
 // Pulse knows when each loop of the flow last made a step, for /livez: a
@@ -42,6 +44,40 @@ func (p *Pulse) Check() error {
 		}
 	}
 	return nil
+}
+
+// flusherLoop is the flusher's name here.
+const flusherLoop = "flusher"
+
+// Watch lets the flusher's steps inside of the sink count: a flush lasts for as
+// long as ClickHouse is away, and each attempt in it is bounded. Hooks are the
+// writer's, and go on doing what they did.
+func (p *Pulse) Watch(hooks sink.Hooks) sink.Hooks {
+	insert, retry := hooks.OnInsert, hooks.OnRetry
+	hooks.OnInsert = func(table string, rows, bytes int, elapsed time.Duration) {
+		p.touch(flusherLoop)
+		if insert != nil {
+			insert(table, rows, bytes, elapsed)
+		}
+	}
+	hooks.OnRetry = func(class sink.Class, code int32) {
+		p.touch(flusherLoop)
+		if retry != nil {
+			retry(class, code)
+		}
+	}
+	return hooks
+}
+
+// touch is a step of a loop that is told from elsewhere.
+func (p *Pulse) touch(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for b := range p.beats {
+		if b.name == name {
+			b.last = p.now()
+		}
+	}
 }
 
 func (p *Pulse) start(name string) *beat {

@@ -57,7 +57,9 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, metrics.ConsumerHooks()); err != nil {
 		return nil, fmt.Errorf("set up the consumer: %w", err)
 	}
-	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, metrics.SinkHooks(o.Now)); err != nil {
+	// A loop may rightly be silent for a whole insert and the pause after it.
+	pulse := pipeline.NewPulse(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
+	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, pulse.Watch(metrics.SinkHooks(o.Now))); err != nil {
 		return nil, fmt.Errorf("set up the writer: %w", err)
 	}
 	s.db = clickhouse.OpenDB(cfg.ClickHouseOptions())
@@ -65,8 +67,6 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 		return nil, fmt.Errorf("set up the schema check: %w", err)
 	}
 
-	// A loop may rightly be silent for a whole insert and the pause after it.
-	pulse := pipeline.NewPulse(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
 	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
 		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Pulse: pulse, Now: o.Now, Log: o.Log,
 	})

@@ -1,0 +1,44 @@
+package pipeline
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pianola/pianola/sink"
+)
+
+// TestPulse_Check: an outage elsewhere is no reason to restart this process, a
+// loop that hangs is.
+func TestPulse_Check(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPulse(time.Minute, time.Now)
+		retried := 0
+		hooks := p.Watch(sink.Hooks{OnRetry: func(sink.Class, int32) { retried++ }})
+		flusher, lane := p.start(flusherLoop), p.start("lane")
+		lane.wait()
+		flusher.step()
+		for range 10 {
+			time.Sleep(50 * time.Second)
+			if err := p.Check(); err != nil {
+				t.Fatalf("while the sink retries and the lane waits: %v", err)
+			}
+			hooks.OnRetry(sink.ClassRetry, 0)
+		}
+		time.Sleep(50 * time.Second)
+		hooks.OnInsert("t", 1, 1, time.Second)
+		time.Sleep(50 * time.Second)
+		if err := p.Check(); err != nil || retried != 10 {
+			t.Fatalf("after an insert: %v; %d retries passed on, want 10", err, retried)
+		}
+		time.Sleep(11 * time.Second)
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), flusherLoop) {
+			t.Fatalf("a flusher without a step for more than the limit: %v", err)
+		}
+		flusher.stop()
+		if err := p.Check(); err != nil {
+			t.Fatalf("a loop that has ended: %v", err)
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package pipeline_test
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// TestFlow_RecordTimes has producers whose record timestamps count micro- and
+// nanoseconds, and one that gives none: no message is lost by it, and none may
+// look like a topic made anew when the partitions are assigned again.
+func TestFlow_RecordTimes(t *testing.T) {
+	s := newStage(t, "native", 10, 1)
+	now := time.Now()
+	odd := []int64{now.UnixMicro(), -1, now.UnixNano()}
+	for p, at := range odd {
+		s.produceAt(int32(p), at, `{"subscription_id":"ODD","event_timestamp":1750000000,"subscription_action":"Renewed"}`)
+		s.produceAt(int32(p), at, `{"event_timestamp":1750000000}`)
+	}
+	for range 2 {
+		i := s.start(nil)
+		s.eventually("everything committed", func() (bool, error) { return s.committedAll(), i.failed() })
+		s.eventually("assigned", func() (bool, error) { return i.flow.Assigned() == nil, i.failed() })
+		if err := i.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var letters, late, rows uint64
+	s.one("SELECT count(), countIf(message_time = '2262-01-01') FROM dead_letters", &letters, &late)
+	s.one("SELECT count() FROM piano_subscriber_event_stream", &rows)
+	if letters != 3 || late != 2 || rows != 1 {
+		t.Errorf("%d dead letters, %d of them from the end of time, %d rows; want 3, 2 and 1", letters, late, rows)
+	}
+}
+
+// produceAt sends one message as a record batch made by hand: client libraries
+// bring such timestamps into their own range.
+func (s *stage) produceAt(partition int32, timestamp int64, value string) {
+	s.t.Helper()
+	record := kmsg.Record{Value: []byte(value)}
+	record.Length = int32(len(record.AppendTo(nil)) - 1)
+	batch := kmsg.RecordBatch{
+		Magic: 2, FirstTimestamp: timestamp, MaxTimestamp: timestamp,
+		ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, PartitionLeaderEpoch: -1,
+		NumRecords: 1, Records: record.AppendTo(nil),
+	}
+	raw := batch.AppendTo(nil)
+	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+
+	request := kmsg.NewPtrProduceRequest()
+	request.Acks, request.TimeoutMillis = -1, 10_000
+	topic := kmsg.NewProduceRequestTopic()
+	details, err := s.admin.ListTopics(s.t.Context(), s.topic)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	topic.Topic, topic.TopicID = s.topic, details[s.topic].ID
+	part := kmsg.NewProduceRequestTopicPartition()
+	part.Partition, part.Records = partition, raw
+	topic.Partitions = append(topic.Partitions, part)
+	request.Topics = append(request.Topics, topic)
+	answer, err := request.RequestWith(s.t.Context(), s.client)
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// committedAll says whether the group has committed every partition's end.
+func (s *stage) committedAll() bool {
+	s.t.Helper()
+	at := s.committed()
+	for p := range int32(3) {
+		if at[p] != services.Kafka.EndOffset(s.topic, p) {
+			return false
+		}
+	}
+	return true
+}
