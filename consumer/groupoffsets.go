@@ -1,0 +1,138 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/offsetfetch"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// Offsets gives the facts of an Assignment for every partition of the configured
+// topics, by topic as configured and then partition, without joining the group or
+// changing anything about it. Committed is read before the log's ends: it is never
+// beyond a HighWatermark because of the order of asking, and a ledger that is read
+// after this call has seen what the group has committed by then.
+//
+// What time or another broker can mend is tried again for three
+// kafka.request_timeout; then the error is the last one.
+func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
+	counts, err := c.partitionCounts(ctx)
+	if err == nil {
+		err = c.missing(counts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Assignment
+	for _, topic := range c.cfg.Topics {
+		for p := range counts[topic] {
+			all = append(all, Assignment{Topic: topic, Partition: int32(p), Committed: -1})
+		}
+	}
+	within, cancel := context.WithTimeout(ctx, 3*c.cfg.RequestTimeout)
+	defer cancel()
+	if err := c.patiently(within, "", 0, func() error { return c.committed(within, all) }); err != nil {
+		return nil, fmt.Errorf("offsets of group %s: %w", c.cfg.Group, c.explainGroup(classify(err), err))
+	}
+	tasks, within := errgroup.WithContext(within)
+	tasks.SetLimit(factsAtOnce)
+	for i := range all {
+		a := &all[i]
+		tasks.Go(func() error {
+			return c.patiently(within, a.Topic, a.Partition, func() error { return c.ends(within, a) })
+		})
+	}
+	if err := tasks.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// patiently tries until it works, until ctx ends, or until the answer is one that
+// no retry mends. It gives the last answer rather than that time is up.
+func (c *Consumer) patiently(ctx context.Context, topic string, partition int32, try func() error) error {
+	pause := newPause()
+	for {
+		layout := c.transport.current()
+		err := try()
+		if err == nil {
+			return nil
+		}
+		kind := classify(err)
+		if ctx.Err() != nil || kind == KindNotAuthorized || kind == KindLogin {
+			return err
+		}
+		c.hooks.fetchError(topic, partition, kind)
+		c.log.Warn("offsets are not known yet", zap.String("topic", topic), zap.Int32("partition", partition),
+			zap.String("kind", string(kind)), zap.Error(err))
+		if pause.wait(ctx) != nil {
+			return err
+		}
+		if moved(kind) {
+			c.transport.forget(layout)
+		}
+	}
+}
+
+// toCoordinator is an exchange with the coordinator of a group.
+type toCoordinator struct {
+	exchange
+	group string
+}
+
+// Group implements protocol.GroupMessage.
+func (t *toCoordinator) Group() string { return t.group }
+
+// committed asks the coordinator for the group's positions. One that it does not
+// know stays -1.
+func (c *Consumer) committed(ctx context.Context, all []Assignment) error {
+	request := offsetfetch.Request{GroupID: c.cfg.Group}
+	at := make(map[Position]*Assignment, len(all)) // by topic and partition
+	for i := range all {
+		a := &all[i]
+		at[Position{Topic: a.Topic, Partition: a.Partition}] = a
+		if n := len(request.Topics); n == 0 || request.Topics[n-1].Name != a.Topic {
+			request.Topics = append(request.Topics, offsetfetch.RequestTopic{Name: a.Topic})
+		}
+		topic := &request.Topics[len(request.Topics)-1]
+		topic.PartitionIndexes = append(topic.PartitionIndexes, a.Partition)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.transport.DialTimeout+c.cfg.RequestTimeout)
+	defer cancel()
+	var response *offsetfetch.Response
+	err := c.roundTrip(ctx, &toCoordinator{group: c.cfg.Group, exchange: exchange{
+		ctx: ctx, client: c.cfg.ClientID, body: &request,
+		read: readInto(protocol.OffsetFetch, &response),
+	}})
+	if err != nil {
+		return err
+	}
+	if err := offsetFetchCode(response.ErrorCode); err != nil {
+		return err
+	}
+	for _, topic := range response.Topics {
+		for _, p := range topic.Partitions {
+			if err := offsetFetchCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("%s/%d: %w", topic.Name, p.PartitionIndex, err)
+			}
+			if a := at[Position{Topic: topic.Name, Partition: p.PartitionIndex}]; a != nil {
+				a.Committed = max(p.CommittedOffset, -1)
+			}
+		}
+	}
+	return nil
+}
+
+// offsetFetchCode is the error of an answer. A group that nobody has made yet has
+// committed nothing, which is no error.
+func offsetFetchCode(code int16) error {
+	if err := kafka.Error(code); err != 0 && !errors.Is(err, kafka.GroupIdNotFound) {
+		return err
+	}
+	return nil
+}
