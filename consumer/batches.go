@@ -32,7 +32,7 @@ const maxOffset = math.MaxInt64 - math.MaxInt32 - 1
 var errPartial = errors.New("first batch is cut off")
 
 // batches decodes the records of one fetch response, some batches at a time.
-// The zero value is ready; it keeps its memory from one response to the next.
+// It decodes into a workspace that its owner gives it.
 type batches struct {
 	rest     []byte // what has not been decoded; borrowed from the response
 	position int64  // of the next record that is wanted
@@ -42,9 +42,7 @@ type batches struct {
 	committed bool // read_committed
 	aborted   abortedTransactions
 
-	records []Record
-	slab    []byte // decompressed bytes that records point into
-	unpack  decompressor
+	*workspace // where the records go; nil while none is held
 }
 
 // reset takes over the records of a response that was asked for at position.
@@ -52,15 +50,6 @@ func (b *batches) reset(data []byte, position int64, committed bool, aborted []a
 	b.rest, b.position, b.committed = data, position, committed
 	b.fresh, b.stale = true, len(data) > 0
 	b.aborted.reset(aborted)
-	b.records = b.records[:0]
-	b.slab = b.slab[:0]
-}
-
-// shrink gives up a slab that an outsized batch has left behind.
-func (b *batches) shrink(limit int) {
-	if cap(b.slab) > 4*limit && len(b.slab) < limit {
-		b.slab = nil
-	}
 }
 
 // drop forgets what has not been decoded.

@@ -93,7 +93,7 @@ func oldEntry(offset int64, magic, attributes byte, timestamp int64, value []byt
 }
 
 func decodeAll(data []byte, position int64, committed bool, aborted ...abortedTransaction) (batches, []int64, error) {
-	var b batches
+	b := batches{workspace: new(workspace)}
 	b.reset(data, position, committed, aborted)
 	var offsets []int64
 	for first := true; first || len(b.rest) > 0; first = false {
@@ -215,7 +215,7 @@ func TestBatches_decode_timestamps(t *testing.T) {
 		"absent_in_format_0": {oldEntry(0, 0, 0, 0, []byte("a")), []int64{-1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b batches
+			b := batches{workspace: new(workspace)}
 			b.reset(test.data, 0, true, nil)
 			if err := b.decode(1 << 20); err != nil {
 				t.Fatal(err)
@@ -321,7 +321,7 @@ func TestBatches_decode_allocates_nothing_a_record(t *testing.T) {
 	for _, codec := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy, compress.Lz4, compress.Zstd} {
 		t.Run(codec.String(), func(t *testing.T) {
 			data := testBatch{deltas: deltas, last: records - 1, producer: -1, attributes: int16(codec), value: "a value of some length"}.bytes()
-			var b batches
+			b := batches{workspace: new(workspace)}
 			each := testing.AllocsPerRun(20, func() {
 				b.reset(data, 0, true, nil)
 				if err := b.decode(1 << 20); err != nil || len(b.records) != records {
@@ -345,7 +345,7 @@ func FuzzBatches(f *testing.F) {
 	f.Add(oldEntry(3, 1, 1, 9, compressed(&compress.GzipCodec, oldEntry(0, 1, 0, 5, []byte("c")))), int64(0), false)
 	f.Fuzz(func(t *testing.T, data []byte, position int64, committed bool) {
 		repairChecksum(data)
-		var b batches
+		b := batches{workspace: new(workspace)}
 		b.reset(data, position, committed, []abortedTransaction{{producer: 1, first: 6}})
 		for len(b.rest) > 0 {
 			start, last, rest := b.position, int64(math.MinInt64), len(b.rest)

@@ -69,10 +69,14 @@ type Config struct {
 	// at for new partitions.
 	MetadataInterval time.Duration
 
-	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, and so
-	// the memory of one partition, which is about two of them, or one batch
-	// where a single batch is larger.
+	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, or one
+	// batch where a single batch is larger, and so the memory of one partition.
 	FetchMaxBytes int
+	// HeldSets is how many readers may hold a set of records at a time; one more
+	// waits in Next until another calls Next or Close. So one goroutine that
+	// reads from more readers than this, in turn, waits for itself. It bounds
+	// the memory of decompressed records whatever the number of partitions.
+	HeldSets int
 	// FetchMinBytes (kafka.fetch_min_bytes) and FetchMaxWait
 	// (kafka.fetch_max_wait): a broker answers once it has so many bytes, or
 	// after that time.
@@ -90,6 +94,9 @@ type Config struct {
 	SASL SASL
 }
 
+// defaultHeldSets keeps more cores busy than one instance is given.
+const defaultHeldSets = 8
+
 // Defaults are the settings a configuration starts from; Brokers, Topics and
 // Group have none that could be right, the contract's default topic apart
 // (contract §1).
@@ -104,6 +111,7 @@ func Defaults() Config {
 		DrainTimeout:      30 * time.Second,
 		MetadataInterval:  10 * time.Second,
 		FetchMaxBytes:     1 << 20,
+		HeldSets:          defaultHeldSets,
 		FetchMinBytes:     1,
 		FetchMaxWait:      500 * time.Millisecond,
 		DialTimeout:       5 * time.Second,

@@ -21,6 +21,7 @@ type Consumer struct {
 	addr      net.Addr
 	login     sasl.Mechanism
 	transport *transport
+	free      workspaces
 }
 
 // New gives a consumer of a valid configuration. It does no I/O.
@@ -32,6 +33,9 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.HeldSets <= 0 {
+		cfg.HeldSets = defaultHeldSets
+	}
 	return &Consumer{
 		cfg:       cfg,
 		log:       log.Named("consumer"),
@@ -39,6 +43,7 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 		addr:      kafka.TCP(cfg.Brokers...),
 		login:     login,
 		transport: newTransport(cfg, login),
+		free:      newWorkspaces(cfg.HeldSets),
 	}, nil
 }
 

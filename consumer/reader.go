@@ -43,7 +43,8 @@ func (s *RecordSet) Lag(isolation Isolation) int64 {
 
 // Reader reads one partition from a position on. It is used by one goroutine at
 // a time, starts none, and holds one connection while it waits. Its memory is
-// about one fetch response and as much of decompressed records.
+// about one fetch response, and while it holds a set the decompressed records
+// (Config.HeldSets).
 type Reader struct {
 	c         *Consumer
 	log       *zap.Logger
@@ -51,8 +52,9 @@ type Reader struct {
 	partition int32
 
 	fetcher  *fetcher // nil after a failure
+	limit    int      // of one response, and of what is decoded at a time
 	minBytes int
-	maxBytes int // grown while a broker cuts the first batch off
+	maxBytes int // the limit, grown while a broker cuts the first batch off
 	maxWait  time.Duration
 	batches  batches
 	set      RecordSet
@@ -67,6 +69,7 @@ func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reade
 		log:       c.log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
 		topic:     topic,
 		partition: partition,
+		limit:     c.cfg.FetchMaxBytes,
 		minBytes:  c.cfg.FetchMinBytes,
 		maxBytes:  c.cfg.FetchMaxBytes,
 		maxWait:   c.cfg.FetchMaxWait,
@@ -76,11 +79,19 @@ func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reade
 	return r
 }
 
+// Limit lowers kafka.fetch_max_bytes for this reader, for a caller that has many:
+// every one of them keeps a response.
+func (r *Reader) Limit(bytes int) {
+	r.limit = min(r.limit, bytes)
+	r.minBytes, r.maxBytes = min(r.minBytes, r.limit), r.limit
+}
+
 // Position is the offset of the next record to be read.
 func (r *Reader) Position() int64 { return r.batches.position }
 
 // Close gives up the reader's memory. The set of the last Next is void.
 func (r *Reader) Close() {
+	r.letGo()
 	r.fetcher = nil
 	r.batches = batches{position: r.batches.position}
 	r.set = RecordSet{}
@@ -94,8 +105,8 @@ func (r *Reader) Close() {
 // that no retry mends; the position stays where it was, and Next may be called
 // again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
-	r.set.Records = nil
 	for {
+		r.letGo() // before every fetch: others may be waiting to decode
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -105,7 +116,11 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 			}
 		}
 		start := r.batches.position
-		err := r.batches.decode(r.c.cfg.FetchMaxBytes)
+		var err error
+		if r.batches.workspace, err = r.c.free.take(ctx); err != nil {
+			return nil, err
+		}
+		err = r.batches.decode(r.limit)
 		switch {
 		case errors.Is(err, errPartial):
 			if err := r.widen(); err != nil {
@@ -127,6 +142,15 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 		r.set.StartOffset, r.set.NextOffset = start, r.batches.position
 		r.set.Records = r.batches.records
 		return &r.set, nil
+	}
+}
+
+// letGo gives up the records of the last set.
+func (r *Reader) letGo() {
+	r.set.Records = nil
+	if r.batches.workspace != nil {
+		r.c.free.give(r.batches.workspace, r.limit)
+		r.batches.workspace = nil
 	}
 }
 
@@ -179,8 +203,7 @@ func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 func (r *Reader) take(answer *fetchAnswer) {
 	r.c.hooks.fetch(r.topic, r.partition, len(answer.records))
 	r.set.HighWatermark, r.set.LastStable, r.set.LogStart = answer.highWatermark, answer.lastStable, answer.logStart
-	r.batches.shrink(r.c.cfg.FetchMaxBytes)
-	r.fetcher.shrink(r.c.cfg.FetchMaxBytes)
+	r.fetcher.shrink(r.limit)
 	r.batches.reset(answer.records, r.batches.position, r.c.cfg.Isolation == ReadCommitted, answer.aborted)
 }
 

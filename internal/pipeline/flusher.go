@@ -160,7 +160,7 @@ func (f *flusher) collect() []taken {
 func (f *flusher) giveBack(all []taken) {
 	share := f.flow.config.MaxBytes / len(f.lanes)
 	for _, t := range all {
-		if t.lane.spare = t.part; t.part.bytes > 2*share {
+		if t.lane.spare = t.part; t.part.bytes > share+share/4 {
 			t.lane.spare = newPart()
 		}
 	}

@@ -48,7 +48,7 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	running.Store(int32(len(lanes)))
 	for _, l := range lanes {
 		group.Go(func() error {
-			err := l.run(laneCtx, f, gate)
+			err := l.run(laneCtx, f, gate, len(lanes))
 			if running.Add(-1) == 0 && err == nil && groupCtx.Err() == nil {
 				close(drained)
 			}

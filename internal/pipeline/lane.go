@@ -18,6 +18,13 @@ const (
 	holdBytes = 1 << 20
 )
 
+// fetchBudget bounds the fetch responses of all lanes together, which each keeps
+// between two fetches; leastFetch is still worth a request.
+const (
+	fetchBudget = 32 << 20
+	leastFetch  = 64 << 10
+)
+
 // lane is one assigned partition of one generation. Its goroutine fetches, runs
 // the stages in place on borrowed bytes, and fills the part in its slot.
 type lane struct {
@@ -41,8 +48,10 @@ func newLane(a consumer.Assignment, v verdict) *lane {
 }
 
 // run fetches until the context ends (then nil) or the partition cannot be read.
-func (l *lane) run(ctx context.Context, f *Flow, g *gate) error {
+// lanes is how many share the memory for fetching.
+func (l *lane) run(ctx context.Context, f *Flow, g *gate, lanes int) error {
 	reader := f.source.NewReader(l.topic, l.partition, l.start)
+	reader.Limit(max(fetchBudget/lanes, leastFetch))
 	defer reader.Close()
 	worker := f.rules.NewWorker()
 	beat := f.pulse.start(fmt.Sprintf("partition %s/%d", l.topic, l.partition))
