@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
@@ -53,24 +54,37 @@ func (e *ServerError) hint() string {
 	}
 }
 
+// codeName is ClickHouse's name for a code, empty for one that the driver's list
+// does not know.
+func codeName(code int32) string {
+	if name := proto.Error(code); name.IsAError() {
+		return name.String()
+	}
+	return ""
+}
+
 // Explain turns an error of clickhouse-go into one that may be shown and logged:
 // a ServerError for a refusal, a sentence with the cause for a connection that
 // failed. Network errors hold addresses of servers, no data, and stay wrapped.
 func Explain(err error) error {
 	var exception *clickhouse.Exception
 	var status *clickhouse.HTTPError
+	var operation *net.OpError
 	var network net.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exception):
-		return &ServerError{Code: exception.Code, Name: exception.Name}
+		// The exception's own name is that of a C++ class, for every code the same.
+		return &ServerError{Code: exception.Code, Name: codeName(exception.Code)}
 	case errors.As(err, &status): // its text is the body, whoever wrote that
 		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr and clickhouse.protocol", status.StatusCode)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", err)
+		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", io.EOF)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.As(err, &operation): // without the driver's account of how it came there
+		return fmt.Errorf("no answer from clickhouse, check clickhouse.addr and clickhouse.protocol: %w", operation)
 	case errors.As(err, &network):
 		return fmt.Errorf("no answer from clickhouse, check clickhouse.addr and clickhouse.protocol: %w", err)
 	default:

@@ -116,7 +116,7 @@ func (m *Migrator) provider(applied func(schemas.Migration)) (*goose.Provider, e
 					return err
 				}
 			}
-			m.log.Info("migration applied", zap.Int64("version", one.Version), zap.String("name", one.Name))
+			m.log.Debug("migration applied", zap.Int64("version", one.Version), zap.String("name", one.Name))
 			applied(one)
 			return nil
 		}

@@ -5,10 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -245,9 +249,10 @@ func upError(t *testing.T, m *migrate.Migrator) error {
 }
 
 func TestExplain_SaysWhatToDoAndNothingOfTheServersText(t *testing.T) {
-	refusal := &clickhouse.Exception{Code: 516, Name: "AUTHENTICATION_FAILED", Message: "value-of-a-column"}
+	// Servers name every exception after the class, so that the code alone tells.
+	refusal := &clickhouse.Exception{Code: 516, Name: "DB::Exception", Message: "value-of-a-column"}
 	got := migrate.Explain(fmt.Errorf("dial: %w", refusal)).Error()
-	if !strings.Contains(got, "516") || !strings.Contains(got, "clickhouse.user") || strings.Contains(got, "value-of-a-column") {
+	if !strings.Contains(got, "516 (AUTHENTICATION_FAILED)") || !strings.Contains(got, "clickhouse.user") || strings.Contains(got, "value-of-a-column") {
 		t.Errorf("got %q", got)
 	}
 
@@ -255,6 +260,17 @@ func TestExplain_SaysWhatToDoAndNothingOfTheServersText(t *testing.T) {
 	if got := migrate.Explain(body).Error(); !strings.Contains(got, "502") || strings.Contains(got, "value-of-a-column") {
 		t.Errorf("got %q", got)
 	}
+
+	t.Run("http_connection_is_told_without_the_drivers_url", func(t *testing.T) {
+		for name, cause := range map[string]error{
+			"refused": &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, "closed": io.EOF,
+		} {
+			got := migrate.Explain(fmt.Errorf("query hello: %w", &url.Error{Op: "Post", URL: "http://default:***@127.0.0.1:1", Err: cause})).Error()
+			if strings.Contains(got, "default") || !strings.Contains(got, "clickhouse.protocol") {
+				t.Errorf("%s: got %q", name, got)
+			}
+		}
+	})
 
 	nobody := clickhouse.OpenDB(&clickhouse.Options{Addr: []string{"127.0.0.1:1"}})
 	defer nobody.Close()
