@@ -73,7 +73,8 @@ Exit status: 0 done; 1 failed; 2 wrong usage; 3 the check found something;
 		PersistentPreRun:  func(*cobra.Command, []string) { a.begun = true },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.PersistentFlags().String("config", "", "YAML file with settings")
+	root.PersistentFlags().String("config", "", "YAML `FILE` with settings")
+	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.AddCommand(a.runCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.dlqCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
 	return root

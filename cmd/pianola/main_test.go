@@ -53,7 +53,7 @@ func TestExitCodes(t *testing.T) {
 		"unknown flag":                  {args: []string{"transform", "--nwo", "x"}, want: exitUsage, says: "Try pianola transform --help"},
 		"too many arguments":            {args: []string{"transform", "a", "b"}, want: exitUsage},
 		"flag of the wrong kind":        {args: []string{"transform", "--transform.max_message_bytes", "big"}, want: exitUsage, says: "is not a size"},
-		"secret as a flag":              {args: []string{"migrate", "--clickhouse.password", "x"}, want: exitUsage, says: "unknown flag"},
+		"secret as a flag":              {args: []string{"migrate", "--clickhouse.password", "x"}, want: exitUsage, says: "use --clickhouse.password_file or PIANOLA_CLICKHOUSE_PASSWORD"},
 		"time of the wrong form":        {args: []string{"transform", "--now", "noon"}, want: exitUsage, says: "--now"},
 		"reason that does not exist":    {args: []string{"dlq", "list", "--reason", "bad"}, want: exitUsage, says: "invalid_json"},
 		"field that does not exist":     {args: []string{"dlq", "list", "--field", "bad"}, want: exitUsage, says: "user_email"},

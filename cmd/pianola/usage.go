@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,20 @@ import (
 
 // usageWidth is how wide help texts may grow.
 const usageWidth = 100
+
+// flagError says where a secret belongs when it is given as a flag: on the command
+// line every user of the machine could read it.
+func flagError(_ *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	name := missing.GetSpecifiedName()
+	if variable, secret := config.SecretVariable(name); secret {
+		return fmt.Errorf("%w: secrets are never flags; use --%s_file or %s", err, name, variable)
+	}
+	return err
+}
 
 // usage prints how a command is called: its own flags first, then the settings
 // that it reads, which are many and also live elsewhere.

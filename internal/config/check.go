@@ -39,13 +39,17 @@ func (l *Loaded) Check(sections ...string) (Config, error) {
 	}
 	found := slices.DeleteFunc(p.list, func(one Problem) bool {
 		_, known := l.byKey[one.Key]
-		return known && !wants(sectionOf(one.Key))
+		return known && (!wants(sectionOf(one.Key)) || l.follows(one.Key))
 	})
 	if len(found) > 0 {
 		return Config{}, &Error{Problems: found}
 	}
 	return c, nil
 }
+
+// follows says that a mistake about the key may only follow from a file that could
+// not be read: nothing else has set it.
+func (l *Loaded) follows(key string) bool { return l.unread && l.origins[key].kind == "" }
 
 func (c Config) checkKafka(p *problems) {
 	for _, broker := range c.Kafka.Brokers {

@@ -56,6 +56,21 @@ func TestCheck_ValueThatCannotBeReadIsToldOnce(t *testing.T) {
 	}
 }
 
+// A file with a slip in it once looked like one that lacks everything too.
+func TestCheck_FileThatCannotBeReadIsTheOnlyMistake(t *testing.T) {
+	for name, path := range map[string]string{"missing": "/nowhere/pianola.yaml", "no_yaml": file(t, "kafka:\n\tbrokers: a:1\n")} {
+		t.Run(name, func(t *testing.T) {
+			if got := mistakes(t, Source{File: path}); len(got) != 1 || !strings.HasPrefix(got[0], "configuration file") {
+				t.Errorf("got %q, want the file alone", got)
+			}
+			environment := []string{"PIANOLA_CLICKHOUSE_ADDR=nowhere"}
+			if got := mistakes(t, Source{File: path, Environment: environment}); len(got) != 2 {
+				t.Errorf("got %q, want the file and the address that the environment gives", got)
+			}
+		})
+	}
+}
+
 func TestCheck_SettingsThatDoNotFitTogether(t *testing.T) {
 	for setting, want := range map[string]string{
 		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":            "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",

@@ -23,6 +23,7 @@ func (l *Loaded) fromFile(path string) layer {
 	text, err := readBounded(path, maxFile)
 	if err != nil {
 		l.problems.add("", "configuration file: %v", err)
+		l.unread = true
 		return found
 	}
 	tree, err := yaml.Parser().Unmarshal(text)
@@ -33,6 +34,7 @@ func (l *Loaded) fromFile(path string) layer {
 			where = "somewhere"
 		}
 		l.problems.add("", "configuration file %s: not a YAML map of settings, see %s", path, where)
+		l.unread = true
 		return found
 	}
 	l.flatten(found, origin{kind: FromFile, name: path}, tree, "")

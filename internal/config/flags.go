@@ -28,6 +28,17 @@ func IsSetting(flag *pflag.Flag) bool {
 	return ok
 }
 
+// SecretVariable is the variable that takes the secret of that key, false where the
+// key is none of a secret.
+func SecretVariable(key string) (string, bool) {
+	for _, s := range settings() {
+		if s.key == key && s.secret() {
+			return s.environment(), true
+		}
+	}
+	return "", false
+}
+
 // flagValue is a setting on the command line. Its default stays with Defaults, so
 // that the origin of a value remains visible.
 type flagValue struct {

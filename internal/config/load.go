@@ -45,6 +45,7 @@ type Loaded struct {
 	config   Config
 	origins  map[string]origin
 	problems problems
+	unread   bool // the file could not be read: what it would have given is not known
 
 	all   []setting
 	byKey map[string]setting

@@ -174,8 +174,8 @@ func TestListen_SaysThatThePortIsTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	_, err = Listen(t.Context(), Config{Listen: taken.Addr().String(), Metrics: prometheus.NewRegistry()}, zaptest.NewLogger(t))
-	if err == nil || !strings.Contains(err.Error(), "http.listen") {
-		t.Errorf("got %v, want an error that names http.listen", err)
+	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()+" is taken") || !strings.Contains(err.Error(), "http.listen") {
+		t.Errorf("got %v, want an error that names the address and http.listen", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +52,9 @@ func Listen(ctx context.Context, c Config, log *zap.Logger) (*Server, error) {
 	var socket net.ListenConfig
 	listener, err := socket.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s is taken by another process: stop that, or set http.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
+		}
 		return nil, fmt.Errorf("listen for http, check http.listen: %w", err)
 	}
 	return &Server{
