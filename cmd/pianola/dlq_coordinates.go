@@ -8,7 +8,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-var errCoordinates = errors.New("write it as TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a topic that was made anew")
+var errCoordinates = errors.New("a dead letter is named TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a topic that was made anew")
 
 // parseCoordinates reads what schemas.Coordinates.String prints. It reads from the
 // right, since the name of a file may hold slashes; the source is not part of it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,11 @@ checks: the image has no shell. With --ready it asks /readyz.`,
 		}
 		response, err := client.Do(request)
 		if err != nil {
-			return fmt.Errorf("ask the instance: %w", err)
+			var op *net.OpError
+			if errors.As(err, &op) {
+				err = op.Err
+			}
+			return fmt.Errorf("no instance answers at %s: check that pianola run is up, and has the same http.listen: %w", settings.HTTP.Listen, err)
 		}
 		defer response.Body.Close()
 		body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))

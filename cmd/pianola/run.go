@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -59,6 +60,9 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		defer s.Close()
 		log.Info("pianola runs", zap.Strings("topics", settings.Kafka.Topics), zap.String("group", settings.Kafka.Group),
 			zap.String("pages", "http://"+s.Addr()))
+		defer context.AfterFunc(c.Context(), func() {
+			log.Info("told to stop: draining; a second signal ends at once", zap.Duration("timeout", settings.Shutdown.Timeout))
+		})()
 		if err := s.Run(c.Context()); err != nil {
 			return fmt.Errorf("run: %w", err)
 		}

@@ -57,7 +57,9 @@ counted on standard error. Dead letters are a result and no failure.`,
 		}
 		counts := newTally()
 		err = transformLines(c.Context(), rules, int(settings.Transform.MaxMessageBytes), now, input, a.stdout, counts)
-		fmt.Fprint(a.stderr, counts)
+		if err == nil || len(counts.outcomes) > 0 {
+			fmt.Fprint(a.stderr, counts)
+		}
 		return err
 	}
 	return c
