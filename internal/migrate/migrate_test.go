@@ -149,6 +149,27 @@ func TestUp_TheServerHasTheColumnsOfTheCode(t *testing.T) {
 	}
 }
 
+// Whoever meets the schema in a browser of tables has no other page beside it.
+func TestUp_EverythingSaysWhatItIs(t *testing.T) {
+	db := connect(t, clickhouse.Native)
+	if _, err := migrator(t, db, "comments").Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for kind, query := range map[string]string{
+		"tables and views": "SELECT count(), groupArrayIf(name, comment = '') FROM system.tables WHERE database = 'comments'",
+		"columns":          "SELECT count(), groupArrayIf(table || '.' || name, comment = '') FROM system.columns WHERE database = 'comments'",
+	} {
+		var all uint64
+		var silent []string
+		if err := db.QueryRowContext(t.Context(), query).Scan(&all, &silent); err != nil {
+			t.Fatal(err)
+		}
+		if all == 0 || len(silent) > 0 {
+			t.Errorf("of %d %s, these have no comment: %v", all, kind, silent)
+		}
+	}
+}
+
 func TestViews_GiveAnEventOnceAtItsHighestVersion(t *testing.T) {
 	db := connect(t, clickhouse.Native)
 	if _, err := migrator(t, db, "views").Up(t.Context()); err != nil {

@@ -6,9 +6,17 @@
 -- at assignment wants the last of them. Not partitioned, since both read across
 -- months. Counters and offsets of neighbours are near each other: Delta.
 --
--- A flush that is tried again writes the same row under the same token. Past the
--- deduplication window it may be there twice: readers count a (insert_token,
--- source_partition, source_name) once.
+-- A flush whose outcome was unknown is written again, under the same token but not
+-- always in the same bytes, and past the deduplication window in the same bytes
+-- too. So readers of rows of kind flush take one of each (insert_token, source,
+-- source_name, source_partition): the one written last, as
+--
+--   SELECT * FROM ingest_ledger WHERE kind = 'flush'
+--   ORDER BY written_at DESC
+--   LIMIT 1 BY insert_token, source, source_name, source_partition
+--
+-- Rows of kind lost have an empty token. Each is a range of its own: collapsing
+-- them by token would leave one of many.
 CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
 (
     `source` LowCardinality(String) COMMENT 'kafka or file' CODEC(ZSTD(1)),
@@ -33,5 +41,5 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
 ENGINE = {{ .Engine "MergeTree" }}
 ORDER BY (source_name, source_epoch, source_partition, next_offset)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every offset: coverage, gaps and balances are proved from it';
+COMMENT 'What became of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
 {{ .Distributed "ingest_ledger" "murmurHash3_64(source_name, source_partition)" }}

@@ -34,10 +34,13 @@ CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger_local` ON CLUSTER `main`
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (source_name, source_epoch, source_partition, next_offset)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every offset: coverage, gaps and balances are proved from it';
+COMMENT 'What became of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
 CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger` ON CLUSTER `main` AS `piano`.`ingest_ledger_local`
 ENGINE = Distributed(`main`, `piano`, `ingest_ledger_local`, murmurHash3_64(source_name, source_partition));
-CREATE VIEW IF NOT EXISTS `piano`.`piano_subscriber_event_stream` ON CLUSTER `main` AS
+CREATE VIEW IF NOT EXISTS `piano`.`piano_subscriber_event_stream` ON CLUSTER `main`
+(
+)
+AS
 SELECT
     subscription_id,
     user_id,
@@ -63,7 +66,10 @@ SELECT
 FROM `piano`.`subscription_events` FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'Piano Subscriber Event Stream: the twenty documented columns and synced_at, each event once';
-CREATE VIEW IF NOT EXISTS `piano`.`analytics_events` ON CLUSTER `main` AS
+CREATE VIEW IF NOT EXISTS `piano`.`analytics_events` ON CLUSTER `main`
+(
+)
+AS
 SELECT *
 FROM `piano`.`piano_subscriber_event_stream`
 WHERE term_type IN ('payment', 'dynamic')
