@@ -20,14 +20,20 @@ type earlier struct {
 // earlierLetters reads the dead letters of a part's range. There are at most as
 // many as the range has offsets, which a batch bounds.
 func (w *Writer) earlierLetters(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlier, error) {
+	return w.earlierWhere(ctx, l, "source_offset >= ? AND source_offset < ?", l.StartOffset, l.NextOffset)
+}
+
+// earlierWhere reads those dead letters of a part's partition for which the
+// condition on their offset holds.
+func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlier, error) {
+	args = append([]any{string(l.Source), l.Name, l.Epoch, l.Partition}, args...)
 	found := make(map[int64]earlier)
 	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context) error {
 		clear(found)
 		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL
 			FROM `+DeadLettersTable+` FINAL
 			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
-			AND source_offset >= ? AND source_offset < ?`,
-			string(l.Source), l.Name, l.Epoch, l.Partition, l.StartOffset, l.NextOffset)
+			AND `+condition, args...)
 		if err != nil {
 			return err
 		}
@@ -103,13 +109,17 @@ func resolveStatement(offsets []int64, now schemas.Millis) string {
 			from = append(from, c.Name)
 		}
 	}
-	list := make([]string, len(offsets))
-	for i, offset := range offsets {
-		list[i] = strconv.FormatInt(offset, 10)
-	}
 	return insertStatement(DeadLettersTable, deadLettersTable().columns) +
 		" SELECT " + strings.Join(from, ", ") + " FROM " + DeadLettersTable + ` FINAL
 		WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
 		AND source_offset >= ? AND source_offset <= ? AND resolved_at IS NULL
-		AND source_offset IN (` + strings.Join(list, ", ") + ")"
+		AND source_offset IN (` + offsetList(offsets) + ")"
+}
+
+func offsetList(offsets []int64) string {
+	list := make([]string, len(offsets))
+	for i, offset := range offsets {
+		list[i] = strconv.FormatInt(offset, 10)
+	}
+	return strings.Join(list, ", ")
 }

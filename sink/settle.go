@@ -44,6 +44,11 @@ func tolerated(rows int) int {
 // and at most one segment a level waits. The error is as deliver's; then
 // nothing may be taken from the settlement.
 func (t *settler) settle(ctx context.Context, all segment) (settlement, error) {
+	return t.settleUpTo(ctx, all, tolerated(all.rows))
+}
+
+// settleUpTo is settle with another bound on the rows that may be refused.
+func (t *settler) settleUpTo(ctx context.Context, all segment, limit int) (settlement, error) {
 	var done settlement
 	if all.rows == 0 {
 		return done, nil
@@ -74,7 +79,7 @@ func (t *settler) settle(ctx context.Context, all segment) (settlement, error) {
 		default:
 			only := s.blocks[0]
 			done.refused = append(done.refused, refusal{only.part, only.from, refused.Code})
-			if len(done.refused) > tolerated(all.rows) {
+			if len(done.refused) > limit {
 				return done, tooManyRefused(refused)
 			}
 		}
