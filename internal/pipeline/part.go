@@ -53,8 +53,8 @@ func (p *part) measure() int {
 	return p.bytes
 }
 
-// absorb runs the stages over one record and files what becomes of it.
-func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) {
+// absorb runs the stages over one record, files what becomes of it, and says so.
+func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) transform.Outcome {
 	ledger := &p.Ledger
 	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,
 		Partition: ledger.Partition, Offset: offset}
@@ -86,6 +86,7 @@ func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.
 		p.oldest = timestamp
 	}
 	p.messages++
+	return result.Outcome
 }
 
 // hold absorbs records until the reservation is used up, and returns the rest.
