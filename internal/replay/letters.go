@@ -1,0 +1,156 @@
+package replay
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/schemas"
+)
+
+// letters reads the table of dead letters, as of the latest decision about each.
+type letters struct {
+	conn     driver.Conn
+	database string
+}
+
+// letter is what is needed to read an open dead letter's message again and to
+// know it again.
+type letter struct {
+	offset      int64
+	reason      schemas.Reason
+	sha256      []byte // nil where the raw message was not at hand
+	messageTime schemas.Millis
+}
+
+// holding is how many open dead letters of one reason a partition has.
+type holding struct {
+	partition
+	reason schemas.Reason
+	count  uint64
+	first  int64 // offset
+	last   int64
+}
+
+// holdings counts what the selection means.
+func (l *letters) holdings(ctx context.Context, s Selection) ([]holding, error) {
+	c := s.condition()
+	c.add("resolved_at IS NULL")
+	var all []holding
+	err := l.rows(ctx, c, `SELECT source, source_name, source_epoch, source_partition, reason, count(), min(source_offset), max(source_offset)
+		FROM `+l.table()+c.where()+`
+		GROUP BY source, source_name, source_epoch, source_partition, reason
+		ORDER BY source, source_name, source_epoch, source_partition, reason`, func(rows driver.Rows) error {
+		var h holding
+		var source, reason string
+		if err := rows.Scan(&source, &h.name, &h.epoch, &h.index, &reason, &h.count, &h.first, &h.last); err != nil {
+			return err
+		}
+		h.source, h.reason = schemas.Source(source), schemas.Reason(reason)
+		all = append(all, h)
+		return nil
+	})
+	return all, wrap("count dead letters", err)
+}
+
+// outside counts by reason the open dead letters of a partition that lie before
+// start, and those at end or beyond it.
+func (l *letters) outside(ctx context.Context, s Selection, p partition, start, end int64) (before, beyond map[schemas.Reason]uint64, err error) {
+	c := s.of(p)
+	before, beyond = map[schemas.Reason]uint64{}, map[schemas.Reason]uint64{}
+	from, to := strconv.FormatInt(start, 10), strconv.FormatInt(end, 10)
+	err = l.rows(ctx, c, `SELECT reason, countIf(source_offset < `+from+`), countIf(source_offset >= `+to+`)
+		FROM `+l.table()+c.where()+` AND (source_offset < `+from+` OR source_offset >= `+to+`) GROUP BY reason`, func(rows driver.Rows) error {
+		var reason string
+		var low, high uint64
+		if err := rows.Scan(&reason, &low, &high); err != nil {
+			return err
+		}
+		before[schemas.Reason(reason)], beyond[schemas.Reason(reason)] = low, high
+		return nil
+	})
+	return before, beyond, wrap("count dead letters", err)
+}
+
+// page gives the open dead letters of a partition at offsets from first to last,
+// in order, at most limit of them.
+func (l *letters) page(ctx context.Context, s Selection, p partition, first, last int64, limit int) ([]letter, error) {
+	c := s.of(p)
+	c.add("source_offset >= " + strconv.FormatInt(first, 10))
+	c.add("source_offset <= " + strconv.FormatInt(last, 10))
+	var all []letter
+	err := l.rows(ctx, c, `SELECT source_offset, reason, payload_sha256, toUnixTimestamp64Milli(message_time)
+		FROM `+l.table()+c.where()+` ORDER BY source_offset LIMIT `+strconv.Itoa(limit), func(rows driver.Rows) error {
+		var one letter
+		var reason string
+		var hash *string
+		var at int64
+		if err := rows.Scan(&one.offset, &reason, &hash, &at); err != nil {
+			return err
+		}
+		one.reason, one.messageTime = schemas.Reason(reason), schemas.Millis(at)
+		if hash != nil {
+			// What is no hash matches no message, which keeps the letter open.
+			if one.sha256, _ = hex.DecodeString(*hash); one.sha256 == nil {
+				one.sha256 = []byte{}
+			}
+		}
+		all = append(all, one)
+		return nil
+	})
+	return all, wrap("read dead letters", err)
+}
+
+// known gives which of the coordinates have a dead letter, open or not; sources
+// are left out.
+func (l *letters) known(ctx context.Context, all []schemas.Coordinates) (map[schemas.Coordinates]bool, error) {
+	c := Selection{At: all}.condition()
+	found := map[schemas.Coordinates]bool{}
+	err := l.rows(ctx, c, `SELECT source_name, source_epoch, source_partition, source_offset FROM `+l.table()+c.where(), func(rows driver.Rows) error {
+		var at schemas.Coordinates
+		if err := rows.Scan(&at.Name, &at.Epoch, &at.Partition, &at.Offset); err != nil {
+			return err
+		}
+		found[at] = true
+		return nil
+	})
+	return found, wrap("look for dead letters", err)
+}
+
+// of narrows the selection to the open dead letters of one partition.
+func (s Selection) of(p partition) *condition {
+	c := s.condition()
+	c.add(c.text("source", string(p.source)))
+	c.add(c.partition(p))
+	c.add("resolved_at IS NULL")
+	return c
+}
+
+func (l *letters) table() string { return "`" + l.database + "`.dead_letters FINAL" }
+
+// rows runs a query and hands over its rows; errors come out fit to be shown.
+func (l *letters) rows(ctx context.Context, c *condition, query string, each func(driver.Rows) error) error {
+	rows, err := l.conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), query)
+	if err != nil {
+		return migrate.Explain(err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return migrate.Explain(err)
+		}
+	}
+	return migrate.Explain(rows.Err())
+}
+
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}

@@ -1,0 +1,217 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
+	"github.com/pianola/pianola/transform"
+)
+
+// A batch is made durable when it has so many messages or bytes. It bounds the
+// memory, and what an interruption leaves to be done again.
+const (
+	batchMessages = 2000
+	batchBytes    = 8 << 20
+)
+
+// Redrive executes a plan. Every batch is durable by itself; after an error, the
+// end of ctx included, the report says what was done until then, and the same
+// command goes on where this one ended.
+func (r *Redriver) Redrive(ctx context.Context, plan *Plan) (*Report, error) {
+	all := newTally()
+	all.add(plan.rest)
+	var failed error
+	for _, t := range plan.targets {
+		w := &walk{r: r, target: t, selection: plan.selection, counts: newTally()}
+		w.counts.add(t.counts)
+		if failed == nil {
+			failed = w.run(ctx)
+		}
+		w.close()
+		all.add(w.counts)
+	}
+	report := all.report()
+	report.Executed, report.Complete = true, failed == nil
+	return report, failed
+}
+
+// walk is the redrive of one partition.
+type walk struct {
+	r         *Redriver
+	target    target
+	selection Selection
+	counts    *tally // the plan's, and what has become of it
+	finished  bool   // all dead letters of the target have been looked at
+
+	topic   *topic
+	cursor  cursor
+	reread  *pipeline.Reread
+	waiting []taken // what reread holds
+	done    int
+}
+
+// taken is one message of a batch, until it is durable.
+type taken struct {
+	message sink.RereadMessage
+	reason  schemas.Reason // of its dead letter
+	outcome transform.Outcome
+}
+
+func (w *walk) run(ctx context.Context) error {
+	var err error
+	w.topic, err = openTopic(ctx, w.r.parts.Kafka, w.target.name, w.r.parts.Patience, w.r.parts.Log)
+	if err != nil {
+		return err
+	}
+	w.cursor = cursor{topic: w.topic, partition: w.target.index}
+	w.reread = pipeline.NewReread(w.r.parts.Rules, w.target.name, w.target.epoch, w.target.index)
+	for first := w.target.first; ; {
+		page, err := w.r.letters.page(ctx, w.selection, w.target.partition, first, w.target.last, batchMessages)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			w.finished = true
+			return nil
+		}
+		err = w.page(ctx, page)
+		if leavable(err) {
+			w.r.leave(w.target.partition, err)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("redrive %s/%d: %w", w.target.name, w.target.index, err)
+		}
+		first = page[len(page)-1].offset + 1
+	}
+}
+
+// page redrives some dead letters. What was found before an error that belongs
+// to Kafka alone is made durable all the same.
+func (w *walk) page(ctx context.Context, page []letter) error {
+	for i := range page {
+		err := w.take(ctx, &page[i])
+		if err == nil && w.reread.Size() >= batchBytes {
+			err = w.flush(ctx)
+		}
+		if leavable(err) {
+			if failed := w.flush(ctx); failed != nil {
+				return failed
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return w.flush(ctx)
+}
+
+// take reads the message of one dead letter and runs the stages over it, if it
+// is the one that was refused.
+func (w *walk) take(ctx context.Context, l *letter) error {
+	record, cause, err := w.cursor.find(ctx, l.offset)
+	if err != nil {
+		return err
+	}
+	if cause != "" {
+		w.counts.addGone(w.target.name, l.reason, cause, 1)
+		return nil
+	}
+	hash := sha256.Sum256(record.Value)
+	if !l.isOf(record, hash[:]) {
+		w.counts.addGone(w.target.name, l.reason, OtherRecord, 1)
+		return nil
+	}
+	w.waiting = append(w.waiting, taken{
+		message: sink.RereadMessage{Offset: l.offset, SHA256: hash},
+		reason:  l.reason,
+		outcome: w.reread.Take(record, w.r.parts.Now()),
+	})
+	return nil
+}
+
+// isOf says whether the dead letter is of this record: by the hash of the raw
+// message, or, of a row that the server refused, by the record's timestamp.
+func (l *letter) isOf(record consumer.Record, hash []byte) bool {
+	if l.sha256 != nil {
+		return bytes.Equal(l.sha256, hash)
+	}
+	return l.messageTime == pipeline.RecordTime(record)
+}
+
+// flush makes the batch durable and counts it.
+func (w *walk) flush(ctx context.Context) error {
+	if len(w.waiting) == 0 {
+		return nil
+	}
+	batch := &sink.Reread{Part: w.reread.Part()}
+	for _, one := range w.waiting {
+		batch.Messages = append(batch.Messages, one.message)
+	}
+	begun := time.Now()
+	stats, err := w.r.parts.Writer.Redrive(ctx, batch)
+	if err != nil {
+		return err
+	}
+	w.count(stats)
+	w.done += len(w.waiting)
+	w.r.parts.Log.Info("dead letters redriven", zap.String("topic", w.target.name), zap.Int32("partition", w.target.index),
+		zap.Int64("offset", w.waiting[len(w.waiting)-1].message.Offset), zap.Int("messages", w.done),
+		zap.Int("rows", stats.Rows), zap.Int("resolved", stats.Resolved), zap.Duration("elapsed", time.Since(begun)))
+	w.reread.Reset()
+	w.waiting = w.waiting[:0]
+	return nil
+}
+
+func (w *walk) count(stats sink.RedriveStats) {
+	refused, elsewhere := setOf(stats.Refused), setOf(stats.Elsewhere)
+	for _, one := range w.waiting {
+		g := w.counts.group(w.target.name, one.reason)
+		switch {
+		case elsewhere[one.message.Offset]:
+			g.Elsewhere++
+		case refused[one.message.Offset], one.outcome == transform.DeadLettered:
+			g.Failed++
+		case one.outcome == transform.Stored:
+			g.Stored++
+		case one.outcome == transform.Filtered:
+			g.Filtered++
+		case one.outcome == transform.Skipped:
+			g.Skipped++
+		}
+	}
+}
+
+func setOf(offsets []int64) map[int64]bool {
+	set := make(map[int64]bool, len(offsets))
+	for _, offset := range offsets {
+		set[offset] = true
+	}
+	return set
+}
+
+// close accounts for what was planned and never met: it is open and unread, or,
+// where the walk went all the way, somebody else has resolved it.
+func (w *walk) close() {
+	for _, g := range w.counts.groups {
+		missing := g.Letters - min(g.settled(), g.Letters)
+		if w.finished {
+			g.Elsewhere += missing
+		} else {
+			g.Unread += missing
+		}
+	}
+	w.cursor.close()
+	if w.topic != nil {
+		w.topic.Close()
+	}
+}

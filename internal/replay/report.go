@@ -1,0 +1,121 @@
+package replay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Report is a plan, or what became of one.
+type Report struct {
+	Executed bool `json:"executed"`
+	// Complete is false where the work ended early; what was done until then is
+	// durable.
+	Complete bool    `json:"complete"`
+	Letters  uint64  `json:"dead_letters"` // open and selected, when it was planned
+	Open     uint64  `json:"stay_open"`    // of a plan: what is known to
+	Groups   []Group `json:"groups"`       // by topic and reason
+	Gone     []Gone  `json:"gone"`         // by cause
+}
+
+// Group is the dead letters of one topic and the reason that they had. Of a plan
+// only Gone can be above zero beside Letters; the remainder is to be read.
+type Group struct {
+	Topic   string         `json:"topic"`
+	Reason  schemas.Reason `json:"reason"`
+	Letters uint64         `json:"dead_letters"`
+
+	Stored   uint64 `json:"stored"`
+	Filtered uint64 `json:"filtered"`
+	Skipped  uint64 `json:"skipped"`
+	// Elsewhere have been resolved by somebody else in the meantime.
+	Elsewhere uint64 `json:"resolved_elsewhere"`
+
+	// The rest stays open: Failed again; Gone; and Unread, because Kafka did not
+	// give them or the work ended early.
+	Failed uint64 `json:"failed_again"`
+	Gone   uint64 `json:"gone"`
+	Unread uint64 `json:"unread"`
+}
+
+// Gone counts what cannot be read any more.
+type Gone struct {
+	Cause   Cause  `json:"cause"`
+	Letters uint64 `json:"dead_letters"`
+}
+
+// ToRead is how many a plan means to read.
+func (g *Group) ToRead() uint64 { return g.Letters - min(g.Gone, g.Letters) }
+
+func (g *Group) open() uint64 { return g.Failed + g.Gone + g.Unread }
+
+func (g *Group) settled() uint64 {
+	return g.Stored + g.Filtered + g.Skipped + g.Elsewhere + g.open()
+}
+
+// tally adds up a report.
+type tally struct {
+	groups map[groupKey]*Group
+	gone   map[Cause]uint64
+}
+
+type groupKey struct {
+	topic  string
+	reason schemas.Reason
+}
+
+func newTally() *tally {
+	return &tally{groups: map[groupKey]*Group{}, gone: map[Cause]uint64{}}
+}
+
+func (t *tally) group(topic string, reason schemas.Reason) *Group {
+	key := groupKey{topic, reason}
+	if t.groups[key] == nil {
+		t.groups[key] = &Group{Topic: topic, Reason: reason}
+	}
+	return t.groups[key]
+}
+
+func (t *tally) addGone(topic string, reason schemas.Reason, cause Cause, count uint64) {
+	if count > 0 {
+		t.group(topic, reason).Gone += count
+		t.gone[cause] += count
+	}
+}
+
+// add takes over what another tally has.
+func (t *tally) add(other *tally) {
+	for key, from := range other.groups {
+		to := t.group(key.topic, key.reason)
+		to.Letters += from.Letters
+		to.Stored, to.Filtered, to.Skipped = to.Stored+from.Stored, to.Filtered+from.Filtered, to.Skipped+from.Skipped
+		to.Elsewhere, to.Failed = to.Elsewhere+from.Elsewhere, to.Failed+from.Failed
+		to.Gone, to.Unread = to.Gone+from.Gone, to.Unread+from.Unread
+	}
+	for cause, count := range other.gone {
+		t.gone[cause] += count
+	}
+}
+
+// report is the tally in a fixed order.
+func (t *tally) report() *Report {
+	r := &Report{Groups: []Group{}, Gone: []Gone{}}
+	for _, g := range t.groups {
+		r.Groups = append(r.Groups, *g)
+		r.Letters += g.Letters
+		r.Open += g.open()
+	}
+	slices.SortFunc(r.Groups, func(a, b Group) int {
+		if byTopic := strings.Compare(a.Topic, b.Topic); byTopic != 0 {
+			return byTopic
+		}
+		return strings.Compare(string(a.Reason), string(b.Reason))
+	})
+	for _, cause := range Causes() {
+		if n := t.gone[cause]; n > 0 {
+			r.Gone = append(r.Gone, Gone{cause, n})
+		}
+	}
+	return r
+}
