@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) dlqCommand() *cobra.Command {
-	return group("dlq", "look at dead letters", a.dlqListCommand(), a.dlqShowCommand())
+	return group("dlq", "look at dead letters, and try them again", a.dlqListCommand(), a.dlqShowCommand(), a.dlqRedriveCommand())
 }
 
 func (a *app) dlqListCommand() *cobra.Command {
