@@ -52,6 +52,13 @@ func codeName(code int32) string {
 	return "UNKNOWN"
 }
 
+// ClassOf is what one of ClickHouse's error codes asks for, for those who meet it
+// in statements of their own.
+func ClassOf(code int32) Class {
+	class, _ := classifyCode(code, "")
+	return class
+}
+
 // classifyCode is the table of architecture.md, a reason beside each branch.
 func classifyCode(code int32, message string) (Class, string) {
 	switch code {

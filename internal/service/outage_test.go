@@ -1,0 +1,120 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestService_ClickHouseAway takes ClickHouse away in the middle: fetching stops
+// at the bound, the process is alive and says that it is not ready, and goes on
+// by itself. Then ClickHouse does as it is told and its answers are lost, so that
+// every insert under way is made twice.
+func TestService_ClickHouseAway(t *testing.T) {
+	for _, protocol := range []string{"native", "http"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := newStage(t, protocol)
+			s.tell(0.2)
+			i := s.start()
+			s.untilIngested(i)
+
+			s.line.Stop()
+			before := i.metric("pianola_fetched_bytes_total")
+			s.tell(0.8)
+			// So many refusals, with the pauses between them, last longer than a
+			// loop may be silent: three inserts and their pauses.
+			i.until("many retries", func() bool { return i.metric("pianola_insert_retries_total") > 60 })
+			held := i.metric("pianola_fetched_bytes_total") - before
+			retries := i.metric("pianola_insert_retries_total")
+			i.until("some more retries", func() bool { return i.metric("pianola_insert_retries_total") > retries+10 })
+			if now := i.metric("pianola_fetched_bytes_total") - before; now != held {
+				t.Errorf("%.0f bytes were fetched after the bound was reached", now-held)
+			}
+			if alive, text := i.page("/livez"); !alive {
+				t.Errorf("an outage elsewhere is no reason to restart this process: %s", text)
+			}
+			if ready, text := i.page("/readyz"); ready || !strings.Contains(text, "clickhouse") {
+				t.Errorf("ready %v while ClickHouse is away: %s", ready, text)
+			}
+			s.clickHouseComes()
+			s.untilIngested(i)
+			if all := i.metric("pianola_fetched_bytes_total") - before; held > all*2/3 {
+				t.Errorf("%.0f of %.0f bytes were fetched while nothing could be stored: two batches of %d messages, and a fetch a partition, are %.0f",
+					held, all, s.cfg.Batch.MaxRows, all*2/3)
+			}
+
+			s.answersGetLost()
+			retries = i.metric("pianola_insert_retries_total")
+			s.tell(1)
+			i.until("lost answers", func() bool { return i.metric("pianola_insert_retries_total") > retries+1 })
+			s.answersComeBack()
+			s.untilIngested(i)
+			i.drain()
+			s.wantTruth()
+		})
+	}
+}
+
+// TestService_KafkaAway takes the broker away in the middle, and brings it back
+// where it was.
+func TestService_KafkaAway(t *testing.T) {
+	s := newStage(t, "native")
+	s.tell(0.5)
+	i := s.start()
+	s.untilIngested(i)
+
+	s.broker.Close()
+	i.until("fetches fail", func() bool { return i.metric("pianola_fetch_errors_total") > 0 })
+	i.until("the group is lost", func() bool { return i.metric("pianola_group_errors_total") > 1 })
+	if alive, text := i.page("/livez"); !alive {
+		t.Errorf("an outage elsewhere is no reason to restart this process: %s", text)
+	}
+	if ready, text := i.page("/readyz"); ready || !strings.Contains(text, "Kafka") {
+		t.Errorf("ready %v while Kafka is away: %s", ready, text)
+	}
+	s.kafkaComes()
+	s.tell(1)
+	s.untilIngested(i)
+	i.until("ready again", func() bool { ready, _ := i.page("/readyz"); return ready })
+	i.drain()
+	s.wantTruth()
+}
+
+// TestService_DrainWithoutClickHouse: with rows in hand that cannot be stored, a
+// drain ends when shutdown.timeout says so, and what it drops is read again.
+func TestService_DrainWithoutClickHouse(t *testing.T) {
+	s := newStage(t, "native")
+	s.cfg.Shutdown.Timeout = 2 * time.Second
+	i := s.start()
+	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+	s.line.Stop()
+	s.tell(1)
+	i.until("a retry", func() bool { return i.metric("pianola_insert_retries_total") > 0 })
+	began := time.Now()
+	i.drain()
+	// An insert that may outlive its generation would have added a second, and
+	// leaving the group takes a moment.
+	if took := time.Since(began); took < s.cfg.Shutdown.Timeout || took > s.cfg.Shutdown.Timeout+s.cfg.ClickHouse.InsertTimeout {
+		t.Errorf("the drain took %v, shutdown.timeout is %v", took, s.cfg.Shutdown.Timeout)
+	}
+	s.clickHouseComes()
+	i = s.start()
+	s.untilIngested(i)
+	i.drain()
+	s.wantTruth()
+
+	t.Run("nor does one wait whose partitions are not yet judged", func(t *testing.T) {
+		s.cfg.Shutdown.Timeout = time.Hour
+		s.cfg.Kafka.Group += "_judging"
+		i := s.start()
+		i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+		s.line.Stop()
+		rounds := i.metric("pianola_rebalances_total")
+		s.addPartition()
+		retries := i.metric("pianola_insert_retries_total")
+		i.until("a rebalance whose ledger cannot be read", func() bool {
+			return i.metric("pianola_rebalances_total") > rounds && i.metric("pianola_insert_retries_total") > retries
+		})
+		i.drain()
+	})
+}

@@ -1,0 +1,176 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/schemas"
+)
+
+// TestService_StartsBeforeItsServers: whatever starts last, the service waits and
+// says for what.
+func TestService_StartsBeforeItsServers(t *testing.T) {
+	s := newStage(t, "native")
+	s.tell(1)
+	s.broker.Close()
+	s.line.Stop()
+	i := s.start()
+	waitsFor := func(what string) {
+		t.Helper()
+		if alive, text := i.page("/livez"); !alive {
+			t.Errorf("not alive while it waits: %s", text)
+		}
+		ready, text := i.page("/readyz")
+		if ready || !strings.Contains(text, what) {
+			t.Errorf("ready %v, want it to wait for %s: %s", ready, what, text)
+		}
+	}
+	waitsFor("clickhouse")
+	s.clickHouseComes()
+	i.until("ClickHouse is seen", func() bool { _, text := i.page("/readyz"); return !strings.Contains(text, s.line.Listen) })
+	waitsFor("Kafka does not answer")
+	s.kafkaComes()
+	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+	s.untilIngested(i)
+	i.drain()
+	s.wantTruth()
+}
+
+// TestService_WhatWaitingCannotMend ends the service at once, with one sentence
+// that says what to do.
+func TestService_WhatWaitingCannotMend(t *testing.T) {
+	version := func(s *stage, statement string) {
+		t.Helper()
+		if err := s.analyst.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*stage)
+		want  []string
+	}{
+		"a missing topic": {
+			func(s *stage) { s.cfg.Kafka.Topics = []string{"nobody.made.this"} },
+			[]string{"nobody.made.this", "create it, or correct kafka.topics"},
+		},
+		"a refused login to ClickHouse": {
+			func(s *stage) { s.cfg.ClickHouse.User = "nobody" },
+			[]string{"check clickhouse.user"},
+		},
+		"a refused login to Kafka": {
+			func(s *stage) {
+				s.cfg.Kafka.Brokers = withLogin(t).ListenAddrs()
+				s.cfg.Kafka.SASL = config.SASL{Mechanism: "plain", User: "pianola", Password: "wrong"}
+			},
+			[]string{"check kafka.sasl"},
+		},
+		"a missing database": {
+			func(s *stage) { s.cfg.ClickHouse.Database = "nobody_made_this" },
+			[]string{"pianola migrate", "clickhouse.database"},
+		},
+		"an older schema": {
+			func(s *stage) { version(s, "TRUNCATE TABLE schema_migrations") },
+			[]string{"older", "run pianola migrate"},
+		},
+		"a newer schema": {
+			func(s *stage) {
+				version(s, fmt.Sprintf("INSERT INTO schema_migrations (version) SELECT %d", schemas.LatestVersion()+1))
+			},
+			[]string{"newer", "upgrade pianola"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, "native")
+			c.spoil(s)
+			err := s.start().ended()
+			if err == nil {
+				t.Fatal("the service ended without an error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q is more than a sentence", err)
+			}
+		})
+	}
+}
+
+// TestService_ClickHouseGoesWhileTheSchemaIsChecked: a connection that is lost
+// between the first answer and the look at the schema is an outage like any
+// other.
+func TestService_ClickHouseGoesWhileTheSchemaIsChecked(t *testing.T) {
+	s := newStage(t, "native")
+	// The first connection is the ping's. The following are the schema check's, whose pool tries several.
+	s.cfg.ClickHouse.Addr = []string{hangsUpOn(t, s.cfg.ClickHouse.Addr[0], 2, 6)}
+	i := s.start()
+	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+	i.drain()
+}
+
+// hangsUpOn forwards connections to an address, but for some of the first.
+func hangsUpOn(t *testing.T, to string, first, last int) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
+	all.Go(func() {
+		for count := 1; ; count++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if count >= first && count <= last {
+				_ = conn.Close()
+				continue
+			}
+			all.Go(func() { forward(conn, to) })
+		}
+	})
+	return listener.Addr().String()
+}
+
+func forward(conn net.Conn, to string) {
+	defer conn.Close()
+	other, err := new(net.Dialer).DialContext(context.Background(), "tcp", to)
+	if err != nil {
+		return
+	}
+	defer other.Close()
+	var back sync.WaitGroup
+	back.Go(func() { _, _ = io.Copy(conn, other); _ = conn.Close() })
+	_, _ = io.Copy(other, conn)
+	_ = other.Close()
+	back.Wait()
+}
+
+// addPartition makes the topic one larger, which ends the group's generation.
+func (s *stage) addPartition() {
+	s.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.Addr()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).CreatePartitions(s.t.Context(), 1, topic)
+	if err == nil {
+		err = answers.Error()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
