@@ -1,0 +1,217 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// Parts are what an Audit is made of; all are needed. The caller closes what he has
+// opened.
+type Parts struct {
+	Kafka     *consumer.Consumer // configured with the topics and the group that are audited
+	Group     string             // the name of the group, for the report
+	Isolation consumer.Isolation
+	Conn      driver.Conn // needs no database of its own
+	Database  string
+	Rules     *transform.Rules // for the deep audit: today's
+	Now       func() time.Time
+	Log       *zap.Logger
+}
+
+// Audit is one audit. Build it with New, and Run it once.
+type Audit struct {
+	Parts
+	tables   *tables
+	findings *findings
+	notes    []string
+
+	accounts map[Key]*account
+	newest   map[Key]uint32 // by key of epoch 0: the highest epoch in the ledger
+}
+
+// New prepares an audit. It does no I/O.
+func New(p Parts) *Audit {
+	return &Audit{Parts: p, tables: &tables{conn: p.Conn, database: p.Database}, findings: newFindings(),
+		accounts: map[Key]*account{}, newest: map[Key]uint32{}}
+}
+
+// facts is what Kafka says of one partition at two times: what has been promised
+// by before the ledger was read, and where the log ends after that.
+type facts struct{ before, after consumer.Assignment }
+
+// Run reads everything once, in the order that the package comment gives, and says
+// what it found. The error is about reading; what was read until then is dropped.
+func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
+	report := &Report{At: a.Now().UTC(), Group: a.Group, Deep: deep}
+	before, err := a.Kafka.Offsets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, source := range []schemas.Source{schemas.SourceKafka, schemas.SourceFile} {
+		if err := a.readLedger(ctx, source); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.checkIdentities(ctx, report); err != nil {
+		return nil, err
+	}
+	after, err := a.Kafka.Offsets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	current, err := a.confront(ctx, before, after)
+	if err != nil {
+		return nil, err
+	}
+	for k, one := range a.accounts {
+		if k.Source != schemas.SourceKafka {
+			continue // nobody promised to read a file from its beginning to its end
+		}
+		if err := a.checkCoverage(ctx, one, current[k]); err != nil {
+			return nil, err
+		}
+	}
+	if deep {
+		if err := a.reread(ctx, current); err != nil {
+			return nil, err
+		}
+	}
+	a.finish(report)
+	return report, nil
+}
+
+// readLedger adds the rows of one source up by partition.
+func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
+	letters := &letterCheck{tables: a.tables, findings: a.findings}
+	var one *account
+	err := a.tables.ledger(ctx, source, func(r *schemas.LedgerRow, before uint64) error {
+		if k := keyOf(r); one == nil || one.Key != k {
+			one = a.account(k)
+		}
+		for _, f := range one.add(r, before) {
+			a.findings.add(f)
+		}
+		return letters.add(ctx, r)
+	})
+	if err != nil {
+		return err
+	}
+	for _, one := range a.accounts {
+		one.close()
+	}
+	return letters.flush(ctx)
+}
+
+func (a *Audit) account(k Key) *account {
+	one := a.accounts[k]
+	if one == nil {
+		one = newAccount(k)
+		a.accounts[k] = one
+		first := k
+		first.Epoch = 0
+		a.newest[first] = max(a.newest[first], k.Epoch)
+	}
+	return one
+}
+
+func (a *Audit) checkIdentities(ctx context.Context, report *Report) error {
+	origins, err := a.tables.identities(ctx)
+	if err != nil {
+		return err
+	}
+	for k, o := range origins {
+		report.Events += o.rows
+		if one := a.accounts[k]; one != nil {
+			one.Rows, one.lowest = o.rows, o.lowest
+		}
+		if o.wrong == 0 {
+			continue
+		}
+		if err := a.tables.nameWrong(ctx, k, o.wrong, a.findings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confront brings Kafka's facts and the ledger's newest epochs together. A
+// partition whose topic is another one than the ledger has read is a finding, and
+// has no facts: its offsets say nothing about the ledger's.
+func (a *Audit) confront(ctx context.Context, before, after []consumer.Assignment) (map[Key]*facts, error) {
+	current := map[Key]*facts{}
+	for _, b := range before {
+		i := slices.IndexFunc(after, func(x consumer.Assignment) bool { return x.Topic == b.Topic && x.Partition == b.Partition })
+		if i < 0 {
+			return nil, fmt.Errorf("partition %s/%d has gone during the audit", b.Topic, b.Partition)
+		}
+		k := Key{Source: schemas.SourceKafka, Topic: b.Topic, Partition: b.Partition}
+		k.Epoch = a.newest[k]
+		one := a.account(k)
+		f := &facts{b, after[i]}
+		changed, err := a.changed(ctx, one, f)
+		if err != nil {
+			return nil, err
+		}
+		end := b.HighWatermark
+		if a.Isolation == consumer.ReadCommitted {
+			end = b.LastStable
+		}
+		one.Kafka = &Brokers{Committed: b.Committed, LogStart: b.LogStart, LogEnd: b.HighWatermark, LastStable: b.LastStable,
+			Behind: max(0, end-max(b.Committed, b.LogStart))}
+		if !changed {
+			current[k] = f
+		}
+	}
+	return current, nil
+}
+
+func (a *Audit) finish(report *Report) {
+	report.Partitions = []*Partition{}
+	for _, one := range a.accounts {
+		report.Partitions = append(report.Partitions, one.Partition)
+	}
+	slices.SortFunc(report.Partitions, func(x, y *Partition) int { return compareKeys(x.Key, y.Key) })
+	for _, p := range report.Partitions {
+		a.note(p)
+	}
+	report.Findings = a.findings.all()
+	report.Clean = len(report.Findings) == 0
+	if report.Notes = a.notes; report.Notes == nil {
+		report.Notes = []string{}
+	}
+}
+
+// note says in words what the numbers of a partition mean, where they are no
+// finding.
+func (a *Audit) note(p *Partition) {
+	say := func(format string, args ...any) { a.notes = append(a.notes, fmt.Sprintf(format, args...)) }
+	for i, lost := range p.Lost {
+		if i == named {
+			say("%s: %d more ranges were lost and accepted", p.Key, len(p.Lost)-named)
+			break
+		}
+		if lost.Cause == schemas.LostTopicRecreated {
+			say("%s: the topic was made anew, which was accepted; what the old one held unread is unknown", p.Key)
+			continue
+		}
+		say("%s: lost before it could be read (%s), and accepted", p.at(span{lost.Start, lost.Next}), lost.Cause)
+	}
+	if p.Overlaps > 0 {
+		say("%s: %d offsets were read again in %d ranges, which is harmless: the rows replace themselves", p.Key, p.ReadAgain, p.Overlaps)
+	}
+	if p.Repeated > 0 {
+		say("%s: %d rows of the ledger repeat another of the same flush and are not counted", p.Key, p.Repeated)
+	}
+	if r := p.Reread; r != nil && r.Otherwise > 0 {
+		say("%s: %d messages had another outcome when they were ingested than by today's rules and clock, or were refused by ClickHouse; they are where that outcome puts them", p.Key, r.Otherwise)
+	}
+}

@@ -1,0 +1,305 @@
+package audit_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pianola/pianola/internal/audit"
+)
+
+func TestAudit_CleanRun(t *testing.T) {
+	for _, protocol := range []string{"native", "http"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := newStage(t, protocol, 150)
+			s.tell()
+			s.ingest()
+			r := s.audit(true)
+			s.wantClean(r)
+			var sum audit.Partition
+			var again audit.Reread
+			for _, p := range r.Partitions {
+				sum.Messages, sum.Stored, sum.Filtered = sum.Messages+p.Messages, sum.Stored+p.Stored, sum.Filtered+p.Filtered
+				sum.DeadLettered, sum.Skipped = sum.DeadLettered+p.DeadLettered, sum.Skipped+p.Skipped
+				again.Messages, again.Stored, again.Filtered = again.Messages+p.Reread.Messages, again.Stored+p.Reread.Stored, again.Filtered+p.Reread.Filtered
+				again.DeadLettered, again.Skipped = again.DeadLettered+p.Reread.DeadLettered, again.Skipped+p.Reread.Skipped
+				again.Otherwise += p.Reread.Otherwise
+				if p.Kafka.Committed != p.Next || p.Kafka.Behind != 0 || p.Start != 0 || p.Next != p.Kafka.LogEnd {
+					t.Errorf("%s: %+v, %+v", p.Key, p, p.Kafka)
+				}
+			}
+			c := s.world.Truth().Counts
+			if int(sum.Messages) != c.Messages || int(sum.Stored) != c.Stored || int(sum.Filtered) != c.Filtered ||
+				int(sum.DeadLettered) != c.DeadLettered || int(sum.Skipped) != c.Skipped {
+				t.Errorf("the ledger sums up to %+v, the truth is %+v", sum, c)
+			}
+			if want := (audit.Reread{Messages: sum.Messages, Stored: sum.Stored, Filtered: sum.Filtered, DeadLettered: sum.DeadLettered, Skipped: sum.Skipped}); again != want {
+				t.Errorf("read again: %+v, want %+v", again, want)
+			}
+			if len(r.Partitions) != partitions || r.Events == 0 || len(r.Notes) != 0 {
+				t.Errorf("%d partitions, %d events, notes %v", len(r.Partitions), r.Events, r.Notes)
+			}
+		})
+	}
+}
+
+func TestAudit_NothingWasEverConsumed(t *testing.T) {
+	s := newStage(t, "native", 5)
+	s.produce(0, 0, 10)
+	r := s.audit(true)
+	s.wantClean(r)
+	if k := r.Partitions[0].Kafka; k.Committed != -1 || k.Behind != 10 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+// TestAudit_Planted puts one thing wrong into the tables of a clean run, and wants
+// exactly that to be found.
+func TestAudit_Planted(t *testing.T) {
+	// Ranges large enough to hold messages that left rows behind, whenever the
+	// consumer happened to flush.
+	const middle = "source_partition = 1 AND start_offset = (SELECT argMax(start_offset, messages) FROM ingest_ledger WHERE source_partition = 1 AND start_offset > 0 " +
+		"AND next_offset < (SELECT max(next_offset) FROM ingest_ledger WHERE source_partition = 1))"
+	const first = "source_partition = 2 AND start_offset < 50"
+	const last = "source_partition = 0 AND next_offset > (SELECT max(next_offset) FROM ingest_ledger WHERE source_partition = 0) - 50"
+	// A dead letter, and an event, that the deep audit has to miss.
+	const letter = "(source_partition, source_offset) = (SELECT source_partition, source_offset FROM dead_letters ORDER BY source_partition, source_offset LIMIT 1)"
+	const event = "event_id = (SELECT event_id FROM subscription_events ORDER BY event_id LIMIT 1)"
+	for name, c := range map[string]struct {
+		plant []string
+		deep  bool
+		kind  audit.Kind
+		cause audit.Cause
+		text  string
+		many  bool // one for each delivery
+	}{
+		"a ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + middle},
+			kind: audit.Gap, cause: audit.LedgerRowMissing, text: "no row of the ledger covers it"},
+		"the first ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + first},
+			kind: audit.Gap, cause: audit.LedgerRowMissing, text: "/2 [0, "},
+		"the last ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + last},
+			kind: audit.CommittedBeyond, cause: audit.LedgerRowMissing, text: "the ledger does not come so far"},
+		"an unbalanced row": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + 1 WHERE " + middle},
+			kind: audit.Unbalanced, text: "does not balance"},
+		"more messages than offsets": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + 100000, messages = messages + 100000 WHERE " + middle},
+			kind: audit.Unbalanced, text: "do not fit into the range"},
+		"a later row of the flush is the one that counts": {plant: []string{
+			"INSERT INTO ingest_ledger SELECT * REPLACE (stored + 1 AS stored, written_at + INTERVAL 1 SECOND AS written_at) FROM ingest_ledger WHERE " + middle},
+			kind: audit.Unbalanced, text: "does not balance"},
+		"a wrong event id": {plant: []string{"INSERT INTO subscription_events SELECT * REPLACE (toUUID('00000000-0000-0000-0000-000000000001') AS event_id) FROM subscription_events ORDER BY event_id LIMIT 1"},
+			kind: audit.WrongEventID, text: "the row's event id is 00000000-0000-0000-0000-000000000001, and ClickHouse computes "},
+		"a dead letter removed": {plant: []string{"ALTER TABLE dead_letters DELETE WHERE " + letter},
+			kind: audit.DeadLettersMissing, text: "--deep names them"},
+		"a row removed": {plant: []string{"ALTER TABLE subscription_events DELETE WHERE " + event},
+			deep: true, kind: audit.EventMissing, text: "neither a row of this version or a higher one, nor a dead letter", many: true},
+		"a row of an older version": {plant: []string{
+			"INSERT INTO subscription_events SELECT * REPLACE (0 AS version, source_offset + 1000000 AS source_offset, 'x' AS term_name) FROM subscription_events WHERE " + event,
+			"ALTER TABLE subscription_events DELETE WHERE version > 0 AND " + event},
+			deep: true, kind: audit.EventOlder, text: "older version", many: true},
+		"the filtered subscriptions gone": {plant: []string{"ALTER TABLE filtered_subscriptions DELETE WHERE 1"},
+			deep: true, kind: audit.FilteredMissing, text: "filtered_subscriptions", many: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, "native", 200)
+			s.tell()
+			s.ingest()
+			s.wantClean(s.audit(false))
+			for _, statement := range c.plant {
+				s.plant(statement)
+			}
+			r := s.audit(c.deep)
+			if !c.many {
+				s.wantOnly(r, c.kind, c.cause, c.text)
+				return
+			}
+			if len(r.Findings) == 0 {
+				t.Fatal("nothing was found")
+			}
+			for _, f := range r.Findings {
+				if f.Kind != c.kind || (!strings.Contains(f.Text, c.text) && !strings.Contains(f.Text, "more findings")) {
+					t.Errorf("got %s: %s", f.Kind, f.Text)
+				}
+			}
+		})
+	}
+}
+
+// TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
+func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
+	s := newStage(t, "http", 100)
+	s.tell()
+	s.ingest()
+	var partition int32
+	var offset int64
+	s.one("SELECT source_partition, source_offset FROM dead_letters ORDER BY source_offset DESC LIMIT 1", &partition, &offset)
+	s.plant(fmt.Sprintf("ALTER TABLE dead_letters DELETE WHERE source_partition = %d AND source_offset = %d", partition, offset))
+	r := s.audit(true)
+	kinds := map[audit.Kind]audit.Finding{}
+	for _, f := range r.Findings {
+		kinds[f.Kind] = f
+	}
+	f := kinds[audit.DeadLetterMissing]
+	if len(r.Findings) != 2 || kinds[audit.DeadLettersMissing].Messages != 1 || f.Partition != partition || f.Start != offset || f.Next != offset+1 || f.Messages != 1 {
+		t.Errorf("got %+v", r.Findings)
+	}
+}
+
+func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
+	s := newStage(t, "native", 100)
+	s.tell()
+	s.ingest()
+	// The same flush written twice, the range of one flush in another, and all of a
+	// partition read again, as after a crash.
+	const first = " FROM ingest_ledger WHERE start_offset = 0 AND source_partition = "
+	var length uint64
+	s.one("SELECT toUInt64(next_offset)"+first+"2", &length)
+	s.plant("INSERT INTO ingest_ledger SELECT * REPLACE (written_at + INTERVAL 1 SECOND AS written_at)" + first + "0")
+	s.plant("INSERT INTO ingest_ledger SELECT * REPLACE ('another' AS insert_token)" + first + "2")
+	s.moveGroup(1, 0)
+	s.ingest()
+	r := s.audit(true)
+	s.wantClean(r)
+	if p := r.Partitions[0]; p.Repeated != 1 || p.Overlaps != 0 || p.ReadAgain != 0 {
+		t.Errorf("a repeated row: %+v", *p)
+	}
+	// A flush that held the same ranges and no others has its token again.
+	if p := r.Partitions[1]; p.Overlaps+p.Repeated == 0 {
+		t.Errorf("a partition read again: %+v", *p)
+	}
+	if p := r.Partitions[2]; p.Repeated != 0 || p.Overlaps != 1 || p.ReadAgain != length {
+		t.Errorf("an overlap of %d: %+v", length, *p)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "were read again") || !strings.Contains(notes, "repeat another of the same flush") {
+		t.Errorf("notes:\n%s", notes)
+	}
+}
+
+func TestAudit_OffsetReset(t *testing.T) {
+	s := newStage(t, "native", 5)
+	s.produce(0, 0, 30)
+	s.ingest()
+	s.produce(0, 30, 30)
+	s.moveGroup(0, 40)
+	t.Run("before_anything_is_read", func(t *testing.T) {
+		s := s.in(t)
+		f := s.wantOnly(s.audit(false), audit.CommittedBeyond, audit.OffsetReset, "/0 [30, 40)")
+		if f.Start != 30 || f.Next != 40 {
+			t.Errorf("got %+v", f)
+		}
+	})
+	s.ingest()
+	t.Run("afterwards", func(t *testing.T) {
+		s := s.in(t)
+		s.wantOnly(s.audit(false), audit.Gap, audit.OffsetReset, "/0 [30, 40)")
+		r := s.audit(true)
+		if len(r.Findings) != 2 || r.Findings[0].Kind != audit.EventMissing || r.Findings[0].Messages != 10 || r.Findings[0].Start != 30 {
+			t.Errorf("deep: %+v", r.Findings)
+		}
+	})
+	t.Run("retention_takes_it", func(t *testing.T) {
+		s := s.in(t)
+		s.deleteBefore(0, 45)
+		s.wantOnly(s.audit(true), audit.Gap, audit.Retention, "/0 [30, 40)")
+	})
+	t.Run("moved_back_it_is_no_gap_while_it_waits", func(t *testing.T) {
+		s := s.in(t)
+		s.moveGroup(0, 30)
+		// What retention has passed meanwhile is lost to nobody: it was read from 40 on.
+		s.wantClean(s.audit(true))
+	})
+}
+
+// in is the stage for a subtest.
+func (s *stage) in(t *testing.T) *stage {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
+func TestAudit_Loss(t *testing.T) {
+	t.Run("retention", func(t *testing.T) {
+		s := newStage(t, "native", 5)
+		s.produce(0, 0, 20)
+		s.ingest()
+		s.produce(0, 20, 20)
+		s.deleteBefore(0, 33)
+		s.wantOnly(s.audit(false), audit.UnreadLost, audit.Retention, "/0 [20, 33)")
+		s.cfg.Consumer.OnDataLoss = "continue"
+		s.ingest()
+		r := s.audit(true)
+		s.wantClean(r)
+		if lost := r.Partitions[0].Lost; len(lost) != 1 || lost[0].Start != 20 || lost[0].Next != 33 || !strings.Contains(strings.Join(r.Notes, "\n"), "[20, 33): lost before it could be read (retention), and accepted") {
+			t.Errorf("lost %+v, notes %v", lost, r.Notes)
+		}
+		// Two lost ranges that look alike are two.
+		s.plant("INSERT INTO ingest_ledger SELECT * FROM ingest_ledger WHERE kind = 'lost'")
+		if r := s.audit(false); len(r.Partitions[0].Lost) != 2 || r.Partitions[0].Repeated != 0 {
+			t.Errorf("got %+v", r.Partitions[0])
+		}
+		s.plant("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
+		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no row says that it is lost")
+	})
+	t.Run("a_topic_made_anew", func(t *testing.T) {
+		s := newStage(t, "native", 5)
+		s.produce(0, 0, 20)
+		s.ingest()
+		if _, err := s.admin.DeleteTopic(t.Context(), s.topic); err != nil {
+			t.Fatal(err)
+		}
+		s.createTopic()
+		s.produce(0, 100, 25)
+		s.wantOnly(s.audit(true), audit.TopicChanged, "", "made anew")
+		s.cfg.Consumer.OnDataLoss = "continue"
+		s.ingest()
+		r := s.audit(true)
+		s.wantClean(r)
+		old, current := r.Partitions[0], r.Partitions[1]
+		if old.Epoch != 0 || old.Kafka != nil || old.Next != 20 || current.Epoch != 1 || current.Kafka == nil || current.Next != 25 || current.Reread.Messages != 25 {
+			t.Errorf("got %+v and %+v", old, current)
+		}
+		s.plant("ALTER TABLE ingest_ledger DELETE WHERE source_epoch = 1 AND kind = 'flush'")
+		s.wantOnly(s.audit(false), audit.CommittedBeyond, audit.LedgerRowMissing, "@1/0 [0, 25)")
+	})
+}
+
+// TestAudit_OtherRules reads again by rules that have changed since.
+func TestAudit_OtherRules(t *testing.T) {
+	s := newStage(t, "native", 150)
+	s.cfg.Transform.UnknownAction = "dead_letter"
+	s.tell()
+	s.ingest()
+	s.cfg.Transform.UnknownAction = "keep"
+	r := s.audit(true)
+	s.wantClean(r)
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "had another outcome when they were ingested") {
+		t.Errorf("notes:\n%s", notes)
+	}
+}
+
+// TestAudit_WhileConsumersRun audits again and again while two instances share the
+// topic, and while one of them comes and goes.
+func TestAudit_WhileConsumersRun(t *testing.T) {
+	s := newStage(t, "native", 600)
+	s.cfg.Batch.MaxRows = 100
+	s.tell()
+	stay := s.consume()
+	guest := s.consume()
+	audits, running := 0, true
+	for running {
+		r := s.audit(audits%2 == 1)
+		s.wantClean(r)
+		running = false
+		for _, p := range r.Partitions {
+			running = running || p.Kafka.Behind > 0
+		}
+		if audits++; audits == 3 {
+			guest()
+		}
+	}
+	if audits < 3 {
+		guest()
+	}
+	stay()
+	s.wantClean(s.audit(true))
+	t.Logf("%d audits while at work", audits)
+}

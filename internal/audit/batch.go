@@ -1,0 +1,60 @@
+package audit
+
+import (
+	"encoding/hex"
+
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// A batch is looked up once it holds this many messages, or this much of their
+// subscription ids, which are of any length.
+const (
+	batchMessages = 4000
+	batchBytes    = 512 << 10
+)
+
+// expected is one message and where it ought to be by today's rules.
+type expected struct {
+	offset       int64
+	outcome      transform.Outcome
+	subscription string // empty where there is none
+	id           string // of a stored event
+	version      uint64
+	at           schemas.Millis // its event_timestamp
+}
+
+// batch is messages that are looked up together.
+type batch struct {
+	messages []expected
+	bytes    int
+}
+
+func (b *batch) full() bool { return len(b.messages) >= batchMessages || b.bytes >= batchBytes }
+
+func (b *batch) reset() {
+	clear(b.messages)
+	b.messages, b.bytes = b.messages[:0], 0
+}
+
+// add copies what it keeps: the result is borrowed.
+func (b *batch) add(offset int64, timestamp schemas.Millis, r *transform.Result) {
+	m := expected{offset: offset, outcome: r.Outcome, subscription: string(r.SubscriptionID)}
+	if r.Outcome == transform.Stored {
+		m.id, m.version, m.at = uuid(r.Event.ID), schemas.KafkaVersion(timestamp, offset), r.Event.EventTimestamp
+	}
+	b.bytes += len(m.subscription)
+	b.messages = append(b.messages, m)
+}
+
+// uuid prints an id as ClickHouse does.
+func uuid(id schemas.EventID) string {
+	var b [36]byte
+	hex.Encode(b[0:8], id[0:4])
+	hex.Encode(b[9:13], id[4:6])
+	hex.Encode(b[14:18], id[6:8])
+	hex.Encode(b[19:23], id[8:10])
+	hex.Encode(b[24:36], id[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}

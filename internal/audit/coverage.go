@@ -1,0 +1,68 @@
+package audit
+
+import "slices"
+
+// span is the offsets [start, next).
+type span struct{ start, next int64 }
+
+func (s span) length() uint64 { return uint64(max(0, s.next-s.start)) }
+
+// coverage is the union of spans: disjoint, in order, with a hole between any two.
+// It holds one entry, and one more for each hole.
+type coverage struct {
+	spans    []span
+	sum      uint64 // of all lengths
+	overlaps uint64 // spans that met something covered
+}
+
+// add takes a span whose next is not below that of any before it, the order in
+// which the ledger is sorted. An empty span covers nothing, but says where a
+// coverage begins.
+func (c *coverage) add(s span) {
+	c.sum += s.length()
+	overlaps := false
+	for n := len(c.spans); n > 0 && c.spans[n-1].next >= s.start; n-- {
+		top := c.spans[n-1]
+		overlaps = overlaps || top.next > s.start && top.length() > 0 && s.length() > 0
+		s = span{min(s.start, top.start), max(s.next, top.next)}
+		c.spans = c.spans[:n-1]
+	}
+	c.spans = append(c.spans, s)
+	if overlaps {
+		c.overlaps++
+	}
+}
+
+func (c *coverage) empty() bool { return len(c.spans) == 0 }
+
+// start and end bound what is covered; neither is to be asked when nothing is.
+func (c *coverage) start() int64 { return c.spans[0].start }
+func (c *coverage) end() int64   { return c.spans[len(c.spans)-1].next }
+
+// again is how many offsets were covered more than once, each time counted.
+func (c *coverage) again() uint64 {
+	union := uint64(0)
+	for _, s := range c.spans {
+		union += s.length()
+	}
+	return c.sum - union
+}
+
+// holes gives what of within is not covered, in order.
+func (c *coverage) holes(within span) []span {
+	var holes []span
+	at := within.start
+	for _, s := range c.spans {
+		if s.start >= within.next {
+			break
+		}
+		if s.start > at {
+			holes = append(holes, span{at, s.start})
+		}
+		at = max(at, s.next)
+	}
+	if at < within.next {
+		holes = append(holes, span{at, within.next})
+	}
+	return slices.Clip(holes)
+}

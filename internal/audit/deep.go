@@ -1,0 +1,177 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/transform"
+)
+
+// rereadAtOnce is how many partitions are read at a time, below consumer's
+// HeldSets. Each holds one fetch response, one set of records and one batch.
+const rereadAtOnce = 3
+
+// errEndless keeps an audit from waiting for messages that will never come.
+var errEndless = errors.New("the log ends below the committed offset")
+
+// reread reads what Kafka retains of every partition that has facts.
+func (a *Audit) reread(ctx context.Context, current map[Key]*facts) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.SetLimit(rereadAtOnce)
+	for k, f := range current {
+		one := a.accounts[k]
+		tasks.Go(func() error { return a.rereadPartition(ctx, one, f) })
+	}
+	return tasks.Wait()
+}
+
+// rereadPartition reads up to the committed offset, or, where the group has none, to
+// where the ledger ends: rows were durable before either was written.
+func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) error {
+	end := f.before.Committed
+	if end < 0 {
+		end = one.Next
+	}
+	p := &rereading{audit: a, account: one, worker: a.Rules.NewWorker(), report: &Reread{Start: min(f.after.LogStart, end), Next: end}}
+	one.Reread = p.report
+	r := a.Kafka.NewReader(one.Topic, one.Key.Partition, p.report.Start)
+	defer func() { r.Close() }()
+	for r.Position() < end {
+		set, err := r.Next(ctx)
+		var out *consumer.OffsetOutOfRangeError
+		if errors.As(err, &out) {
+			if out.LogEnd < r.Position() {
+				return fmt.Errorf("read %s again: %w", one.Key, errEndless)
+			}
+			// Retention is faster than we are: what it took can no longer be looked at.
+			r.Close()
+			r = a.Kafka.NewReader(one.Topic, one.Key.Partition, out.LogStart)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read %s again: %w", one.Key, err)
+		}
+		for _, record := range set.Records {
+			if record.Offset < end {
+				if err := p.take(ctx, record); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	p.endRun()
+	a.Log.Info("partition read again", zap.String("topic", one.Topic), zap.Int32("partition", one.Key.Partition),
+		zap.Uint64("messages", p.report.Messages))
+	return nil
+}
+
+// rereading is one partition on its way through the deep audit.
+type rereading struct {
+	audit   *Audit
+	account *account
+	worker  *transform.Worker
+	report  *Reread
+	batch   batch
+	run     *Finding // messages in a row with the same thing wrong
+}
+
+func (p *rereading) take(ctx context.Context, record consumer.Record) error {
+	if p.account.lost(record.Offset) {
+		return nil // named in the ledger, which is all that was promised
+	}
+	result := p.worker.Apply(record.Value, p.audit.Now())
+	p.report.Messages++
+	switch result.Outcome {
+	case transform.Stored:
+		p.report.Stored++
+	case transform.Filtered:
+		p.report.Filtered++
+	case transform.DeadLettered:
+		p.report.DeadLettered++
+	case transform.Skipped:
+		p.report.Skipped++
+	}
+	p.batch.add(record.Offset, pipeline.RecordTime(record), result)
+	if p.batch.full() {
+		return p.flush(ctx)
+	}
+	return nil
+}
+
+// lost says whether the ledger names an offset as lost.
+func (a *account) lost(offset int64) bool {
+	for _, l := range a.Lost {
+		if offset >= l.Start && offset < l.Next {
+			return true
+		}
+	}
+	return false
+}
+
+// flush judges the batch. Neighbours with the same thing wrong become one finding.
+func (p *rereading) flush(ctx context.Context) error {
+	verdicts, err := p.audit.tables.judge(ctx, p.account.Key, p.batch.messages)
+	if err != nil {
+		return err
+	}
+	for i, v := range verdicts {
+		offset := p.batch.messages[i].offset
+		if v.otherwise {
+			p.report.Otherwise++
+		}
+		if p.run != nil && (p.run.Kind != v.kind || p.run.Cause != v.cause) {
+			p.endRun()
+		}
+		if v.kind == "" {
+			continue
+		}
+		if p.run == nil {
+			p.run = &Finding{Kind: v.kind, Key: p.account.Key, Start: offset, Cause: v.cause}
+		}
+		p.run.Next = offset + 1
+		p.run.Messages++
+	}
+	p.batch.reset()
+	return nil
+}
+
+func (p *rereading) endRun() {
+	if p.run == nil {
+		return
+	}
+	p.run.Text = fmt.Sprintf("%s: %s", describe(p.run), missing(p.run.Kind, p.run.Cause))
+	p.audit.findings.add(*p.run)
+	p.run = nil
+}
+
+// describe names one message by its coordinates, several by their range.
+func describe(f *Finding) string {
+	if f.Messages == 1 {
+		return fmt.Sprintf("%s/%d", f.Key, f.Start)
+	}
+	return fmt.Sprintf("%s, %d messages", f.at(span{f.Start, f.Next}), f.Messages)
+}
+
+func missing(k Kind, c Cause) string {
+	switch k {
+	case EventOlder:
+		return "the event is stored in an older version than this delivery of it"
+	case DeadLetterMissing:
+		return "it fails by today's rules, and is neither a dead letter nor the origin of a row"
+	case FilteredMissing:
+		return "it is filtered by today's rules, and its subscription is not in filtered_subscriptions"
+	}
+	if c == EarlierRules {
+		return "its event is neither a row nor a dead letter; its subscription was filtered once, so rules that have changed since may be why"
+	}
+	return "its event is neither a row of this version or a higher one, nor a dead letter"
+}

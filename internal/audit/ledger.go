@@ -1,0 +1,61 @@
+package audit
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// sameFlush says whether two rows are of one flush, whose ledger row was written
+// more than once. A token is made of the ranges, so rows of one token and partition
+// have one range too, and stand next to each other. Lost ranges have no token.
+func sameFlush(a, b *schemas.LedgerRow) bool {
+	return a.Kind == schemas.LedgerFlush && b.Kind == schemas.LedgerFlush && a.Token != "" && a.Token == b.Token &&
+		a.Name == b.Name && a.Epoch == b.Epoch && a.Partition == b.Partition &&
+		a.StartOffset == b.StartOffset && a.NextOffset == b.NextOffset
+}
+
+// ledger reads all rows of a source in the order of the table: by partition and
+// next offset. Of a flush that is there more than once only the row written last
+// is handed over, with how many there were before it. The row is borrowed.
+func (t *tables) ledger(ctx context.Context, source schemas.Source, each func(row *schemas.LedgerRow, before uint64) error) error {
+	var row, held schemas.LedgerRow
+	var before uint64
+	holding := false
+	// The table's own order comes first, so that the server streams too; the rest
+	// sorts within equal next offsets.
+	err := t.rows(ctx, "read the ledger", `SELECT source_name, source_epoch, source_partition, kind, cause, start_offset, next_offset,
+			messages, stored, filtered, dead_lettered, skipped, last_offset, toUnixTimestamp64Milli(last_timestamp), insert_token
+		FROM `+t.name("ingest_ledger")+` WHERE source = {source:String}
+		ORDER BY source_name, source_epoch, source_partition, next_offset, start_offset, kind, insert_token, written_at`,
+		clickhouse.Parameters{"source": string(source)}, func(rows driver.Rows) error {
+			var kind, cause string
+			var last int64
+			row = schemas.LedgerRow{Source: source}
+			if err := rows.Scan(&row.Name, &row.Epoch, &row.Partition, &kind, &cause, &row.StartOffset, &row.NextOffset,
+				&row.Messages, &row.Stored, &row.Filtered, &row.DeadLettered, &row.Skipped, &row.LastOffset, &last, &row.Token); err != nil {
+				return err
+			}
+			row.Kind, row.Cause, row.LastTimestamp = schemas.LedgerKind(kind), schemas.LostCause(cause), schemas.Millis(last)
+			switch {
+			case !holding:
+				holding = true
+			case sameFlush(&held, &row):
+				before++
+			default:
+				if err := each(&held, before); err != nil {
+					return err
+				}
+				before = 0
+			}
+			held = row
+			return nil
+		})
+	if err == nil && holding {
+		err = each(&held, before)
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package audit
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// versions gives the highest version of each event of the batch that is stored.
+// The subscription leads the table's key and the instants bound its partitions, so
+// that a batch reads a small part of the table.
+func (t *tables) versions(ctx context.Context, messages []expected) (map[string]uint64, error) {
+	var ids, subscriptions []string
+	var first, last schemas.Millis
+	seen := map[string]bool{}
+	for _, m := range messages {
+		if m.outcome != transform.Stored {
+			continue
+		}
+		if len(ids) == 0 {
+			first, last = m.at, m.at
+		}
+		first, last = min(first, m.at), max(last, m.at)
+		ids = append(ids, m.id)
+		if !seen[m.subscription] {
+			seen[m.subscription] = true
+			subscriptions = append(subscriptions, m.subscription)
+		}
+	}
+	found := make(map[string]uint64, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	err := t.rows(ctx, "look events up", `SELECT toString(event_id), max(version) FROM `+t.name("subscription_events")+`
+		WHERE subscription_id IN (`+quoted(subscriptions)+`) AND event_id IN (`+quoted(ids)+`)
+		AND event_timestamp >= fromUnixTimestamp64Milli({first:Int64}, 'UTC') AND event_timestamp <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')
+		GROUP BY event_id`,
+		clickhouse.Parameters{"first": strconv.FormatInt(int64(first), 10), "last": strconv.FormatInt(int64(last), 10)},
+		func(rows driver.Rows) error {
+			var id string
+			var version uint64
+			err := rows.Scan(&id, &version)
+			found[id] = version
+			return err
+		})
+	return found, err
+}
+
+// filtered gives those of the subscriptions that are recorded as filtered.
+func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[string]bool, error) {
+	found := map[string]bool{}
+	if len(subscriptions) == 0 {
+		return found, nil
+	}
+	err := t.rows(ctx, "look filtered subscriptions up", `SELECT DISTINCT subscription_id FROM `+t.name("filtered_subscriptions")+`
+		WHERE subscription_id IN (`+quoted(subscriptions)+`)`, nil, func(rows driver.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		found[id] = true
+		return err
+	})
+	return found, err
+}
+
+// at gives those of the offsets that a table has a row from.
+func (t *tables) at(ctx context.Context, table string, k Key, offsets []int64) (map[int64]bool, error) {
+	found := map[int64]bool{}
+	if len(offsets) == 0 {
+		return found, nil
+	}
+	err := t.rows(ctx, "look coordinates up", `SELECT DISTINCT source_offset FROM `+t.name(table)+ofPartition+`
+		AND source_offset IN (`+numbers(offsets)+`)`, k.parameters(nil), func(rows driver.Rows) error {
+		var offset int64
+		err := rows.Scan(&offset)
+		found[offset] = true
+		return err
+	})
+	return found, err
+}
