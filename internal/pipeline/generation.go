@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/schemas"
@@ -34,53 +32,9 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	f.assigned.Store(true)
 	defer f.assigned.Store(false)
 
-	gate := newGate(f.config.MaxRows, f.config.MaxBytes)
-	flusher := &flusher{flow: f, generation: g, lanes: lanes, gate: gate}
-
-	// Lanes stop when the generation ends, when the service drains, or when
-	// one of them or the flusher fails; the flusher goes on through a drain.
-	group, groupCtx := errgroup.WithContext(ctx)
-	laneCtx, stopLanes := context.WithCancel(groupCtx)
-	defer stopLanes()
-	drained := make(chan struct{}) // closed when the last lane of a drain has stopped
-
-	var running atomic.Int32
-	running.Store(int32(len(lanes)))
-	for _, l := range lanes {
-		group.Go(func() error {
-			err := l.run(laneCtx, f, gate, len(lanes))
-			if running.Add(-1) == 0 && err == nil && groupCtx.Err() == nil {
-				close(drained)
-			}
-			return err
-		})
-	}
-	if len(lanes) == 0 {
-		group.Go(func() error {
-			select {
-			case <-laneCtx.Done():
-				if groupCtx.Err() == nil {
-					close(drained)
-				}
-			case <-groupCtx.Done():
-			}
-			return nil
-		})
-	}
-	group.Go(func() error {
-		select {
-		case <-g.Draining():
-			stopLanes()
-		case <-groupCtx.Done():
-		case <-drained:
-		}
-		return nil
+	return f.work(ctx, g.Draining(), g, lanes, func(ctx context.Context, l *lane, gate *gate) error {
+		return l.run(ctx, f, gate, len(lanes))
 	})
-	group.Go(func() error {
-		defer stopLanes()
-		return flusher.run(groupCtx, drained)
-	})
-	return group.Wait()
 }
 
 // untilDrain returns a context that a drain ends too. What it started has ended
