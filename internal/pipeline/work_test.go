@@ -173,10 +173,10 @@ func (m *model) generation(flow *Flow, l life) {
 	case <-end.C:
 	}
 	bound := flow.config.InsertGrace
-	switch {
-	case l.ending == lost:
+	switch l.ending {
+	case lost:
 		cancel(errors.New("rebalance"))
-	case l.ending == drained:
+	case drained:
 		close(draining)
 		bound = shutdown
 		defer time.AfterFunc(shutdown, func() { cancel(consumer.ErrDrainTimeout) }).Stop()
