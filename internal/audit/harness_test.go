@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
@@ -57,6 +58,13 @@ type stage struct {
 
 func newStage(t *testing.T, protocol string, subscribers int) *stage {
 	t.Helper()
+	// Registered first, so that it looks after everything else has been closed.
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+	})
 	name := fmt.Sprintf("audited_%d", stages.Add(1))
 	c := world.Defaults()
 	c.Seed, c.Subscribers, c.Topic, c.Partitions = 4, subscribers, name, partitions

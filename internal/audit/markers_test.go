@@ -1,0 +1,62 @@
+package audit_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestAudit_OffsetsWithoutRecordsAreNoGaps reads a topic in which transactions left
+// markers, and records that nobody is to see.
+func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
+	s := newStage(t, "native", 5)
+	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for i := range 12 {
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		r := &kgo.Record{Topic: s.topic, Timestamp: time.UnixMilli(1_750_000_000_000),
+			Value: fmt.Appendf(nil, `{"subscription_id":"S%d","event_timestamp":1750000000,"subscription_action":"Created"}`, i)}
+		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.EndTransaction(t.Context(), kgo.TransactionEndTry(i%3 > 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.ingest()
+	r := s.audit(true)
+	s.wantClean(r)
+	if p := r.Partitions[0]; p.Next != 24 || p.Messages != 8 || p.Reread.Messages != 8 || p.Gaps != 0 {
+		t.Errorf("got %+v, read again %+v", *p, *p.Reread)
+	}
+}
+
+// TestAudit_EverythingIsGone keeps its findings few whatever is missing.
+func TestAudit_EverythingIsGone(t *testing.T) {
+	s := newStage(t, "native", 100)
+	s.tell()
+	s.ingest()
+	for _, table := range []string{"subscription_events", "dead_letters", "filtered_subscriptions", "ingest_ledger"} {
+		s.plant("TRUNCATE TABLE " + table)
+	}
+	r := s.audit(true)
+	if r.Clean || len(r.Findings) > 200 {
+		t.Fatalf("%d findings", len(r.Findings))
+	}
+	var missing uint64
+	for _, f := range r.Findings {
+		if f.Kind == "event_missing" {
+			missing += f.Messages
+		}
+	}
+	if want := s.world.Truth().Counts.Stored; missing != uint64(want) {
+		t.Errorf("%d deliveries of events are missed, want %d", missing, want)
+	}
+}
