@@ -148,7 +148,8 @@ func classifyClient(err error) (Class, string, error) {
 		return ClassFatal, "check clickhouse.tls and the port in clickhouse.addr", errNotTLS
 	}
 	if cause := networkCause(err); cause != nil {
-		return ClassRetry, "", cause // the outcome is unknown and the rows are idempotent
+		// The outcome is unknown, and the rows are idempotent.
+		return ClassRetry, "if this goes on, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", cause
 	}
 	return ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol", errProtocol
 }

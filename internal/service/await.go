@@ -14,10 +14,11 @@ import (
 )
 
 // The pauses while servers are waited for: short at first, since they are often
-// starting beside us, and never so long that an operator wonders.
+// starting beside us, then doubling, so that a long outage does not fill the log,
+// and never so long that an operator wonders.
 const (
-	firstPause   = 200 * time.Millisecond
-	longestPause = 5 * time.Second
+	firstPause   = 500 * time.Millisecond
+	longestPause = 15 * time.Second
 )
 
 // awaitServers waits until Kafka and ClickHouse have both answered. What
@@ -31,7 +32,7 @@ func (s *Service) awaitServers(ctx context.Context) error {
 
 func (s *Service) await(ctx context.Context, what string, check func(context.Context) error) error {
 	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = firstPause, longestPause
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = firstPause, longestPause, 2
 	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, check(ctx) },
 		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, pause time.Duration) {
