@@ -83,6 +83,10 @@ func TestAudit_Planted(t *testing.T) {
 			kind: audit.Unbalanced, text: "does not balance"},
 		"more messages than offsets": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + 100000, messages = messages + 100000 WHERE " + middle},
 			kind: audit.Unbalanced, text: "do not fit into the range"},
+		"a row that balances and counts too little": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored - 1, messages = messages - 1 WHERE " + middle},
+			deep: true, kind: audit.Unbalanced, text: "and the ledger counts"},
+		"a tombstone too few": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + skipped, skipped = 0 WHERE skipped > 0"},
+			deep: true, kind: audit.Unbalanced, text: "tombstones, and the ledger counts 0 in all", many: true},
 		"a later row of the flush is the one that counts": {plant: []string{
 			"INSERT INTO ingest_ledger SELECT * REPLACE (stored + 1 AS stored, written_at + INTERVAL 1 SECOND AS written_at) FROM ingest_ledger WHERE " + middle},
 			kind: audit.Unbalanced, text: "does not balance"},

@@ -69,6 +69,7 @@ func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) err
 		return err
 	}
 	p.endRun()
+	p.compare()
 	a.Log.Info("partition read again", zap.String("topic", one.Topic), zap.Int32("partition", one.Key.Partition),
 		zap.Uint64("messages", p.report.Messages))
 	return nil
@@ -151,6 +152,27 @@ func (p *rereading) endRun() {
 	p.run.Text = fmt.Sprintf("%s: %s", describe(p.run), missing(p.run.Kind, p.run.Cause))
 	p.audit.findings.add(*p.run)
 	p.run = nil
+}
+
+// compare holds what was read again against the sums of the ledger, which counts a
+// message at least once: reading twice makes the ledger's sums larger, retention and
+// compaction make Kafka's smaller, and nothing honest does the opposite. Tombstones
+// are the same by all rules.
+func (p *rereading) compare() {
+	one, r := p.account, p.report
+	if one.Gaps > 0 {
+		return // what the ledger does not cover is not in its sums
+	}
+	for _, sum := range []struct {
+		of           string
+		kafka, there uint64
+	}{{"messages", r.Messages, one.Messages}, {"tombstones", r.Skipped, one.Skipped}} {
+		if sum.kafka > sum.there {
+			at := span{r.Start, r.Next}
+			p.audit.findings.add(Finding{Kind: Unbalanced, Key: one.Key, Start: at.start, Next: at.next, Messages: sum.kafka - sum.there,
+				Text: fmt.Sprintf("%s: Kafka holds %d %s, and the ledger counts %d in all", one.at(at), sum.kafka, sum.of, sum.there)})
+		}
+	}
 }
 
 // describe names one message by its coordinates, several by their range.
