@@ -62,6 +62,9 @@ func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int3
 	// One byte, now: the broker gives the batch that holds the offset, whole.
 	r.minBytes, r.maxBytes, r.maxWait = 0, 1, 0
 	set, err := r.Next(ctx)
+	if errors.Is(err, ErrTopicBack) {
+		set, err = r.Next(ctx) // whichever topic it is now is the one that is asked about
+	}
 	switch {
 	case errors.Is(err, ErrOffsetOutOfRange):
 		return 0, false, nil

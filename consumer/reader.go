@@ -59,6 +59,7 @@ type Reader struct {
 	batches  batches
 	set      RecordSet
 	pause    *pause
+	missed   bool // the topic was missing at the last try
 }
 
 // NewReader gives a reader of a partition, which begins at offset. It does no
@@ -101,7 +102,7 @@ func (r *Reader) Close() {
 // set without any is normal, and its NextOffset may still have moved. Failures
 // that time or another broker can mend are tried again inside, with back-off,
 // for as long as ctx lives. The errors that come out are ctx's,
-// ErrOffsetOutOfRange, ErrCorrupt, ErrNotAuthorized, and codes of the broker
+// ErrOffsetOutOfRange, ErrTopicBack, ErrCorrupt, ErrNotAuthorized, and codes of the broker
 // that no retry mends; the position stays where it was, and Next may be called
 // again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
@@ -164,6 +165,10 @@ func (r *Reader) fetch(ctx context.Context) error {
 		}
 		if err == nil {
 			r.pause.reset()
+			if r.missed {
+				r.missed = false
+				return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, ErrTopicBack)
+			}
 			r.take(answer)
 			return nil
 		}
@@ -172,6 +177,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		}
 		kind := classify(err)
 		r.c.hooks.fetchError(r.topic, r.partition, kind)
+		r.missed = r.missed || kind == KindTopic
 		if final := r.final(ctx, kind, err); final != nil {
 			return final
 		}

@@ -141,7 +141,7 @@ func TestReader_Next_retries(t *testing.T) {
 	for name, e := range map[string]*kerr.Error{
 		"leader_moved": kerr.NotLeaderForPartition, "no_leader": kerr.LeaderNotAvailable,
 		"fenced_epoch": kerr.FencedLeaderEpoch, "storage": kerr.KafkaStorageError,
-		"unknown_topic": kerr.UnknownTopicOrPartition, "unknown": kerr.UnknownServerError,
+		"unknown":              kerr.UnknownServerError,
 		"offset_not_available": kerr.OffsetNotAvailable,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +161,25 @@ func TestReader_Next_retries(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("a_topic_that_was_gone_is_told_once", func(t *testing.T) {
+		cluster := newCluster(t, kfake.SeedTopics(1, "events"))
+		produce(t, newProducer(t, cluster.ListenAddrs()), "events", 0, numbered("event", 5)...)
+		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.UnknownTopicOrPartition, Count: 2})
+		c := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})
+		r := c.NewReader("events", 0, 0)
+		defer r.Close()
+		if _, err := r.Next(testContext(t)); !errors.Is(err, consumer.ErrTopicBack) || r.Position() != 0 {
+			t.Fatalf("got %v at %d, want ErrTopicBack at 0", err, r.Position())
+		}
+		if all := readUntil(t, r, 5); len(all) != 5 {
+			t.Fatalf("got %d records, want 5", len(all))
+		}
+		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.UnknownTopicOrPartition, Count: 2})
+		if at, found, err := c.TimestampAt(testContext(t), "events", 0, 2); err != nil || !found || at != stamp("event-2").UnixMilli() {
+			t.Fatalf("got %d, %v, %v", at, found, err)
+		}
+	})
 
 	t.Run("a_leader_that_really_moves", func(t *testing.T) {
 		cluster := newCluster(t, kfake.NumBrokers(3), kfake.SeedTopics(1, "events"))

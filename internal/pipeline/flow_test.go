@@ -315,3 +315,33 @@ func (s *stage) deleteBefore(partition int32, offset int64) {
 		s.t.Fatal(err)
 	}
 }
+
+// TestFlow_TopicMadeAnewUnderway has a topic deleted and made anew under a
+// running instance, and filled beyond where it was: reading on there would lose
+// the new topic's beginning, and leave no trace.
+func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
+	s := newStage(t, "native", 12, 1)
+	s.produce(30)
+	i := s.start(nil)
+	s.eventually("everything committed", func() (bool, error) { return s.committedAll(), i.failed() })
+	if _, err := s.admin.DeleteTopic(t.Context(), s.topic); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the reader has met the gap", func() (bool, error) { return i.metric("pianola_fetch_errors_total") >= 3, i.failed() })
+	s.createTopic()
+	s.produce(60)
+	var err error
+	s.eventually("the flow has ended", func() (bool, error) {
+		select {
+		case err = <-i.done:
+			return true, nil
+		default:
+			return false, nil
+		}
+	})
+	i.clean()
+	var loss *pipeline.DataLossError
+	if !errors.As(err, &loss) || loss.Cause != schemas.LostTopicRecreated {
+		t.Fatalf("Run returned %v, want the topic made anew", err)
+	}
+}

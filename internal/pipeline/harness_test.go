@@ -112,10 +112,12 @@ func (s *stage) tell() {
 
 // instance is one Pianola of a test, with its writer behind the decorator.
 type instance struct {
-	flow   *pipeline.Flow
-	cancel context.CancelFunc
-	done   chan error
-	clean  func()
+	t        *testing.T
+	flow     *pipeline.Flow
+	registry *prometheus.Registry
+	cancel   context.CancelFunc
+	done     chan error
+	clean    func()
 }
 
 // start runs a flow; decorate may be nil.
@@ -128,7 +130,8 @@ func (s *stage) start(decorate func(pipeline.Sink) pipeline.Sink) *instance {
 	if os.Getenv("PIANOLA_TEST_LOG") != "" {
 		log, _ = zap.NewDevelopment()
 	}
-	metrics := pipeline.NewMetrics(prometheus.NewRegistry(), time.Now)
+	registry := prometheus.NewRegistry()
+	metrics := pipeline.NewMetrics(registry, time.Now)
 	rules, err := transform.New(s.cfg.TransformConfig())
 	if err != nil {
 		s.t.Fatal(err)
@@ -150,7 +153,7 @@ func (s *stage) start(decorate func(pipeline.Sink) pipeline.Sink) *instance {
 		Pulse: pipeline.NewPulse(time.Minute, time.Now), Now: time.Now, Log: log,
 	})
 	ctx, cancel := context.WithCancel(s.t.Context())
-	i := &instance{flow: flow, cancel: cancel, done: make(chan error, 1)}
+	i := &instance{t: s.t, flow: flow, registry: registry, cancel: cancel, done: make(chan error, 1)}
 	i.clean = func() { _ = writer.Close(); source.Close() }
 	go func() { i.done <- flow.Run(ctx) }()
 	return i
@@ -165,6 +168,23 @@ func (i *instance) failed() error {
 	default:
 		return nil
 	}
+}
+
+// metric sums a counter over its labels.
+func (i *instance) metric(name string) (sum float64) {
+	i.t.Helper()
+	families, err := i.registry.Gather()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 func (s *stage) configErr() error {

@@ -71,6 +71,12 @@ func (l *lane) run(ctx context.Context, f *Flow, g *gate, lanes int) error {
 				zap.Int32("partition", l.partition), zap.Int64("offset", reader.Position()), zap.Error(err))
 			return errRejoin
 		}
+		if errors.Is(err, consumer.ErrTopicBack) {
+			// It may have been made anew, and grown beyond our position: only
+			// the assignment check can tell.
+			f.log.Warn("the topic was gone for a while", zap.Error(err))
+			return errRejoin
+		}
 		if err != nil {
 			return fmt.Errorf("read %s/%d: %w", l.topic, l.partition, err)
 		}
