@@ -15,9 +15,9 @@ import (
 	"github.com/pianola/pianola/internal/service"
 )
 
-// memoryTarget is where the garbage collector begins to work harder. With the
-// default batch limits the live heap stays well below it, and it leaves room for
-// stacks and buffers under the 512 MiB that the service promises to stay in.
+// memoryTarget is where the garbage collector begins to work harder: what remains
+// up to the 512 MiB that the service promises to stay in is for stacks, buffers
+// and the moments before a collection ends (README, "What it costs").
 const memoryTarget = 384 << 20
 
 func (a *app) runCommand() *cobra.Command {

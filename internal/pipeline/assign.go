@@ -110,11 +110,10 @@ type DataLossError struct {
 }
 
 func (e *DataLossError) Error() string {
-	const accept = "to accept it and go on, run once with consumer.on_data_loss=continue; the loss is then written to ingest_ledger"
 	if e.Cause == schemas.LostTopicRecreated {
 		return fmt.Sprintf("data loss in %s/%d: the topic is not the one that was read before (it was deleted and made anew, "+
-			"or its log was cut), so whatever it held unread is gone; %s", e.Topic, e.Partition, accept)
+			"or its log was cut), so whatever it held unread is gone", e.Topic, e.Partition)
 	}
-	return fmt.Sprintf("data loss in %s/%d: %d offsets [%d, %d) were removed by retention before they were read; %s",
-		e.Topic, e.Partition, e.To-e.From, e.From, e.To, accept)
+	return fmt.Sprintf("data loss in %s/%d: %d offsets [%d, %d) were removed by retention before they were read",
+		e.Topic, e.Partition, e.To-e.From, e.From, e.To)
 }

@@ -87,7 +87,6 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 			f.metrics.addLost(a.Topic, a.Partition, verdict.lost.Cause, verdict.lostCount)
 			loss := &DataLossError{Topic: a.Topic, Partition: a.Partition, Cause: verdict.lost.Cause,
 				From: verdict.lost.StartOffset, To: verdict.lost.NextOffset}
-			f.log.Error("data loss", zap.Error(loss))
 			losses = append(losses, loss)
 			lost = append(lost, *verdict.lost)
 			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: verdict.start})
@@ -98,7 +97,11 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 		return lanes, nil
 	}
 	if f.config.OnDataLoss == FailOnDataLoss {
-		return nil, errors.Join(losses...)
+		return nil, fmt.Errorf("%w; to accept it and go on, run once with consumer.on_data_loss=continue: the loss is then written to ingest_ledger",
+			errors.Join(losses...))
+	}
+	for _, loss := range losses {
+		f.log.Error("data loss is accepted (consumer.on_data_loss is continue)", zap.Error(loss))
 	}
 	// The ledger learns of the loss before the offset steps over it.
 	if err := f.sink.WriteLedger(ctx, lost); err != nil {

@@ -161,7 +161,8 @@ func writeProperties(file string, cfg Config, clients, controller string) error 
 }
 
 // clusterID gives the id that a data directory was formatted with, or a new one:
-// 16 random bytes as Kafka writes them.
+// 16 random bytes as Kafka writes them. Like Kafka's own, it does not begin with
+// a dash, which a command line takes for an option.
 func clusterID(dir string) string {
 	meta, err := os.ReadFile(filepath.Join(dir, "log", "meta.properties"))
 	if err == nil {
@@ -173,6 +174,7 @@ func clusterID(dir string) string {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
+	id[0] &= 0x7f           // the dash stands for the last but one of 64 digits
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
