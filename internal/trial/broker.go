@@ -1,0 +1,83 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/pianola/pianola/internal/sandbox/apachekafka"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
+)
+
+// Kafka says which broker a stage has.
+type Kafka string
+
+// The two brokers.
+const (
+	Embedded Kafka = "embedded" // kfake, in this process
+	Apache   Kafka = "apache"   // Apache Kafka, which needs Java and Maven
+)
+
+// broker is a running Kafka.
+type broker struct {
+	addr string
+	line *line // between all clients and the broker; nil where that is not possible
+	stop func() error
+}
+
+func startBroker(ctx context.Context, kind Kafka, dir string) (*broker, error) {
+	switch kind {
+	case Embedded:
+		b, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", DataDir: filepath.Join(dir, "kafka")})
+		if err != nil {
+			return nil, err
+		}
+		// There is no line here: kfake names its own port to clients, and they
+		// would go round it.
+		return &broker{addr: b.Addr(), stop: func() error { b.Close(); return nil }}, nil
+	case Apache:
+		return startApache(ctx, dir)
+	default:
+		return nil, fmt.Errorf("no such kafka: %q", kind)
+	}
+}
+
+// startApache starts a broker that tells its clients to come over a line.
+func startApache(ctx context.Context, dir string) (*broker, error) {
+	front, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	b, err := apachekafka.Start(ctx, apachekafka.Config{
+		DataDir: dir,
+		Properties: map[string]string{
+			"advertised.listeners": "PLAINTEXT://" + front,
+			"log.retention.ms":     "-1", // a simulated year lies in the past
+			"message.max.bytes":    fmt.Sprint(kafka.MaxMessageBytes),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLine("kafka", front, b.Brokers()[0])
+	if err != nil {
+		return nil, errors.Join(err, b.Stop())
+	}
+	return &broker{addr: front, line: l, stop: func() error {
+		l.close()
+		return b.Stop()
+	}}, nil
+}
+
+// freeAddr gives an address that was free a moment ago: the broker has to be told
+// of the line before there can be one.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

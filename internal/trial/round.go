@@ -1,0 +1,211 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/world"
+)
+
+const partitions = 6
+
+// patience bounds every wait for something that has to come.
+const patience = 2 * time.Minute
+
+// round is one world on its way through the processes that a trial starts.
+type round struct {
+	stage *Stage
+	seed  uint64
+	dice  *rand.Rand
+	world *world.World
+	truth *world.Truth
+	cfg   config.Config // what the processes get, and the audit
+	conn  driver.Conn   // of who asks; no fault is on its way
+
+	topic       string
+	generations generations
+	running     []*process // all that have been started
+	line        *line      // to ClickHouse; nil without
+	tally       map[string]int
+}
+
+// newRound makes the world, topic and database. The caller closes the round.
+func (s *Stage) newRound(ctx context.Context, trial string, seed uint64, subscribers int, withLine bool) (*round, error) {
+	s.rounds++
+	name := fmt.Sprintf("%s_%d", trial, s.rounds)
+	c := world.Defaults()
+	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, partitions
+	w, err := world.New(c)
+	if err != nil {
+		return nil, err
+	}
+	r := &round{
+		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name, tally: map[string]int{},
+	}
+	topicConfig := map[string]*string{"retention.ms": text("-1"), "max.message.bytes": text(strconv.Itoa(8 << 20))}
+	made, err := s.admin.CreateTopic(ctx, partitions, 1, topicConfig, name)
+	if err := errors.Join(err, made.Err); err != nil {
+		return nil, fmt.Errorf("create topic %s: %w", name, err)
+	}
+	r.cfg = settings(s, w, name)
+	if err := sandbox.Migrate(ctx, r.cfg, zap.NewNop()); err != nil {
+		return nil, err
+	}
+	options := r.cfg.ClickHouseOptions()
+	options.Auth.Database = name // for who asks; the service names it in every statement
+	r.conn, err = clickhouse.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("connect to ClickHouse: %w", err)
+	}
+	if withLine {
+		if r.line, err = newLine(name, "127.0.0.1:0", s.clickhouse.NativeAddr()); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func text(s string) *string { return &s }
+
+// close kills what is still running.
+func (r *round) close() {
+	for _, p := range r.running {
+		p.kill()
+	}
+	if r.line != nil {
+		r.line.close()
+	}
+	_ = r.conn.Close() // nothing was written
+}
+
+func (r *round) start(name string) (*process, error) {
+	p, err := startProcess(r.stage.binary, name, r.environment(name), &r.generations)
+	if err == nil {
+		r.running = append(r.running, p)
+	}
+	return p, err
+}
+
+// play tells the world while the trial is at work, and then brings both to an
+// end: whatever the trial has left running is stopped in order, and one process
+// more reads what is left. The number is that of the faults.
+func (r *round) play(ctx context.Context, trial func(context.Context, *round, bounds) (int, error), b bounds) (int, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.tell(ctx) })
+	faults := 0
+	group.Go(func() error {
+		var err error
+		if faults, err = trial(ctx, r, b); err != nil {
+			return err
+		}
+		for _, p := range r.running {
+			if p.alive() != nil {
+				continue // the trial's own doing, or it would have said so
+			}
+			p.terminate()
+			if err := p.drained(ctx); err != nil {
+				return err
+			}
+		}
+		last, err := r.start("last")
+		if err != nil {
+			return err
+		}
+		if err := r.until(ctx, "every message committed", []*process{last}, r.committed); err != nil {
+			return err
+		}
+		last.terminate()
+		return last.drained(ctx)
+	})
+	return faults, group.Wait()
+}
+
+// until waits for something that has to come while the processes live.
+func (r *round) until(ctx context.Context, what string, processes []*process, holds func(context.Context) (bool, error)) error {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if ok, err := holds(bounded); ok || err != nil && bounded.Err() == nil {
+			return err
+		}
+		for _, p := range processes {
+			if err := p.alive(); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-bounded.Done():
+			err := fmt.Errorf("wait for %s: %w", what, bounded.Err())
+			for _, p := range processes {
+				err = fmt.Errorf("%w\n%s:\n%s", err, p.name, p.journal.tail())
+			}
+			return err
+		}
+	}
+}
+
+// covered is how many offsets the ledger accounts for, each once.
+func (r *round) covered(ctx context.Context) (int64, error) {
+	var n int64
+	err := r.conn.QueryRow(ctx, `SELECT sum(next) FROM
+  (SELECT max(next_offset) AS next FROM ingest_ledger WHERE source_name = $1 GROUP BY source_partition)`, r.topic).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("read the ledger: %w", err)
+	}
+	return n, nil
+}
+
+// advance waits until the ledger covers more than before, or everything. done says
+// that it is everything.
+func (r *round) advance(ctx context.Context, before int64, processes ...*process) (done bool, err error) {
+	total := int64(r.world.Total())
+	err = r.until(ctx, "the next flush", processes, func(ctx context.Context) (bool, error) {
+		now, err := r.covered(ctx)
+		done = now >= total
+		return now > before || done, err
+	})
+	return done, err
+}
+
+// committed says whether the group has committed the last message of every
+// partition.
+func (r *round) committed(ctx context.Context) (bool, error) {
+	offsets, err := r.stage.admin.FetchOffsets(ctx, r.cfg.Kafka.Group)
+	if err != nil {
+		return false, nil //nolint:nilerr // the group is not there yet, or the line is down: asked again
+	}
+	for p, end := range r.truth.Ends {
+		at, found := offsets.Lookup(r.topic, int32(p))
+		if end > 0 && (!found || at.At < end) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// pause is a random time below most.
+func (r *round) pause(ctx context.Context, most time.Duration) error {
+	timer := time.NewTimer(time.Duration(r.dice.Int64N(int64(most))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,150 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Trial is one kind of fault.
+type Trial struct {
+	Name  string
+	Fault string // what is done, for the line of the result
+	Times int    // how often, unless told otherwise
+
+	line  bool // the processes reach ClickHouse over a line
+	needs Kafka
+	run   func(context.Context, *round, bounds) (int, error)
+}
+
+// All are the trials, in the order in which they run.
+func All() []Trial {
+	return []Trial{
+		{Name: "kill", Fault: "kill -9 of the consumer at work", Times: 50, run: kill},
+		{Name: "rebalance", Fault: "rebalance among three instances", Times: 50, run: rebalance},
+		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
+		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, needs: Apache, run: kafkaLine},
+	}
+}
+
+// Runs says whether the trial can be made with a broker.
+func (t Trial) Runs(kafka Kafka) bool { return t.needs == "" || t.needs == kafka }
+
+// Plan is how much of a trial is wanted: at least so many faults and at least so
+// long. Each round takes the next seed.
+type Plan struct {
+	Seed        uint64
+	Times       int // 0 takes the trial's own
+	Duration    time.Duration
+	Subscribers int // of each round's world; 0 takes 6,000
+}
+
+// bounds tell a trial when its round has enough.
+type bounds struct {
+	faults int
+	until  time.Time
+}
+
+func (b bounds) reached(faults int) bool { return faults >= b.faults && !time.Now().Before(b.until) }
+
+// Result is what came of a trial.
+type Result struct {
+	Trial     string         `json:"trial"`
+	Kafka     Kafka          `json:"kafka"`
+	Seed      uint64         `json:"seed"` // of the first round
+	Rounds    int            `json:"rounds"`
+	Fault     string         `json:"fault"`
+	Times     int            `json:"times"`
+	Kinds     map[string]int `json:"kinds"` // what was done, counted
+	Messages  int            `json:"messages"`
+	Lost      int            `json:"lost"`
+	Doubled   int            `json:"doubled"`
+	Wrong     int            `json:"wrong"`
+	Findings  int            `json:"findings"`
+	ReadAgain int64          `json:"read_again"`
+	Seconds   float64        `json:"seconds"`
+	Holds     bool           `json:"holds"`
+	Account   string         `json:"account,omitempty"` // of what is wrong
+}
+
+// String is one line, and the account of what is wrong below it.
+func (r Result) String() string {
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(r.Kinds)) {
+		kinds = append(kinds, fmt.Sprintf("%s %d", kind, r.Kinds[kind]))
+	}
+	verdict := "holds"
+	if !r.Holds {
+		verdict = "BROKEN"
+	}
+	line := fmt.Sprintf("%-10s %-8s seed %d, %d rounds: %s: %d times; %d messages, lost %d, doubled in the views %d, wrong %d, audit findings %d, read again %d; %.0f s: %s (%s)",
+		r.Trial, r.Kafka, r.Seed, r.Rounds, r.Fault, r.Times, r.Messages, r.Lost, r.Doubled, r.Wrong, r.Findings, r.ReadAgain, r.Seconds, verdict, strings.Join(kinds, ", "))
+	if r.Account != "" {
+		line += "\n" + r.Account
+	}
+	return line
+}
+
+// Run makes the trial, and stops at the first round that is not right. The error
+// is for what kept it from a round or a verdict: a server that did not start, or
+// ctx. What goes wrong during a round breaks the promise: a process that ended by
+// itself or did not drain, or offsets that did not come to the end.
+func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
+	if p.Times == 0 {
+		p.Times = t.Times
+	}
+	if p.Subscribers == 0 {
+		p.Subscribers = 6000
+	}
+	start := time.Now()
+	result := Result{Trial: t.Name, Kafka: s.kind, Seed: p.Seed, Fault: t.Fault, Kinds: map[string]int{}, Holds: true}
+	all := bounds{faults: p.Times, until: start.Add(p.Duration)}
+	for result.Holds && !all.reached(result.Times) {
+		seed := p.Seed + uint64(result.Rounds)
+		rest := bounds{faults: all.faults - result.Times, until: all.until}
+		if err := s.round(ctx, t, seed, p.Subscribers, rest, &result); err != nil {
+			return result, fmt.Errorf("trial %s, seed %d: %w", t.Name, seed, err)
+		}
+		result.Rounds++
+	}
+	result.Seconds = time.Since(start).Seconds()
+	return result, nil
+}
+
+// round makes one round and adds it to the result.
+func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int, b bounds, result *Result) error {
+	r, err := s.newRound(ctx, t.Name, seed, subscribers, t.line)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	faults, err := r.play(ctx, t.run, b)
+	result.Times += faults
+	result.Messages += r.world.Total()
+	for kind, n := range r.tally {
+		result.Kinds[kind] += n
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return err
+	case err != nil:
+		result.Holds, result.Account = false, fmt.Sprintf("seed %d: %v", seed, err)
+		return nil
+	case faults == 0:
+		return errors.New("the world was over before the first fault: give it more subscribers")
+	}
+	v, err := r.judge(ctx)
+	if err != nil {
+		return err
+	}
+	result.Lost, result.Doubled, result.Wrong = result.Lost+v.lost, result.Doubled+v.doubled, result.Wrong+v.wrong
+	result.Findings, result.ReadAgain = result.Findings+v.found, result.ReadAgain+v.readAgain
+	if v.account != "" {
+		result.Holds, result.Account = false, fmt.Sprintf("seed %d:\n%s", seed, v.account)
+	}
+	return nil
+}
