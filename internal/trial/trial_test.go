@@ -1,4 +1,4 @@
-package trial_test
+package trial
 
 import (
 	"context"
@@ -7,18 +7,14 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
-	"github.com/pianola/pianola/internal/trial"
 )
 
-// tiny is a trial that takes seconds, of a world of about 2,000 messages.
-func tiny(seed uint64) trial.Plan { return trial.Plan{Seed: seed, Times: 3, Subscribers: 400} }
-
-func open(t *testing.T, kafka trial.Kafka) *trial.Stage {
+func openStage(t *testing.T, kafka Kafka) *Stage {
 	t.Helper()
 	// A first start may have to fetch what it runs.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	stage, err := trial.Open(ctx, kafka, func(sentence string) { t.Log(sentence) })
+	stage, err := Open(ctx, kafka, func(sentence string) { t.Log(sentence) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,35 +26,42 @@ func open(t *testing.T, kafka trial.Kafka) *trial.Stage {
 	return stage
 }
 
-// wantHolds makes every trial that the broker allows, in its smallest form.
-func wantHolds(t *testing.T, kafka trial.Kafka) {
-	stage := open(t, kafka)
-	for _, one := range trial.All() {
-		if !one.Runs(kafka) {
+// wantHolds makes every trial that the broker allows, in a form that takes
+// seconds: three faults, of a world of about 2,000 messages.
+func wantHolds(t *testing.T, stage *Stage) {
+	for _, one := range All() {
+		if !one.Runs(stage.kind) {
 			continue
 		}
 		t.Run(one.Name, func(t *testing.T) {
-			seed := uint64(time.Now().UnixNano())
-			result, err := stage.Run(t.Context(), one, tiny(seed))
+			plan := Plan{Seed: uint64(time.Now().UnixNano()), Times: 3, Subscribers: 400}
+			result, err := stage.Run(t.Context(), one, plan)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Log(result)
-			if !result.Holds || result.Times < 3 || result.Messages == 0 {
-				t.Errorf("seed %d: the promise does not hold, or nothing was tried", seed)
+			if !result.Holds || result.Times < plan.Times || result.Messages == 0 {
+				t.Errorf("seed %d: the promise does not hold, or too little was tried", plan.Seed)
 			}
 		})
 	}
 }
 
-func TestTrials_Embedded(t *testing.T) { wantHolds(t, trial.Embedded) }
+// TestStage_Embedded shares one stage, for its start is the dearest part of it.
+func TestStage_Embedded(t *testing.T) {
+	stage := openStage(t, Embedded)
+	wantHolds(t, stage)
+	t.Run("broken", func(t *testing.T) { wantBroken(t, stage) })
+	t.Run("process_ends", func(t *testing.T) { wantEnded(t, stage) })
+}
 
-func TestTrials_Apache(t *testing.T) {
+// TestStage_Apache is the same with the broker that people run.
+func TestStage_Apache(t *testing.T) {
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
 			t.Fatal(err)
 		}
 		t.Skipf("this test runs Apache Kafka: %v", err)
 	}
-	wantHolds(t, trial.Apache)
+	wantHolds(t, openStage(t, Apache))
 }

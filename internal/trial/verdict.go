@@ -24,6 +24,9 @@ type verdict struct {
 	account   string // of all that is wrong; empty when nothing is
 }
 
+// maxFindings is how many findings of the audit are told.
+const maxFindings = 20
+
 // judge holds tables and views against the truth and audits the delivery.
 func (r *round) judge(ctx context.Context) (verdict, error) {
 	var v verdict
@@ -54,7 +57,11 @@ FROM piano_subscriber_event_stream`).Scan(&doubled)
 		return v, nil
 	}
 	account := []string{report.String()}
-	for _, f := range findings {
+	for i, f := range findings {
+		if i == maxFindings {
+			account = append(account, fmt.Sprintf("audit: and %d more", len(findings)-i))
+			break
+		}
 		account = append(account, fmt.Sprintf("audit: %s: %s", f.Kind, f.Text))
 	}
 	v.account = strings.Join(account, "\n")

@@ -9,20 +9,11 @@ import (
 	"time"
 )
 
-// TestRun_Broken plants what a trial has to find, behind the back of a stream that
+// wantBroken plants what a trial has to find, behind the back of a stream that
 // went well: a verdict that never says no is worth nothing.
-func TestRun_Broken(t *testing.T) {
+func wantBroken(t *testing.T, stage *Stage) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	stage, err := Open(ctx, Embedded, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stage.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	r, err := stage.newRound(ctx, "broken", 5, 100, false)
 	if err != nil {
 		t.Fatal(err)
@@ -49,36 +40,41 @@ func TestRun_Broken(t *testing.T) {
 		}
 	}
 	// An event under another id is the same event for who reads the view.
-	plant(`INSERT INTO subscription_events SELECT * REPLACE (generateUUIDv4() AS event_id) FROM subscription_events ORDER BY event_id LIMIT 1`)
-	if v := judge(); v.doubled != 1 || v.wrong == 0 || v.account == "" {
-		t.Errorf("an event twice: %+v", v)
-	}
+	plant(`INSERT INTO subscription_events SELECT * REPLACE (generateUUIDv4() AS event_id) FROM subscription_events ORDER BY subscription_id DESC LIMIT 1`)
 	plant(`ALTER TABLE subscription_events DELETE WHERE subscription_id IN
   (SELECT min(subscription_id) FROM subscription_events) SETTINGS mutations_sync = 2`)
-	if v := judge(); v.lost == 0 || v.found == 0 || !strings.Contains(v.account, "audit: event_missing") {
+	v := judge()
+	if v.doubled != 1 || v.wrong == 0 {
+		t.Errorf("an event is shown twice: %+v", v)
+	}
+	if v.lost == 0 || v.found == 0 || !strings.Contains(v.account, "audit: event_missing") {
 		t.Errorf("a subscription is gone: %+v", v)
 	}
 }
 
-// TestRun_ProcessEnds is a process that does not outlive what is none of its
-// business: the trial says so, with its last words.
-func TestRun_ProcessEnds(t *testing.T) {
-	p, err := startProcess("/bin/sh", "consumer", nil, &generations{})
+// wantEnded is a trial whose process ends by itself: that is no verdict of the
+// tables, and yet the promise is broken.
+func wantEnded(t *testing.T, stage *Stage) {
+	ends := Trial{Name: "ends", run: func(ctx context.Context, r *round, _ bounds) (int, error) {
+		p, err := r.start("consumer")
+		if err != nil {
+			return 0, err
+		}
+		p.terminate()
+		<-p.ended
+		return 1, p.alive()
+	}}
+	result, err := stage.Run(t.Context(), ends, Plan{Seed: 6, Times: 1, Subscribers: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-p.ended // there is no script named run
-	err = p.alive()
-	if err == nil || !strings.Contains(err.Error(), "ended by itself") || !strings.Contains(err.Error(), "run") {
-		t.Errorf("got %v", err)
-	}
-	if err := p.drained(t.Context()); err == nil {
-		t.Error("a failed process has drained")
+	if result.Holds || !strings.Contains(result.Account, "pianola (consumer) ended by itself") || !strings.Contains(result.String(), "BROKEN") {
+		t.Errorf("got %s", result)
 	}
 }
 
-// TestRun_TerminatedAtBirth is SIGTERM before there is a handler for it.
-func TestRun_TerminatedAtBirth(t *testing.T) {
+// TestProcess_TerminatedAtBirth is SIGTERM before there is a handler for it.
+func TestProcess_TerminatedAtBirth(t *testing.T) {
 	sleeper := filepath.Join(t.TempDir(), "sleeper")
 	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)
