@@ -44,6 +44,10 @@ func main() {
 	case errors.Is(err, errBroken):
 		fmt.Fprintf(os.Stderr, "trial: %v\n", err)
 		os.Exit(3)
+	case err != nil && ctx.Err() != nil:
+		// Whatever was under way says at length that it was called off.
+		fmt.Fprintln(os.Stderr, "trial: interrupted before it was done")
+		os.Exit(1)
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "trial: %v\n", err)
 		os.Exit(1)
