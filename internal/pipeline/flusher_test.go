@@ -43,7 +43,7 @@ func TestFlusher_GivenUp(t *testing.T) {
 					go func() { result <- b.flusher.run(ctx, drain) }()
 					b.take(0, "first")
 					synctest.Wait()
-					time.Sleep(b.flow.config.MaxWait)
+					<-time.After(b.flow.config.MaxWait)
 					synctest.Wait()
 					b.take(0, "second")
 					cause := errors.New("rebalance")

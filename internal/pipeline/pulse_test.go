@@ -20,19 +20,19 @@ func TestPulse_Check(t *testing.T) {
 		lane.wait()
 		flusher.step()
 		for range 10 {
-			time.Sleep(50 * time.Second)
+			<-time.After(50 * time.Second) // of the bubble's clock
 			if err := p.Check(); err != nil {
 				t.Fatalf("while the sink retries and the lane waits: %v", err)
 			}
 			hooks.OnRetry(sink.ClassRetry, 0)
 		}
-		time.Sleep(50 * time.Second)
+		<-time.After(50 * time.Second) // of the bubble's clock
 		hooks.OnInsert("t", 1, 1, time.Second)
-		time.Sleep(50 * time.Second)
+		<-time.After(50 * time.Second) // of the bubble's clock
 		if err := p.Check(); err != nil || retried != 10 {
 			t.Fatalf("after an insert: %v; %d retries passed on, want 10", err, retried)
 		}
-		time.Sleep(11 * time.Second)
+		<-time.After(11 * time.Second) // of the bubble's clock
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), flusherLoop) {
 			t.Fatalf("a flusher without a step for more than the limit: %v", err)
 		}
