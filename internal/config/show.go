@@ -29,9 +29,24 @@ func (l *Loaded) Entries() []Entry {
 		if d, ok := value.(fmt.Stringer); ok { // Duration, Size, Secret
 			value = d.String()
 		}
+		if ids, ok := value.([]string); ok && s.key == "transform.internal_user_ids" {
+			value = withoutAddresses(ids)
+		}
 		all = append(all, Entry{Key: s.key, Value: value, Origin: from.kind, Where: from.name})
 	}
 	return all
+}
+
+// withoutAddresses masks the ids that may be addresses: what is shown is pasted
+// into tickets, and no page of ours holds a plaintext address (contract §2).
+func withoutAddresses(ids []string) []string {
+	shown := slices.Clone(ids)
+	for i, id := range shown {
+		if strings.Contains(id, "@") {
+			shown[i] = "***"
+		}
+	}
+	return shown
 }
 
 // Text is the value as the environment would have it.
