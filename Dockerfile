@@ -11,6 +11,8 @@ FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/pianola /pianola
 USER 65532:65532
+# Health and metrics listen on loopback until told otherwise: give
+# PIANOLA_HTTP_LISTEN=0.0.0.0:8080 to reach them from outside of the container.
 EXPOSE 8080
 # Liveness only: an outage of Kafka or ClickHouse must not restart the consumer.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/pianola", "health"]
