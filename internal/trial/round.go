@@ -35,15 +35,17 @@ type round struct {
 
 	topic       string
 	generations generations
-	running     []*process // all that have been started
-	line        *line      // to ClickHouse; nil without
+	running     []*process        // all that have been started
+	line        *line             // to ClickHouse; nil without
+	protocol    string            // to ClickHouse: native or http
+	settings    map[string]string // the trial's own, by key path
 	tally       map[string]int
 }
 
 // newRound makes the world, topic and database. The caller closes the round.
-func (s *Stage) newRound(ctx context.Context, trial string, seed uint64, subscribers int, withLine bool) (*round, error) {
+func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers int) (*round, error) {
 	s.rounds++
-	name := fmt.Sprintf("%s_%d", trial, s.rounds)
+	name := fmt.Sprintf("%s_%d", t.Name, s.rounds)
 	c := world.Defaults()
 	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, partitions
 	w, err := world.New(c)
@@ -51,14 +53,15 @@ func (s *Stage) newRound(ctx context.Context, trial string, seed uint64, subscri
 		return nil, err
 	}
 	r := &round{
-		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name, tally: map[string]int{},
+		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name,
+		protocol: protocol(seed), settings: t.settings, tally: map[string]int{},
 	}
 	topicConfig := map[string]*string{"retention.ms": text("-1"), "max.message.bytes": text(strconv.Itoa(8 << 20))}
 	made, err := s.admin.CreateTopic(ctx, partitions, 1, topicConfig, name)
 	if err := errors.Join(err, made.Err); err != nil {
 		return nil, fmt.Errorf("create topic %s: %w", name, err)
 	}
-	r.cfg = settings(s, w, name)
+	r.cfg = s.settings(w, name)
 	if err := sandbox.Migrate(ctx, r.cfg, zap.NewNop()); err != nil {
 		return nil, err
 	}
@@ -68,8 +71,8 @@ func (s *Stage) newRound(ctx context.Context, trial string, seed uint64, subscri
 	if err != nil {
 		return nil, fmt.Errorf("connect to ClickHouse: %w", err)
 	}
-	if withLine {
-		if r.line, err = newLine(name, "127.0.0.1:0", s.clickhouse.NativeAddr()); err != nil {
+	if t.line {
+		if r.line, err = newLine(name, "127.0.0.1:0", r.clickHouseAddr()); err != nil {
 			r.close()
 			return nil, err
 		}

@@ -1,7 +1,9 @@
 package trial
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pianola/pianola/internal/config"
@@ -10,7 +12,7 @@ import (
 
 // settings are what the audit goes by. The group and the database are named like
 // the topic.
-func settings(s *Stage, w *world.World, name string) config.Config {
+func (s *Stage) settings(w *world.World, name string) config.Config {
 	cfg := config.Defaults()
 	cfg.Kafka.Brokers, cfg.Kafka.Topics, cfg.Kafka.Group = []string{s.broker.addr}, []string{name}, name
 	cfg.ClickHouse.Addr, cfg.ClickHouse.Database = []string{s.clickhouse.NativeAddr()}, name
@@ -19,9 +21,25 @@ func settings(s *Stage, w *world.World, name string) config.Config {
 	return cfg
 }
 
-// environment is the same as an operator would give it to a process. Small batches
-// make many moments to be hit in; short sessions and bounds make quick heirs, and
-// let faults last longer than what they hit is allowed to.
+// protocol is how the processes of a round speak to ClickHouse; the seed chooses,
+// so that runs in a row try both.
+func protocol(seed uint64) string {
+	if seed%2 == 0 {
+		return "http"
+	}
+	return "native"
+}
+
+// clickHouseAddr is the server's address for a round's protocol.
+func (r *round) clickHouseAddr() string {
+	if r.protocol == "http" {
+		return r.stage.clickhouse.HTTPAddr()
+	}
+	return r.stage.clickhouse.NativeAddr()
+}
+
+// environment is what an operator would give to a process: settings is its whole
+// configuration, and no variable of Pianola's comes in from outside.
 func (r *round) environment(instance string) []string {
 	var all []string
 	for _, variable := range os.Environ() {
@@ -29,30 +47,45 @@ func (r *round) environment(instance string) []string {
 			all = append(all, variable)
 		}
 	}
-	clickHouse := r.stage.clickhouse.NativeAddr()
+	settings := r.processSettings(instance)
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		variable := "PIANOLA_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+		all = append(all, variable+"="+settings[key])
+	}
+	return all
+}
+
+// processSettings are by key path. Small batches make many moments to be hit in;
+// short sessions and bounds make quick heirs, and let faults last longer than what
+// they hit is allowed to. A trial's own settings stand above them.
+func (r *round) processSettings(instance string) map[string]string {
+	clickHouse := r.clickHouseAddr()
 	if r.line != nil {
 		clickHouse = r.line.addr()
 	}
-	return append(all,
-		"PIANOLA_KAFKA_BROKERS="+strings.Join(r.cfg.Kafka.Brokers, ","),
-		"PIANOLA_KAFKA_TOPICS="+r.topic,
-		"PIANOLA_KAFKA_GROUP="+r.cfg.Kafka.Group,
-		"PIANOLA_KAFKA_SESSION_TIMEOUT=1s",
-		"PIANOLA_KAFKA_HEARTBEAT_INTERVAL=250ms",
-		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=10s",
-		"PIANOLA_KAFKA_REQUEST_TIMEOUT=2s",
-		"PIANOLA_KAFKA_DIAL_TIMEOUT=1s",
-		"PIANOLA_CLICKHOUSE_ADDR="+clickHouse,
-		"PIANOLA_CLICKHOUSE_DATABASE="+r.cfg.ClickHouse.Database,
-		"PIANOLA_CLICKHOUSE_INSERT_TIMEOUT=1s",
-		"PIANOLA_CLICKHOUSE_DIAL_TIMEOUT=1s",
-		"PIANOLA_CLICKHOUSE_RETRY_INITIAL=20ms",
-		"PIANOLA_CLICKHOUSE_RETRY_MAX=200ms",
-		"PIANOLA_TRANSFORM_INTERNAL_USER_IDS="+strings.Join(r.cfg.Transform.InternalUserIDs, ","),
-		"PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS="+strings.Join(r.cfg.Transform.InternalEmailDomains, ","),
-		"PIANOLA_CONSUMER_INSTANCE="+instance,
-		"PIANOLA_BATCH_MAX_ROWS=200",
-		"PIANOLA_BATCH_MAX_WAIT=5ms",
-		"PIANOLA_HTTP_LISTEN=127.0.0.1:0",
-	)
+	settings := map[string]string{
+		"kafka.brokers":                    strings.Join(r.cfg.Kafka.Brokers, ","),
+		"kafka.topics":                     r.topic,
+		"kafka.group":                      r.cfg.Kafka.Group,
+		"kafka.session_timeout":            "1s",
+		"kafka.heartbeat_interval":         "250ms",
+		"kafka.rebalance_timeout":          "10s",
+		"kafka.request_timeout":            "2s",
+		"kafka.dial_timeout":               "1s",
+		"clickhouse.protocol":              r.protocol,
+		"clickhouse.addr":                  clickHouse,
+		"clickhouse.database":              r.cfg.ClickHouse.Database,
+		"clickhouse.insert_timeout":        "1s",
+		"clickhouse.dial_timeout":          "1s",
+		"clickhouse.retry_initial":         "20ms",
+		"clickhouse.retry_max":             "200ms",
+		"transform.internal_user_ids":      strings.Join(r.cfg.Transform.InternalUserIDs, ","),
+		"transform.internal_email_domains": strings.Join(r.cfg.Transform.InternalEmailDomains, ","),
+		"consumer.instance":                instance,
+		"batch.max_rows":                   "200",
+		"batch.max_wait":                   "5ms",
+		"http.listen":                      "127.0.0.1:0",
+	}
+	maps.Copy(settings, r.settings)
+	return settings
 }

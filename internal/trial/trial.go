@@ -16,9 +16,10 @@ type Trial struct {
 	Fault string // what is done, for the line of the result
 	Times int    // how often, unless told otherwise
 
-	line  bool // the processes reach ClickHouse over a line
-	needs Kafka
-	run   func(context.Context, *round, bounds) (int, error)
+	line     bool // the processes reach ClickHouse over a line
+	needs    Kafka
+	settings map[string]string // of the processes, by key path, above those of every trial
+	run      func(context.Context, *round, bounds) (int, error)
 }
 
 // All are the trials, in the order in which they run.
@@ -117,7 +118,7 @@ func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
 
 // round makes one round and adds it to the result.
 func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int, b bounds, result *Result) error {
-	r, err := s.newRound(ctx, t.Name, seed, subscribers, t.line)
+	r, err := s.newRound(ctx, t, seed, subscribers)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 func wantBroken(t *testing.T, stage *Stage) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	r, err := stage.newRound(ctx, "broken", 5, 100, false)
+	r, err := stage.newRound(ctx, Trial{Name: "broken"}, 5, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
