@@ -23,25 +23,41 @@ const (
 // broker is a running Kafka.
 type broker struct {
 	addr string
-	line *line // between all clients and the broker; nil where that is not possible
+	line *line // between all clients and the broker
 	stop func() error
 }
 
 func startBroker(ctx context.Context, kind Kafka, dir string) (*broker, error) {
 	switch kind {
 	case Embedded:
-		b, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", DataDir: filepath.Join(dir, "kafka")})
-		if err != nil {
-			return nil, err
-		}
-		// There is no line here: kfake names its own port to clients, and they
-		// would go round it.
-		return &broker{addr: b.Addr(), stop: func() error { b.Close(); return nil }}, nil
+		return startEmbedded(dir)
 	case Apache:
 		return startApache(ctx, dir)
 	default:
 		return nil, fmt.Errorf("no such kafka: %q", kind)
 	}
+}
+
+// startEmbedded starts kfake, which tells its clients to come over a line.
+func startEmbedded(dir string) (*broker, error) {
+	front, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	b, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", Advertise: front, DataDir: filepath.Join(dir, "kafka")})
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLine("kafka", front, b.ListenAddr())
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return &broker{addr: front, line: l, stop: func() error {
+		l.close()
+		b.Close()
+		return nil
+	}}, nil
 }
 
 // startApache starts a broker that tells its clients to come over a line.

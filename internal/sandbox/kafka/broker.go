@@ -19,7 +19,8 @@ const MaxMessageBytes = 8 << 20
 // Broker is a running broker. Its methods are safe for concurrent use.
 type Broker struct {
 	cluster *kfake.Cluster
-	addr    string
+	addr    string // what clients are told
+	behind  string // where it listens
 	lock    *dirLock
 }
 
@@ -35,7 +36,8 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := kfake.NewCluster(options(cfg, port)...)
+	b := &Broker{lock: lock}
+	b.cluster, err = kfake.NewCluster(append(options(cfg, port), kfake.ListenFn(b.listener(cfg.Advertise)))...)
 	if err != nil {
 		lock.release()
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -43,7 +45,7 @@ func Start(cfg Config) (*Broker, error) {
 		}
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
-	b := &Broker{cluster: cluster, addr: cluster.ListenAddrs()[0], lock: lock}
+	b.addr = b.cluster.ListenAddrs()[0]
 	if err := b.makeTopics(cfg); err != nil {
 		b.Close()
 		return nil, err
@@ -87,8 +89,11 @@ func (b *Broker) makeTopics(cfg Config) error {
 	return nil
 }
 
-// Addr is where clients connect: host:port.
+// Addr is where clients connect: host:port, the advertised one where there is one.
 func (b *Broker) Addr() string { return b.addr }
+
+// ListenAddr is where the broker itself listens, for the proxy that is advertised.
+func (b *Broker) ListenAddr() string { return b.behind }
 
 // EndOffset is the offset that the partition's next record will get; 0 for a
 // partition that does not exist.

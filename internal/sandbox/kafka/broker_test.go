@@ -126,6 +126,26 @@ func TestStart_finds_its_data_again(t *testing.T) {
 	}
 }
 
+func TestStart_advertises(t *testing.T) {
+	b := start(t, kafka.Config{Addr: ":0", Advertise: "127.0.0.1:9", Topics: map[string]int{topic: 1}})
+	if b.Addr() != "127.0.0.1:9" || b.ListenAddr() == b.Addr() {
+		t.Errorf("clients come to %s, and it listens at %s", b.Addr(), b.ListenAddr())
+	}
+	transport := &kafkago.Transport{}
+	defer transport.CloseIdleConnections()
+	client := kafkago.Client{Addr: kafkago.TCP(b.ListenAddr()), Transport: transport}
+	metadata, err := client.Metadata(t.Context(), &kafkago.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := metadata.Brokers[0]; at.Host != "127.0.0.1" || at.Port != 9 {
+		t.Errorf("clients are told %s:%d", at.Host, at.Port)
+	}
+	if end := b.EndOffset(topic, 0); end != 0 {
+		t.Errorf("the topic ends at %d", end)
+	}
+}
+
 func TestStart_refuses(t *testing.T) {
 	dir := t.TempDir() + "/kafka"
 	b := start(t, kafka.Config{Addr: "127.0.0.1:0", DataDir: dir, Topics: map[string]int{topic: 2}})
@@ -135,6 +155,7 @@ func TestStart_refuses(t *testing.T) {
 	}{
 		"a port in use, naming the flag":           {kafka.Config{Addr: b.Addr()}, []string{"in use", "--kafka"}},
 		"a directory in use, naming the flag":      {kafka.Config{Addr: ":0", DataDir: dir}, []string{"another sandbox", "--data"}},
+		"an advertised address without a port":     {kafka.Config{Addr: ":0", Advertise: "proxy"}, []string{"advertised"}},
 		"an address beyond loopback":               {kafka.Config{Addr: "0.0.0.0:9092"}, []string{"loopback"}},
 		"an address without a port":                {kafka.Config{Addr: "127.0.0.1"}, []string{"host:port"}},
 		"every mistake at once":                    {kafka.Config{Addr: "x", Topics: map[string]int{"a": 0, "": 1}}, []string{"host:port", "at least 1", "empty"}},

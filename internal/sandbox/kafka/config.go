@@ -12,6 +12,9 @@ type Config struct {
 	// Addr is host:port. The host is 127.0.0.1, localhost or empty, which mean
 	// the same: loopback is all that is offered. Port 0 takes any free port.
 	Addr string
+	// Advertise is the host:port that clients are told to come to, where it is
+	// not Addr: that of a proxy in front. Empty tells them Addr.
+	Advertise string
 	// DataDir keeps the broker's data; it is made when missing. Empty keeps
 	// everything in memory.
 	DataDir string
@@ -23,6 +26,11 @@ type Config struct {
 func (c Config) Validate() error {
 	_, err := c.port()
 	errs := []error{err}
+	if c.Advertise != "" {
+		if _, _, err := net.SplitHostPort(c.Advertise); err != nil {
+			errs = append(errs, fmt.Errorf("kafka advertised address %q: write it as host:port", c.Advertise))
+		}
+	}
 	for _, topic := range sortedKeys(c.Topics) {
 		if topic == "" {
 			errs = append(errs, errors.New("kafka topics: a name is empty"))
