@@ -2,17 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
-
-	"go.uber.org/zap"
-
-	"github.com/pianola/pianola/consumer"
-	"github.com/pianola/pianola/schemas"
-	"github.com/pianola/pianola/sink"
 )
 
 // errRejoin ends a generation but not the flow: the group is joined again and
@@ -74,84 +65,10 @@ func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 	}
 }
 
-// flush makes everything gathered so far durable, then commits it. Nil means
-// that both are done, or that there was nothing to do. After anything else
-// nothing more may be flushed in this generation: a commit of what follows would
-// step over what is in no table.
-func (f *flusher) flush(ctx context.Context, beat *beat) error {
-	if ctx.Err() != nil {
-		return errRejoin // the flusher may hear of room, or of the drain, before it hears of the end
-	}
-	f.last = time.Now()
-	taken := f.collect()
-	if len(taken) == 0 {
-		return nil
-	}
-	defer f.giveBack(taken)
-
-	// The insert outlives the generation by a bounded grace: its rows are
-	// idempotent, and one that completes saves the next owner the work.
-	bounded, cancel := graceful(ctx, f.flow.config.InsertGrace)
-	defer cancel()
-
-	batch := &sink.Batch{Token: token(taken)}
-	for _, t := range taken {
-		batch.Parts = append(batch.Parts, &t.part.Part)
-	}
-	stats, err := f.flow.sink.Flush(bounded, batch)
-	if err != nil {
-		if bounded.Err() != nil {
-			f.flow.log.Warn("flush given up, its range will be read again", zap.Int("partitions", len(taken)))
-			return errRejoin
-		}
-		return fmt.Errorf("flush %s: %w", describe(taken), err)
-	}
-	beat.step()
-	if err := f.commit(bounded, taken); err != nil {
-		f.flow.metrics.commitErrors.Inc()
-		f.flow.log.Warn("commit failed, its range will be read again", zap.Error(err))
-		// kafka-go does not restore the connection of a commit that failed, and
-		// the coordinator may have given our partitions away.
-		return errRejoin
-	}
-	f.account(taken, stats)
-	return nil
-}
-
 // taken is a part out of its lane's slot.
 type taken struct {
 	lane *lane
 	part *part
-}
-
-// collect takes every part that has advanced and leaves an empty one that
-// continues its range.
-func (f *flusher) collect() []taken {
-	// Signals from before the collection speak of what it takes.
-	select {
-	case <-f.gate.some:
-	default:
-	}
-	select {
-	case <-f.gate.full:
-	default:
-	}
-	var all []taken
-	rows, bytes := 0, 0
-	for _, l := range f.lanes {
-		p := <-l.slot
-		if !p.advanced() {
-			l.slot <- p
-			continue
-		}
-		l.spare.begin(l, p.Ledger.NextOffset)
-		l.slot <- l.spare
-		l.spare = nil
-		all = append(all, taken{l, p})
-		rows, bytes = rows+p.messages, bytes+p.bytes
-	}
-	f.gate.release(rows, bytes)
-	return all
 }
 
 // giveBack makes the parts the lanes' spares. One that grew far beyond its
@@ -164,93 +81,4 @@ func (f *flusher) giveBack(all []taken) {
 			t.lane.spare = newPart()
 		}
 	}
-}
-
-func (f *flusher) commit(ctx context.Context, all []taken) error {
-	positions := make([]consumer.Position, len(all))
-	for i, t := range all {
-		positions[i] = consumer.Position{Topic: t.lane.topic, Partition: t.lane.partition, Offset: t.part.Ledger.NextOffset}
-	}
-	return f.generation.Commit(ctx, positions)
-}
-
-// account counts a batch that is durable and committed.
-func (f *flusher) account(all []taken, stats sink.FlushStats) {
-	m, now := f.flow.metrics, f.flow.now()
-	var stored, filtered, deadLettered, skipped uint64
-	for _, t := range all {
-		p := t.part
-		stored, filtered = stored+p.Ledger.Stored, filtered+p.Ledger.Filtered
-		deadLettered, skipped = deadLettered+p.Ledger.DeadLettered, skipped+p.Ledger.Skipped
-		for i := range p.DeadLetters {
-			m.deadLetters.WithLabelValues(string(p.DeadLetters[i].Reason)).Inc()
-		}
-		m.countNotes(p.notes)
-		if p.messages > 0 && p.oldest > 0 {
-			m.latency.Observe(now.Sub(time.UnixMilli(int64(p.oldest))).Seconds())
-		}
-		m.saw(p.newest)
-	}
-	refused := uint64(stats.Refused)
-	stored, deadLettered = stored-refused, deadLettered+refused
-	m.deadLetters.WithLabelValues(string(schemas.RejectedByServer)).Add(float64(refused))
-	m.splits.Add(float64(stats.Splits))
-	m.resolved.Add(float64(stats.Resolved))
-	m.messages.WithLabelValues("stored").Add(float64(stored))
-	m.messages.WithLabelValues("filtered").Add(float64(filtered))
-	m.messages.WithLabelValues("dead_letter").Add(float64(deadLettered))
-	m.messages.WithLabelValues("skipped").Add(float64(skipped))
-	m.batchRows.Observe(float64(stored))
-	m.batchBytes.Observe(float64(stats.Bytes))
-	if check := f.flow.log.Check(zap.DebugLevel, "batch committed"); check != nil {
-		check.Write(zap.Int("partitions", len(all)), zap.Uint64("rows", stored), zap.Uint64("filtered", filtered),
-			zap.Uint64("dead_letters", deadLettered), zap.Uint64("skipped", skipped),
-			zap.Int("attempts", stats.Attempts), zap.Duration("elapsed", stats.Elapsed))
-	}
-}
-
-// token names the batch by its offset ranges: the same ranges of the same
-// epochs are the same token, whoever sends them.
-func token(all []taken) string {
-	hash := sha256.New()
-	for _, t := range all {
-		l := &t.part.Ledger
-		fmt.Fprintf(hash, "%s\x1f%d\x1f%d\x1f%d\x1f%d\n", l.Name, l.Epoch, l.Partition, l.StartOffset, l.NextOffset)
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:16])
-}
-
-// describe names the ranges of a batch for an error, at most three of them.
-func describe(all []taken) string {
-	text := ""
-	for i, t := range all {
-		if i == 3 {
-			return fmt.Sprintf("%s and %d more", text, len(all)-3)
-		}
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%s/%d [%d, %d)", t.lane.topic, t.lane.partition, t.part.Ledger.StartOffset, t.part.Ledger.NextOffset)
-	}
-	return text
-}
-
-// graceful returns a context that outlives its parent by the given time; not at
-// all where the parent's end is that of a drain, whose bound is the last there is.
-func graceful(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
-	stop := context.AfterFunc(parent, func() {
-		if errors.Is(context.Cause(parent), consumer.ErrDrainTimeout) {
-			cancel()
-			return
-		}
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	return ctx, func() { stop(); cancel() }
 }

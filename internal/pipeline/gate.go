@@ -67,6 +67,17 @@ func (g *gate) settle(reservedRows, usedRows, reservedBytes, usedBytes int) {
 // taken in (a range without records).
 func (g *gate) touch() { signal(g.some) }
 
+// heard takes back the signals from before a collection: they speak of what it
+// takes.
+func (g *gate) heard() {
+	for _, c := range []chan struct{}{g.some, g.full} {
+		select {
+		case <-c:
+		default:
+		}
+	}
+}
+
 // release gives back what a collected part held.
 func (g *gate) release(rows, bytes int) { g.add(-rows, -bytes) }
 

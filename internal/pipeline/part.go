@@ -3,7 +3,6 @@ package pipeline
 import (
 	"time"
 
-	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -53,50 +52,20 @@ func (p *part) measure() int {
 	return p.bytes
 }
 
-// absorb runs the stages over one record, files what becomes of it, and says so.
-func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) transform.Outcome {
-	ledger := &p.Ledger
-	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,
-		Partition: ledger.Partition, Offset: offset}
-
-	result := worker.Apply(value, now)
-	p.notes.Add(result.Notes)
-	switch result.Outcome {
-	case transform.Stored:
-		p.Chunk.Append(result.Event, at, schemas.KafkaVersion(timestamp, offset))
-		if t := result.Event.EventTimestamp; t > p.newest && int64(t) <= now.UnixMilli() {
-			p.newest = t
-		}
-		ledger.Stored++
-	case transform.Filtered:
-		if result.SubscriptionID != nil {
-			p.addFiltered(result.SubscriptionID, now)
-		}
-		ledger.Filtered++
-	case transform.DeadLettered:
-		p.addDeadLetter(worker, result, at, timestamp, value)
-		ledger.DeadLettered++
-	case transform.Skipped:
-		ledger.Skipped++
+// sawEvent keeps the newest event's time; one from the future says nothing of how
+// fresh the tables are.
+func (p *part) sawEvent(at schemas.Millis, now time.Time) {
+	if at > p.newest && int64(at) <= now.UnixMilli() {
+		p.newest = at
 	}
-	ledger.Messages++
-	ledger.LastOffset, ledger.LastTimestamp = offset, timestamp
-	ledger.NextOffset = offset + 1
-	if p.messages == 0 || timestamp < p.oldest {
-		p.oldest = timestamp
-	}
-	p.messages++
-	return result.Outcome
 }
 
-// hold absorbs records until the reservation is used up, and returns the rest.
-func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.Record, rows, bytes int) []consumer.Record {
-	for len(records) > 0 && rows > 0 && bytes > 0 {
-		record := records[0]
-		p.absorb(worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
-		records, rows, bytes = records[1:], rows-1, bytes-len(record.Value)
+// sawRecord counts a record for the gate, and keeps the oldest record's time.
+func (p *part) sawRecord(at schemas.Millis) {
+	if p.messages == 0 || at < p.oldest {
+		p.oldest = at
 	}
-	return records
+	p.messages++
 }
 
 func (p *part) addFiltered(subscription []byte, now time.Time) {
