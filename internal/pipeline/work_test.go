@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,18 +19,25 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// TestFlow_NeverCommitsWhatIsNotDurable plays generations of every kind against
-// a broker and a ClickHouse that fail in every way, one after another, and then
-// a quiet one. At every commit all that lies below it must be durable, and in
-// the end everything is (contract §4).
+// TestFlow_NeverCommitsWhatIsNotDurable plays generations of up to three members
+// against a broker and a ClickHouse that fail in every way, one after another, and
+// then a quiet one of one member. A member may not hear that its generation is
+// over, and go on beside the next owners of its partitions. At every commit all
+// that lies below it must be durable, and in the end everything is (contract §4).
 func TestFlow_NeverCommitsWhatIsNotDurable(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		m := drawModel(r)
-		synctest.Test(t, func(t *testing.T) { m.play() })
-		if m.broken != "" {
-			r.Fatal(m.broken)
-		}
-	})
+	// rapid draws a hundred schedules, unless told otherwise.
+	const hundreds = 20
+	for i := range hundreds {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			rapid.Check(t, func(r *rapid.T) {
+				m := drawModel(r)
+				synctest.Test(t, func(*testing.T) { m.play() })
+				if m.broken != "" {
+					r.Fatal(m.broken)
+				}
+			})
+		})
+	}
 }
 
 // outcome is what becomes of a flush or a commit.
@@ -51,14 +59,22 @@ const (
 	lost ending = iota
 	drained
 	laneFails
+	unheard // the member learns of it by a refused commit, or when its session is over
 	endings
 )
 
-// life is one generation's fate.
+// life is one member's fate in one generation.
 type life struct {
-	flushes []outcome // one after another, then they succeed
-	commits []outcome // the same; those that hang fail
-	ending  ending
+	partitions []int32
+	flushes    []outcome // one after another, then they succeed
+	commits    []outcome // the same; those that hang fail
+	ending     ending
+}
+
+// epoch is one generation: its members begin together, and end together after a
+// time as far as they hear of it.
+type epoch struct {
+	members []life
 	after   time.Duration
 }
 
@@ -67,12 +83,13 @@ type model struct {
 	logs    [][]bool // by partition, then offset: whether there is a record
 	fetch   int      // offsets that one fetch covers
 	maxRows int
-	lives   []life
+	epochs  []epoch
 
-	mu        sync.Mutex
-	durable   []map[int64]bool
-	committed []int64
-	broken    string
+	mu         sync.Mutex
+	generation int // the group's; only its members may commit
+	durable    []map[int64]bool
+	committed  []int64
+	broken     string
 }
 
 func drawModel(r *rapid.T) *model {
@@ -92,12 +109,20 @@ func drawModel(r *rapid.T) *model {
 		return outcome(n)
 	})
 	for range rapid.IntRange(1, 5).Draw(r, "generations") {
-		m.lives = append(m.lives, life{
-			flushes: rapid.SliceOfN(fate, 0, 6).Draw(r, "flushes"),
-			commits: rapid.SliceOfN(fate, 0, 6).Draw(r, "commits"),
-			ending:  ending(rapid.IntRange(0, int(endings)-1).Draw(r, "ending")),
+		e := epoch{
+			members: make([]life, rapid.IntRange(1, 3).Draw(r, "members")),
 			after:   time.Duration(rapid.IntRange(0, 5000).Draw(r, "after ms")) * time.Millisecond,
-		})
+		}
+		for p := range m.logs {
+			owner := rapid.IntRange(0, len(e.members)-1).Draw(r, "owner")
+			e.members[owner].partitions = append(e.members[owner].partitions, int32(p))
+		}
+		for i := range e.members {
+			e.members[i].flushes = rapid.SliceOfN(fate, 0, 6).Draw(r, "flushes")
+			e.members[i].commits = rapid.SliceOfN(fate, 0, 6).Draw(r, "commits")
+			e.members[i].ending = ending(rapid.IntRange(0, int(endings)-1).Draw(r, "ending"))
+		}
+		m.epochs = append(m.epochs, e)
 	}
 	return m
 }
@@ -111,19 +136,40 @@ func (m *model) fail(format string, args ...any) {
 }
 
 func (m *model) play() {
-	config := Defaults()
-	config.MaxRows = m.maxRows
 	rules, err := transform.New(transform.Defaults())
 	if err != nil {
 		m.fail("%v", err)
 		return
 	}
-	flow := New(config, Parts{Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
-		Pulse: NewPulse(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
-	for _, l := range m.lives {
-		m.generation(flow, l)
+	quiet := epoch{members: []life{{ending: drained}}, after: time.Minute}
+	for p := range m.logs {
+		quiet.members[0].partitions = append(quiet.members[0].partitions, int32(p))
 	}
-	m.generation(flow, life{ending: drained, after: time.Hour})
+	var unheardOf sync.WaitGroup
+	for _, e := range append(m.epochs, quiet) {
+		m.mu.Lock()
+		m.generation++
+		m.mu.Unlock()
+		var members sync.WaitGroup
+		for _, l := range e.members {
+			group := &members
+			if l.ending == unheard {
+				group = &unheardOf
+			}
+			next := map[int32]int64{} // where the next part of a partition must begin
+			m.mu.Lock()
+			for _, p := range l.partitions {
+				next[p] = m.committed[p]
+			}
+			generation := m.generation
+			m.mu.Unlock()
+			group.Go(func() { m.member(rules, generation, e.after, l, next) })
+		}
+		members.Wait()
+		end := time.NewTimer(e.after) // a generation of members that hear nothing lasts as long
+		<-end.C
+	}
+	unheardOf.Wait()
 	for p, log := range m.logs {
 		if m.committed[p] != int64(len(log)) {
 			m.fail("partition %d: committed %d of %d in the end", p, m.committed[p], len(log))
@@ -133,12 +179,15 @@ func (m *model) play() {
 
 var errLane = errors.New("the partition cannot be read")
 
-func (m *model) generation(flow *Flow, l life) {
+// member is one member's part in one generation.
+func (m *model) member(rules *transform.Rules, generation int, after time.Duration, l life, next map[int32]int64) {
+	config := Defaults()
+	config.MaxRows = m.maxRows
+	flow := New(config, Parts{Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
+		Pulse: NewPulse(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
 	var lanes []*lane
-	next := map[int32]int64{} // where the next part of a partition must begin
-	for p := range m.logs {
-		next[int32(p)] = m.committed[p]
-		lanes = append(lanes, newLane(consumer.Assignment{Topic: "t", Partition: int32(p)}, verdict{start: m.committed[p]}))
+	for _, p := range l.partitions {
+		lanes = append(lanes, newLane(consumer.Assignment{Topic: "t", Partition: p}, verdict{start: next[p]}))
 	}
 	take := func(plan *[]outcome) outcome {
 		m.mu.Lock()
@@ -161,18 +210,18 @@ func (m *model) generation(flow *Flow, l life) {
 	began := time.Now()
 	go func() {
 		result <- flow.work(ctx, draining, commits(func(_ context.Context, positions []consumer.Position) error {
-			return m.commit(positions, take(&l.commits))
+			return m.commit(generation, positions, take(&l.commits))
 		}), lanes, func(ctx context.Context, l *lane, g *gate) error { return m.read(ctx, flow, l, g, failing) })
 	}()
 
-	const shutdown = 30 * time.Second
-	end := time.NewTimer(l.after)
+	const shutdown, session = 30 * time.Second, 30 * time.Second
+	end := time.NewTimer(after)
 	select {
 	case <-result:
 		return
 	case <-end.C:
 	}
-	bound := flow.config.InsertGrace
+	bound := config.InsertGrace
 	switch l.ending {
 	case lost:
 		cancel(errors.New("rebalance"))
@@ -180,10 +229,11 @@ func (m *model) generation(flow *Flow, l life) {
 		close(draining)
 		bound = shutdown
 		defer time.AfterFunc(shutdown, func() { cancel(consumer.ErrDrainTimeout) }).Stop()
-	default:
+	case laneFails:
 		// Lanes that wait for room meet no failure: then the generation is lost.
 		close(failing)
-		const session = 30 * time.Second
+		fallthrough
+	default:
 		bound += session
 		defer time.AfterFunc(session, func() { cancel(errors.New("rebalance")) }).Stop()
 	}
@@ -293,12 +343,15 @@ func (m *model) account(p *sink.Part) {
 	}
 }
 
-func (m *model) commit(positions []consumer.Position, fate outcome) error {
+func (m *model) commit(generation int, positions []consumer.Position, fate outcome) error {
 	if fate == hangs || fate == failsFinal {
 		return consumer.ErrGenerationEnded
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if generation != m.generation {
+		return consumer.ErrGenerationEnded
+	}
 	for _, p := range positions {
 		for offset := range p.Offset {
 			if !m.durable[p.Partition][offset] && m.broken == "" {
