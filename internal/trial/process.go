@@ -103,13 +103,14 @@ func (g *generations) count() int {
 }
 
 // journal takes a process's log: the last lines for who has to know why it ended,
-// and the generations that it was in.
+// the generations that it was in, and where its pages are.
 type journal struct {
 	generations *generations
 
 	mu    sync.Mutex
 	rest  []byte // of a line that has not ended yet
 	lines []string
+	pages string // where the process's pages are, as a URL; empty before it has said so
 }
 
 const journalLines = 25
@@ -133,13 +134,25 @@ func (j *journal) line(line []byte) {
 	var entry struct {
 		Message    string `json:"msg"`
 		Generation int32  `json:"generation"`
+		Pages      string `json:"pages"`
 	}
-	if json.Unmarshal(line, &entry) == nil && entry.Message == "generation began" {
-		j.generations.add(entry.Generation)
+	if json.Unmarshal(line, &entry) == nil {
+		switch entry.Message {
+		case "generation began":
+			j.generations.add(entry.Generation)
+		case "pianola runs":
+			j.pages = entry.Pages
+		}
 	}
 	if j.lines = append(j.lines, string(line)); len(j.lines) > journalLines {
 		j.lines = j.lines[1:]
 	}
+}
+
+func (j *journal) pagesAt() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pages
 }
 
 func (j *journal) tail() string {

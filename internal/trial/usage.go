@@ -1,0 +1,94 @@
+package trial
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// usage is what a watch has seen.
+type usage struct {
+	samples []sample // in order of time
+	peak    int64    // resident bytes
+}
+
+// growth holds the beginning of a process's life, after a warm-up, against its
+// end: the medians of the first and of the last third of the samples. The median
+// is blind to a rebalance or a garbage collection that one look has fallen into,
+// and not to what never comes back.
+type growth struct {
+	samples     int
+	first, last sample
+}
+
+// trend leaves the first share of the samples out, in which caches fill and
+// connections are made. It needs leastSamples behind them.
+func (u usage) trend(warmUp float64) (growth, error) {
+	rest := u.samples[int(warmUp*float64(len(u.samples))):]
+	if len(rest) < leastSamples {
+		return growth{}, fmt.Errorf("%d samples of a process after its warm-up are too few to tell whether it grows, %d are needed", len(rest), leastSamples)
+	}
+	third := len(rest) / 3
+	return growth{samples: len(rest), first: median(rest[:third]), last: median(rest[len(rest)-third:])}, nil
+}
+
+// leastSamples make thirds of which a median says anything.
+const leastSamples = 9
+
+func median(samples []sample) sample {
+	middle := len(samples) / 2
+	return sample{
+		goroutines: sorted(samples, func(s sample) int { return s.goroutines })[middle],
+		files:      sorted(samples, func(s sample) int { return s.files })[middle],
+		resident:   sorted(samples, func(s sample) int64 { return s.resident })[middle],
+	}
+}
+
+func sorted[T cmp.Ordered](samples []sample, of func(sample) T) []T {
+	all := make([]T, 0, len(samples))
+	for _, s := range samples {
+		all = append(all, of(s))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Allowed growth between the two medians. What a fault leaks is leaked by every
+// fault: a goroutine, a descriptor, a connection's buffers (two of 4 KiB at
+// least). A soak puts in one fault about every two seconds, so that between the
+// middles of its first and last third even the short one has dozens behind it and
+// a long one more than a thousand. What does not leak is as many partitions,
+// connections and requests under way as the moment has: no more than these.
+const (
+	allowedGoroutines = 24 // one generation's loops and connections, twice
+	allowedFiles      = 16
+	// allowedResident is what the collector may take between two states of the same
+	// work: it lets the heap double before it begins, and returns memory to the
+	// system when it likes.
+	allowedResident = 96 << 20
+)
+
+// judge gives an error that names what has grown.
+func (g growth) judge() error {
+	var grown []string
+	if g.last.goroutines > g.first.goroutines+allowedGoroutines {
+		grown = append(grown, "goroutines")
+	}
+	if g.last.files > g.first.files+allowedFiles {
+		grown = append(grown, "open files")
+	}
+	if g.last.resident > g.first.resident+allowedResident {
+		grown = append(grown, "resident memory")
+	}
+	if len(grown) == 0 {
+		return nil
+	}
+	return fmt.Errorf("a process that was not ended has grown in %s: %s", strings.Join(grown, ", "), g)
+}
+
+// String says it for the line of the result.
+func (g growth) String() string {
+	return fmt.Sprintf("goroutines %d to %d, open files %d to %d, resident %d to %d MiB (medians of the first and last third of %d samples)",
+		g.first.goroutines, g.last.goroutines, g.first.files, g.last.files, g.first.resident>>20, g.last.resident>>20, g.samples)
+}

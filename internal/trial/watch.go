@@ -1,0 +1,148 @@
+package trial
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sample is what a process held at one moment, as it says itself.
+type sample struct {
+	goroutines int
+	files      int   // open file descriptors
+	resident   int64 // bytes
+}
+
+// watch looks at a running process, again and again, through its own metrics page,
+// and asks the system for its peak.
+type watch struct {
+	process *process
+	client  http.Client
+	end     context.CancelFunc
+	done    sync.WaitGroup
+
+	samples []sample // in order of time; the goroutine's until it is done
+	peak    int64    // resident bytes
+}
+
+// sampleWithin bounds one look. The page is small and is made while all else is
+// busy, so a look that takes longer is left out.
+const sampleWithin = 5 * time.Second
+
+// startWatch looks every so often until the process or ctx ends, or stop.
+func startWatch(ctx context.Context, p *process, every time.Duration) *watch {
+	ctx, end := context.WithCancel(ctx)
+	w := &watch{process: p, end: end, client: http.Client{Timeout: sampleWithin, Transport: &http.Transport{DisableKeepAlives: true}}}
+	w.done.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			w.look(ctx)
+			select {
+			case <-ticker.C:
+			case <-p.ended:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return w
+}
+
+// stop ends the watch and gives what was seen, after a last look.
+func (w *watch) stop(ctx context.Context) usage {
+	w.end()
+	w.done.Wait()
+	if w.process.alive() == nil {
+		w.look(ctx)
+	}
+	return usage{samples: w.samples, peak: w.peak}
+}
+
+// look takes one sample. A page that does not answer is no finding: whether the
+// process lives is asked elsewhere.
+func (w *watch) look(ctx context.Context) {
+	// The peak first: a process that ends in between has told the higher number.
+	w.peak = max(w.peak, peakOf(w.process.command.Process.Pid))
+	pages := w.process.journal.pagesAt()
+	if pages == "" {
+		return // it has not begun to listen
+	}
+	s, err := w.ask(ctx, pages+"/metrics")
+	if err != nil {
+		return
+	}
+	w.samples, w.peak = append(w.samples, s), max(w.peak, s.resident)
+}
+
+func (w *watch) ask(ctx context.Context, url string) (sample, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return sample{}, err
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		return sample{}, fmt.Errorf("ask for metrics: %w", err)
+	}
+	defer response.Body.Close()
+	return parseMetrics(response.Body)
+}
+
+var errNoMetrics = errors.New("the page does not tell goroutines, open files and resident memory")
+
+// parseMetrics reads the three gauges out of Prometheus' text format.
+func parseMetrics(page io.Reader) (sample, error) {
+	wanted := map[string]float64{"go_goroutines": -1, "process_open_fds": -1, "process_resident_memory_bytes": -1}
+	lines := bufio.NewScanner(page)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if _, is := wanted[name]; !is {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return sample{}, fmt.Errorf("read metric %s: %w", name, err)
+		}
+		wanted[name] = number
+	}
+	if err := lines.Err(); err != nil {
+		return sample{}, fmt.Errorf("read metrics: %w", err)
+	}
+	for _, number := range wanted {
+		if number < 0 {
+			return sample{}, errNoMetrics
+		}
+	}
+	return sample{
+		goroutines: int(wanted["go_goroutines"]), files: int(wanted["process_open_fds"]),
+		resident: int64(wanted["process_resident_memory_bytes"]),
+	}, nil
+}
+
+// peakOf is the highest resident size that the system has seen of a process, in
+// bytes: VmHWM of Linux's /proc (proc_pid_status(5)). 0 where it does not tell.
+func peakOf(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, is := strings.CutPrefix(line, "VmHWM:"); is {
+			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kilobytes << 10
+		}
+	}
+	return 0
+}

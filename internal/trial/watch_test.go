@@ -1,0 +1,134 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// TestWatch watches this very process, which begins to leak after a while: the
+// page is a real one, and so are goroutines, descriptors and memory.
+func TestWatch(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("only Linux tells the descriptors and the memory of a process")
+		return
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	looks := make(chan struct{}, 1000)
+	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		metrics.ServeHTTP(w, r)
+		looks <- struct{}{}
+	}))
+	defer server.Close()
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{command: &exec.Cmd{Process: self}, journal: &journal{generations: &generations{}}, ended: make(chan struct{})}
+	fmt.Fprintf(p.journal, "{\"msg\":\"pianola runs\",\"pages\":%q}\n", server.URL)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	see := func(n int) {
+		t.Helper()
+		for range n {
+			select {
+			case <-looks:
+			case <-ctx.Done():
+				t.Fatal("nobody looks")
+			}
+		}
+	}
+	w := startWatch(ctx, p, time.Millisecond)
+	see(60)
+	calm := w.stop(ctx)
+	g, err := calm.trend(0.2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.judge(); err != nil || calm.peak < 1<<20 || g.first.goroutines < 2 || g.first.files < 3 || g.first.resident < 1<<20 {
+		t.Errorf("nothing grows: %v; peak %d, %s", err, calm.peak, g)
+	}
+
+	for len(looks) > 0 {
+		<-looks
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	w = startWatch(ctx, p, time.Millisecond)
+	see(60)
+	for range allowedGoroutines + 8 {
+		go func() { <-stop }()
+	}
+	for range allowedFiles + 8 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
+	heap := make([]byte, allowedResident+32<<20)
+	for i := 0; i < len(heap); i += 4096 {
+		heap[i] = 1
+	}
+	see(60)
+	leaky := w.stop(ctx)
+	runtime.KeepAlive(heap)
+	if g, err = leaky.trend(0.2); err != nil {
+		t.Fatal(err)
+	}
+	err = g.judge()
+	if err == nil || !strings.Contains(err.Error(), "grown in goroutines, open files, resident memory") {
+		t.Errorf("a process that leaks: %v", err)
+	}
+	if leaky.peak < int64(len(heap)) {
+		t.Errorf("its peak was %d", leaky.peak)
+	}
+}
+
+func TestUsage_trend(t *testing.T) {
+	var u usage
+	for i := range 30 {
+		s := sample{goroutines: 40, files: 20, resident: 100 << 20}
+		if i < 6 {
+			s = sample{goroutines: 1, files: 1, resident: 1} // warms up
+		}
+		if i == 15 || i == 28 {
+			s.goroutines, s.resident = 900, 1<<30 // a look into the middle of something
+		}
+		u.samples = append(u.samples, s)
+	}
+	g, err := u.trend(0.2)
+	if err != nil || g.first != g.last || g.judge() != nil {
+		t.Errorf("%s, %v: one look decides nothing, and a warm-up is no growth", g, err)
+	}
+	if _, err := (usage{samples: u.samples[:10]}).trend(0.2); err == nil {
+		t.Error("ten samples are enough for nothing, and it says they are")
+	}
+}
+
+func TestParseMetrics(t *testing.T) {
+	page := "# HELP go_goroutines Number.\n# TYPE go_goroutines gauge\ngo_goroutines 41\nprocess_open_fds 17\n" +
+		"process_resident_memory_bytes 1.34217728e+08\nother{go_goroutines=\"x\"} 5\n"
+	if s, err := parseMetrics(strings.NewReader(page)); err != nil || s != (sample{41, 17, 128 << 20}) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, page := range []string{"", "go_goroutines 41\nprocess_open_fds 17\n", "go_goroutines many\n"} {
+		if s, err := parseMetrics(strings.NewReader(page)); err == nil {
+			t.Errorf("%q gives %+v", page, s)
+		}
+	}
+}
