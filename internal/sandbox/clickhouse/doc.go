@@ -13,6 +13,9 @@
 //     settings. A native connection is a session; an HTTP request is one of its
 //     own unless it names a session_id.
 //   - block: a piece of a table on the wire (package block).
+//   - fault: what a control function ([Server.Control]) puts in place of the
+//     engine's answer to a statement: an exception, a cut, silence, a delay, before
+//     the engine has done it or after.
 //
 // The engine reads files of this machine when a query asks it to, so that the
 // front listens on loopback and nowhere else.

@@ -56,17 +56,52 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
+	fault := s.decide("http", q.database, q.text())
+	if q.insert == nil {
+		fault = fault.withoutData()
+	}
 	err = session.withSettings(q.settings, func() error {
-		if q.insert != nil {
-			return out.insert(session)
+		if err := fault.strike(s.quit, Before); err != nil {
+			return err
 		}
-		return out.read(r, session)
+		var err error
+		if q.insert != nil {
+			err = out.insert(session, fault)
+		} else {
+			err = out.read(r, session)
+		}
+		if err != nil {
+			return err
+		}
+		return fault.strike(s.quit, After)
 	})
 	if err == nil {
 		err = out.finish()
 	}
 	if err != nil {
+		out.struck(r, err)
 		out.fail(err)
+	}
+}
+
+// struck ends a request whose fault leaves no answer, by never returning.
+func (o *response) struck(r *http.Request, err error) {
+	var struck *struckError
+	switch {
+	case !errors.As(err, &struck):
+		return
+	case struck.hang:
+		// Only once the body has been read does the client's end show.
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case struck.exception == nil:
+		panic(http.ErrAbortHandler)
+	case struck.cut:
+		o.w.Header().Set("Connection", "close")
+	default:
+		// ClickHouse reads a request to its end before it answers with an error.
+		_, _ = io.Copy(io.Discard, r.Body)
 	}
 }
 
@@ -95,7 +130,7 @@ func (s *Server) httpSession(q *httpQuery) (one *session, release func(), err er
 
 // insert feeds the request's data to the engine as it comes, in the format that
 // the statement names.
-func (o *response) insert(s *session) error {
+func (o *response) insert(s *session, fault *Fault) error {
 	q := o.query
 	if q.readonly() {
 		return exception(codeReadonly, "READONLY", "Cannot execute query in readonly mode")
@@ -106,7 +141,8 @@ func (o *response) insert(s *session) error {
 		return err
 	}
 	defer insert.Close()
-	if err := feed(insert, q.data); err != nil {
+	midway := func() error { return fault.strike(s.server.quit, Midway) }
+	if err := feed(insert, q.data, midway); err != nil {
 		return err
 	}
 	// A commit under way is finished, whatever becomes of the client.
@@ -117,16 +153,21 @@ func (o *response) insert(s *session) error {
 }
 
 // feed copies data up to a clean end. Data that is cut off is an error, so that it
-// is never committed.
-func feed(insert *libchdb.Insert, data io.Reader) error {
+// is never committed. midway is asked when the first piece has come.
+func feed(insert *libchdb.Insert, data io.Reader, midway func() error) error {
 	buffer := make([]byte, insertBuffer)
-	for {
+	for first := true; ; first = false {
 		var n int
 		var err error
 		for n < len(buffer) && err == nil {
 			var more int
 			more, err = data.Read(buffer[n:])
 			n += more
+		}
+		if first {
+			if err := midway(); err != nil {
+				return err
+			}
 		}
 		if _, err := insert.Write(buffer[:n]); err != nil {
 			return err

@@ -41,6 +41,14 @@ type httpQuery struct {
 
 func (q *httpQuery) native() bool { return strings.EqualFold(q.format, "Native") }
 
+// text is the statement without data.
+func (q *httpQuery) text() string {
+	if q.insert != nil {
+		return q.insert.Head
+	}
+	return q.sql
+}
+
 // maxHead is how far an INSERT is looked for in a body: ClickHouse's
 // max_query_size.
 const maxHead = 256 << 10

@@ -16,6 +16,7 @@ var statuses = map[int]int{
 	78: http.StatusNotFound, 81: http.StatusNotFound, 115: http.StatusNotFound, // unknown query, database, setting
 
 	159:                 http.StatusRequestTimeout,
+	209:                 http.StatusServiceUnavailable, // socket timeout
 	160:                 http.StatusRequestTimeout,
 	codeNotImplemented:  http.StatusNotImplemented,
 	codeRequestTooLarge: http.StatusRequestEntityTooLarge,

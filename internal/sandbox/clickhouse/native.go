@@ -35,6 +35,8 @@ type nativeConn struct {
 	out     *bufio.Writer
 	buf     proto.Buffer
 	session *session
+	// database is what the client asked for when it connected.
+	database string
 
 	revision block.Revision // the lower of the client's and ours
 

@@ -36,7 +36,7 @@ func (c *nativeConn) greet() error {
 	if f.err != nil {
 		return f.err
 	}
-	c.revision = block.Revision(min(revision, nativeRevision))
+	c.revision, c.database = block.Revision(min(revision, nativeRevision)), database
 	if !proto.FeatureSettingsSerializedAsStrings.In(int(c.revision)) {
 		return errors.Join(errors.New("the client's protocol is older than revision 54429"),
 			c.fail(exception(codeNotImplemented, "NOT_IMPLEMENTED", "the native protocol is spoken from revision 54429 on")))

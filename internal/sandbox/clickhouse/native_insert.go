@@ -26,7 +26,7 @@ var errClientCancelled = exception(codeCancelled, "QUERY_WAS_CANCELLED", "Query 
 // from what the engine writes on the way once an insert is larger than its
 // min_insert_block_size_rows, as ClickHouse does. skip is set while blocks may
 // follow that are not read here.
-func (c *nativeConn) insert(r request, in statement.Insert, compressed bool, skip *bool) error {
+func (c *nativeConn) insert(r request, in statement.Insert, compressed bool, fault *Fault, skip *bool) error {
 	if r.readonly() {
 		return exception(codeReadonly, "READONLY", "Cannot execute query in readonly mode")
 	}
@@ -45,7 +45,7 @@ func (c *nativeConn) insert(r request, in statement.Insert, compressed bool, ski
 	if err := c.flush(); err != nil {
 		return err
 	}
-	if err := c.receive(insert, compressed, skip); err != nil {
+	if err := c.receive(insert, compressed, fault, skip); err != nil {
 		return err
 	}
 	var rows, bytes uint64
@@ -65,7 +65,7 @@ func (c *nativeConn) insert(r request, in statement.Insert, compressed bool, ski
 }
 
 // receive feeds the client's blocks to the insert.
-func (c *nativeConn) receive(insert *libchdb.Insert, compressed bool, skip *bool) error {
+func (c *nativeConn) receive(insert *libchdb.Insert, compressed bool, fault *Fault, skip *bool) error {
 	engine := &engineWriter{insert: insert}
 	buffered := bufio.NewWriterSize(engine, insertBuffer)
 	for {
@@ -96,10 +96,15 @@ func (c *nativeConn) receive(insert *libchdb.Insert, compressed bool, skip *bool
 			buffered.Reset(engine)
 			continue
 		}
-		if err := errors.Join(buffered.Flush(), engine.err); err != nil {
+		err = fault.strike(c.server.quit, Midway)
+		if err == nil {
+			err = errors.Join(buffered.Flush(), engine.err)
+		}
+		if err != nil {
 			*skip = true
 			return err
 		}
+		fault = nil // a delay is waited for once
 		if err := c.acknowledgeBlock(); err != nil {
 			return err
 		}

@@ -28,16 +28,40 @@ func (c *nativeConn) query() error {
 		return errors.Join(fmt.Errorf("read query: %w", err), c.fail(err))
 	}
 	in, insert := statement.ParseInsert(r.sql)
+	insert = insert && in.Data == ""
+	fault := c.server.decide("native", c.database, r.sql)
+	if !insert {
+		fault = fault.withoutData()
+	}
 	// skip is set while the client may be sending blocks that nobody wants.
 	var skip bool
 	err = c.session.withSettings(r.settings, func() error {
-		if insert && in.Data == "" {
-			return c.insert(r, in, compressed, &skip)
+		if err := fault.strike(c.server.quit, Before); err != nil {
+			return err
 		}
-		return c.read(r, compressed)
+		var err error
+		if insert {
+			err = c.insert(r, in, compressed, fault, &skip)
+		} else {
+			err = c.read(r, compressed)
+		}
+		if err != nil {
+			return err
+		}
+		return fault.strike(c.server.quit, After)
 	})
 	if err == nil {
 		return c.send(func(b *proto.Buffer) { proto.ServerCodeEndOfStream.Encode(b) })
+	}
+	var struck *struckError
+	if errors.As(err, &struck) {
+		if struck.hang {
+			_, _ = io.Copy(io.Discard, c.in) // until the client leaves, or the server closes
+		}
+		if struck.exception == nil {
+			return err // and the connection with it
+		}
+		c.cut = struck.cut
 	}
 	if failed := c.fail(err); failed != nil {
 		return failed

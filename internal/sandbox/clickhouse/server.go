@@ -34,9 +34,10 @@ type Server struct {
 	work     sync.WaitGroup
 	sessions *sessionMap
 
-	mu     sync.Mutex
-	conns  map[net.Conn]struct{} // native connections; nil once closed
-	closed bool
+	mu       sync.Mutex
+	conns    map[net.Conn]struct{} // native connections; nil once closed
+	controls []*Control            // replaced, never changed in place
+	closed   bool
 }
 
 // identity is what the engine says of itself, for greetings and headers.

@@ -99,3 +99,24 @@ func FuzzStatement(f *testing.F) {
 		ReplaceCall(sql, "revision", "1")
 	})
 }
+
+func TestTable(t *testing.T) {
+	for sql, want := range map[string]string{
+		"INSERT INTO t (a, b) VALUES":                               "t",
+		"INSERT INTO TABLE db.`odd name` FORMAT Native":             "odd name",
+		"INSERT INTO FUNCTION file('x') VALUES (1)":                 "file",
+		"insert into letters (a) select a from others final":        "letters",
+		"SELECT a FROM (SELECT b FROM db.inner WHERE c) AS outside": "inner",
+		"SELECT 'FROM x', 1 -- FROM y":                              "",
+		"ALTER TABLE `d`.t ADD CONSTRAINT c CHECK a":                "t",
+		"CREATE TABLE IF NOT EXISTS t (a UInt8) ENGINE = Memory":    "t",
+		"DROP TABLE IF EXISTS d.t":                                  "t",
+		"SELECT 1":                                                  "",
+		"INSERT INTO":                                               "",
+		"":                                                          "",
+	} {
+		if got := Table(sql); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+}
