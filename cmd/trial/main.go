@@ -54,42 +54,78 @@ func main() {
 	}
 }
 
-// run makes the chosen trials one after the other. A broken one does not keep the
-// next from being made.
-func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
-	start := time.Now()
+// run makes the chosen trials one after the other, all of a broker first. A broken
+// one does not keep the next from being made.
+func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy tells standard error of every byte it holds back
-	say := func(sentence string) { fmt.Fprintln(stderr, sentence) }
-	say(fmt.Sprintf("building pianola, starting ClickHouse and %s Kafka", o.kafka))
-	stage, err := trial.Open(ctx, o.kafka, say)
+	b := bill{options: o, start: time.Now(), rest: o.count(), stdout: stdout, stderr: stderr}
+	for _, kafka := range o.kafkas {
+		if err := b.stage(ctx, kafka); err != nil {
+			return err
+		}
+	}
+	if o.runs > 1 && !o.json {
+		if err := writeTable(stdout, tabulate(b.results)); err != nil {
+			return err
+		}
+	}
+	if b.broken > 0 {
+		return fmt.Errorf("%w in %d of %d trials", errBroken, b.broken, len(b.results))
+	}
+	return nil
+}
+
+// bill is what is on: the trials that are made and those that were.
+type bill struct {
+	options
+	start   time.Time
+	rest    int // trials still to be made
+	results []trial.Result
+	broken  int
+
+	stdout, stderr io.Writer
+}
+
+func (b *bill) say(sentence string) { fmt.Fprintln(b.stderr, sentence) }
+
+// stage makes every run of every trial with one broker.
+func (b *bill) stage(ctx context.Context, kafka trial.Kafka) (err error) {
+	b.say(fmt.Sprintf("building pianola, starting ClickHouse and %s Kafka", kafka))
+	stage, err := trial.Open(ctx, kafka, b.say)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-
-	broken := 0
-	for i, t := range o.trials {
-		say(fmt.Sprintf("trial %s, seed %d", t.Name, o.seed))
-		// What one trial has taken too long is taken from all that follow.
-		share := (o.duration - time.Since(start)) / time.Duration(len(o.trials)-i)
-		result, err := stage.Run(ctx, t, trial.Plan{Seed: o.seed, Times: o.times, Duration: max(0, share)})
-		if err != nil {
-			return err
-		}
-		if !result.Holds {
-			broken++
-		}
-		if o.json {
-			err = json.NewEncoder(stdout).Encode(result)
-		} else {
-			_, err = fmt.Fprintln(stdout, result)
-		}
-		if err != nil {
-			return fmt.Errorf("write the result: %w", err)
+	for run := range b.runs {
+		for _, t := range b.trials(kafka) {
+			if err := b.trial(ctx, stage, t, b.runSeed(run)); err != nil {
+				return err
+			}
 		}
 	}
-	if broken > 0 {
-		return fmt.Errorf("%w in %d of %d trials", errBroken, broken, len(o.trials))
+	return nil
+}
+
+func (b *bill) trial(ctx context.Context, stage *trial.Stage, t trial.Trial, seed uint64) error {
+	b.say(fmt.Sprintf("trial %s, seed %d", t.Name, seed))
+	// What one trial has taken too long is taken from all that follow.
+	share := (b.duration - time.Since(b.start)) / time.Duration(b.rest)
+	b.rest--
+	result, err := stage.Run(ctx, t, trial.Plan{Seed: seed, Times: b.times, Duration: max(0, share), Subscribers: b.people})
+	if err != nil {
+		return err
+	}
+	b.results = append(b.results, result)
+	if !result.Holds {
+		b.broken++
+	}
+	if b.json {
+		err = json.NewEncoder(b.stdout).Encode(result)
+	} else {
+		_, err = fmt.Fprintln(b.stdout, result)
+	}
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }

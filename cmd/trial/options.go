@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +14,12 @@ import (
 
 // options are the command line.
 type options struct {
-	kafka    trial.Kafka
-	trials   []trial.Trial
+	kafkas   []trial.Kafka // one stage each, in this order
+	only     string        // a trial's name, or empty
 	seed     uint64
+	runs     int
 	times    int
+	people   int // subscribers of a round's world; 0 takes the trials' own
 	duration time.Duration
 	json     bool
 }
@@ -29,49 +32,75 @@ and audits the delivery. One line a trial; docs/trials.md explains them.
   trial --duration 1h                    the long form: the time is shared by the trials
   trial --only kill --seed 7             one trial, with another world and other moments
   trial --kafka apache                   with Apache Kafka, which needs Java and Maven
+  trial --kafka both --runs 3            the whole proof: three runs with different seeds,
+                                         with either broker, and a table of what was tried
 
 Flags:
 `
 
 func parse(args []string, errors io.Writer) (options, error) {
 	o := options{}
-	var kafka, only string
+	var kafka string
 	flags := pflag.NewFlagSet("trial", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetOutput(errors)
-	flags.StringVar(&only, "only", "", "`NAME` of the one trial to make: "+strings.Join(names(), ", "))
-	flags.StringVar(&kafka, "kafka", string(trial.Embedded), "`NAME` of the broker: embedded or apache")
+	flags.StringVar(&o.only, "only", "", "`NAME` of the one trial to make: "+strings.Join(names(), ", "))
+	flags.StringVar(&kafka, "kafka", string(trial.Embedded), "`NAME` of the broker: embedded, apache or both")
 	flags.Uint64Var(&o.seed, "seed", 1, "the first round's seed, of the world and of the faults")
+	flags.IntVar(&o.runs, "runs", 1, "make all trials so many times, each time with other seeds; more than one ends with a table")
 	flags.DurationVar(&o.duration, "duration", 0, "go on for this long, all trials together")
 	flags.IntVar(&o.times, "times", 0, "faults in each trial (default: each trial's own number)")
+	flags.IntVar(&o.people, "subscribers", 0, "subscribers of each round's world (default: 6000, about 31,000 messages)")
 	flags.BoolVar(&o.json, "json", false, "a JSON document a line, instead of text")
 	flags.Usage = func() { fmt.Fprint(errors, about+flags.FlagUsages()) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.kafka = trial.Kafka(kafka)
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.kafka != trial.Embedded && o.kafka != trial.Apache:
-		return o, fmt.Errorf("--kafka %q is neither embedded nor apache", kafka)
-	case o.times < 0 || o.duration < 0:
-		return o, fmt.Errorf("--times and --duration are not below 0")
+	case kafka == "both":
+		o.kafkas = []trial.Kafka{trial.Embedded, trial.Apache}
+	case kafka == string(trial.Embedded) || kafka == string(trial.Apache):
+		o.kafkas = []trial.Kafka{trial.Kafka(kafka)}
+	default:
+		return o, fmt.Errorf("--kafka %q is none of embedded, apache, both", kafka)
 	}
-	for _, t := range trial.All() {
-		switch {
-		case only != "" && t.Name != only:
-		case t.Runs(o.kafka):
-			o.trials = append(o.trials, t)
-		case only != "":
-			return o, fmt.Errorf("--only %s cannot be made with --kafka %s: see docs/trials.md", only, kafka)
-		}
-	}
-	if len(o.trials) == 0 {
-		return o, fmt.Errorf("--only %q is none of %s", only, strings.Join(names(), ", "))
+	switch {
+	case o.times < 0 || o.duration < 0 || o.people < 0:
+		return o, fmt.Errorf("--times, --duration and --subscribers are not below 0")
+	case o.runs < 1:
+		return o, fmt.Errorf("--runs is at least 1")
+	case o.only != "" && !slices.Contains(names(), o.only):
+		return o, fmt.Errorf("--only %q is none of %s", o.only, strings.Join(names(), ", "))
+	case o.count() == 0:
+		return o, fmt.Errorf("--only %s cannot be made with --kafka %s: see docs/trials.md", o.only, kafka)
 	}
 	return o, nil
 }
+
+// trials are those to be made with a broker.
+func (o options) trials(kafka trial.Kafka) []trial.Trial {
+	var all []trial.Trial
+	for _, t := range trial.All() {
+		if t.Runs(kafka) && (o.only == "" || t.Name == o.only) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// count is how many trials are made in all.
+func (o options) count() (n int) {
+	for _, kafka := range o.kafkas {
+		n += len(o.trials(kafka)) * o.runs
+	}
+	return n
+}
+
+// runSeed is the seed of a run, from 0. The step is odd, for the seed also chooses
+// between ClickHouse's two protocols, and no run has as many rounds.
+func (o options) runSeed(run int) uint64 { return o.seed + 1001*uint64(run) }
 
 func names() []string {
 	var all []string

@@ -30,7 +30,9 @@ func TestParse(t *testing.T) {
 		{args: "--kafka apache --only kafka", trials: "kafka"},
 		{args: "--only kafka", trials: "kafka"},
 		{args: "--only nothing", wrong: "is none of kill, rebalance, "},
-		{args: "--kafka real", wrong: "neither embedded nor apache"},
+		{args: "--kafka both --runs 3 --only kill", trials: "kill kill"},
+		{args: "--runs 0", wrong: "at least 1"},
+		{args: "--kafka real", wrong: "none of embedded, apache, both"},
 		{args: "--times -1", wrong: "not below 0"},
 		{args: "--duration -1s", wrong: "not below 0"},
 		{args: "kill", wrong: "unexpected argument"},
@@ -44,8 +46,10 @@ func TestParse(t *testing.T) {
 			continue
 		}
 		var chosen []string
-		for _, one := range o.trials {
-			chosen = append(chosen, one.Name)
+		for _, kafka := range o.kafkas {
+			for _, one := range o.trials(kafka) {
+				chosen = append(chosen, one.Name)
+			}
 		}
 		if got := strings.Join(chosen, " "); err != nil || got != c.trials {
 			t.Errorf("%q: got %q, %v; want %q", c.args, got, err, c.trials)
