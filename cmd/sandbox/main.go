@@ -1,7 +1,8 @@
 // Command sandbox is Pianola's whole demonstration on one machine: an embedded
 // Kafka, an embedded ClickHouse, a simulated publisher whose subscribers live a
 // year, and the same service as `pianola run` between them. At the end it holds
-// the views against the known truth of the simulated world.
+// the views against the known truth of the simulated world. `sandbox clickhouse`
+// is its ClickHouse alone.
 //
 // Exit status: 0 done; 1 failed or interrupted before the verdict; 2 wrong usage;
 // 3 the views do not equal the truth.
@@ -33,7 +34,7 @@ func main() {
 	// The second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 
-	o, err := parse(os.Args[1:], os.Stderr)
+	do, err := command(os.Args[1:])
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return
@@ -41,7 +42,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "sandbox: %v\nTry sandbox --help.\n", err)
 		os.Exit(2)
 	}
-	switch err := demonstrate(ctx, o, os.Stdout, os.Stderr); {
+	switch err := do(ctx); {
 	case errors.Is(err, errUnequal):
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(3)
@@ -53,4 +54,14 @@ func main() {
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// command is what the arguments ask for, or why they cannot be understood.
+func command(args []string) (func(context.Context) error, error) {
+	if len(args) > 0 && args[0] == "clickhouse" {
+		o, err := parseClickHouse(args[1:], os.Stderr)
+		return func(ctx context.Context) error { return serveClickHouse(ctx, o, os.Stdout, os.Stderr) }, err
+	}
+	o, err := parse(args, os.Stderr)
+	return func(ctx context.Context) error { return demonstrate(ctx, o, os.Stdout, os.Stderr) }, err
 }

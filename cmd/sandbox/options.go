@@ -30,6 +30,7 @@ questions and holds the views against the known truth of the simulated world.
   sandbox --exit --seed 7                     ends by itself; status 0 only when the views equal the truth
   sandbox --services-only                     only Kafka and ClickHouse, for a pianola of your own
   sandbox --services-only --subscribers 500   the same, with a publisher's year in the topic
+  sandbox clickhouse --data DIR               only ClickHouse; sandbox clickhouse --help tells more
 
 Flags:
 `
