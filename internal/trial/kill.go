@@ -15,7 +15,6 @@ func kill(ctx context.Context, r *round, b bounds) (int, error) {
 		workMost  = 150 * time.Millisecond
 		startMost = 1500 * time.Millisecond
 	)
-	total := int64(r.world.Total())
 	faults := 0
 	for !b.reached(faults) {
 		before, err := r.covered(ctx)
@@ -48,7 +47,7 @@ func kill(ctx context.Context, r *round, b bounds) (int, error) {
 			return faults, err
 		}
 		switch {
-		case now >= total: // an idle process: the world is told and stored
+		case r.all(now): // an idle process: the world is told and stored
 			return faults, nil
 		case now > before:
 			faults++

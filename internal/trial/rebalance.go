@@ -19,7 +19,7 @@ func rebalance(ctx context.Context, r *round, b bounds) (int, error) {
 		if err != nil {
 			return faults(), err
 		}
-		if before >= int64(r.world.Total()) {
+		if r.all(before) {
 			break
 		}
 		i := r.dice.IntN(instances)

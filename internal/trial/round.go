@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -35,11 +36,16 @@ type round struct {
 
 	topic       string
 	generations generations
-	running     []*process        // all that have been started
+	running     []*process // all that have been started
+	tell        func(context.Context, *round) error
 	line        *line             // to ClickHouse; nil without
 	protocol    string            // to ClickHouse: native or http
 	settings    map[string]string // the trial's own, by key path
 	tally       map[string]int
+	told        map[string]int // by the publisher, which runs beside the trial
+	// ends are the offsets at which each partition ends; nil until the publisher
+	// knows, where it is the broker that decides.
+	ends atomic.Pointer[[]int64]
 }
 
 // newRound makes the world, topic and database. The caller closes the round.
@@ -54,7 +60,11 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 	}
 	r := &round{
 		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name,
-		protocol: protocol(seed), settings: t.settings, tally: map[string]int{},
+		protocol: protocol(seed), settings: t.settings, tally: map[string]int{}, told: map[string]int{}, tell: tellPlainly,
+	}
+	if r.ends.Store(&r.truth.Ends); t.tell != nil {
+		r.tell = t.tell
+		r.ends.Store(nil)
 	}
 	topicConfig := map[string]*string{"retention.ms": text("-1"), "max.message.bytes": text(strconv.Itoa(8 << 20))}
 	made, err := s.admin.CreateTopic(ctx, partitions, 1, topicConfig, name)
@@ -106,7 +116,7 @@ func (r *round) start(name string) (*process, error) {
 // more reads what is left. The number is that of the faults.
 func (r *round) play(ctx context.Context, trial func(context.Context, *round, bounds) (int, error), b bounds) (int, error) {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.tell(ctx) })
+	group.Go(func() error { return r.tell(ctx, r) })
 	faults := 0
 	group.Go(func() error {
 		var err error
@@ -173,26 +183,41 @@ func (r *round) covered(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
+// all says whether so many offsets are all that there will ever be.
+func (r *round) all(covered int64) bool {
+	ends := r.ends.Load()
+	if ends == nil {
+		return false
+	}
+	total := int64(0)
+	for _, end := range *ends {
+		total += end
+	}
+	return covered >= total
+}
+
 // advance waits until the ledger covers more than before, or everything. done says
 // that it is everything.
 func (r *round) advance(ctx context.Context, before int64, processes ...*process) (done bool, err error) {
-	total := int64(r.world.Total())
 	err = r.until(ctx, "the next flush", processes, func(ctx context.Context) (bool, error) {
 		now, err := r.covered(ctx)
-		done = now >= total
+		done = r.all(now)
 		return now > before || done, err
 	})
 	return done, err
 }
 
-// committed says whether the group has committed the last message of every
-// partition.
+// committed says whether the group has committed the end of every partition.
 func (r *round) committed(ctx context.Context) (bool, error) {
+	ends := r.ends.Load()
+	if ends == nil {
+		return false, nil
+	}
 	offsets, err := r.stage.admin.FetchOffsets(ctx, r.cfg.Kafka.Group)
 	if err != nil {
 		return false, nil //nolint:nilerr // the group is not there yet, or the line is down: asked again
 	}
-	for p, end := range r.truth.Ends {
+	for p, end := range *ends {
 		at, found := offsets.Lookup(r.topic, int32(p))
 		if end > 0 && (!found || at.At < end) {
 			return false, nil

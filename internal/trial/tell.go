@@ -13,8 +13,8 @@ import (
 // long as the faults do.
 const backlog = 3000
 
-// tell sends the world's messages, always a backlog ahead, to the last.
-func (r *round) tell(ctx context.Context) error {
+// tellPlainly sends the world's messages, always a backlog ahead, to the last.
+func tellPlainly(ctx context.Context, r *round) error {
 	producer, err := kafka.NewProducer(r.stage.broker.addr)
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)

@@ -20,6 +20,9 @@ type Trial struct {
 	needs    Kafka             // the broker it takes; empty when either will do
 	settings map[string]string // of the processes, by key path, above those of every trial
 	run      func(context.Context, *round, bounds) (int, error)
+	// tell is the publisher; nil sends the messages of the world and nothing else.
+	// One that leaves the offsets to the broker sets the round's truth and ends.
+	tell func(context.Context, *round) error
 }
 
 // All are the trials, in the order in which they run.
@@ -126,8 +129,10 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 	faults, err := r.play(ctx, t.run, b)
 	result.Times += faults
 	result.Messages += r.world.Total()
-	for kind, n := range r.tally {
-		result.Kinds[kind] += n
+	for _, tally := range []map[string]int{r.tally, r.told} {
+		for kind, n := range tally {
+			result.Kinds[kind] += n
+		}
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:

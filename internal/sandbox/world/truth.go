@@ -43,7 +43,7 @@ type Truth struct {
 	// FilteredSubscriptions are the ids whose events the internal-user filter
 	// dropped, in order.
 	FilteredSubscriptions []string
-	// Ends are the offsets after the last message, by partition.
+	// Ends are the offsets after the last message, or marker, by partition.
 	Ends []int64
 
 	w       *World
@@ -51,6 +51,9 @@ type Truth struct {
 	order   []uint32 // subscriptions with rows, by stored id
 	firstAt []int64  // by subscription: its first event with a row, 0 for none
 	byID    map[string]uint32
+
+	laid []places // by partition; nil where there is a message at every offset
+	gone int      // records that compaction has taken away
 }
 
 // ReasonField is what a message was refused for, and where.
@@ -68,36 +71,61 @@ type winner struct {
 	stored   bool
 }
 
-// Truth tells every message once and keeps what must come of it. It costs about
-// as much as Messages.
+// Truth is that of a topic which holds the messages as they are yielded, and
+// nothing else. It tells every message once, which costs about as much as Messages.
 func (w *World) Truth() *Truth {
-	tr := &Truth{
-		w: w, Ends: make([]int64, w.cfg.Partitions), Reasons: map[ReasonField]int{},
-		winners: make([]winner, len(w.events)), firstAt: make([]int64, len(w.subs)), byID: map[string]uint32{},
-	}
-	filteredIDs := map[string]bool{}
-	t := w.newTeller()
+	tr := w.newTruth(make([]int64, w.cfg.Partitions))
+	b := &truthBuilder{tr: tr, t: w.newTeller(), filtered: map[string]bool{}}
 	for i := range w.schedule {
 		del := &w.schedule[i]
-		partition := w.partitionOf(del)
-		offset := tr.Ends[partition]
-		tr.Ends[partition]++
-		tr.Counts.Messages++
-		switch told := t.tell(del); told.outcome {
-		case skipped:
-			tr.Counts.Skipped++
-		case filtered:
-			tr.Counts.Filtered++
-			if told.subscription != "" {
-				filteredIDs[told.subscription] = true
-			}
-		case deadLettered:
-			tr.refused(del, told, partition, offset)
-		case stored:
-			tr.stored(del, uint32(i), offset)
-		}
+		end := &tr.Ends[w.partitionOf(del)]
+		b.message(i, w.partitionOf(del), *end, del.stamp)
+		*end++
 	}
-	for id := range filteredIDs {
+	b.finish()
+	return tr
+}
+
+func (w *World) newTruth(ends []int64) *Truth {
+	return &Truth{
+		w: w, Ends: ends, Reasons: map[ReasonField]int{},
+		winners: make([]winner, len(w.events)), firstAt: make([]int64, len(w.subs)), byID: map[string]uint32{},
+	}
+}
+
+// truthBuilder files message after message.
+type truthBuilder struct {
+	tr       *Truth
+	t        *teller
+	filtered map[string]bool // ids whose events were dropped
+}
+
+// message tells a message and files what must come of it.
+func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) {
+	del := &b.tr.w.schedule[index]
+	b.tr.Counts.Messages++
+	switch told := b.t.tell(del); told.outcome {
+	case skipped:
+		b.tr.Counts.Skipped++
+	case filtered:
+		b.tr.Counts.Filtered++
+		if told.subscription != "" {
+			b.filtered[told.subscription] = true
+		}
+	case deadLettered:
+		b.tr.refused(DeadLetter{
+			Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
+			SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(kept(stamp)), SubscriptionID: told.subscription,
+		})
+	case stored:
+		b.tr.stored(del, uint32(index), offset, stamp)
+	}
+}
+
+// finish puts everything in order.
+func (b *truthBuilder) finish() {
+	tr := b.tr
+	for id := range b.filtered {
 		tr.FilteredSubscriptions = append(tr.FilteredSubscriptions, id)
 	}
 	slices.Sort(tr.FilteredSubscriptions)
@@ -108,29 +136,25 @@ func (w *World) Truth() *Truth {
 		return int(a.Offset - b.Offset)
 	})
 	tr.index()
-	return tr
 }
 
-func (tr *Truth) refused(del *delivery, told telling, partition int32, offset int64) {
+func (tr *Truth) refused(d DeadLetter) {
 	tr.Counts.DeadLettered++
-	tr.Reasons[ReasonField{told.reason, told.field.String()}]++
-	tr.DeadLetters = append(tr.DeadLetters, DeadLetter{
-		Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
-		SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(del.stamp), SubscriptionID: told.subscription,
-	})
+	tr.Reasons[ReasonField{d.Reason, d.Field}]++
+	tr.DeadLetters = append(tr.DeadLetters, d)
 }
 
-func (tr *Truth) stored(del *delivery, index uint32, offset int64) {
+func (tr *Truth) stored(del *delivery, index uint32, offset, stamp int64) {
 	tr.Counts.Stored++
 	win := &tr.winners[del.event]
 	if !win.stored {
 		tr.Counts.Rows++
-		*win = winner{version(del.stamp, offset), offset, index, true}
+		*win = winner{version(stamp, offset), offset, index, true}
 		return
 	}
 	tr.Counts.Redelivered++
 	// Equal versions are the same message by the contract; of two the later wins.
-	if v := version(del.stamp, offset); v >= win.version {
+	if v := version(stamp, offset); v >= win.version {
 		*win = winner{v, offset, index, true}
 	}
 }
