@@ -25,6 +25,8 @@ type broker struct {
 	addr string
 	line *line // between all clients and the broker
 	stop func() error
+
+	apache *apachekafka.Broker // nil for kfake
 }
 
 func startBroker(ctx context.Context, kind Kafka, dir string) (*broker, error) {
@@ -72,6 +74,13 @@ func startApache(ctx context.Context, dir string) (*broker, error) {
 			"advertised.listeners": "PLAINTEXT://" + front,
 			"log.retention.ms":     "-1", // a simulated year lies in the past
 			"message.max.bytes":    fmt.Sprint(kafka.MaxMessageBytes),
+			// For the same reason it would forget its idempotent producers.
+			"producer.id.expiration.check.interval.ms": "2147483647",
+			// One that is killed and comes back is refused until the controller,
+			// which is the same process, has given its predecessor up: by default
+			// after 9 s.
+			"broker.session.timeout.ms":    "3000",
+			"broker.heartbeat.interval.ms": "500",
 		},
 	})
 	if err != nil {
@@ -81,7 +90,7 @@ func startApache(ctx context.Context, dir string) (*broker, error) {
 	if err != nil {
 		return nil, errors.Join(err, b.Stop())
 	}
-	return &broker{addr: front, line: l, stop: func() error {
+	return &broker{addr: front, line: l, apache: b, stop: func() error {
 		l.close()
 		return b.Stop()
 	}}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
@@ -46,6 +48,9 @@ type round struct {
 	// ends are the offsets at which each partition ends; nil until the publisher
 	// knows, where it is the broker that decides.
 	ends atomic.Pointer[[]int64]
+
+	telling   sync.Mutex      // held to send, or to keep the publisher from it
+	publisher *kafka.Producer // nil before and after the world is told
 }
 
 // newRound makes the world, topic and database. The caller closes the round.

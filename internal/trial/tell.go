@@ -19,7 +19,9 @@ func tellPlainly(ctx context.Context, r *round) error {
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
 	}
+	r.publish(producer)
 	defer producer.Close()
+	defer r.publish(nil)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	sent, allowed := int64(0), int64(backlog)
@@ -36,7 +38,9 @@ func tellPlainly(ctx context.Context, r *round) error {
 			}
 			allowed = covered + backlog
 		}
+		r.telling.Lock()
 		err := producer.Send(ctx, kafka.Record{Topic: r.topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time})
+		r.telling.Unlock()
 		if err != nil {
 			return fmt.Errorf("tell the world: %w", err)
 		}
@@ -46,4 +50,27 @@ func tellPlainly(ctx context.Context, r *round) error {
 		return fmt.Errorf("tell the world: %w", err)
 	}
 	return nil
+}
+
+func (r *round) publish(p *kafka.Producer) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.publisher = p
+}
+
+// quietly does what a publisher's idempotence does not outlive. Everything that has
+// been sent is acknowledged before, and nothing is sent until it is done.
+//
+// A broker tells a batch that is sent again by what it knows of its producer, and
+// when it opens its log it forgets the producers whose last record is older than
+// producer.id.expiration.ms: a simulated year lies in the past, so all of them.
+func (r *round) quietly(ctx context.Context, do func() error) error {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if r.publisher != nil {
+		if err := r.publisher.Flush(ctx); err != nil {
+			return fmt.Errorf("tell the world: %w", err)
+		}
+	}
+	return do()
 }

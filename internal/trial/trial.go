@@ -32,6 +32,7 @@ func All() []Trial {
 		{Name: "rebalance", Fault: "rebalance among three instances", Times: 50, run: rebalance},
 		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
+		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
 	}
 }
 

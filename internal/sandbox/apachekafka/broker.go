@@ -29,9 +29,14 @@ type Config struct {
 	Log io.Writer
 }
 
-// Broker is a running broker.
+// Broker is a broker and its process. One goroutine at a time starts, stops or
+// disturbs it.
 type Broker struct {
 	addr    string
+	classes string // the class path
+	file    string // its settings, ports among them
+	log     io.Writer
+
 	process *exec.Cmd
 	ended   chan struct{} // closed once the process has ended, after err is set
 	err     error
@@ -70,29 +75,40 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, fmt.Errorf("format kafka's storage: %w: %s", err, out)
 	}
 
-	b := &Broker{addr: clients, ended: make(chan struct{})}
-	b.process = exec.Command("java", "-Xmx512m", "-cp", classes, "kafka.Kafka", file)
-	b.process.Stdout, b.process.Stderr = cfg.Log, cfg.Log
-	b.process.WaitDelay = stopWithin
-	if err := b.process.Start(); err != nil {
-		return nil, fmt.Errorf("start kafka: %w", err)
-	}
-	go func() {
-		defer close(b.ended)
-		b.err = b.process.Wait()
-	}()
-	if err := b.await(ctx); err != nil {
-		return nil, errors.Join(err, b.Stop())
+	b := &Broker{addr: clients, classes: classes, file: file, log: cfg.Log}
+	if err := b.run(ctx); err != nil {
+		return nil, err
 	}
 	return b, nil
+}
+
+// run starts the process and returns once it takes connections.
+func (b *Broker) run(ctx context.Context) error {
+	process, ended := exec.Command("java", "-Xmx512m", "-cp", b.classes, "kafka.Kafka", b.file), make(chan struct{})
+	process.Stdout, process.Stderr = b.log, b.log
+	process.WaitDelay = stopWithin
+	if err := process.Start(); err != nil {
+		return fmt.Errorf("start kafka: %w", err)
+	}
+	b.process, b.ended = process, ended
+	go func() {
+		defer close(ended)
+		b.err = process.Wait()
+	}()
+	if err := b.await(ctx); err != nil {
+		return errors.Join(err, b.Stop())
+	}
+	return nil
 }
 
 // Brokers are the addresses for clients.
 func (b *Broker) Brokers() []string { return []string{b.addr} }
 
-// Stop ends the broker in order and waits for it. A second Stop does nothing.
+// Stop ends the broker in order and waits for it, also where it hangs. A second
+// Stop does nothing.
 func (b *Broker) Stop() error {
 	_ = b.process.Process.Signal(syscall.SIGTERM) // an error means that it has ended
+	_ = b.process.Process.Signal(syscall.SIGCONT)
 	timer := time.NewTimer(stopWithin)
 	defer timer.Stop()
 	select {
