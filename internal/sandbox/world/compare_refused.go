@@ -36,8 +36,8 @@ func (tr *Truth) compareDeadLetters(ctx context.Context, conn driver.Conn, _ *Re
 			continue
 		}
 		switch {
-		case db.text[2] != source:
-			check.different(where(), "want the source "+source)
+		case db.text[2] != source+d.state():
+			check.different(where(), "want the source "+source+d.state())
 		case db.text[3] != d.line():
 			check.different(where(), "want "+d.line())
 		case d.SubscriptionID != "" && db.text[4] != d.SubscriptionID:
@@ -59,7 +59,19 @@ func (d *DeadLetter) beyond(partition, offset string) int {
 }
 
 func (d *DeadLetter) line() string {
-	return fmt.Sprintf("%s %s %s %d", d.Reason, cmp.Or(d.Field, "-"), hex.EncodeToString(d.SHA256[:]), d.MessageTime)
+	hash := hex.EncodeToString(d.SHA256[:])
+	if d.Reason == schemas.RejectedByServer {
+		hash = "-"
+	}
+	return fmt.Sprintf("%s %s %s %d", d.Reason, cmp.Or(d.Field, "-"), hash, d.MessageTime)
+}
+
+// state is what the query has behind the source.
+func (d *DeadLetter) state() string {
+	if d.Resolved {
+		return " resolved"
+	}
+	return ""
 }
 
 // comparePrivacy looks for addresses of the world's people where the guard and

@@ -124,9 +124,17 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 			if d.SubscriptionID != "" {
 				id = &d.SubscriptionID
 			}
-			sum := hex.EncodeToString(d.SHA256[:])
-			add("kafka", topic, uint32(0), d.Partition, d.Offset, string(d.Reason), field, "a fixed sentence", id, "{}", &sum,
-				instant(d.MessageTime), now, uint32(1), (*time.Time)(nil))
+			var sum *string
+			if d.Reason != schemas.RejectedByServer {
+				hash := hex.EncodeToString(d.SHA256[:])
+				sum = &hash
+			}
+			var resolved *time.Time
+			if d.Resolved {
+				resolved = &now
+			}
+			add("kafka", topic, uint32(0), d.Partition, d.Offset, string(d.Reason), field, "a fixed sentence", id, "{}", sum,
+				instant(d.MessageTime), now, uint32(1), resolved)
 		}
 	})
 	insert(t, conn, "filtered_subscriptions", func(add func(...any)) {

@@ -26,11 +26,13 @@ type DeadLetter struct {
 	Offset      int64
 	Reason      schemas.Reason
 	Field       string // empty is NULL
-	SHA256      [sha256.Size]byte
+	SHA256      [sha256.Size]byte // NULL where Reason is rejected_by_server: only the row was left
 	MessageTime schemas.Millis
 	// SubscriptionID is the id after the guard where the message gives it away
 	// for certain, else empty: then nothing is said about the column.
 	SubscriptionID string
+	// Resolved says that the message has been stored since.
+	Resolved bool
 }
 
 // Truth is what the tables must hold once every message has been consumed. It
@@ -73,9 +75,12 @@ type winner struct {
 
 // Truth is that of a topic which holds the messages as they are yielded, and
 // nothing else. It tells every message once, which costs about as much as Messages.
-func (w *World) Truth() *Truth {
+func (w *World) Truth() *Truth { return w.TruthRefusing(nil) }
+
+// truth is Truth with the places of the deliveries whose rows are refused.
+func (w *World) truth(refusing map[Place]bool) *Truth {
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
-	b := &truthBuilder{tr: tr, t: w.newTeller(), filtered: map[string]bool{}}
+	b := &truthBuilder{tr: tr, t: w.newTeller(), filtered: map[string]bool{}, refusing: refusing}
 	for i := range w.schedule {
 		del := &w.schedule[i]
 		end := &tr.Ends[w.partitionOf(del)]
@@ -98,6 +103,7 @@ type truthBuilder struct {
 	tr       *Truth
 	t        *teller
 	filtered map[string]bool // ids whose events were dropped
+	refusing map[Place]bool  // whose rows ClickHouse refuses
 }
 
 // message tells a message and files what must come of it.
@@ -118,6 +124,10 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 			SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(kept(stamp)), SubscriptionID: told.subscription,
 		})
 	case stored:
+		if b.refusing[Place{partition, offset}] {
+			b.tr.refused(rejected(&b.t.row, partition, offset, stamp))
+			return
+		}
 		b.tr.stored(del, uint32(index), offset, stamp)
 	}
 }
