@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,8 +17,9 @@ type Config struct {
 	HTTPAddr   string // the same for HTTP
 	Library    string // path of libchdb; empty finds or fetches it (libchdb.Locate)
 
-	// User and Password are the one login. An empty User is "default"; with an
-	// empty Password any password is refused but the empty one.
+	TLS *tls.Config // encrypts both protocols; nil: neither is
+
+	// User and Password are the one login: see Login.
 	User, Password string
 
 	Logger   *zap.Logger  // nil logs nothing
@@ -34,18 +36,18 @@ func (c Config) normalised() (Config, error) {
 	} else {
 		c.DataDir = dir
 	}
-	for _, a := range []struct{ name, addr string }{{"native", c.NativeAddr}, {"http", c.HTTPAddr}} {
-		if err := loopback(a.addr); err != nil {
-			problems = append(problems, fmt.Errorf("%s address: %w", a.name, err))
-		}
-	}
-	if c.User == "" {
-		c.User = "default"
-	}
+	problems = append(problems, c.front().validate())
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
 	return c, errors.Join(problems...)
+}
+
+func (c Config) front() FrontConfig {
+	return FrontConfig{
+		NativeAddr: c.NativeAddr, HTTPAddr: c.HTTPAddr, TLS: c.TLS,
+		Login: Login{User: c.User, Password: c.Password},
+	}
 }
 
 // loopback refuses an address that other machines can reach.

@@ -10,7 +10,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/clickhouse/libchdb"
 )
 
-func (s *Server) httpHandler() http.Handler {
+func (f *Front) httpHandler() http.Handler {
 	mux := http.NewServeMux()
 	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "Ok.\n") }
 	mux.HandleFunc("/ping", alive)
@@ -20,30 +20,20 @@ func (s *Server) httpHandler() http.Handler {
 			alive(w, r)
 			return
 		}
-		if !s.begin() {
+		if !f.begin() {
 			http.Error(w, "the server is closing", http.StatusServiceUnavailable)
 			return
 		}
-		defer s.work.Done()
-		s.answer(w, r)
+		defer f.work.Done()
+		f.answer(w, r)
 	})
 	return mux
 }
 
-// begin counts a request among the server's work, unless it is closing.
-func (s *Server) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.work.Add(1)
-	return true
-}
-
 // answer runs the statement of one HTTP request.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	q, err := s.parseHTTP(r)
+func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
+	s := f.server
+	q, err := f.parseHTTP(r)
 	out := newResponse(w, s, q)
 	defer out.discard()
 	if err != nil {

@@ -54,7 +54,7 @@ func (q *httpQuery) text() string {
 const maxHead = 256 << 10
 
 // parseHTTP checks the login and reads everything up to the data of an INSERT.
-func (s *Server) parseHTTP(r *http.Request) (*httpQuery, error) {
+func (f *Front) parseHTTP(r *http.Request) (*httpQuery, error) {
 	params := r.URL.Query()
 	q := &httpQuery{
 		id:             firstOf(params.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id"), uuid.NewString()),
@@ -67,7 +67,7 @@ func (s *Server) parseHTTP(r *http.Request) (*httpQuery, error) {
 		sessionCheck:   enabled(params, "session_check"),
 		sessionTimeout: sessionTimeout(params.Get("session_timeout")),
 	}
-	if user, password := login(r, params); !s.admits(user, password) {
+	if user, password := login(r, params); !f.admits(user, password, r.TLS) {
 		return q, authenticationFailed()
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {

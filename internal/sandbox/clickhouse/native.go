@@ -28,6 +28,7 @@ const connBuffer = 128 << 10
 
 // nativeConn is one client of the native protocol.
 type nativeConn struct {
+	front   *Front
 	server  *Server
 	conn    net.Conn
 	in      *bufio.Reader // as on the wire
@@ -47,36 +48,38 @@ type nativeConn struct {
 }
 
 // acceptNative takes connections until the listener is closed.
-func (s *Server) acceptNative() {
+func (f *Front) acceptNative() {
 	for {
-		conn, err := s.native.Accept()
+		conn, err := f.native.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				s.logger.Error("native listener ended", zap.Error(err))
+				f.server.logger.Error("native listener ended", zap.Error(err))
 			}
 			return
 		}
-		s.mu.Lock()
-		if s.closed {
-			s.mu.Unlock()
+		f.mu.Lock()
+		if f.closed {
+			f.mu.Unlock()
 			_ = conn.Close()
 			return
 		}
-		s.conns[conn] = struct{}{}
-		s.work.Go(func() { s.serveNative(conn) })
-		s.mu.Unlock()
+		f.conns[conn] = struct{}{}
+		f.work.Go(func() { f.serveNative(conn) })
+		f.mu.Unlock()
 	}
 }
 
-func (s *Server) serveNative(conn net.Conn) {
+func (f *Front) serveNative(conn net.Conn) {
+	s := f.server
 	defer func() {
 		_ = conn.Close()
-		s.mu.Lock()
-		delete(s.conns, conn)
-		s.mu.Unlock()
+		f.mu.Lock()
+		delete(f.conns, conn)
+		f.mu.Unlock()
 	}()
 	in := bufio.NewReaderSize(conn, connBuffer)
 	c := &nativeConn{
+		front:  f,
 		server: s,
 		conn:   conn,
 		in:     in,

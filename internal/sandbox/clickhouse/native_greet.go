@@ -1,7 +1,7 @@
 package clickhouse
 
 import (
-	"crypto/subtle"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,7 +41,7 @@ func (c *nativeConn) greet() error {
 		return errors.Join(errors.New("the client's protocol is older than revision 54429"),
 			c.fail(exception(codeNotImplemented, "NOT_IMPLEMENTED", "the native protocol is spoken from revision 54429 on")))
 	}
-	if !c.server.admits(user, password) {
+	if !c.front.admits(user, password, c.tlsState()) {
 		return errors.Join(errors.New("login refused"), c.fail(authenticationFailed()))
 	}
 	if c.session, err = c.server.newSession(database); err != nil {
@@ -63,14 +63,14 @@ func (c *nativeConn) greet() error {
 	return c.conn.SetReadDeadline(time.Time{})
 }
 
-// admits tells whether a login is the configured one.
-func (s *Server) admits(user, password string) bool {
-	if user == "" {
-		user = "default"
+// tlsState is nil for a connection that is not encrypted.
+func (c *nativeConn) tlsState() *tls.ConnectionState {
+	encrypted, ok := c.conn.(*tls.Conn)
+	if !ok {
+		return nil
 	}
-	sameUser := subtle.ConstantTimeCompare([]byte(user), []byte(s.config.User))
-	samePassword := subtle.ConstantTimeCompare([]byte(password), []byte(s.config.Password))
-	return sameUser&samePassword == 1
+	state := encrypted.ConnectionState()
+	return &state
 }
 
 func authenticationFailed() error {

@@ -4,28 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse/libchdb"
 )
 
-// Server is a running engine and its two listeners.
+// Server is a running engine and the front of its Config; Open adds others.
 type Server struct {
 	config   Config
 	logger   *zap.Logger
 	engine   *libchdb.Engine
 	identity identity
 
-	native net.Listener
-	http   net.Listener
-	web    *http.Server
+	front *Front // the one of the Config
 
 	// quit is done when the server closes; every statement that runs is killed
 	// then.
@@ -35,8 +30,8 @@ type Server struct {
 	sessions *sessionMap
 
 	mu       sync.Mutex
-	conns    map[net.Conn]struct{} // native connections; nil once closed
-	controls []*Control            // replaced, never changed in place
+	fronts   []*Front   // that are open
+	controls []*Control // replaced, never changed in place
 	closed   bool
 }
 
@@ -67,25 +62,26 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{
 		config:   c,
 		logger:   c.Logger.Named("clickhouse"),
-		conns:    make(map[net.Conn]struct{}),
 		sessions: newSessionMap(),
 	}
 	// The listeners come first: an address in use is the likelier mistake, and
 	// cheaper to find.
-	if err := s.listen(ctx); err != nil {
+	if s.front, err = s.listen(ctx, c.front()); err != nil {
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
 	if s.engine, err = libchdb.Open(c.Library, c.DataDir, engineOptions()...); err != nil {
-		s.closeListeners()
+		s.front.closeListeners()
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
 	if err := s.identify(); err != nil {
-		s.closeListeners()
+		s.front.closeListeners()
 		s.engine.Close()
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
 	s.quit, s.stop = context.WithCancel(context.Background())
-	s.serve()
+	s.fronts = []*Front{s.front}
+	s.front.serve()
+	s.work.Go(func() { s.sessions.expire(s.quit) })
 	s.logger.Info("embedded ClickHouse is up",
 		zap.String("version", s.identity.version),
 		zap.String("native", s.NativeAddr()), zap.String("http", s.HTTPAddr()))
@@ -99,24 +95,6 @@ func engineOptions() []string {
 		options = append(options, "--"+name+"="+value)
 	}
 	return options
-}
-
-func (s *Server) listen(ctx context.Context) error {
-	var listen net.ListenConfig
-	var err error
-	if s.native, err = listen.Listen(ctx, "tcp", s.config.NativeAddr); err != nil {
-		return fmt.Errorf("listen for the native protocol: %w", err)
-	}
-	if s.http, err = listen.Listen(ctx, "tcp", s.config.HTTPAddr); err != nil {
-		_ = s.native.Close()
-		return fmt.Errorf("listen for HTTP: %w", err)
-	}
-	return nil
-}
-
-func (s *Server) closeListeners() {
-	_ = s.native.Close()
-	_ = s.http.Close()
 }
 
 // identify asks the engine who it is.
@@ -140,27 +118,11 @@ func (s *Server) identify() error {
 	return nil
 }
 
-func (s *Server) serve() {
-	s.web = &http.Server{
-		Handler:           s.httpHandler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return s.quit },
-		ErrorLog:          zap.NewStdLog(s.logger.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
-	}
-	s.work.Go(func() {
-		if err := s.web.Serve(s.http); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.logger.Error("HTTP listener ended", zap.Error(err))
-		}
-	})
-	s.work.Go(s.acceptNative)
-	s.work.Go(func() { s.sessions.expire(s.quit) })
-}
-
 // NativeAddr is the address that clients of the native protocol dial.
-func (s *Server) NativeAddr() string { return s.native.Addr().String() }
+func (s *Server) NativeAddr() string { return s.front.NativeAddr() }
 
 // HTTPAddr is the address that HTTP clients dial.
-func (s *Server) HTTPAddr() string { return s.http.Addr().String() }
+func (s *Server) HTTPAddr() string { return s.front.HTTPAddr() }
 
 // Close kills what runs, closes every connection, waits for its goroutines and
 // stops the engine. What was acknowledged is on disk. Closing twice is harmless.
@@ -172,11 +134,12 @@ func (s *Server) Close() error {
 	}
 	s.closed = true
 	s.stop()
-	for conn := range s.conns {
-		_ = conn.Close()
-	}
+	fronts := s.fronts
 	s.mu.Unlock()
-	err := errors.Join(s.native.Close(), s.web.Close())
+	var err error
+	for _, f := range fronts {
+		err = errors.Join(err, f.Close())
+	}
 	s.work.Wait()
 	s.sessions.closeAll()
 	s.engine.Close()
