@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"github.com/pianola/pianola/internal/audit"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
 func TestAudit_CleanRun(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newStage(t, protocol, 150)
-			s.tell()
-			s.ingest()
+			s.Tell()
+			s.Ingest()
 			r := s.audit(true)
 			s.wantClean(r)
 			var sum audit.Partition
@@ -28,7 +29,7 @@ func TestAudit_CleanRun(t *testing.T) {
 					t.Errorf("%s: %+v, %+v", p.Key, p, p.Kafka)
 				}
 			}
-			c := s.world.Truth().Counts
+			c := s.World.Truth().Counts
 			if int(sum.Messages) != c.Messages || int(sum.Stored) != c.Stored || int(sum.Filtered) != c.Filtered ||
 				int(sum.DeadLettered) != c.DeadLettered || int(sum.Skipped) != c.Skipped {
 				t.Errorf("the ledger sums up to %+v, the truth is %+v", sum, c)
@@ -36,7 +37,7 @@ func TestAudit_CleanRun(t *testing.T) {
 			if want := (audit.Reread{Messages: sum.Messages, Stored: sum.Stored, Filtered: sum.Filtered, DeadLettered: sum.DeadLettered, Skipped: sum.Skipped}); again != want {
 				t.Errorf("read again: %+v, want %+v", again, want)
 			}
-			if len(r.Partitions) != partitions || r.Events == 0 || len(r.Notes) != 0 {
+			if len(r.Partitions) != testbed.Partitions || r.Events == 0 || len(r.Notes) != 0 {
 				t.Errorf("%d partitions, %d events, notes %v", len(r.Partitions), r.Events, r.Notes)
 			}
 		})
@@ -105,11 +106,11 @@ func TestAudit_Planted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "native", 200)
-			s.tell()
-			s.ingest()
+			s.Tell()
+			s.Ingest()
 			s.wantClean(s.audit(false))
 			for _, statement := range c.plant {
-				s.plant(statement)
+				s.Exec(statement)
 			}
 			r := s.audit(c.deep)
 			if !c.many {
@@ -131,12 +132,12 @@ func TestAudit_Planted(t *testing.T) {
 // TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
 func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 	s := newStage(t, "http", 100)
-	s.tell()
-	s.ingest()
+	s.Tell()
+	s.Ingest()
 	var partition int32
 	var offset int64
-	s.one("SELECT source_partition, source_offset FROM dead_letters ORDER BY source_offset DESC LIMIT 1", &partition, &offset)
-	s.plant(fmt.Sprintf("ALTER TABLE dead_letters DELETE WHERE source_partition = %d AND source_offset = %d", partition, offset))
+	s.One("SELECT source_partition, source_offset FROM dead_letters ORDER BY source_offset DESC LIMIT 1", &partition, &offset)
+	s.Exec(fmt.Sprintf("ALTER TABLE dead_letters DELETE WHERE source_partition = %d AND source_offset = %d", partition, offset))
 	r := s.audit(true)
 	kinds := map[audit.Kind]audit.Finding{}
 	for _, f := range r.Findings {
@@ -150,17 +151,17 @@ func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 
 func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 	s := newStage(t, "native", 100)
-	s.tell()
-	s.ingest()
+	s.Tell()
+	s.Ingest()
 	// The same flush written twice, the range of one flush in another, and all of a
 	// partition read again, as after a crash.
 	const first = " FROM ingest_ledger WHERE start_offset = 0 AND source_partition = "
 	var length uint64
-	s.one("SELECT toUInt64(next_offset)"+first+"2", &length)
-	s.plant("INSERT INTO ingest_ledger SELECT * REPLACE (written_at + INTERVAL 1 SECOND AS written_at)" + first + "0")
-	s.plant("INSERT INTO ingest_ledger SELECT * REPLACE ('another' AS insert_token)" + first + "2")
+	s.One("SELECT toUInt64(next_offset)"+first+"2", &length)
+	s.Exec("INSERT INTO ingest_ledger SELECT * REPLACE (written_at + INTERVAL 1 SECOND AS written_at)" + first + "0")
+	s.Exec("INSERT INTO ingest_ledger SELECT * REPLACE ('another' AS insert_token)" + first + "2")
 	s.moveGroup(1, 0)
-	s.ingest()
+	s.Ingest()
 	r := s.audit(true)
 	s.wantClean(r)
 	if p := r.Partitions[0]; p.Repeated != 1 || p.Overlaps != 0 || p.ReadAgain != 0 {
@@ -181,7 +182,7 @@ func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 func TestAudit_OffsetReset(t *testing.T) {
 	s := newStage(t, "native", 5)
 	s.produce(0, 0, 30)
-	s.ingest()
+	s.Ingest()
 	s.produce(0, 30, 30)
 	s.moveGroup(0, 40)
 	t.Run("before_anything_is_read", func(t *testing.T) {
@@ -191,7 +192,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 			t.Errorf("got %+v", f)
 		}
 	})
-	s.ingest()
+	s.Ingest()
 	t.Run("afterwards", func(t *testing.T) {
 		s := s.in(t)
 		s.wantOnly(s.audit(false), audit.Gap, audit.OffsetReset, "/0 [30, 40)")
@@ -202,7 +203,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 	})
 	t.Run("retention_takes_it", func(t *testing.T) {
 		s := s.in(t)
-		s.deleteBefore(0, 45)
+		s.DeleteBefore(0, 45)
 		s.wantOnly(s.audit(true), audit.Gap, audit.Retention, "/0 [30, 40)")
 	})
 	t.Run("moved_back_it_is_no_gap_while_it_waits", func(t *testing.T) {
@@ -213,55 +214,46 @@ func TestAudit_OffsetReset(t *testing.T) {
 	})
 }
 
-// in is the stage for a subtest.
-func (s *stage) in(t *testing.T) *stage {
-	sub := *s
-	sub.t = t
-	return &sub
-}
-
 func TestAudit_Loss(t *testing.T) {
 	t.Run("retention", func(t *testing.T) {
 		s := newStage(t, "native", 5)
 		s.produce(0, 0, 20)
-		s.ingest()
+		s.Ingest()
 		s.produce(0, 20, 20)
-		s.deleteBefore(0, 33)
+		s.DeleteBefore(0, 33)
 		s.wantOnly(s.audit(false), audit.UnreadLost, audit.Retention, "/0 [20, 33)")
-		s.cfg.Consumer.OnDataLoss = "continue"
-		s.ingest()
+		s.Settings.Consumer.OnDataLoss = "continue"
+		s.Ingest()
 		r := s.audit(true)
 		s.wantClean(r)
 		if lost := r.Partitions[0].Lost; len(lost) != 1 || lost[0].Start != 20 || lost[0].Next != 33 || !strings.Contains(strings.Join(r.Notes, "\n"), "[20, 33): lost before it could be read (retention), and accepted") {
 			t.Errorf("lost %+v, notes %v", lost, r.Notes)
 		}
 		// Two lost ranges that look alike are two.
-		s.plant("INSERT INTO ingest_ledger SELECT * FROM ingest_ledger WHERE kind = 'lost'")
+		s.Exec("INSERT INTO ingest_ledger SELECT * FROM ingest_ledger WHERE kind = 'lost'")
 		if r := s.audit(false); len(r.Partitions[0].Lost) != 2 || r.Partitions[0].Repeated != 0 {
 			t.Errorf("got %+v", r.Partitions[0])
 		}
-		s.plant("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
+		s.Exec("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
 		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no row says that it is lost")
 	})
 	t.Run("a_topic_made_anew", func(t *testing.T) {
 		s := newStage(t, "native", 5)
 		s.produce(0, 0, 20)
-		s.ingest()
-		if _, err := s.admin.DeleteTopic(t.Context(), s.topic); err != nil {
-			t.Fatal(err)
-		}
-		s.createTopic()
+		s.Ingest()
+		s.DeleteTopic()
+		s.CreateTopic()
 		s.produce(0, 100, 25)
 		s.wantOnly(s.audit(true), audit.TopicChanged, "", "made anew")
-		s.cfg.Consumer.OnDataLoss = "continue"
-		s.ingest()
+		s.Settings.Consumer.OnDataLoss = "continue"
+		s.Ingest()
 		r := s.audit(true)
 		s.wantClean(r)
 		old, current := r.Partitions[0], r.Partitions[1]
 		if old.Epoch != 0 || old.Kafka != nil || old.Next != 20 || current.Epoch != 1 || current.Kafka == nil || current.Next != 25 || current.Reread.Messages != 25 {
 			t.Errorf("got %+v and %+v", old, current)
 		}
-		s.plant("ALTER TABLE ingest_ledger DELETE WHERE source_epoch = 1 AND kind = 'flush'")
+		s.Exec("ALTER TABLE ingest_ledger DELETE WHERE source_epoch = 1 AND kind = 'flush'")
 		s.wantOnly(s.audit(false), audit.CommittedBeyond, audit.LedgerRowMissing, "@1/0 [0, 25)")
 	})
 }
@@ -269,10 +261,10 @@ func TestAudit_Loss(t *testing.T) {
 // TestAudit_OtherRules reads again by rules that have changed since.
 func TestAudit_OtherRules(t *testing.T) {
 	s := newStage(t, "native", 150)
-	s.cfg.Transform.UnknownAction = "dead_letter"
-	s.tell()
-	s.ingest()
-	s.cfg.Transform.UnknownAction = "keep"
+	s.Settings.Transform.UnknownAction = "dead_letter"
+	s.Tell()
+	s.Ingest()
+	s.Settings.Transform.UnknownAction = "keep"
 	r := s.audit(true)
 	s.wantClean(r)
 	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "had another outcome when they were ingested") {
@@ -284,10 +276,10 @@ func TestAudit_OtherRules(t *testing.T) {
 // topic, and while one of them comes and goes.
 func TestAudit_WhileConsumersRun(t *testing.T) {
 	s := newStage(t, "native", 600)
-	s.cfg.Batch.MaxRows = 100
-	s.tell()
-	stay := s.consume()
-	guest := s.consume()
+	s.Settings.Batch.MaxRows = 100
+	s.Tell()
+	stay := s.Serve()
+	guest := s.Serve()
 	audits, running := 0, true
 	for running {
 		r := s.audit(audits%2 == 1)
@@ -297,13 +289,13 @@ func TestAudit_WhileConsumersRun(t *testing.T) {
 			running = running || p.Kafka.Behind > 0
 		}
 		if audits++; audits == 3 {
-			guest()
+			guest.Drain()
 		}
 	}
 	if audits < 3 {
-		guest()
+		guest.Drain()
 	}
-	stay()
+	stay.Drain()
 	s.wantClean(s.audit(true))
 	t.Logf("%d audits while at work", audits)
 }

@@ -12,7 +12,7 @@ import (
 // markers, and records that nobody is to see.
 func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 	s := newStage(t, "native", 5)
-	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 		if err := client.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		r := &kgo.Record{Topic: s.topic, Timestamp: time.UnixMilli(1_750_000_000_000),
+		r := &kgo.Record{Topic: s.Topic, Timestamp: time.UnixMilli(1_750_000_000_000),
 			Value: fmt.Appendf(nil, `{"subscription_id":"S%d","event_timestamp":1750000000,"subscription_action":"Created"}`, i)}
 		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
@@ -30,7 +30,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.ingest()
+	s.Ingest()
 	r := s.audit(true)
 	s.wantClean(r)
 	if p := r.Partitions[0]; p.Next != 24 || p.Messages != 8 || p.Reread.Messages != 8 || p.Gaps != 0 {
@@ -41,10 +41,10 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 // TestAudit_EverythingIsGone keeps its findings few whatever is missing.
 func TestAudit_EverythingIsGone(t *testing.T) {
 	s := newStage(t, "native", 100)
-	s.tell()
-	s.ingest()
+	s.Tell()
+	s.Ingest()
 	for _, table := range []string{"subscription_events", "dead_letters", "filtered_subscriptions", "ingest_ledger"} {
-		s.plant("TRUNCATE TABLE " + table)
+		s.Exec("TRUNCATE TABLE " + table)
 	}
 	r := s.audit(true)
 	if r.Clean || len(r.Findings) > 200 {
@@ -56,7 +56,7 @@ func TestAudit_EverythingIsGone(t *testing.T) {
 			missing += f.Messages
 		}
 	}
-	if want := s.world.Truth().Counts.Stored; missing != uint64(want) {
+	if want := s.World.Truth().Counts.Stored; missing != uint64(want) {
 		t.Errorf("%d deliveries of events are missed, want %d", missing, want)
 	}
 }

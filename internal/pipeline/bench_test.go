@@ -2,19 +2,15 @@ package pipeline_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/sink"
-	"github.com/pianola/pianola/transform"
 )
 
 // BenchmarkFlow measures the whole way, the embedded broker and engine included
@@ -27,7 +23,7 @@ func BenchmarkFlow(b *testing.B) {
 	const partitions = 4
 	c := world.Defaults()
 	c.Subscribers, c.Partitions = 150_000, partitions
-	c.Topic = fmt.Sprintf("bench_topic_%d", stages.Add(1))
+	c.Topic = services.Name()
 	if err := services.Kafka.Cluster().CreateTopic(c.Topic, partitions, nil); err != nil {
 		b.Fatal(err)
 	}
@@ -49,7 +45,7 @@ func BenchmarkFlow(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				round++
-				ingestOnce(b, w, protocol, fmt.Sprintf("bench_%d", stages.Add(1)))
+				ingestOnce(b, w, protocol, services.Name())
 			}
 			b.ReportMetric(float64(w.Total()*round)/b.Elapsed().Seconds(), "messages/s")
 			b.ReportMetric(float64(bytes)/float64(w.Total()), "bytes/message")
@@ -69,31 +65,15 @@ func ingestOnce(b *testing.B, w *world.World, protocol, name string) {
 	if err := sandbox.Migrate(ctx, cfg, zap.NewNop()); err != nil {
 		b.Fatal(err)
 	}
-	metrics := pipeline.NewMetrics(prometheus.NewRegistry(), time.Now)
-	rules, err := transform.New(cfg.TransformConfig())
-	if err != nil {
-		b.Fatal(err)
-	}
-	source, err := consumer.New(cfg.ConsumerConfig(), zap.NewNop(), metrics.ConsumerHooks())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer source.Close()
-	writer, err := sink.Open(ctx, cfg.SinkConfig(), zap.NewNop(), metrics.SinkHooks(time.Now))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer writer.Close()
-
 	// Joining the group takes the broker's time, not the flow's: the clock runs
 	// from the first flush's fetch, which is when partitions are assigned.
-	counted := &counting{Sink: writer, want: uint64(w.Total()), done: cancel}
-	flow := pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
-		Source: source, Rules: rules, Sink: counted, Metrics: metrics,
-		Pulse: pipeline.NewPulse(time.Minute, time.Now), Now: time.Now, Log: zap.NewNop(),
+	counted := &counting{want: uint64(w.Total()), done: cancel, began: b.StartTimer}
+	flow, closeParts := newFlow(b, cfg, prometheus.NewRegistry(), func(next pipeline.Sink) pipeline.Sink {
+		counted.Sink = next
+		return counted
 	})
-	counted.began = b.StartTimer
-	err = flow.Run(ctx)
+	defer closeParts()
+	err := flow.Run(ctx)
 	b.StopTimer()
 	if err != nil {
 		b.Fatal(err)

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -20,13 +19,11 @@ func TestFlow_EqualsTheTruth(t *testing.T) {
 	for seed, protocol := range map[uint64]string{1: "native", 2: "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newStage(t, protocol, seed, 200)
-			s.tell()
+			s.Tell()
 			i := s.start(nil)
-			s.awaitIngested()
-			if err := i.stop(); err != nil {
-				t.Fatal(err)
-			}
-			s.wantTruth()
+			s.AwaitIngested(i.Run)
+			i.Drain()
+			s.WantTruth()
 		})
 	}
 }
@@ -35,32 +32,28 @@ func TestFlow_EqualsTheTruth(t *testing.T) {
 // flushed and committed, and the next one goes on exactly there.
 func TestFlow_Drain(t *testing.T) {
 	s := newStage(t, "native", 3, 300)
-	s.cfg.Batch.MaxRows = 500
-	s.tell()
+	s.Settings.Batch.MaxRows = 500
+	s.Tell()
 	flushed := make(chan struct{}, 1000)
 	i := s.start(func(next pipeline.Sink) pipeline.Sink {
 		return observed{next, func(*sink.Batch) { flushed <- struct{}{} }}
 	})
 	<-flushed
 	<-flushed
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
-	for partition, offset := range s.committed() {
+	i.Drain()
+	for partition, offset := range s.Committed() {
 		var next int64
-		s.one(fmt.Sprintf("SELECT max(next_offset) FROM ingest_ledger WHERE source_partition = %d", partition), &next)
+		s.One(fmt.Sprintf("SELECT max(next_offset) FROM ingest_ledger WHERE source_partition = %d", partition), &next)
 		if next != offset {
 			t.Errorf("partition %d: committed %d, the ledger ends at %d", partition, offset, next)
 		}
 	}
 	i = s.start(nil)
-	s.awaitIngested()
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
-	s.wantTruth()
+	s.AwaitIngested(i.Run)
+	i.Drain()
+	s.WantTruth()
 	var again uint64
-	s.one("SELECT count() FROM ingest_ledger AS a, ingest_ledger AS b WHERE a.source_partition = b.source_partition "+
+	s.One("SELECT count() FROM ingest_ledger AS a, ingest_ledger AS b WHERE a.source_partition = b.source_partition "+
 		"AND a.start_offset < b.start_offset AND a.next_offset > b.start_offset", &again)
 	if again != 0 {
 		t.Errorf("%d ranges were read twice although the drain was clean", again)
@@ -70,15 +63,14 @@ func TestFlow_Drain(t *testing.T) {
 // TestFlow_FatalError stops without committing anything of the batch.
 func TestFlow_FatalError(t *testing.T) {
 	s := newStage(t, "native", 4, 50)
-	s.tell()
+	s.Tell()
 	refusal := errors.New("the table is gone")
 	i := s.start(func(next pipeline.Sink) pipeline.Sink { return failing{next, refusal} })
-	err := <-i.done
-	i.clean()
+	err := i.Wait()
 	if !errors.Is(err, refusal) {
 		t.Fatalf("Run returned %v, want the refusal", err)
 	}
-	if at := s.committed(); len(at) != 0 {
+	if at := s.Committed(); len(at) != 0 {
 		t.Fatalf("offsets were committed: %v", at)
 	}
 }
@@ -87,8 +79,8 @@ func TestFlow_FatalError(t *testing.T) {
 // batch beside the one under way, and goes on by itself.
 func TestFlow_BackPressure(t *testing.T) {
 	s := newStage(t, "native", 5, 300)
-	s.cfg.Batch.MaxRows = 400
-	s.tell()
+	s.Settings.Batch.MaxRows = 400
+	s.Tell()
 	release := make(chan struct{})
 	entered := make(chan struct{}, 1000)
 	var largest atomic.Int64
@@ -105,83 +97,65 @@ func TestFlow_BackPressure(t *testing.T) {
 	})
 	<-entered
 	close(release)
-	s.awaitIngested()
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.AwaitIngested(i.Run)
+	i.Drain()
 	if largest.Load() > 400 {
 		t.Errorf("a batch held %d messages, batch.max_rows is 400", largest.Load())
 	}
-	s.wantTruth()
+	s.WantTruth()
 }
 
 // TestFlow_Rebalance lets instances join and leave one group while it ingests.
 func TestFlow_Rebalance(t *testing.T) {
 	s := newStage(t, "native", 6, 400)
-	s.cfg.Batch.MaxRows = 100
-	s.tell()
+	s.Settings.Batch.MaxRows = 100
+	s.Tell()
 	stay := s.start(nil)
 	for range 4 {
 		guest := s.start(nil)
-		s.eventually("the guest has partitions", func() (bool, error) { return guest.flow.Assigned() == nil, nil })
-		if err := guest.stop(); err != nil {
-			t.Fatal(err)
-		}
+		s.awaitAssigned(guest)
+		guest.Drain()
 	}
-	s.awaitIngested()
-	if err := stay.stop(); err != nil {
-		t.Fatal(err)
-	}
-	s.wantTruth()
+	s.AwaitIngested(stay.Run)
+	stay.Drain()
+	s.WantTruth()
 }
 
 // TestFlow_DeadLetterResolved reads a topic again under rules that now let a
 // refused message pass: its dead letter is resolved, those that fail again stay.
 func TestFlow_DeadLetterResolved(t *testing.T) {
 	s := newStage(t, "native", 7, 200)
-	s.cfg.Transform.UnknownAction = "dead_letter"
-	s.tell()
+	s.Settings.Transform.UnknownAction = "dead_letter"
+	s.Tell()
 	i := s.start(nil)
-	s.awaitIngested()
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.AwaitIngested(i.Run)
+	i.Drain()
 	var unknown, others uint64
 	const open = " AND resolved_at IS NULL"
-	s.one("SELECT countIf(reason = 'unknown_action'), countIf(reason != 'unknown_action') FROM dead_letters FINAL WHERE true"+open, &unknown, &others)
+	s.One("SELECT countIf(reason = 'unknown_action'), countIf(reason != 'unknown_action') FROM dead_letters FINAL WHERE true"+open, &unknown, &others)
 	if unknown == 0 || others == 0 {
 		t.Fatalf("%d unknown actions and %d other dead letters; the test needs both", unknown, others)
 	}
 
-	s.cfg.Kafka.Group += "_again"
-	s.cfg.Transform.UnknownAction = "keep"
+	s.Settings.Kafka.Group += "_again"
+	s.Settings.Transform.UnknownAction = "keep"
 	i = s.start(nil)
-	s.eventually("the topic read again", func() (bool, error) {
-		at := s.committed()
-		for p := range int32(3) {
-			if at[p] < services.Kafka.EndOffset(s.topic, p) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.AwaitCommitted(i.Run)
+	i.Drain()
 	s.wantTruthExceptResolved(unknown)
 	var stillOpen uint64
-	s.one("SELECT count() FROM dead_letters FINAL WHERE true"+open, &stillOpen)
+	s.One("SELECT count() FROM dead_letters FINAL WHERE true"+open, &stillOpen)
 	if stillOpen != others {
 		t.Errorf("%d dead letters are open, want the %d that still fail", stillOpen, others)
 	}
 }
 
 func (s *stage) wantTruthExceptResolved(want uint64) {
-	s.t.Helper()
+	s.Helper()
 	var resolved uint64
-	s.one("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NOT NULL", &resolved)
+	s.One("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NOT NULL", &resolved)
 	if resolved != want {
-		s.t.Errorf("%d dead letters are resolved, want %d", resolved, want)
+		s.Errorf("%d dead letters are resolved, want %d", resolved, want)
 	}
 }
 
@@ -190,10 +164,10 @@ func TestFlow_DataLoss(t *testing.T) {
 		s := newStage(t, "native", 8, 50)
 		s.ingestAll()
 		s.produce(30)
-		s.deleteBefore(0, services.Kafka.EndOffset(s.topic, 0)-3)
+		s.DeleteBefore(0, services.Kafka.EndOffset(s.Topic, 0)-3)
 		s.wantLoss(schemas.LostToRetention)
 		var lost, from, to int64
-		s.one("SELECT toInt64(count()), any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'retention'", &lost, &from, &to)
+		s.One("SELECT toInt64(count()), any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'retention'", &lost, &from, &to)
 		if lost != 1 || to-from != 7 {
 			t.Errorf("%d lost rows, [%d, %d); want one over 7 offsets", lost, from, to)
 		}
@@ -201,14 +175,12 @@ func TestFlow_DataLoss(t *testing.T) {
 	t.Run("a topic made anew", func(t *testing.T) {
 		s := newStage(t, "native", 9, 50)
 		s.ingestAll()
-		if _, err := s.admin.DeleteTopic(t.Context(), s.topic); err != nil {
-			t.Fatal(err)
-		}
-		s.createTopic()
+		s.DeleteTopic()
+		s.CreateTopic()
 		s.produce(30)
 		s.wantLoss(schemas.LostTopicRecreated)
 		var epochs, rows uint64
-		s.one("SELECT uniqExact(source_epoch), countIf(source_epoch = 1) FROM subscription_events", &epochs, &rows)
+		s.One("SELECT uniqExact(source_epoch), countIf(source_epoch = 1) FROM subscription_events", &epochs, &rows)
 		if epochs != 2 || rows != 30 {
 			t.Errorf("%d epochs, %d rows of the new topic; want 2 and 30", epochs, rows)
 		}
@@ -217,46 +189,31 @@ func TestFlow_DataLoss(t *testing.T) {
 
 // ingestAll tells the world and consumes all of it.
 func (s *stage) ingestAll() {
-	s.t.Helper()
-	s.tell()
+	s.Helper()
+	s.Tell()
 	i := s.start(nil)
-	s.awaitIngested()
-	if err := i.stop(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.AwaitIngested(i.Run)
+	i.Drain()
 }
 
 // wantLoss runs once to see the error, then accepts the loss and consumes what
 // is there.
 func (s *stage) wantLoss(cause schemas.LostCause) {
-	s.t.Helper()
+	s.Helper()
 	i := s.start(nil)
-	err := <-i.done
-	i.clean()
+	err := i.Wait()
 	var loss *pipeline.DataLossError
 	if !errors.As(err, &loss) || loss.Cause != cause {
-		s.t.Fatalf("Run returned %v, want a data loss by %s", err, cause)
+		s.Fatalf("Run returned %v, want a data loss by %s", err, cause)
 	}
-	s.cfg.Consumer.OnDataLoss = "continue"
+	s.Settings.Consumer.OnDataLoss = "continue"
 	i = s.start(nil)
-	s.eventually("everything consumed after the loss", func() (bool, error) {
-		at := s.committed()
-		for p := range int32(3) {
-			if at[p] != services.Kafka.EndOffset(s.topic, p) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
-	if err := i.stop(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.cfg.Consumer.OnDataLoss = "fail"
+	s.AwaitCommitted(i.Run)
+	i.Drain()
+	s.Settings.Consumer.OnDataLoss = "fail"
 	again := s.start(nil)
-	s.eventually("an accepted loss stays accepted", func() (bool, error) { return again.flow.Assigned() == nil, nil })
-	if err := again.stop(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.awaitAssigned(again) // an accepted loss stays accepted
+	again.Drain()
 }
 
 // observed calls see before each flush.
@@ -280,40 +237,15 @@ func (f failing) Flush(context.Context, *sink.Batch) (sink.FlushStats, error) {
 	return sink.FlushStats{}, f.err
 }
 
-// produce sends n good messages, spread evenly over the three partitions.
+// produce sends n good messages, spread evenly over the partitions.
 func (s *stage) produce(n int) {
-	s.t.Helper()
-	producer, err := kafka.NewProducer(services.Kafka.Addr())
-	if err != nil {
-		s.t.Fatal(err)
+	s.Helper()
+	records := make([]kafka.Record, n)
+	for i := range records {
+		records[i] = kafka.Record{Partition: int32(i % testbed.Partitions), Time: time.Now(),
+			Value: fmt.Appendf(nil, `{"subscription_id":"LATER%d","event_timestamp":%d,"subscription_action":"Renewed"}`, i, 1_750_000_000+i)}
 	}
-	defer producer.Close()
-	for i := range n {
-		err := producer.Send(s.t.Context(), kafka.Record{
-			Topic: s.topic, Partition: int32(i % 3), Time: time.Now(),
-			Value: fmt.Appendf(nil, `{"subscription_id":"LATER%d","event_timestamp":%d,"subscription_action":"Renewed"}`, i, 1_750_000_000+i),
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := producer.Flush(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// deleteBefore is retention at work on one partition.
-func (s *stage) deleteBefore(partition int32, offset int64) {
-	s.t.Helper()
-	var to kadm.Offsets
-	to.Add(kadm.Offset{Topic: s.topic, Partition: partition, At: offset})
-	responses, err := s.admin.DeleteRecords(s.t.Context(), to)
-	if err == nil {
-		err = responses.Error()
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	s.Produce(records...)
 }
 
 // TestFlow_TopicMadeAnewUnderway has a topic deleted and made anew under a
@@ -323,23 +255,12 @@ func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
 	s := newStage(t, "native", 12, 1)
 	s.produce(30)
 	i := s.start(nil)
-	s.eventually("everything committed", func() (bool, error) { return s.committedAll(), i.failed() })
-	if _, err := s.admin.DeleteTopic(t.Context(), s.topic); err != nil {
-		t.Fatal(err)
-	}
-	s.eventually("the reader has met the gap", func() (bool, error) { return i.metric("pianola_fetch_errors_total") >= 3, i.failed() })
-	s.createTopic()
+	s.AwaitCommitted(i.Run)
+	s.DeleteTopic()
+	s.Eventually("the reader has met the gap", func() bool { return i.metric("pianola_fetch_errors_total") >= 3 }, i.Run)
+	s.CreateTopic()
 	s.produce(60)
-	var err error
-	s.eventually("the flow has ended", func() (bool, error) {
-		select {
-		case err = <-i.done:
-			return true, nil
-		default:
-			return false, nil
-		}
-	})
-	i.clean()
+	err := i.Wait()
 	var loss *pipeline.DataLossError
 	if !errors.As(err, &loss) || loss.Cause != schemas.LostTopicRecreated {
 		t.Fatalf("Run returned %v, want the topic made anew", err)

@@ -14,7 +14,7 @@ import (
 // any others, also where nothing else has come.
 func TestFlow_ReadCommitted(t *testing.T) {
 	s := newStage(t, "native", 11, 1)
-	publisher, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.topic),
+	publisher, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestFlow_ReadCommitted(t *testing.T) {
 		}
 		for k := range n {
 			value := fmt.Appendf(nil, `{"subscription_id":"%s%d","event_timestamp":1750000000,"subscription_action":"Renewed"}`, kind, k)
-			record := &kgo.Record{Topic: s.topic, Partition: partition, Value: value, Timestamp: time.Now()}
+			record := &kgo.Record{Topic: s.Topic, Partition: partition, Value: value, Timestamp: time.Now()}
 			if err := publisher.ProduceSync(t.Context(), record).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +41,7 @@ func TestFlow_ReadCommitted(t *testing.T) {
 	}
 	stored := func() (kinds string) {
 		t.Helper()
-		s.one("SELECT toString(groupArray((kind, n))) FROM (SELECT substring(subscription_id, 1, 1) AS kind, count() AS n "+
+		s.One("SELECT toString(groupArray((kind, n))) FROM (SELECT substring(subscription_id, 1, 1) AS kind, count() AS n "+
 			"FROM piano_subscriber_event_stream GROUP BY kind ORDER BY kind)", &kinds)
 		return kinds
 	}
@@ -54,34 +54,27 @@ func TestFlow_ReadCommitted(t *testing.T) {
 	end(kgo.TryAbort)
 	begin(0, "b", 4) // stays open
 	i := s.start(nil)
-	s.eventually("committed up to the open transaction", func() (bool, error) {
-		at := s.committed()
-		return at[0] == 5+1+7+1 && at[1] == services.Kafka.EndOffset(s.topic, 1), i.failed()
-	})
+	s.Eventually("committed up to the open transaction", func() bool {
+		at := s.Committed()
+		return at[0] == 5+1+7+1 && at[1] == services.Kafka.EndOffset(s.Topic, 1)
+	}, i.Run)
 	if got, want := stored(), "[('a',5)]"; got != want {
 		t.Errorf("while a transaction is open %s are stored, want %s", got, want)
 	}
 	end(kgo.TryCommit)
-	s.eventually("everything committed", func() (bool, error) {
-		at := s.committed()
-		return at[0] == services.Kafka.EndOffset(s.topic, 0), i.failed()
-	})
-	if err := i.stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.AwaitCommitted(i.Run)
+	i.Drain()
 	if got, want := stored(), "[('a',5),('b',4)]"; got != want {
 		t.Errorf("%s are stored, want %s", got, want)
 	}
 	var unbalanced, gaps uint64
-	s.one("SELECT countIf(messages != stored + filtered + dead_lettered + skipped) FROM ingest_ledger", &unbalanced)
-	s.one("SELECT countIf(start_offset != before) FROM (SELECT start_offset, lagInFrame(next_offset, 1, toInt64(0)) "+
+	s.One("SELECT countIf(messages != stored + filtered + dead_lettered + skipped) FROM ingest_ledger", &unbalanced)
+	s.One("SELECT countIf(start_offset != before) FROM (SELECT start_offset, lagInFrame(next_offset, 1, toInt64(0)) "+
 		"OVER (PARTITION BY source_partition ORDER BY start_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before FROM ingest_ledger)", &gaps)
 	if unbalanced != 0 || gaps != 0 {
 		t.Errorf("%d rows of the ledger do not balance, %d leave a gap", unbalanced, gaps)
 	}
 	again := s.start(nil)
-	s.eventually("a range without records is no data loss", func() (bool, error) { return again.flow.Assigned() == nil, again.failed() })
-	if err := again.stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.awaitAssigned(again) // a range without records is no data loss
+	again.Drain()
 }

@@ -23,15 +23,13 @@ func TestFlow_RecordTimes(t *testing.T) {
 	}
 	for range 2 {
 		i := s.start(nil)
-		s.eventually("everything committed", func() (bool, error) { return s.committedAll(), i.failed() })
-		s.eventually("assigned", func() (bool, error) { return i.flow.Assigned() == nil, i.failed() })
-		if err := i.stop(); err != nil {
-			t.Fatal(err)
-		}
+		s.AwaitCommitted(i.Run)
+		s.awaitAssigned(i)
+		i.Drain()
 	}
 	var letters, late, rows uint64
-	s.one("SELECT count(), countIf(message_time = '2262-01-01') FROM dead_letters", &letters, &late)
-	s.one("SELECT count() FROM piano_subscriber_event_stream", &rows)
+	s.One("SELECT count(), countIf(message_time = '2262-01-01') FROM dead_letters", &letters, &late)
+	s.One("SELECT count() FROM piano_subscriber_event_stream", &rows)
 	if letters != 3 || late != 2 || rows != 1 {
 		t.Errorf("%d dead letters, %d of them from the end of time, %d rows; want 3, 2 and 1", letters, late, rows)
 	}
@@ -40,7 +38,7 @@ func TestFlow_RecordTimes(t *testing.T) {
 // produceAt sends one message as a record batch made by hand: client libraries
 // bring such timestamps into their own range.
 func (s *stage) produceAt(partition int32, timestamp int64, value string) {
-	s.t.Helper()
+	s.Helper()
 	record := kmsg.Record{Value: []byte(value)}
 	record.Length = int32(len(record.AppendTo(nil)) - 1)
 	batch := kmsg.RecordBatch{
@@ -55,32 +53,20 @@ func (s *stage) produceAt(partition int32, timestamp int64, value string) {
 	request := kmsg.NewPtrProduceRequest()
 	request.Acks, request.TimeoutMillis = -1, 10_000
 	topic := kmsg.NewProduceRequestTopic()
-	details, err := s.admin.ListTopics(s.t.Context(), s.topic)
+	details, err := s.Admin.ListTopics(s.Context(), s.Topic)
 	if err != nil {
-		s.t.Fatal(err)
+		s.Fatal(err)
 	}
-	topic.Topic, topic.TopicID = s.topic, details[s.topic].ID
+	topic.Topic, topic.TopicID = s.Topic, details[s.Topic].ID
 	part := kmsg.NewProduceRequestTopicPartition()
 	part.Partition, part.Records = partition, raw
 	topic.Partitions = append(topic.Partitions, part)
 	request.Topics = append(request.Topics, topic)
-	answer, err := request.RequestWith(s.t.Context(), s.client)
+	answer, err := request.RequestWith(s.Context(), s.Client)
 	if err == nil {
 		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
 	}
 	if err != nil {
-		s.t.Fatal(err)
+		s.Fatal(err)
 	}
-}
-
-// committedAll says whether the group has committed every partition's end.
-func (s *stage) committedAll() bool {
-	s.t.Helper()
-	at := s.committed()
-	for p := range int32(3) {
-		if at[p] != services.Kafka.EndOffset(s.topic, p) {
-			return false
-		}
-	}
-	return true
 }

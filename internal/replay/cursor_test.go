@@ -17,10 +17,10 @@ func TestCursor(t *testing.T) {
 		_, _ = rand.Read(noise)
 		s.send(0, string(noise)) // a batch of its own
 	}
-	cfg := s.cfg.ConsumerConfig()
+	cfg := s.Settings.ConsumerConfig()
 	cfg.FetchMaxBytes = 1 << 10
 	open := func(t *testing.T) *replay.Cursor {
-		c, err := replay.OpenCursor(t.Context(), cfg, s.topic, 0, 5*time.Second)
+		c, err := replay.OpenCursor(t.Context(), cfg, s.Topic, 0, 5*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,14 +52,14 @@ func TestCursor(t *testing.T) {
 		c := open(t)
 		defer c.Close()
 		want(t, c, 0, "")
-		s.deleteBefore(0, 5)
+		s.DeleteBefore(0, 5)
 		want(t, c, 6, "")
 	})
 	t.Run("retention passes what was wanted", func(t *testing.T) {
 		c := open(t)
 		defer c.Close()
 		want(t, c, 5, "")
-		s.deleteBefore(0, 8)
+		s.DeleteBefore(0, 8)
 		want(t, c, 6, replay.Retention)
 		want(t, c, 7, replay.Retention)
 		want(t, c, 8, "")

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -16,10 +17,10 @@ func TestRedrive_Retention(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, aliased("a"), good("b"), aliased("c"), hopeless, aliased("d"))
 	s.send(1, aliased("e"))
-	s.consume()
+	s.Ingest()
 	s.alias()
-	s.deleteBefore(0, 3)
-	s.deleteBefore(1, 1) // all of it
+	s.DeleteBefore(0, 3)
+	s.DeleteBefore(1, 1) // all of it
 	plan := s.plan(replay.Selection{})
 	s.wantGroups(plan, "invalid_json 1", "missing_field 4 gone=3")
 	s.wantGone(plan, replay.Gone{Cause: replay.Retention, Letters: 3})
@@ -34,14 +35,14 @@ func TestRedrive_Retention(t *testing.T) {
 func TestRedrive_RetentionMeanwhile(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"))
-	s.consume()
+	s.Ingest()
 	s.alias()
 	r := s.redriver(sink.Hooks{})
 	plan, err := r.Plan(t.Context(), replay.Selection{})
-	s.must(err)
-	s.deleteBefore(0, 2)
+	s.Must(err)
+	s.DeleteBefore(0, 2)
 	report, err := r.Redrive(t.Context(), plan)
-	s.must(err)
+	s.Must(err)
 	s.wantGroups(report, "missing_field 3 stored=1 gone=2")
 	s.wantGroups(plan.Report(), "missing_field 3")
 }
@@ -52,15 +53,15 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, aliased("a"), good("b"))
 	s.send(1, aliased("c"))
-	s.consume()
-	s.deleteTopic()
-	s.createTopic()
+	s.Ingest()
+	s.DeleteTopic()
+	s.CreateTopic()
 	s.alias()
 	t.Run("empty", func(t *testing.T) {
 		s.wantGroups(s.redrive(replay.Selection{}), "missing_field 2 gone=2")
 	})
 	// The very message again, at another time: still not the one that was read.
-	s.sent = [2]int{1000, 1000}
+	s.sent = [testbed.Partitions]int{1000, 1000}
 	s.send(0, aliased("a"), aliased("x"), aliased("y"))
 	s.send(1, aliased("c"))
 	t.Run("not yet accepted", func(t *testing.T) {
@@ -68,9 +69,9 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 		s.wantGroups(done, "missing_field 2 gone=2")
 		s.wantGone(done, replay.Gone{Cause: replay.TopicRecreated, Letters: 2})
 	})
-	s.cfg.Consumer.OnDataLoss = "continue"
-	s.cfg.Transform.FieldAliases = nil
-	s.consume()
+	s.Settings.Consumer.OnDataLoss = "continue"
+	s.Settings.Transform.FieldAliases = nil
+	s.Ingest()
 	s.alias()
 	t.Run("accepted", func(t *testing.T) {
 		s.is("SELECT groupArray((source_epoch, c)) FROM (SELECT source_epoch, count() AS c FROM dead_letters FINAL GROUP BY source_epoch ORDER BY source_epoch)", "([(0,2),(1,4)])")
@@ -81,7 +82,7 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 		s.is("SELECT uniqExact(source_epoch), min(source_epoch) FROM subscription_events WHERE subscription_id IN ('a', 'c', 'x', 'y')", "(1,1)")
 	})
 	t.Run("deleted", func(t *testing.T) {
-		s.deleteTopic()
+		s.DeleteTopic()
 		gone := s.redrive(replay.Selection{})
 		s.wantGone(gone, replay.Gone{Cause: replay.TopicMissing, Letters: 2})
 	})
@@ -92,10 +93,10 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 func TestRedrive_OtherRecord(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"), aliased("d"))
-	s.consume()
+	s.Ingest()
 	s.alias()
 	tamper := func(offset int, column, value string) {
-		s.exec(fmt.Sprintf("INSERT INTO dead_letters SELECT * REPLACE (%s AS %s, decided_at + INTERVAL 1 SECOND AS decided_at) FROM dead_letters FINAL WHERE source_offset = %d",
+		s.Exec(fmt.Sprintf("INSERT INTO dead_letters SELECT * REPLACE (%s AS %s, decided_at + INTERVAL 1 SECOND AS decided_at) FROM dead_letters FINAL WHERE source_offset = %d",
 			value, column, offset))
 	}
 	tamper(0, "payload_sha256", "repeat('0', 64)")
@@ -119,8 +120,8 @@ func TestRedrive_File(t *testing.T) {
 // letter plants a dead letter.
 func (s *stage) letter(source string, partition, offset int) {
 	s.Helper()
-	s.exec(fmt.Sprintf("INSERT INTO dead_letters (source, source_name, source_partition, source_offset, reason, message_time, decided_at, attempts) "+
-		"SELECT '%s', '%s', %d, %d, 'missing_field', fromUnixTimestamp64Milli(toInt64(%d)), now64(3), 1", source, s.topic, partition, offset, recordTime(offset).UnixMilli()))
+	s.Exec(fmt.Sprintf("INSERT INTO dead_letters (source, source_name, source_partition, source_offset, reason, message_time, decided_at, attempts) "+
+		"SELECT '%s', '%s', %d, %d, 'missing_field', fromUnixTimestamp64Milli(toInt64(%d)), now64(3), 1", source, s.Topic, partition, offset, recordTime(offset).UnixMilli()))
 }
 
 // TestRedrive_Transactions has a dead letter at the offset of a commit marker,
@@ -128,16 +129,16 @@ func (s *stage) letter(source string, partition, offset int) {
 func TestRedrive_Transactions(t *testing.T) {
 	s := newStage(t, "native")
 	s.patience = 2 * time.Second
-	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	s.must(err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	s.Must(err)
 	defer client.Close()
 	produce := func(id string, offset int) {
-		s.must(client.BeginTransaction())
-		record := &kgo.Record{Topic: s.topic, Partition: 0, Value: []byte(aliased(id)), Timestamp: recordTime(offset)}
-		s.must(client.ProduceSync(t.Context(), record).FirstErr())
+		s.Must(client.BeginTransaction())
+		record := &kgo.Record{Topic: s.Topic, Partition: 0, Value: []byte(aliased(id)), Timestamp: recordTime(offset)}
+		s.Must(client.ProduceSync(t.Context(), record).FirstErr())
 	}
 	produce("a", 0) // its marker is at 1
-	s.must(client.EndTransaction(t.Context(), kgo.TryCommit))
+	s.Must(client.EndTransaction(t.Context(), kgo.TryCommit))
 	produce("b", 2)
 	for offset := range 3 {
 		s.letter("kafka", 0, offset)
@@ -149,7 +150,7 @@ func TestRedrive_Transactions(t *testing.T) {
 	s.wantGroups(done, "missing_field 4 stored=2 gone=1 unread=1")
 	s.wantGone(done, replay.Gone{Cause: replay.NoRecord, Letters: 1})
 
-	s.must(client.EndTransaction(t.Context(), kgo.TryCommit))
+	s.Must(client.EndTransaction(t.Context(), kgo.TryCommit))
 	s.wantGroups(s.redrive(replay.Selection{}), "missing_field 2 stored=1 gone=1")
 }
 
@@ -159,7 +160,7 @@ func TestRedrive_Silence(t *testing.T) {
 	s := newStage(t, "native")
 	s.patience = 300 * time.Millisecond
 	s.send(0, aliased("a"))
-	s.consume()
+	s.Ingest()
 	s.letter("kafka", 7, 0)
 	s.alias()
 	s.wantGroups(s.redrive(replay.Selection{}), "missing_field 2 stored=1 unread=1")

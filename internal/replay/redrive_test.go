@@ -26,11 +26,11 @@ func TestRedrive_RulesChanged(t *testing.T) {
 			s := newStage(t, protocol)
 			s.send(0, good("a"), aliased("b"), hopeless, good("c"), aliased("d"))
 			s.send(1, internal("e"), aliased("f"))
-			s.consume()
+			s.Ingest()
 			s.is("SELECT count(), countIf(attempts = 1 AND resolved_at IS NULL) FROM dead_letters FINAL", "(5,5)")
 			const ledger = "SELECT count(), sum(messages), sum(stored), sum(dead_lettered) FROM ingest_ledger"
 			var flushes, messages, stored, refused uint64
-			s.must(s.analyst.QueryRow(t.Context(), ledger).Scan(&flushes, &messages, &stored, &refused))
+			s.Must(s.Analyst.QueryRow(t.Context(), ledger).Scan(&flushes, &messages, &stored, &refused))
 
 			s.alias()
 			s.wantGroups(s.plan(replay.Selection{}), "invalid_json 1", "missing_field 4")
@@ -64,7 +64,7 @@ func TestRedrive_LaterCorrectionStays(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed","term_name":"old"}`,
 		`{"subscription_id":"a","event_timestamp":1750000000,"subscription_action":"Renewed","term_name":"corrected"}`)
-	s.consume()
+	s.Ingest()
 	s.alias()
 	s.wantGroups(s.redrive(replay.Selection{}), "missing_field 1 stored=1")
 	s.is("SELECT groupArray(term_name) FROM piano_subscriber_event_stream", "(['corrected'])")
@@ -74,14 +74,14 @@ func TestRedrive_Selection(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, aliased("a"), hopeless, aliased("b"))
 	s.send(1, aliased("c"), `{"subscription_id":"d","event_timestamp":"soon","subscription_action":"Renewed"}`)
-	s.consume()
+	s.Ingest()
 	for name, c := range map[string]struct {
 		selection replay.Selection
 		want      []string
 	}{
 		"reason":                 {replay.Selection{Reason: "invalid_json"}, []string{"invalid_json 1"}},
 		"field":                  {replay.Selection{Field: "event_timestamp"}, []string{"invalid_timestamp 1", "missing_field 3"}},
-		"topic":                  {replay.Selection{Topic: s.topic}, []string{"invalid_json 1", "invalid_timestamp 1", "missing_field 3"}},
+		"topic":                  {replay.Selection{Topic: s.Topic}, []string{"invalid_json 1", "invalid_timestamp 1", "missing_field 3"}},
 		"another topic":          {replay.Selection{Topic: `o'th\er`}, nil},
 		"since now":              {replay.Selection{Since: time.Now().Add(time.Hour)}, nil},
 		"since before":           {replay.Selection{Since: time.Now().Add(-time.Hour), Reason: "missing_field"}, []string{"missing_field 3"}},
@@ -98,7 +98,7 @@ func TestRedrive_Selection(t *testing.T) {
 	if err := r.Known(t.Context(), []schemas.Coordinates{s.at(0, 2), s.at(0, 0)}); err != nil {
 		t.Errorf("a resolved and an open one: %v", err)
 	}
-	if err := r.Known(t.Context(), []schemas.Coordinates{s.at(0, 2), s.at(0, 7)}); !errors.Is(err, replay.ErrUnknown) || !strings.Contains(err.Error(), s.topic+"/0/7") {
+	if err := r.Known(t.Context(), []schemas.Coordinates{s.at(0, 2), s.at(0, 7)}); !errors.Is(err, replay.ErrUnknown) || !strings.Contains(err.Error(), s.Topic+"/0/7") {
 		t.Errorf("one that is not there: %v", err)
 	}
 }
@@ -112,13 +112,13 @@ func TestRedrive_Refused(t *testing.T) {
 		values = append(values, aliased(fmt.Sprint("s", i)))
 	}
 	s.send(0, values...)
-	s.consume()
+	s.Ingest()
 	s.alias()
-	s.exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id = 's7'")
+	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id = 's7'")
 	s.wantGroups(s.redrive(replay.Selection{}), "missing_field 150 stored=1 failed=149")
 	s.is("SELECT count(), countIf(attempts = 2), countIf(length(payload_sha256) = 64) FROM dead_letters FINAL WHERE resolved_at IS NULL AND reason = 'rejected_by_server'", "(149,149,149)")
 
-	s.exec("ALTER TABLE subscription_events DROP CONSTRAINT none")
+	s.Exec("ALTER TABLE subscription_events DROP CONSTRAINT none")
 	s.wantGroups(s.redrive(replay.Selection{Reason: "rejected_by_server"}), "rejected_by_server 149 stored=149")
 	s.is("SELECT count() FROM piano_subscriber_event_stream", "(150)")
 	s.is("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NULL", "(0)")
@@ -128,11 +128,11 @@ func TestRedrive_Refused(t *testing.T) {
 // record's timestamp is what they are known by.
 func TestRedrive_RefusedByAConsumer(t *testing.T) {
 	s := newStage(t, "native")
-	s.exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'b'")
+	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'b'")
 	s.send(0, good("a"), good("b"))
-	s.consume()
+	s.Ingest()
 	s.is("SELECT groupArray((reason, payload_sha256)) FROM (SELECT * FROM dead_letters FINAL)", "([('rejected_by_server',NULL)])")
-	s.exec("ALTER TABLE subscription_events DROP CONSTRAINT none")
+	s.Exec("ALTER TABLE subscription_events DROP CONSTRAINT none")
 	s.wantGroups(s.redrive(replay.Selection{}), "rejected_by_server 1 stored=1")
 	s.is("SELECT count() FROM piano_subscriber_event_stream", "(2)")
 }
@@ -144,7 +144,7 @@ func TestRedrive_Interrupted(t *testing.T) {
 		t.Run("after_"+table, func(t *testing.T) {
 			s := newStage(t, "native")
 			s.send(0, aliased("a"), internal("b"), hopeless, aliased("c"))
-			s.consume()
+			s.Ingest()
 			s.alias()
 
 			ctx, cancel := context.WithCancel(t.Context())
@@ -154,7 +154,7 @@ func TestRedrive_Interrupted(t *testing.T) {
 				}
 			}})
 			plan, err := r.Plan(ctx, replay.Selection{})
-			s.must(err)
+			s.Must(err)
 			report, err := r.Redrive(ctx, plan)
 			if !errors.Is(err, context.Canceled) || report.Complete {
 				t.Fatalf("got %v, complete %v", err, report.Complete)
@@ -182,7 +182,7 @@ func TestRedrive_Pages(t *testing.T) {
 		values = append(values, good(fmt.Sprint("g", i)))
 	}
 	s.send(0, append(values, aliased("last"))...)
-	s.consume()
+	s.Ingest()
 	s.alias()
 	s.wantGroups(s.redrive(replay.Selection{}), "missing_field 4501 stored=4501")
 	s.is("SELECT count() FROM piano_subscriber_event_stream", "(9501)")
@@ -198,18 +198,18 @@ func TestRedrive_BesideAConsumer(t *testing.T) {
 		values = append(values, aliased(fmt.Sprint("s", i)), good(fmt.Sprint("g", i)))
 	}
 	s.send(0, values...)
-	s.consume()
+	s.Ingest()
 
-	s.cfg.Kafka.Group += "_again" // reads all of it once more, under the old rules
-	s.cfg.Batch.MaxRows = 50
-	stop := s.startConsumer()
+	s.Settings.Kafka.Group += "_again" // reads all of it once more, under the old rules
+	s.Settings.Batch.MaxRows = 50
+	again := s.Serve()
 	s.alias()
 	for round := range 5 {
 		s.send(1, aliased(fmt.Sprint("new", round)), good(fmt.Sprint("good", round)))
 		s.redrive(replay.Selection{})
 	}
-	s.eventually("everything committed", s.committedAll)
-	stop()
+	s.AwaitCommitted(again.Run)
+	again.Drain()
 	// The consumer's decisions are as good as ours: what it refused after us is
 	// open again, beside its row.
 	s.is("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NOT NULL AND (source_partition, source_offset) NOT IN "+
@@ -229,18 +229,18 @@ func TestRedrive_Privacy(t *testing.T) {
 		`{"subscription_id":"`+canary+`","what":"`+canary+`","subscription_action":"Renewed"}`,
 		`{"subscription_id":"refused","what":1750000000,"subscription_action":"Renewed","term_name":"`+canary+`"}`,
 		`"`+canary)
-	s.consume()
+	s.Ingest()
 	s.alias()
-	s.exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'refused'")
+	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'refused'")
 	core, logged := observer.New(zapcore.DebugLevel)
 	r := s.redriverTelling(sink.Hooks{}, zap.New(core))
 	plan, err := r.Plan(t.Context(), replay.Selection{})
-	s.must(err)
+	s.Must(err)
 	report, err := r.Redrive(t.Context(), plan)
-	s.must(err)
+	s.Must(err)
 	s.wantGroups(report, "invalid_json 1 failed=1", "missing_field 3 stored=1 failed=2")
 	told, err := json.Marshal(report)
-	s.must(err)
+	s.Must(err)
 	text := string(told)
 	for _, entry := range logged.All() {
 		text += fmt.Sprintln(entry.Message, entry.ContextMap())

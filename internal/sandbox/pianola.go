@@ -15,7 +15,7 @@ import (
 
 // Configure is the configuration of a Pianola that reads topic and writes to
 // database over the protocol, native or http, knowing the world's internal
-// users. Everything else is as `pianola run` has it by default.
+// users; nil is no world. Everything else is as `pianola run` has it by default.
 func (s *Services) Configure(protocol, topic, database string, w *world.World) config.Config {
 	cfg := config.Defaults()
 	cfg.Kafka.Brokers = []string{s.Kafka.Addr()}
@@ -27,8 +27,10 @@ func (s *Services) Configure(protocol, topic, database string, w *world.World) c
 		cfg.ClickHouse.Addr = []string{s.ClickHouse.HTTPAddr()}
 	}
 	cfg.HTTP.Listen = "127.0.0.1:0"
-	cfg.Transform.InternalUserIDs = w.InternalUserIDs()
-	cfg.Transform.InternalEmailDomains = w.InternalEmailDomains()
+	if w != nil {
+		cfg.Transform.InternalUserIDs = w.InternalUserIDs()
+		cfg.Transform.InternalEmailDomains = w.InternalEmailDomains()
+	}
 	return cfg
 }
 

@@ -16,18 +16,18 @@ func TestService_ClickHouseAway(t *testing.T) {
 			s := newStage(t, protocol)
 			s.tell(0.2)
 			i := s.start()
-			s.untilIngested(i)
+			s.AwaitIngested(i.Run)
 
 			s.line.Stop()
-			before := i.metric("pianola_fetched_bytes_total")
+			before := i.Metric("pianola_fetched_bytes_total")
 			s.tell(0.8)
 			// So many refusals, with the pauses between them, last longer than a
 			// loop may be silent: three inserts and their pauses.
-			i.until("many retries", func() bool { return i.metric("pianola_insert_retries_total") > 60 })
-			held := i.metric("pianola_fetched_bytes_total") - before
-			retries := i.metric("pianola_insert_retries_total")
-			i.until("some more retries", func() bool { return i.metric("pianola_insert_retries_total") > retries+10 })
-			if now := i.metric("pianola_fetched_bytes_total") - before; now != held {
+			i.until("many retries", func() bool { return i.Metric("pianola_insert_retries_total") > 60 })
+			held := i.Metric("pianola_fetched_bytes_total") - before
+			retries := i.Metric("pianola_insert_retries_total")
+			i.until("some more retries", func() bool { return i.Metric("pianola_insert_retries_total") > retries+10 })
+			if now := i.Metric("pianola_fetched_bytes_total") - before; now != held {
 				t.Errorf("%.0f bytes were fetched after the bound was reached", now-held)
 			}
 			if alive, text := i.page("/livez"); !alive {
@@ -37,20 +37,20 @@ func TestService_ClickHouseAway(t *testing.T) {
 				t.Errorf("ready %v while ClickHouse is away: %s", ready, text)
 			}
 			s.clickHouseComes()
-			s.untilIngested(i)
-			if all := i.metric("pianola_fetched_bytes_total") - before; held > all*2/3 {
+			s.AwaitIngested(i.Run)
+			if all := i.Metric("pianola_fetched_bytes_total") - before; held > all*2/3 {
 				t.Errorf("%.0f of %.0f bytes were fetched while nothing could be stored: two batches of %d messages, and a fetch a partition, are %.0f",
-					held, all, s.cfg.Batch.MaxRows, all*2/3)
+					held, all, s.Settings.Batch.MaxRows, all*2/3)
 			}
 
 			s.answersGetLost()
-			retries = i.metric("pianola_insert_retries_total")
+			retries = i.Metric("pianola_insert_retries_total")
 			s.tell(1)
-			i.until("lost answers", func() bool { return i.metric("pianola_insert_retries_total") > retries+1 })
+			i.until("lost answers", func() bool { return i.Metric("pianola_insert_retries_total") > retries+1 })
 			s.answersComeBack()
-			s.untilIngested(i)
-			i.drain()
-			s.wantTruth()
+			s.AwaitIngested(i.Run)
+			i.Drain()
+			s.WantTruth()
 		})
 	}
 }
@@ -61,11 +61,11 @@ func TestService_KafkaAway(t *testing.T) {
 	s := newStage(t, "native")
 	s.tell(0.5)
 	i := s.start()
-	s.untilIngested(i)
+	s.AwaitIngested(i.Run)
 
-	s.broker.Close()
-	i.until("fetches fail", func() bool { return i.metric("pianola_fetch_errors_total") > 0 })
-	i.until("the group is lost", func() bool { return i.metric("pianola_group_errors_total") > 1 })
+	s.Services.Kafka.Close()
+	i.until("fetches fail", func() bool { return i.Metric("pianola_fetch_errors_total") > 0 })
+	i.until("the group is lost", func() bool { return i.Metric("pianola_group_errors_total") > 1 })
 	if alive, text := i.page("/livez"); !alive {
 		t.Errorf("an outage elsewhere is no reason to restart this process: %s", text)
 	}
@@ -74,47 +74,47 @@ func TestService_KafkaAway(t *testing.T) {
 	}
 	s.kafkaComes()
 	s.tell(1)
-	s.untilIngested(i)
-	i.until("ready again", func() bool { ready, _ := i.page("/readyz"); return ready })
-	i.drain()
-	s.wantTruth()
+	s.AwaitIngested(i.Run)
+	i.untilReady()
+	i.Drain()
+	s.WantTruth()
 }
 
 // TestService_DrainWithoutClickHouse: with rows in hand that cannot be stored, a
 // drain ends when shutdown.timeout says so, and what it drops is read again.
 func TestService_DrainWithoutClickHouse(t *testing.T) {
 	s := newStage(t, "native")
-	s.cfg.Shutdown.Timeout = 2 * time.Second
+	s.Settings.Shutdown.Timeout = 2 * time.Second
 	i := s.start()
-	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+	i.untilReady()
 	s.line.Stop()
 	s.tell(1)
-	i.until("a retry", func() bool { return i.metric("pianola_insert_retries_total") > 0 })
+	i.until("a retry", func() bool { return i.Metric("pianola_insert_retries_total") > 0 })
 	began := time.Now()
-	i.drain()
+	i.Drain()
 	// An insert that may outlive its generation would have added a second, and
 	// leaving the group takes a moment.
-	if took := time.Since(began); took < s.cfg.Shutdown.Timeout || took > s.cfg.Shutdown.Timeout+s.cfg.ClickHouse.InsertTimeout {
-		t.Errorf("the drain took %v, shutdown.timeout is %v", took, s.cfg.Shutdown.Timeout)
+	if took := time.Since(began); took < s.Settings.Shutdown.Timeout || took > s.Settings.Shutdown.Timeout+s.Settings.ClickHouse.InsertTimeout {
+		t.Errorf("the drain took %v, shutdown.timeout is %v", took, s.Settings.Shutdown.Timeout)
 	}
 	s.clickHouseComes()
 	i = s.start()
-	s.untilIngested(i)
-	i.drain()
-	s.wantTruth()
+	s.AwaitIngested(i.Run)
+	i.Drain()
+	s.WantTruth()
 
 	t.Run("nor does one wait whose partitions are not yet judged", func(t *testing.T) {
-		s.cfg.Shutdown.Timeout = time.Hour
-		s.cfg.Kafka.Group += "_judging"
+		s.Settings.Shutdown.Timeout = time.Hour
+		s.Settings.Kafka.Group += "_judging"
 		i := s.start()
-		i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
+		i.untilReady()
 		s.line.Stop()
-		rounds := i.metric("pianola_rebalances_total")
+		rounds := i.Metric("pianola_rebalances_total")
 		s.addPartition()
-		retries := i.metric("pianola_insert_retries_total")
+		retries := i.Metric("pianola_insert_retries_total")
 		i.until("a rebalance whose ledger cannot be read", func() bool {
-			return i.metric("pianola_rebalances_total") > rounds && i.metric("pianola_insert_retries_total") > retries
+			return i.Metric("pianola_rebalances_total") > rounds && i.Metric("pianola_insert_retries_total") > retries
 		})
-		i.drain()
+		i.Drain()
 	})
 }

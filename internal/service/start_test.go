@@ -9,9 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/schemas"
 )
@@ -21,7 +18,7 @@ import (
 func TestService_StartsBeforeItsServers(t *testing.T) {
 	s := newStage(t, "native")
 	s.tell(1)
-	s.broker.Close()
+	s.Services.Kafka.Close()
 	s.line.Stop()
 	i := s.start()
 	waitsFor := func(what string) {
@@ -39,51 +36,45 @@ func TestService_StartsBeforeItsServers(t *testing.T) {
 	i.until("ClickHouse is seen", func() bool { _, text := i.page("/readyz"); return !strings.Contains(text, s.line.Listen) })
 	waitsFor("Kafka does not answer")
 	s.kafkaComes()
-	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
-	s.untilIngested(i)
-	i.drain()
-	s.wantTruth()
+	i.untilReady()
+	s.AwaitIngested(i.Run)
+	i.Drain()
+	s.WantTruth()
 }
 
 // TestService_WhatWaitingCannotMend ends the service at once, with one sentence
 // that says what to do.
 func TestService_WhatWaitingCannotMend(t *testing.T) {
-	version := func(s *stage, statement string) {
-		t.Helper()
-		if err := s.analyst.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for name, c := range map[string]struct {
 		spoil func(*stage)
 		want  []string
 	}{
 		"a missing topic": {
-			func(s *stage) { s.cfg.Kafka.Topics = []string{"nobody.made.this"} },
+			func(s *stage) { s.Settings.Kafka.Topics = []string{"nobody.made.this"} },
 			[]string{"nobody.made.this", "create it, or correct kafka.topics"},
 		},
 		"a refused login to ClickHouse": {
-			func(s *stage) { s.cfg.ClickHouse.User = "nobody" },
+			func(s *stage) { s.Settings.ClickHouse.User = "nobody" },
 			[]string{"check clickhouse.user"},
 		},
 		"a refused login to Kafka": {
 			func(s *stage) {
-				s.cfg.Kafka.Brokers = withLogin(t).ListenAddrs()
-				s.cfg.Kafka.SASL = config.SASL{Mechanism: "plain", User: "pianola", Password: "wrong"}
+				s.Settings.Kafka.Brokers = withLogin(t).ListenAddrs()
+				s.Settings.Kafka.SASL = config.SASL{Mechanism: "plain", User: "pianola", Password: "wrong"}
 			},
 			[]string{"check kafka.sasl"},
 		},
 		"a missing database": {
-			func(s *stage) { s.cfg.ClickHouse.Database = "nobody_made_this" },
+			func(s *stage) { s.Settings.ClickHouse.Database = "nobody_made_this" },
 			[]string{"pianola migrate", "clickhouse.database"},
 		},
 		"an older schema": {
-			func(s *stage) { version(s, "TRUNCATE TABLE schema_migrations") },
+			func(s *stage) { s.Exec("TRUNCATE TABLE schema_migrations") },
 			[]string{"older", "run pianola migrate"},
 		},
 		"a newer schema": {
 			func(s *stage) {
-				version(s, fmt.Sprintf("INSERT INTO schema_migrations (version) SELECT %d", schemas.LatestVersion()+1))
+				s.Exec(fmt.Sprintf("INSERT INTO schema_migrations (version) SELECT %d", schemas.LatestVersion()+1))
 			},
 			[]string{"newer", "upgrade pianola"},
 		},
@@ -91,7 +82,7 @@ func TestService_WhatWaitingCannotMend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "native")
 			c.spoil(s)
-			err := s.start().ended()
+			err := s.start().Wait()
 			if err == nil {
 				t.Fatal("the service ended without an error")
 			}
@@ -113,10 +104,10 @@ func TestService_WhatWaitingCannotMend(t *testing.T) {
 func TestService_ClickHouseGoesWhileTheSchemaIsChecked(t *testing.T) {
 	s := newStage(t, "native")
 	// The first connection is the ping's. The following are the schema check's, whose pool tries several.
-	s.cfg.ClickHouse.Addr = []string{hangsUpOn(t, s.cfg.ClickHouse.Addr[0], 2, 6)}
+	s.Settings.ClickHouse.Addr = []string{hangsUpOn(t, s.Settings.ClickHouse.Addr[0], 2, 6)}
 	i := s.start()
-	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
-	i.drain()
+	i.untilReady()
+	i.Drain()
 }
 
 // hangsUpOn forwards connections to an address, but for some of the first.
@@ -160,17 +151,10 @@ func forward(conn net.Conn, to string) {
 
 // addPartition makes the topic one larger, which ends the group's generation.
 func (s *stage) addPartition() {
-	s.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.Addr()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer client.Close()
-	answers, err := kadm.NewClient(client).CreatePartitions(s.t.Context(), 1, topic)
+	s.Helper()
+	answers, err := s.Admin.CreatePartitions(s.Context(), 1, s.Topic)
 	if err == nil {
 		err = answers.Error()
 	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	s.Must(err)
 }

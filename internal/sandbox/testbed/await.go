@@ -1,0 +1,63 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// patience bounds every wait for something that has to come. It is no measure of
+// speed: a loaded machine needs a fraction of it.
+const patience = 2 * time.Minute
+
+// Await waits for something that has to come. An error of holds ends the wait, and
+// is given with what was waited for, like the end of patience.
+func Await(ctx context.Context, what string, holds func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		ok, err := holds()
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not within %v: %w", what, patience, ctx.Err())
+		}
+	}
+}
+
+// Eventually waits while the runs go on: where one of them ends by itself, nothing
+// comes any more.
+func (s *Stage) Eventually(what string, holds func() bool, while ...*Run) {
+	s.Helper()
+	s.Must(Await(s.Context(), what, func() (bool, error) {
+		if holds() {
+			return true, nil
+		}
+		for _, r := range while {
+			if err := r.Ended(); err != nil {
+				return false, err
+			}
+		}
+		return false, nil
+	}))
+}
+
+// AwaitIngested waits until the ledger accounts for every message of the topic.
+func (s *Stage) AwaitIngested(while ...*Run) {
+	s.Helper()
+	s.Eventually("every message accounted for", s.Ingested, while...)
+}
+
+// AwaitCommitted waits until the group has committed the end of the topic.
+func (s *Stage) AwaitCommitted(while ...*Run) {
+	s.Helper()
+	s.Eventually("everything committed", s.CommittedAll, while...)
+}

@@ -1,0 +1,51 @@
+package testbed
+
+import (
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/pianola/pianola/internal/sandbox"
+)
+
+// One scans a query's single row.
+func (s *Stage) One(query string, into ...any) {
+	s.Helper()
+	if err := s.Analyst.QueryRow(s.Context(), query).Scan(into...); err != nil {
+		s.Fatalf("%s: %v", strings.TrimSpace(query), err)
+	}
+}
+
+// Exec changes the tables behind everybody's back, and has the change done when it
+// returns.
+func (s *Stage) Exec(statement string) {
+	s.Helper()
+	ctx := clickhouse.Context(s.Context(), clickhouse.WithSettings(clickhouse.Settings{"mutations_sync": 2}))
+	if err := s.Analyst.Exec(ctx, statement); err != nil {
+		s.Fatalf("%s: %v", strings.TrimSpace(statement), err)
+	}
+}
+
+// Account is what the ledger says of the topic.
+func (s *Stage) Account() sandbox.Account {
+	s.Helper()
+	a, err := sandbox.ReadAccount(s.Context(), s.Analyst, s.Topic)
+	s.Must(err)
+	return a
+}
+
+// Ingested says whether the ledger accounts for everything up to the topic's end.
+func (s *Stage) Ingested() bool {
+	s.Helper()
+	return s.Account().Covers(s.Services, s.Topic, Partitions)
+}
+
+// WantTruth holds the tables, the ledger among them, against the world.
+func (s *Stage) WantTruth() {
+	s.Helper()
+	report, err := s.World.Truth().Compare(s.Context(), s.Analyst)
+	s.Must(err)
+	if !report.Equal() {
+		s.Fatalf("seed %d: the views do not equal the truth\n%s", s.World.Config().Seed, report.String())
+	}
+}

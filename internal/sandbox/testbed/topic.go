@@ -1,0 +1,81 @@
+package testbed
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/pianola/pianola/internal/sandbox/kafka"
+)
+
+// CreateTopic makes the topic; the stage has done so once.
+func (s *Stage) CreateTopic() {
+	s.Helper()
+	_, err := s.Admin.CreateTopic(s.Context(), Partitions, 1, nil, s.Topic)
+	s.Must(err)
+}
+
+// DeleteTopic removes it with all that it holds; the group keeps its offsets.
+func (s *Stage) DeleteTopic() {
+	s.Helper()
+	_, err := s.Admin.DeleteTopic(s.Context(), s.Topic)
+	s.Must(err)
+}
+
+// DeleteBefore is retention at work on one partition.
+func (s *Stage) DeleteBefore(partition int32, offset int64) {
+	s.Helper()
+	var to kadm.Offsets
+	to.Add(kadm.Offset{Topic: s.Topic, Partition: partition, At: offset})
+	responses, err := s.Admin.DeleteRecords(s.Context(), to)
+	if err == nil {
+		err = responses.Error()
+	}
+	s.Must(err)
+}
+
+// Tell sends all messages of the world.
+func (s *Stage) Tell() {
+	s.Helper()
+	s.Must(s.Services.Tell(s.Context(), s.World, func(int) {}))
+}
+
+// Produce sends records to the topic, whatever topic they name, and returns once
+// they are there.
+func (s *Stage) Produce(records ...kafka.Record) {
+	s.Helper()
+	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
+	s.Must(err)
+	defer producer.Close()
+	for _, r := range records {
+		r.Topic = s.Topic
+		s.Must(producer.Send(s.Context(), r))
+	}
+	s.Must(producer.Flush(s.Context()))
+}
+
+// Committed is the group's next offset by partition, for those that have one.
+func (s *Stage) Committed() map[int32]int64 {
+	s.Helper()
+	offsets, err := s.Admin.FetchOffsets(s.Context(), s.Settings.Kafka.Group)
+	if !errors.Is(err, kerr.GroupIDNotFound) { // which it is until its first commit
+		s.Must(err)
+	}
+	at := map[int32]int64{}
+	offsets.Each(func(o kadm.OffsetResponse) { at[o.Partition] = o.At })
+	return at
+}
+
+// CommittedAll says whether the group has committed every partition's end; more
+// than that, of a topic that has been made anew, is not it.
+func (s *Stage) CommittedAll() bool {
+	s.Helper()
+	at := s.Committed()
+	for p := range int32(Partitions) {
+		if at[p] != s.Services.Kafka.EndOffset(s.Topic, p) {
+			return false
+		}
+	}
+	return true
+}
