@@ -110,7 +110,8 @@ type journal struct {
 	mu    sync.Mutex
 	rest  []byte // of a line that has not ended yet
 	lines []string
-	pages string // where the process's pages are, as a URL; empty before it has said so
+	pages string         // where the process's pages are, as a URL; empty before it has said so
+	told  map[string]int // how often each message has been told
 }
 
 const journalLines = 25
@@ -137,6 +138,10 @@ func (j *journal) line(line []byte) {
 		Pages      string `json:"pages"`
 	}
 	if json.Unmarshal(line, &entry) == nil {
+		if j.told == nil {
+			j.told = map[string]int{}
+		}
+		j.told[entry.Message]++
 		switch entry.Message {
 		case "generation began":
 			j.generations.add(entry.Generation)
@@ -153,6 +158,13 @@ func (j *journal) pagesAt() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.pages
+}
+
+// count is how often the process has told a message.
+func (j *journal) count(message string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.told[message]
 }
 
 func (j *journal) tail() string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -38,11 +39,12 @@ type round struct {
 
 	topic       string
 	generations generations
-	running     []*process // all that have been started
 	tell        func(context.Context, *round) error
-	line        *line             // to ClickHouse; nil without
-	protocol    string            // to ClickHouse: native or http
-	settings    map[string]string // the trial's own, by key path
+	running     []*process         // all that have been started
+	server      *clickHouseProcess // the round's own ClickHouse; nil where it is the stage's
+	line        *line              // to ClickHouse; nil without
+	protocol    string             // to ClickHouse: native or http
+	settings    map[string]string  // the trial's own, by key path
 	tally       map[string]int
 	told        map[string]int // by the publisher, which runs beside the trial
 	// ends are the offsets at which each partition ends; nil until the publisher
@@ -77,14 +79,15 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 		return nil, fmt.Errorf("create topic %s: %w", name, err)
 	}
 	r.cfg = s.settings(w, name)
-	if err := sandbox.Migrate(ctx, r.cfg, zap.NewNop()); err != nil {
-		return nil, err
+	if t.server != nil {
+		if r.server, err = t.server(ctx, s, filepath.Join(s.dir, name)); err != nil {
+			return nil, err
+		}
+		r.cfg.ClickHouse.Addr = []string{r.server.native}
 	}
-	options := r.cfg.ClickHouseOptions()
-	options.Auth.Database = name // for who asks; the service names it in every statement
-	r.conn, err = clickhouse.Open(options)
-	if err != nil {
-		return nil, fmt.Errorf("connect to ClickHouse: %w", err)
+	if err := r.openDatabase(ctx); err != nil {
+		r.close()
+		return nil, err
 	}
 	if t.line {
 		if r.line, err = newLine(name, "127.0.0.1:0", r.clickHouseAddr()); err != nil {
@@ -93,6 +96,21 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 		}
 	}
 	return r, nil
+}
+
+// openDatabase makes the round's tables, and the connection of who asks.
+func (r *round) openDatabase(ctx context.Context) error {
+	if err := sandbox.Migrate(ctx, r.cfg, zap.NewNop()); err != nil {
+		return err
+	}
+	options := r.cfg.ClickHouseOptions()
+	options.Auth.Database = r.cfg.ClickHouse.Database // for who asks; the service names it in every statement
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return fmt.Errorf("connect to ClickHouse: %w", err)
+	}
+	r.conn = conn
+	return nil
 }
 
 func text(s string) *string { return &s }
@@ -105,7 +123,12 @@ func (r *round) close() {
 	if r.line != nil {
 		r.line.close()
 	}
-	_ = r.conn.Close() // nothing was written
+	if r.conn != nil {
+		_ = r.conn.Close() // nothing was written
+	}
+	if r.server != nil {
+		r.server.close()
+	}
 }
 
 func (r *round) start(name string) (*process, error) {
@@ -180,8 +203,10 @@ func (r *round) until(ctx context.Context, what string, processes []*process, ho
 // covered is how many offsets the ledger accounts for, each once.
 func (r *round) covered(ctx context.Context) (int64, error) {
 	var n int64
-	err := r.conn.QueryRow(ctx, `SELECT sum(next) FROM
+	err := r.asked(ctx, func() error {
+		return r.conn.QueryRow(ctx, `SELECT sum(next) FROM
   (SELECT max(next_offset) AS next FROM ingest_ledger WHERE source_name = $1 GROUP BY source_partition)`, r.topic).Scan(&n)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("read the ledger: %w", err)
 	}
@@ -233,12 +258,20 @@ func (r *round) committed(ctx context.Context) (bool, error) {
 
 // pause is a random time below most.
 func (r *round) pause(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(time.Duration(r.dice.Int64N(int64(most))))
+	if !wait(ctx, time.Duration(r.dice.Int64N(int64(most)))) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// wait waits, and says whether ctx lived through it.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }

@@ -32,7 +32,12 @@ func protocol(seed uint64) string {
 
 // clickHouseAddr is the server's address for a round's protocol.
 func (r *round) clickHouseAddr() string {
-	if r.protocol == "http" {
+	switch {
+	case r.server != nil && r.protocol == "http":
+		return r.server.http
+	case r.server != nil:
+		return r.server.native
+	case r.protocol == "http":
 		return r.stage.clickhouse.HTTPAddr()
 	}
 	return r.stage.clickhouse.NativeAddr()

@@ -23,6 +23,7 @@ type Stage struct {
 	client     *kgo.Client
 	admin      *kadm.Client
 	binary     string
+	sandbox    string // the binary of servers of their own; empty until one is wanted
 	dir        string
 	rounds     int // that have begun; each gets names of its own
 }

@@ -18,6 +18,7 @@ type Trial struct {
 
 	line     bool              // the processes reach ClickHouse over a line
 	needs    Kafka             // the broker it takes; empty when either will do
+	server   serverStart       // of a ClickHouse of the round's own; nil for the stage's
 	settings map[string]string // of the processes, by key path, above those of every trial
 	run      func(context.Context, *round, bounds) (int, error)
 	// tell is the publisher; nil sends the messages of the world and nothing else.
@@ -33,6 +34,7 @@ func All() []Trial {
 		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
+		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
 	}
 }
 
