@@ -7,25 +7,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"github.com/pianola/pianola/internal/replay"
-	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
 // TestRedrive_Command walks through plan, execution and repetition, with the
 // exit statuses and both forms of the result.
 func TestRedrive_Command(t *testing.T) {
-	const topic = "piano.redrive"
-	s, err := sandbox.Start(t.Context(), sandbox.Loopback(map[string]int{topic: 1}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
+	topic := s.Topic
+	// The database is the default one, which is not there yet.
 	environment := []string{
-		"PIANOLA_KAFKA_BROKERS=" + s.Kafka.Addr(), "PIANOLA_KAFKA_FETCH_MAX_WAIT=50ms",
-		"PIANOLA_CLICKHOUSE_ADDR=" + s.ClickHouse.NativeAddr(),
+		"PIANOLA_KAFKA_BROKERS=" + s.Settings.Kafka.Brokers[0], "PIANOLA_KAFKA_FETCH_MAX_WAIT=50ms",
+		"PIANOLA_CLICKHOUSE_ADDR=" + s.Settings.ClickHouse.Addr[0],
 		// A field's other name, which the messages need; one of them is beyond help.
 		"PIANOLA_TRANSFORM_FIELD_ALIASES=what:event_timestamp",
 	}
@@ -38,13 +33,13 @@ func TestRedrive_Command(t *testing.T) {
 	if got := call(t, environment, "", "dlq", "redrive", "--execute"); got.code != exitDone || got.stdout != "no open dead letters\n" {
 		t.Errorf("nothing there: %+v", got)
 	}
-	plantRefused(t, s, topic, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed"}`, `{"subscription_id":"canary`,
+	plantRefused(s, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed"}`, `{"subscription_id":"canary`,
 		`{"subscription_id":"b","what":1750000000,"subscription_action":"Renewed"}`)
 
 	t.Run("plan", func(t *testing.T) {
 		for range 2 { // it changes nothing
 			got := call(t, environment, "", "dlq", "redrive")
-			want := "piano.redrive missing_field 3 3 0"
+			want := topic + " missing_field 3 3 0"
 			if line := strings.Join(strings.Fields(lineOf(got.stdout, topic)), " "); got.code != exitDone || line != want || !strings.Contains(got.stdout, "--execute") {
 				t.Errorf("want %q: %+v", want, got)
 			}
@@ -76,7 +71,7 @@ func TestRedrive_Command(t *testing.T) {
 	})
 	t.Run("all, as a table", func(t *testing.T) {
 		got := call(t, environment, "", "dlq", "redrive", "--reason", "invalid_json", "--execute")
-		want := "piano.redrive invalid_json 1 0 0 0 0 1 0 0"
+		want := topic + " invalid_json 1 0 0 0 0 1 0 0"
 		if line := strings.Join(strings.Fields(lineOf(got.stdout, topic)), " "); got.code != exitFound || line != want {
 			t.Errorf("want %q: %+v", want, got)
 		}
@@ -126,32 +121,14 @@ func TestRedriveText_SaysWhatIsGone(t *testing.T) {
 
 // plantRefused puts messages into partition 0 and their dead letters, as of a consumer
 // that did not know their notation, into ClickHouse.
-func plantRefused(t *testing.T, s *sandbox.Services, topic string, values ...string) {
-	t.Helper()
-	producer, err := kafka.NewProducer(s.Kafka.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer producer.Close()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{s.ClickHouse.NativeAddr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+func plantRefused(s *testbed.Stage, values ...string) {
+	s.Helper()
 	sent := time.UnixMilli(1_750_000_000_123)
 	for offset, value := range values {
-		if err := producer.Send(t.Context(), kafka.Record{Topic: topic, Value: []byte(value), Time: sent}); err != nil {
-			t.Fatal(err)
-		}
-		err := conn.Exec(t.Context(), fmt.Sprintf(`INSERT INTO piano.dead_letters
+		s.Produce(kafka.Record{Value: []byte(value), Time: sent})
+		s.Exec(fmt.Sprintf(`INSERT INTO piano.dead_letters
 			(source, source_name, source_offset, reason, field, message_time, payload_sha256, decided_at, attempts)
 			SELECT 'kafka', '%s', %d, 'missing_field', 'event_timestamp', fromUnixTimestamp64Milli(toInt64(%d)), lower(hex(SHA256('%s'))), now64(3), 1`,
-			topic, offset, sent.UnixMilli(), value))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := producer.Flush(t.Context()); err != nil {
-		t.Fatal(err)
+			s.Topic, offset, sent.UnixMilli(), value))
 	}
 }

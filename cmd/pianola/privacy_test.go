@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,10 +15,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/zap"
 
-	"github.com/pianola/pianola/internal/sandbox"
-	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/internal/sandbox/loopback"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -47,53 +45,32 @@ func TestPrivacy_NothingPersonalComesOut(t *testing.T) {
 }
 
 func walkPrivacy(t *testing.T, binary, protocol string) {
-	const topic, database = "piano.subscriber-events", "piano"
-	s, err := sandbox.Start(t.Context(), sandbox.Loopback(map[string]int{topic: 1}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	w, err := world.New(world.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := s.Configure(protocol, topic, database, w)
-	if err := sandbox.Migrate(t.Context(), cfg, zap.NewNop()); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := s.Analyst(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: protocol})
 	// The server's own words for a refused row quote the row.
-	if err := conn.Exec(t.Context(), "ALTER TABLE subscription_events ADD CONSTRAINT agreeable CHECK ifNull(term_name, '') != '"+refuse+"'"); err != nil {
-		t.Fatal(err)
-	}
+	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT agreeable CHECK ifNull(term_name, '') != '" + refuse + "'")
 
 	file := write(t, "pianola.yaml", "piano: {aid: a, api_token: "+leak+"}\n")
-	listen := freeAddress(t)
-	environment := []string{"PIANOLA_CONFIG=" + file, "PIANOLA_KAFKA_BROKERS=" + s.Kafka.Addr(), "PIANOLA_CLICKHOUSE_ADDR=" + cfg.ClickHouse.Addr[0], "PIANOLA_CLICKHOUSE_PROTOCOL=" + protocol,
-		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=4KiB", "PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS=corp.example",
-		"PIANOLA_BATCH_MAX_WAIT=50ms", "PIANOLA_HTTP_LISTEN=" + listen, "PIANOLA_LOG_LEVEL=debug", "ELSEWHERE=" + leak,
-		"PIANOLA_TRANSFORM_INTERNAL_USER_IDS=" + address("internal")}
+	listen, err := loopback.FreeAddr()
+	s.Must(err)
+	s.Settings.HTTP.Listen = listen
+	s.Settings.Transform.InternalUserIDs = []string{address("internal")}
+	s.Settings.Transform.InternalEmailDomains = []string{"corp.example"}
+	environment := append(environment(s.Settings), "PIANOLA_CONFIG="+file, "PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=4KiB",
+		"PIANOLA_BATCH_MAX_WAIT=50ms", "PIANOLA_LOG_LEVEL=debug", "ELSEWHERE="+leak)
 
 	// A login that is refused; the embedded server wants no password.
 	locked := start(t, binary, append(slices.Clone(environment), "PIANOLA_CLICKHOUSE_PASSWORD="+leak))
-	if err := <-locked.ended; err == nil {
+	if err := locked.Wait(); err == nil {
 		t.Error("the server takes any password")
 	}
 	clean(t, "refused login", locked.output.String(), leak)
 
 	messages := personalMessages()
-	send(t, s, topic, messages)
+	send(s, messages)
 	p := start(t, binary, environment)
-	p.until(t, "every message accounted for", func() bool {
-		a, err := sandbox.ReadAccount(t.Context(), conn, topic)
-		return err == nil && a.Covers(s, topic, 1)
-	})
+	p.until(t, "every message accounted for", s.Ingested)
 
-	tables := dump(t, s, database)
+	tables := dump(s)
 	clean(t, "tables", tables, leak)
 	if !strings.Contains(tables, content) || !strings.Contains(tables, "sha256:") {
 		t.Error("the tables hold nothing that was sent")
@@ -112,10 +89,10 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 	}
 
 	// An outage is when errors are told.
-	if err := s.ClickHouse.Close(); err != nil {
+	if err := s.Services.ClickHouse.Close(); err != nil {
 		t.Error(err)
 	}
-	send(t, s, topic, messages)
+	send(s, messages)
 	p.until(t, "the outage seen", func() bool {
 		status, _ := get(t, listen, "/readyz")
 		_, metrics := get(t, listen, "/metrics")
@@ -126,7 +103,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 		clean(t, page+" in an outage", body, leak, content)
 	}
 	clean(t, "dlq list in an outage", both(call(t, environment, "", "dlq", "list")), leak, content)
-	p.kill(t)
+	_ = p.Stop() // it was killed
 	log := clean(t, "log", p.output.String(), leak, content)
 	for _, want := range []string{`"level":"debug"`, "insert halved", "trying again"} {
 		if !strings.Contains(log, want) {
@@ -243,24 +220,17 @@ func asLines(messages []string) string {
 }
 
 // send writes the messages with keys and headers that are read by nobody.
-func send(t *testing.T, s *sandbox.Services, topic string, messages []string) {
-	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Addr()), kgo.DefaultProduceTopic(topic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+func send(s *testbed.Stage, messages []string) {
+	s.Helper()
 	for _, m := range messages {
-		client.Produce(t.Context(), &kgo.Record{Key: []byte(address("key")), Value: []byte(m),
+		s.Client.Produce(s.Context(), &kgo.Record{Topic: s.Topic, Key: []byte(address("key")), Value: []byte(m),
 			Headers: []kgo.RecordHeader{{Key: address("header"), Value: []byte(leak)}}}, func(_ *kgo.Record, err error) {
 			if err != nil {
-				t.Error(err)
+				s.Error(err)
 			}
 		})
 	}
-	if err := client.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s.Must(s.Client.Flush(s.Context()))
 }
 
 // showDeadLetters looks at a dead letter of each reason and field, and holds that
@@ -290,24 +260,24 @@ func showDeadLetters(t *testing.T, environment []string, listed string) {
 }
 
 // dump is every table and view as text.
-func dump(t *testing.T, s *sandbox.Services, database string) string {
-	t.Helper()
+func dump(s *testbed.Stage) string {
+	s.Helper()
 	ask := func(query string) string {
-		status, body := get(t, s.ClickHouse.HTTPAddr(), "/?query="+url.QueryEscape(query))
+		status, body := get(s, s.Services.ClickHouse.HTTPAddr(), "/?query="+url.QueryEscape(query))
 		if status != http.StatusOK {
-			t.Fatalf("%s: %s", query, body)
+			s.Fatalf("%s: %s", query, body)
 		}
 		return body
 	}
 	var all strings.Builder
-	for name := range strings.Lines(ask("SELECT name FROM system.tables WHERE database = '" + database + "' FORMAT TSV")) {
-		all.WriteString(ask("SELECT * FROM " + database + "." + strings.TrimSpace(name) + " FORMAT TSVWithNames"))
+	for name := range strings.Lines(ask("SELECT name FROM system.tables WHERE database = '" + s.Topic + "' FORMAT TSV")) {
+		all.WriteString(ask("SELECT * FROM " + s.Topic + "." + strings.TrimSpace(name) + " FORMAT TSVWithNames"))
 	}
 	return all.String()
 }
 
 // get gives status 0 where nobody answers yet.
-func get(t *testing.T, host, path string) (int, string) {
+func get(t testing.TB, host, path string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -325,15 +295,4 @@ func get(t *testing.T, host, path string) (int, string) {
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(body)
-}
-
-// freeAddress is one that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

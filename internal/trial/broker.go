@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/loopback"
 )
 
 // Kafka says which broker a stage has.
@@ -42,7 +42,7 @@ func startBroker(ctx context.Context, kind Kafka, dir string) (*broker, error) {
 
 // startEmbedded starts kfake, which tells its clients to come over a line.
 func startEmbedded(dir string) (*broker, error) {
-	front, err := freeAddr()
+	front, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func startEmbedded(dir string) (*broker, error) {
 
 // startApache starts a broker that tells its clients to come over a line.
 func startApache(ctx context.Context, dir string) (*broker, error) {
-	front, err := freeAddr()
+	front, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -94,15 +94,4 @@ func startApache(ctx context.Context, dir string) (*broker, error) {
 		l.close()
 		return b.Stop()
 	}}, nil
-}
-
-// freeAddr gives an address that was free a moment ago: the broker has to be told
-// of the line before there can be one.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/loopback"
 )
 
 // Config says where and how the broker runs.
@@ -56,11 +58,11 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients, err := freeAddr()
+	clients, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := freeAddr()
+	controller, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -192,14 +194,4 @@ func clusterID(dir string) string {
 	_, _ = rand.Read(id[:]) // never fails
 	id[0] &= 0x7f           // the dash stands for the last but one of 64 digits
 	return base64.RawURLEncoding.EncodeToString(id[:])
-}
-
-// freeAddr gives an address that was free a moment ago.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -25,7 +25,7 @@ type DeadLetter struct {
 	Partition   int32
 	Offset      int64
 	Reason      schemas.Reason
-	Field       string // empty is NULL
+	Field       string            // empty is NULL
 	SHA256      [sha256.Size]byte // NULL where Reason is rejected_by_server: only the row was left
 	MessageTime schemas.Millis
 	// SubscriptionID is the id after the guard where the message gives it away
