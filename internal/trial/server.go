@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/loopback"
 )
 
 // clickHouseProcess is the embedded ClickHouse in a process of its own, which may
@@ -41,10 +43,10 @@ func (c *clickHouseProcess) first(ctx context.Context, s *Stage) (err error) {
 	if c.binary, err = s.buildSandbox(ctx); err != nil {
 		return err
 	}
-	if c.native, err = freeAddr(); err != nil {
+	if c.native, err = loopback.FreeAddr(); err != nil {
 		return err
 	}
-	if c.http, err = freeAddr(); err != nil {
+	if c.http, err = loopback.FreeAddr(); err != nil {
 		return err
 	}
 	return c.start(ctx)
