@@ -27,6 +27,8 @@ type Config struct {
 	DataDir string
 	// Properties are set beside, or instead of, those of a small test broker.
 	Properties map[string]string
+	// Secure is a listener with TLS and logins beside the plain one; nil for none.
+	Secure *Secure
 	// Log takes what the broker prints; nil drops it.
 	Log io.Writer
 }
@@ -38,6 +40,9 @@ type Broker struct {
 	classes string // the class path
 	file    string // its settings, ports among them
 	log     io.Writer
+	secure  string // the address of the secure listener; empty without one
+
+	keystores int // that have been shown after the first
 
 	process *exec.Cmd
 	ended   chan struct{} // closed once the process has ended, after err is set
@@ -66,18 +71,34 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	var secure string
+	if cfg.Secure != nil {
+		if secure, err = freeAddr(); err != nil {
+			return nil, err
+		}
+		properties, err := cfg.Secure.properties(cfg.DataDir, clients, secure, controller)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(properties, cfg.Properties)
+		cfg.Properties = properties
+	}
 	file := filepath.Join(cfg.DataDir, "server.properties")
 	if err := writeProperties(file, cfg, clients, controller); err != nil {
 		return nil, err
 	}
 	classes := filepath.Join(home, "*")
-	format := exec.CommandContext(ctx, "java", "-cp", classes, "kafka.tools.StorageTool",
-		"format", "--ignore-formatted", "--cluster-id", clusterID(cfg.DataDir), "--config", file)
+	arguments := []string{"-cp", classes, "kafka.tools.StorageTool",
+		"format", "--ignore-formatted", "--cluster-id", clusterID(cfg.DataDir), "--config", file}
+	if cfg.Secure != nil {
+		arguments = append(arguments, cfg.Secure.scramArguments()...)
+	}
+	format := exec.CommandContext(ctx, "java", arguments...)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format kafka's storage: %w: %s", err, out)
 	}
 
-	b := &Broker{addr: clients, classes: classes, file: file, log: cfg.Log}
+	b := &Broker{addr: clients, secure: secure, classes: classes, file: file, log: cfg.Log}
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
@@ -172,7 +193,7 @@ func writeProperties(file string, cfg Config, clients, controller string) error 
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
 		fmt.Fprintf(&lines, "%s=%s\n", key, properties[key])
 	}
-	if err := os.WriteFile(file, []byte(lines.String()), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		return fmt.Errorf("write kafka's settings: %w", err)
 	}
 	return nil

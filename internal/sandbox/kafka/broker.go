@@ -67,6 +67,7 @@ func options(cfg Config, port int) []kfake.Opt {
 			"log.retention.ms": "-1",
 		}),
 	}
+	opts = append(opts, secured(cfg)...)
 	if cfg.DataDir != "" {
 		opts = append(opts, kfake.DataDir(cfg.DataDir))
 	}

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,10 @@ type Config struct {
 	// DataDir keeps the broker's data; it is made when missing. Empty keeps
 	// everything in memory.
 	DataDir string
+	// TLS encrypts every connection; nil: none is.
+	TLS *tls.Config
+	// Users are who may come in; with none anybody may, without a login.
+	Users []User
 	// Topics are made, with their number of partitions, where they do not exist.
 	Topics map[string]int
 }
@@ -30,6 +35,9 @@ func (c Config) Validate() error {
 		if _, _, err := net.SplitHostPort(c.Advertise); err != nil {
 			errs = append(errs, fmt.Errorf("kafka advertised address %q: write it as host:port", c.Advertise))
 		}
+	}
+	for _, user := range c.Users {
+		errs = append(errs, user.validate())
 	}
 	for _, topic := range sortedKeys(c.Topics) {
 		if topic == "" {

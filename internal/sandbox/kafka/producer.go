@@ -33,9 +33,10 @@ type Producer struct {
 	first error // of any record since the last Flush
 }
 
-// NewProducer connects to the broker at addr. The caller closes it.
-func NewProducer(addr string) (*Producer, error) {
-	client, err := kgo.NewClient(
+// NewProducer connects to the broker at addr; opts say how, where TLS or a login is
+// asked for. The caller closes it.
+func NewProducer(addr string, opts ...kgo.Opt) (*Producer, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(addr),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
 		// The size counts before compression, and the contract's largest message
@@ -47,7 +48,7 @@ func NewProducer(addr string) (*Producer, error) {
 		// year at once.
 		kgo.ProducerLinger(5*time.Millisecond),
 		kgo.RecordPartitioner(chosenOrByKey{kgo.StickyKeyPartitioner(nil)}),
-	)
+	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("make kafka producer: %w", err)
 	}
