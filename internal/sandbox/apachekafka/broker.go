@@ -73,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	var secure string
 	if cfg.Secure != nil {
-		if secure, err = freeAddr(); err != nil {
+		if secure, err = loopback.FreeAddr(); err != nil {
 			return nil, err
 		}
 		properties, err := cfg.Secure.properties(cfg.DataDir, clients, secure, controller)

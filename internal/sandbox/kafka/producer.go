@@ -41,12 +41,12 @@ func NewProducer(addr string, opts ...kgo.Opt) (*Producer, error) {
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
 		// The size counts before compression, and the contract's largest message
 		// has to fit with room to be too large.
-		kgo.ProducerBatchMaxBytes(4<<20),
+		kgo.ProducerBatchMaxBytes(4 << 20),
 		kgo.MaxBufferedRecords(50_000),
-		kgo.MaxBufferedBytes(64<<20),
+		kgo.MaxBufferedBytes(64 << 20),
 		// Full batches are worth five milliseconds to a producer that writes a
 		// year at once.
-		kgo.ProducerLinger(5*time.Millisecond),
+		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.RecordPartitioner(chosenOrByKey{kgo.StickyKeyPartitioner(nil)}),
 	}, opts...)...)
 	if err != nil {
