@@ -47,6 +47,7 @@ type round struct {
 	settings    map[string]string  // the trial's own, by key path
 	tally       map[string]int
 	told        map[string]int // by the publisher, which runs beside the trial
+	refused     refused        // rows, by ClickHouse
 	// ends are the offsets at which each partition ends; nil until the publisher
 	// knows, where it is the broker that decides.
 	ends atomic.Pointer[[]int64]

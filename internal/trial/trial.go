@@ -24,6 +24,10 @@ type Trial struct {
 	// tell is the publisher; nil sends the messages of the world and nothing else.
 	// One that leaves the offsets to the broker sets the round's truth and ends.
 	tell func(context.Context, *round) error
+	// after puts right, once a round has been found to hold, what the trial has left
+	// wrong, and sets the truth that must hold then; the round is judged again. nil
+	// is nothing to put right.
+	after func(context.Context, *round) error
 }
 
 // All are the trials, in the order in which they run.
@@ -35,6 +39,7 @@ func All() []Trial {
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
+		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 	}
 }
 
@@ -146,14 +151,30 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 	case faults == 0:
 		return errors.New("the world was over before the first fault: give it more subscribers")
 	}
+	if err := result.judge(ctx, r); err != nil || !result.Holds || t.after == nil {
+		return err
+	}
+	if err := t.after(ctx, r); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		result.Holds, result.Account = false, fmt.Sprintf("seed %d: afterwards: %v", seed, err)
+		return nil
+	}
+	return result.judge(ctx, r)
+}
+
+// judge adds what a round has come to.
+func (result *Result) judge(ctx context.Context, r *round) error {
 	v, err := r.judge(ctx)
 	if err != nil {
 		return err
 	}
 	result.Lost, result.Doubled, result.Wrong = result.Lost+v.lost, result.Doubled+v.doubled, result.Wrong+v.wrong
-	result.Findings, result.ReadAgain = result.Findings+v.found, result.ReadAgain+v.readAgain
+	result.Findings += v.found
+	result.ReadAgain += v.readAgain
 	if v.account != "" {
-		result.Holds, result.Account = false, fmt.Sprintf("seed %d:\n%s", seed, v.account)
+		result.Holds, result.Account = false, fmt.Sprintf("seed %d:\n%s", r.seed, v.account)
 	}
 	return nil
 }
