@@ -36,6 +36,7 @@ var errPartial = errors.New("first batch is cut off")
 type batches struct {
 	rest     []byte // what has not been decoded; borrowed from the response
 	position int64  // of the next record that is wanted
+	within   within // how far into the first batch of rest
 	fresh    bool   // nothing of this response has been decoded yet
 	stale    bool   // this response has bytes, and none of them moved the position
 
@@ -47,18 +48,18 @@ type batches struct {
 
 // reset takes over the records of a response that was asked for at position.
 func (b *batches) reset(data []byte, position int64, committed bool, aborted []abortedTransaction) {
-	b.rest, b.position, b.committed = data, position, committed
+	b.rest, b.position, b.committed, b.within = data, position, committed, within{}
 	b.fresh, b.stale = true, len(data) > 0
 	b.aborted.reset(aborted)
 }
 
 // drop forgets what has not been decoded.
-func (b *batches) drop() { b.rest = nil }
+func (b *batches) drop() { b.rest, b.within = nil, within{} }
 
 // decode replaces records by those of the next batches: all of them, or as many
-// as decompress to about limit bytes, but one batch at least. Position moves
-// behind the last batch decoded. An error belongs to the batch at position;
-// records holds what came before it.
+// as decompress to about limit bytes, but one batch or a piece of it at least.
+// Position moves behind what was decoded. An error belongs to the batch at
+// position; records holds what came before it.
 func (b *batches) decode(limit int) error {
 	b.records = b.records[:0]
 	b.slab = b.slab[:0]
@@ -75,11 +76,18 @@ func (b *batches) decode(limit int) error {
 		b.fresh = false
 		// A batch that turns out to be corrupt in its middle gives nothing.
 		records, position := len(b.records), b.position
-		if err := b.one(batch); err != nil {
+		whole, err := b.one(batch)
+		switch {
+		case err != nil:
 			b.records, b.position = b.records[:records], position
 			return err
+		case !whole && len(b.records) > 0:
+			return nil
+		case !whole: // all of the piece lies before the position
+			b.slab = b.slab[:0]
+			continue
 		}
-		b.rest = b.rest[len(batch):]
+		b.rest, b.within = b.rest[len(batch):], within{}
 	}
 	return nil
 }
@@ -101,23 +109,24 @@ func (b *batches) cut() ([]byte, bool) {
 	return b.rest[:headLength+length], true
 }
 
-// one decodes a batch in whichever format it has.
-func (b *batches) one(batch []byte) error {
+// one decodes a batch in whichever format it has, or the next piece of it; whole
+// says that this was the last.
+func (b *batches) one(batch []byte) (whole bool, err error) {
 	w := wire{rest: batch}
 	base, length := w.int64(), w.int32()
 	if base < 0 || base > maxOffset {
-		return b.corrupt("its offset is impossible")
+		return false, b.corrupt("its offset is impossible")
 	}
 	if length < magicOffset+1-headLength {
-		return b.corrupt("its length is impossible")
+		return false, b.corrupt("its length is impossible")
 	}
 	switch magic := batch[magicOffset]; magic {
 	case 0, 1:
-		return b.message(base, batch[headLength:])
+		return true, b.message(base, batch[headLength:])
 	case 2:
 		return b.batch(base, batch[headLength:])
 	default:
-		return b.corrupt(fmt.Sprintf("unknown record format %d", magic))
+		return false, b.corrupt(fmt.Sprintf("unknown record format %d", magic))
 	}
 }
 

@@ -28,7 +28,7 @@ type decompressor struct {
 	source bytes.Reader
 }
 
-// appendTo appends the decompressed src to dst.
+// appendTo appends the whole of the decompressed src to dst.
 func (d *decompressor) appendTo(dst, src []byte, codec compress.Compression) ([]byte, error) {
 	switch codec {
 	case compress.Snappy:
@@ -43,24 +43,13 @@ func (d *decompressor) appendTo(dst, src []byte, codec compress.Compression) ([]
 	return dst, errCodec
 }
 
-// appendAll reads r to its end, growing dst by doubling.
+// appendAll reads r to its end.
 func appendAll(dst []byte, r io.Reader) ([]byte, error) {
-	start := len(dst)
-	for {
-		dst = slices.Grow(dst, 1) // doubles, once there is no room at all
-		n, err := r.Read(dst[len(dst):cap(dst)])
-		dst = dst[:len(dst)+n]
-		if len(dst)-start > maxBatch {
-			return dst, errTooLarge
-		}
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return dst, nil
-		}
-		if err != nil {
-			// The library's words may quote the data: the kind is enough.
-			return dst, errors.New("compressed data is damaged")
-		}
+	dst, ended, err := appendUpTo(dst, r, maxBatch+1)
+	if err == nil && !ended {
+		err = errTooLarge
 	}
+	return dst, err
 }
 
 // xerial is how Java's snappy library begins its framing: eight bytes of magic,

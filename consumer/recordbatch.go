@@ -33,8 +33,9 @@ type batchHead struct {
 	count      int32
 }
 
-// batch decodes a record batch of format 2 that begins behind its length.
-func (b *batches) batch(base int64, data []byte) error {
+// batch decodes a record batch of format 2 that begins behind its length, or the
+// next piece of it; whole says that this was the last.
+func (b *batches) batch(base int64, data []byte) (whole bool, err error) {
 	w := wire{rest: data}
 	_ = w.int32() // partition leader epoch
 	_ = w.int8()  // magic
@@ -50,31 +51,30 @@ func (b *batches) batch(base int64, data []byte) error {
 
 	switch {
 	case w.failed:
-		return b.corrupt("shorter than its header")
+		return false, b.corrupt("shorter than its header")
 	case crc32.Checksum(checked, castagnoli) != sum:
-		return b.corrupt("its checksum is wrong")
+		return false, b.corrupt("its checksum is wrong")
 	case delta < 0, head.count < 0:
-		return b.corrupt("its header counts below zero")
+		return false, b.corrupt("its header counts below zero")
 	}
 	head.last = base + int64(delta)
 
 	wanted := head.last >= b.position && b.visible(head)
 	if control := head.attributes&controlBit != 0; wanted || control {
-		payload := w.rest
+		payload, whole := w.rest, true
 		if codec := compress.Compression(head.attributes & codecBits); codec != compress.None {
-			var err error
-			if payload, err = b.decompress(payload, codec); err != nil {
-				return err
+			if payload, whole, err = b.unpackPiece(payload, codec); err != nil {
+				return false, err
 			}
 		}
 		if control {
 			b.marker(head, payload)
-		} else if err := b.recordsOf(head, payload); err != nil {
-			return err
+		} else if whole, err = b.recordsOf(head, payload, whole); err != nil || !whole {
+			return false, err
 		}
 	}
 	b.moveTo(head.last + 1)
-	return nil
+	return true, nil
 }
 
 // visible opens the aborted transactions that this batch reaches and says
@@ -106,13 +106,16 @@ func (b *batches) marker(head batchHead, payload []byte) {
 	}
 }
 
-// recordsOf decodes the records of a batch. Nothing but whole, rising and
-// complete is accepted: a batch with a good checksum that breaks this was
-// broken before it was written.
-func (b *batches) recordsOf(head batchHead, payload []byte) error {
-	w := wire{rest: payload}
-	before := head.base - 1
-	for range head.count {
+// recordsOf decodes the records of a batch, or of the next piece of it where the
+// payload is not the whole rest; then it may end in the middle of a record, and
+// within says where to go on. Nothing but whole, rising and complete is accepted:
+// a batch with a good checksum that breaks this was broken before it was written.
+func (b *batches) recordsOf(head batchHead, payload []byte, rest bool) (whole bool, err error) {
+	w, at := wire{rest: payload}, b.within
+	if at.records == 0 {
+		at.last = head.base - 1
+	}
+	for at.records < head.count && (rest || holdsRecord(w.rest)) {
 		r := wire{rest: w.varbytes()}
 		_ = r.int8() // attributes, none of them used
 		timestamp := head.firstTime + r.varint()
@@ -121,18 +124,23 @@ func (b *batches) recordsOf(head batchHead, payload []byte) error {
 		value := r.varbytes()
 		switch {
 		case w.failed, r.failed:
-			return b.corrupt("a record in it " + errShort.Error())
-		case offset <= before || offset > head.last:
-			return b.corrupt("its offsets are out of order")
+			return false, b.corrupt("a record in it " + errShort.Error())
+		case offset <= at.last || offset > head.last:
+			return false, b.corrupt("its offsets are out of order")
 		}
-		before = offset
+		at.records, at.last = at.records+1, offset
 		if head.attributes&logAppendTimeBit != 0 {
 			timestamp = head.maxTime
 		}
 		b.add(Record{Offset: offset, Timestamp: timestamp, Value: value})
 	}
-	if len(w.rest) > 0 {
-		return b.corrupt("it is longer than its records")
+	if at.records == head.count && len(w.rest) > 0 {
+		return false, b.corrupt("it is longer than its records")
 	}
-	return nil
+	if !rest {
+		at.bytes += len(payload) - len(w.rest)
+		b.within = at
+		b.moveTo(at.last + 1)
+	}
+	return rest, nil
 }

@@ -22,7 +22,16 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-const partitions = 6
+const partitions = 6 // of a topic, unless a trial says otherwise
+
+// partitionsOf is how many partitions the topic of a round has; the seed chooses,
+// so that rounds in a row try them all.
+func (t Trial) partitionsOf(seed uint64) int {
+	if len(t.partitions) == 0 {
+		return partitions
+	}
+	return t.partitions[seed%uint64(len(t.partitions))]
+}
 
 // patience bounds every wait for something that has to come.
 const patience = 2 * time.Minute
@@ -47,6 +56,8 @@ type round struct {
 	settings    map[string]string  // the trial's own, by key path
 	tally       map[string]int
 	told        map[string]int // by the publisher, which runs beside the trial
+	plain       bool           // the processes have their defaults
+	peak        int64          // resident bytes of the processes that were watched
 	refused     refused        // rows, by ClickHouse
 	// ends are the offsets at which each partition ends; nil until the publisher
 	// knows, where it is the broker that decides.
@@ -61,7 +72,7 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 	s.rounds++
 	name := fmt.Sprintf("%s_%d", t.Name, s.rounds)
 	c := world.Defaults()
-	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, partitions
+	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, t.partitionsOf(seed)
 	w, err := world.New(c)
 	if err != nil {
 		return nil, err
@@ -69,15 +80,14 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 	r := &round{
 		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name,
 		protocol: protocol(seed), settings: t.settings, tally: map[string]int{}, told: map[string]int{}, tell: tellPlainly,
+		plain: t.plain,
 	}
 	if r.ends.Store(&r.truth.Ends); t.tell != nil {
 		r.tell = t.tell
 		r.ends.Store(nil)
 	}
-	topicConfig := map[string]*string{"retention.ms": text("-1"), "max.message.bytes": text(strconv.Itoa(8 << 20))}
-	made, err := s.admin.CreateTopic(ctx, partitions, 1, topicConfig, name)
-	if err := errors.Join(err, made.Err); err != nil {
-		return nil, fmt.Errorf("create topic %s: %w", name, err)
+	if err := r.makeTopic(ctx); err != nil {
+		return nil, err
 	}
 	r.cfg = s.settings(w, name)
 	if t.server != nil {
@@ -97,6 +107,15 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 		}
 	}
 	return r, nil
+}
+
+func (r *round) makeTopic(ctx context.Context) error {
+	topicConfig := map[string]*string{"retention.ms": text("-1"), "max.message.bytes": text(strconv.Itoa(8 << 20))}
+	made, err := r.stage.admin.CreateTopic(ctx, int32(r.world.Config().Partitions), 1, topicConfig, r.topic)
+	if err := errors.Join(err, made.Err); err != nil {
+		return fmt.Errorf("create topic %s: %w", r.topic, err)
+	}
+	return nil
 }
 
 // openDatabase makes the round's tables, and the connection of who asks.

@@ -60,9 +60,26 @@ func (r *round) environment(instance string) []string {
 	return all
 }
 
-// processSettings are by key path. Small batches make many moments to be hit in;
-// short sessions and bounds make quick heirs, and let faults last longer than what
-// they hit is allowed to. A trial's own settings stand above them.
+// hurry is what the processes of most trials are told. Small batches make many
+// moments to be hit in; short sessions and bounds make quick heirs, and let faults
+// last longer than what they hit is allowed to.
+func hurry() map[string]string {
+	return map[string]string{
+		"kafka.session_timeout":     "1s",
+		"kafka.heartbeat_interval":  "250ms",
+		"kafka.rebalance_timeout":   "10s",
+		"kafka.request_timeout":     "2s",
+		"kafka.dial_timeout":        "1s",
+		"clickhouse.insert_timeout": "1s",
+		"clickhouse.dial_timeout":   "1s",
+		"clickhouse.retry_initial":  "20ms",
+		"clickhouse.retry_max":      "200ms",
+		"batch.max_rows":            "200",
+		"batch.max_wait":            "5ms",
+	}
+}
+
+// processSettings are by key path. A trial's own stand above all others.
 func (r *round) processSettings(instance string) map[string]string {
 	clickHouse := r.clickHouseAddr()
 	if r.line != nil {
@@ -72,24 +89,16 @@ func (r *round) processSettings(instance string) map[string]string {
 		"kafka.brokers":                    strings.Join(r.cfg.Kafka.Brokers, ","),
 		"kafka.topics":                     r.topic,
 		"kafka.group":                      r.cfg.Kafka.Group,
-		"kafka.session_timeout":            "1s",
-		"kafka.heartbeat_interval":         "250ms",
-		"kafka.rebalance_timeout":          "10s",
-		"kafka.request_timeout":            "2s",
-		"kafka.dial_timeout":               "1s",
 		"clickhouse.protocol":              r.protocol,
 		"clickhouse.addr":                  clickHouse,
 		"clickhouse.database":              r.cfg.ClickHouse.Database,
-		"clickhouse.insert_timeout":        "1s",
-		"clickhouse.dial_timeout":          "1s",
-		"clickhouse.retry_initial":         "20ms",
-		"clickhouse.retry_max":             "200ms",
 		"transform.internal_user_ids":      strings.Join(r.cfg.Transform.InternalUserIDs, ","),
 		"transform.internal_email_domains": strings.Join(r.cfg.Transform.InternalEmailDomains, ","),
 		"consumer.instance":                instance,
-		"batch.max_rows":                   "200",
-		"batch.max_wait":                   "5ms",
 		"http.listen":                      "127.0.0.1:0",
+	}
+	if !r.plain {
+		maps.Copy(settings, hurry())
 	}
 	maps.Copy(settings, r.settings)
 	return settings

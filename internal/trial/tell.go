@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
@@ -14,7 +15,19 @@ import (
 const backlog = 3000
 
 // tellPlainly sends the world's messages, always a backlog ahead, to the last.
-func tellPlainly(ctx context.Context, r *round) error {
+func tellPlainly(ctx context.Context, r *round) error { return r.tellAhead(ctx, backlog) }
+
+// tellAtOnce sends them as fast as it goes, and only then says where they end.
+func tellAtOnce(ctx context.Context, r *round) error {
+	if err := r.tellAhead(ctx, math.MaxInt64); err != nil {
+		return err
+	}
+	r.ends.Store(&r.truth.Ends)
+	return nil
+}
+
+// tellAhead keeps that many messages ahead of the ledger.
+func (r *round) tellAhead(ctx context.Context, ahead int64) error {
 	producer, err := kafka.NewProducer(r.stage.broker.addr)
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
@@ -24,7 +37,7 @@ func tellPlainly(ctx context.Context, r *round) error {
 	defer r.publish(nil)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	sent, allowed := int64(0), int64(backlog)
+	sent, allowed := int64(0), ahead
 	for m := range r.world.Messages() {
 		for sent >= allowed {
 			select {
@@ -36,7 +49,7 @@ func tellPlainly(ctx context.Context, r *round) error {
 			if err != nil {
 				return err
 			}
-			allowed = covered + backlog
+			allowed = covered + ahead
 		}
 		r.telling.Lock()
 		err := producer.Send(ctx, kafka.Record{Topic: r.topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time})

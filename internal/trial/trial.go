@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,12 @@ type Trial struct {
 	needs    Kafka             // the broker it takes; empty when either will do
 	server   serverStart       // of a ClickHouse of the round's own; nil for the stage's
 	settings map[string]string // of the processes, by key path, above those of every trial
-	run      func(context.Context, *round, bounds) (int, error)
+	plain    bool              // the processes have their defaults, not the hurry of a trial
+
+	subscribers int   // of each round's world, unless told otherwise; 0 takes 6,000
+	partitions  []int // of a round's topic, in turn; none takes 6
+
+	run func(context.Context, *round, bounds) (int, error)
 	// tell is the publisher; nil sends the messages of the world and nothing else.
 	// One that leaves the offsets to the broker sets the round's truth and ends.
 	tell func(context.Context, *round) error
@@ -39,6 +45,7 @@ func All() []Trial {
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
+		memoryTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 	}
 }
@@ -78,6 +85,8 @@ type Result struct {
 	Wrong     int            `json:"wrong"`
 	Findings  int            `json:"findings"`
 	ReadAgain int64          `json:"read_again"`
+	Peak      int64          `json:"peak_bytes,omitempty"` // resident, of the processes watched
+	Growth    string         `json:"growth,omitempty"`     // of the processes watched
 	Seconds   float64        `json:"seconds"`
 	Holds     bool           `json:"holds"`
 	Account   string         `json:"account,omitempty"` // of what is wrong
@@ -93,8 +102,15 @@ func (r Result) String() string {
 	if !r.Holds {
 		verdict = "BROKEN"
 	}
-	line := fmt.Sprintf("%-10s %-8s seed %d, %d rounds: %s: %d times; %d messages, lost %d, doubled in the views %d, wrong %d, audit findings %d, read again %d; %.0f s: %s (%s)",
-		r.Trial, r.Kafka, r.Seed, r.Rounds, r.Fault, r.Times, r.Messages, r.Lost, r.Doubled, r.Wrong, r.Findings, r.ReadAgain, r.Seconds, verdict, strings.Join(kinds, ", "))
+	var seen string
+	if r.Peak > 0 {
+		seen += fmt.Sprintf(", peak %d MiB", r.Peak>>20)
+	}
+	if r.Growth != "" {
+		seen += ", " + r.Growth
+	}
+	line := fmt.Sprintf("%-10s %-8s seed %d, %d rounds: %s: %d times; %d messages, lost %d, doubled in the views %d, wrong %d, audit findings %d, read again %d%s; %.0f s: %s (%s)",
+		r.Trial, r.Kafka, r.Seed, r.Rounds, r.Fault, r.Times, r.Messages, r.Lost, r.Doubled, r.Wrong, r.Findings, r.ReadAgain, seen, r.Seconds, verdict, strings.Join(kinds, ", "))
 	if r.Account != "" {
 		line += "\n" + r.Account
 	}
@@ -110,7 +126,7 @@ func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
 		p.Times = t.Times
 	}
 	if p.Subscribers == 0 {
-		p.Subscribers = 6000
+		p.Subscribers = cmp.Or(t.subscribers, 6000)
 	}
 	start := time.Now()
 	result := Result{Trial: t.Name, Kafka: s.kind, Seed: p.Seed, Fault: t.Fault, Kinds: map[string]int{}, Holds: true}
@@ -137,6 +153,7 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 	faults, err := r.play(ctx, t.run, b)
 	result.Times += faults
 	result.Messages += r.world.Total()
+	result.Peak = max(result.Peak, r.peak)
 	for _, tally := range []map[string]int{r.tally, r.told} {
 		for kind, n := range tally {
 			result.Kinds[kind] += n
