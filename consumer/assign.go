@@ -39,6 +39,10 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 	return all, nil
 }
 
+// Refresh brings what a says about the log up to date; the group's position stays.
+// It asks until it has an answer; the error is ctx's.
+func (c *Consumer) Refresh(ctx context.Context, a *Assignment) error { return c.facts(ctx, a) }
+
 // facts fills in what the leader knows.
 func (c *Consumer) facts(ctx context.Context, a *Assignment) error {
 	pause := newPause()

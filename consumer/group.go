@@ -17,13 +17,15 @@ type group struct {
 }
 
 // join begins to take part in the group. kafka-go's own watch over partitions
-// stays off: with a topic missing it ends every generation as it begins.
-func (c *Consumer) join() (*group, error) {
+// stays off: with a topic missing it ends every generation as it begins. What an
+// assignment is made from here is told to known.
+func (c *Consumer) join(known *topics) (*group, error) {
 	conns := newCutter(c.cfg.DialTimeout)
 	member, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                c.cfg.Group,
 		Brokers:           c.cfg.Brokers,
 		Topics:            c.cfg.Topics,
+		GroupBalancers:    c.balancers(known),
 		Dialer:            newDialer(c.cfg, c.login, conns),
 		SessionTimeout:    c.cfg.SessionTimeout,
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,

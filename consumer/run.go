@@ -34,13 +34,13 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	if err != nil {
 		return nil // only ctx's: there is nothing to leave
 	}
-	member, err := c.join()
+	known := &topics{counts: counts}
+	member, err := c.join(known)
 	if err != nil {
 		return err
 	}
 	defer member.leave()
 
-	known := &topics{counts: counts}
 	pause := newPause()
 	for ctx.Err() == nil {
 		if c.missing(known.known()) != nil {

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/consumer"
 )
@@ -25,6 +27,25 @@ func TestConsumer_Run_topics(t *testing.T) {
 		await(t, h.ctx.Done())
 		h.give(nil)
 		m.generation(3)
+	})
+
+	t.Run("leaves_an_assignment_made_without_its_partitions", func(t *testing.T) {
+		cluster := newCluster(t, kfake.SeedTopics(1, "events"))
+		joins := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Observe: true, Count: -1})
+		// What is asked after the first join is asked to assign from.
+		unaware := cluster.Fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Metadata}, Err: kerr.UnknownTopicOrPartition,
+			When: func(kmsg.Request) bool { return joins.Hits() > 0 },
+		})
+		m := startMember(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})
+		h := await(t, m.gens)
+		defer h.give(nil)
+		if len(h.Assignments) != 1 {
+			t.Fatalf("a generation of %d partitions was handed over", len(h.Assignments))
+		}
+		if unaware.Hits() != 1 {
+			t.Fatal("the broker knew of the topic all the time")
+		}
 	})
 
 	t.Run("waits_for_a_topic_and_creates_none", func(t *testing.T) {

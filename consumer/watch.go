@@ -10,9 +10,9 @@ import (
 )
 
 // topics is what Run knows of its topics: how many partitions each had when it
-// was last looked, which is always before the current generation was joined. So
-// no change between the look and the join is missed; at worst one is seen twice
-// and costs a rebalance.
+// was last looked, or assigned from by this member: always before the current
+// generation began. So no change between the look and the join is missed; at worst
+// one is seen twice and costs a rebalance.
 type topics struct {
 	mu     sync.Mutex
 	counts map[string]int

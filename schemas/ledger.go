@@ -8,11 +8,11 @@ const (
 	// LedgerFlush is a range that was read and became rows, dead letters,
 	// filtered ids or skipped tombstones.
 	LedgerFlush LedgerKind = "flush"
-	// LedgerLost is a range that was gone before it could be read.
+	// LedgerLost is a range that was gone, or stepped over, before it could be read.
 	LedgerLost LedgerKind = "lost"
 )
 
-// LostCause is why a range was lost before it could be read.
+// LostCause is why a range was lost: what kept it from being read.
 type LostCause string
 
 // The causes.
@@ -23,6 +23,9 @@ const (
 	// carries the new epoch and an empty range; what the old topic still held is
 	// unknowable.
 	LostTopicRecreated LostCause = "topic_recreated"
+	// LostToMovedOffset: the committed offset lay beyond what the ledger had seen:
+	// somebody had moved it. Kafka may still have the range.
+	LostToMovedOffset LostCause = "offset_moved"
 )
 
 // LedgerRow is one flush of one partition, or one lost range: [StartOffset,

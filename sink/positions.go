@@ -17,11 +17,11 @@ type Position struct {
 	// Epoch is the highest in the ledger; the rest is of that epoch.
 	Epoch uint32
 	// OnlyLost says that the epoch has no flush yet, only the row that opened
-	// it. NextOffset is then 0 and LastOffset -1.
+	// it. LastOffset is then -1.
 	OnlyLost bool
-	// NextOffset is the highest that a flush wrote: what was, or was about to
-	// be, committed.
-	NextOffset int64
+	// Reached is the end of what the ledger accounts for, lost ranges included:
+	// what was, or was about to be, committed.
+	Reached int64
 	// LastOffset and LastTimestamp are the last record read, by which a topic
 	// made anew is recognised; LastOffset is -1 where no flush held one.
 	LastOffset    int64
@@ -52,7 +52,7 @@ func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32
 
 func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
 	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'),
-			maxIf(next_offset, kind = 'flush'), max(last), argMax(at, last)
+			max(next_offset), max(last), argMax(at, last)
 		FROM (
 			SELECT source_partition, source_epoch, kind, next_offset,
 				if(kind = 'flush', last_offset, -1) AS last, toUnixTimestamp64Milli(last_timestamp) AS at
@@ -70,7 +70,7 @@ func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int3
 		var flushes uint64
 		var at int64
 		var p Position
-		if err := rows.Scan(&partition, &p.Epoch, &flushes, &p.NextOffset, &p.LastOffset, &at); err != nil {
+		if err := rows.Scan(&partition, &p.Epoch, &flushes, &p.Reached, &p.LastOffset, &at); err != nil {
 			return err
 		}
 		p.InLedger, p.OnlyLost = true, flushes == 0

@@ -232,11 +232,45 @@ func TestWriter_Positions(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[int32]sink.Position{
-			0: {InLedger: true, NextOffset: 34, LastOffset: 29, LastTimestamp: 1_740_000_000_029, ReadBelow: 31},
+			0: {InLedger: true, Reached: 34, LastOffset: 29, LastTimestamp: 1_740_000_000_029, ReadBelow: 31},
 			1: {InLedger: true, Epoch: 1, OnlyLost: true, LastOffset: -1},
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+func TestWriter_Uncovered(t *testing.T) {
+	each(t, func(t *testing.T, d *database) {
+		d.flush(&sink.Batch{Token: "1", Parts: []*sink.Part{part(0, 0, 10), part(1, 0, 50)}})
+		d.flush(&sink.Batch{Token: "2", Parts: []*sink.Part{part(0, 4, 6)}}) // read again
+		d.flush(&sink.Batch{Token: "3", Parts: []*sink.Part{part(0, 15, 20)}})
+		if err := d.WriteLedger(t.Context(), []schemas.LedgerRow{
+			{Source: schemas.SourceKafka, Name: topic, Kind: schemas.LedgerLost, Cause: schemas.LostToRetention, StartOffset: 22, NextOffset: 25, LastOffset: -1},
+			{Source: schemas.SourceKafka, Name: topic, Epoch: 1, Kind: schemas.LedgerLost, Cause: schemas.LostTopicRecreated, NextOffset: 40, LastOffset: -1},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			epoch  uint32
+			within sink.Range
+			want   []sink.Range
+		}{
+			{0, sink.Range{Start: 0, Next: 10}, nil},
+			{0, sink.Range{Start: 8, Next: 24}, []sink.Range{{Start: 10, Next: 15}, {Start: 20, Next: 22}}},
+			{0, sink.Range{Start: 12, Next: 14}, []sink.Range{{Start: 12, Next: 14}}},
+			{0, sink.Range{Start: 24, Next: 30}, []sink.Range{{Start: 25, Next: 30}}},
+			{1, sink.Range{Start: 5, Next: 41}, []sink.Range{{Start: 40, Next: 41}}},
+			{2, sink.Range{Start: 5, Next: 6}, []sink.Range{{Start: 5, Next: 6}}},
+		} {
+			got, err := d.Uncovered(t.Context(), topic, 0, c.epoch, c.within)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.want) {
+				t.Errorf("epoch %d, %v: got %v, want %v", c.epoch, c.within, got, c.want)
+			}
 		}
 	})
 }

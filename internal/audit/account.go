@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
 )
 
 // account is a partition while its rows of the ledger are added up.
@@ -56,6 +57,14 @@ func (a *account) close() {
 		a.Start, a.Next = a.cover.start(), a.cover.end()
 	}
 	a.Overlaps, a.ReadAgain = a.cover.overlaps, a.cover.again()
+}
+
+// position is what the check at assignment would know of the partition.
+func (a *account) position() sink.Position {
+	return sink.Position{
+		InLedger: !a.cover.empty(), Epoch: a.Epoch, OnlyLost: a.Flushes == 0, Reached: a.Next,
+		LastOffset: a.lastOffset, LastTimestamp: a.lastTime,
+	}
 }
 
 // unbalanced says why a row cannot be right; empty where it can. A row that was

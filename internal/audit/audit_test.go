@@ -160,7 +160,7 @@ func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 	s.One("SELECT toUInt64(next_offset)"+first+"2", &length)
 	s.Exec("INSERT INTO ingest_ledger SELECT * REPLACE (written_at + INTERVAL 1 SECOND AS written_at)" + first + "0")
 	s.Exec("INSERT INTO ingest_ledger SELECT * REPLACE ('another' AS insert_token)" + first + "2")
-	s.moveGroup(1, 0)
+	s.MoveGroup(1, 0)
 	s.Ingest()
 	r := s.audit(true)
 	s.wantClean(r)
@@ -184,7 +184,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 	s.produce(0, 0, 30)
 	s.Ingest()
 	s.produce(0, 30, 30)
-	s.moveGroup(0, 40)
+	s.MoveGroup(0, 40)
 	t.Run("before_anything_is_read", func(t *testing.T) {
 		s := s.in(t)
 		f := s.wantOnly(s.audit(false), audit.CommittedBeyond, audit.OffsetReset, "/0 [30, 40)")
@@ -192,9 +192,19 @@ func TestAudit_OffsetReset(t *testing.T) {
 			t.Errorf("got %+v", f)
 		}
 	})
+	s.Settings.Consumer.OnDataLoss = "continue"
 	s.Ingest()
-	t.Run("afterwards", func(t *testing.T) {
+	t.Run("accepted", func(t *testing.T) {
 		s := s.in(t)
+		r := s.audit(true)
+		s.wantClean(r)
+		if !strings.Contains(strings.Join(r.Notes, "\n"), "[30, 40): lost before it could be read (offset_moved), and accepted") {
+			t.Errorf("notes %v", r.Notes)
+		}
+	})
+	t.Run("nobody_says_that_it_was_accepted", func(t *testing.T) {
+		s := s.in(t)
+		s.Exec("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
 		s.wantOnly(s.audit(false), audit.Gap, audit.OffsetReset, "/0 [30, 40)")
 		r := s.audit(true)
 		if len(r.Findings) != 2 || r.Findings[0].Kind != audit.EventMissing || r.Findings[0].Messages != 10 || r.Findings[0].Start != 30 {
@@ -208,7 +218,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 	})
 	t.Run("moved_back_it_is_no_gap_while_it_waits", func(t *testing.T) {
 		s := s.in(t)
-		s.moveGroup(0, 30)
+		s.MoveGroup(0, 30)
 		// What retention has passed meanwhile is lost to nobody: it was read from 40 on.
 		s.wantClean(s.audit(true))
 	})

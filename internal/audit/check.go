@@ -7,24 +7,19 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/pianola/pianola/internal/pipeline"
-	"github.com/pianola/pianola/sink"
 )
 
 // changed says whether Kafka's topic is another one than the ledger has read, by
 // the signs that the check at assignment goes by. The log's end is from after the
 // ledger was read: a consumer at work cannot be beyond it.
 func (a *Audit) changed(ctx context.Context, one *account, f *facts) (bool, error) {
-	changed := f.before.Committed > f.after.HighWatermark
-	if !changed {
-		var err error
-		changed, err = pipeline.MadeAnew(one.Topic, one.Key.Partition, f.after.LogStart, f.after.HighWatermark,
-			sink.Position{InLedger: one.Flushes > 0, Epoch: one.Epoch, NextOffset: one.Next, LastOffset: one.lastOffset, LastTimestamp: one.lastTime},
-			func(offset int64) (int64, bool, error) {
-				return a.Kafka.TimestampAt(ctx, one.Topic, one.Key.Partition, offset)
-			})
-		if err != nil {
-			return false, err
-		}
+	now := f.after
+	now.Committed = f.before.Committed
+	changed, err := pipeline.MadeAnew(now, one.position(), func(offset int64) (int64, bool, error) {
+		return a.Kafka.TimestampAt(ctx, one.Topic, one.Key.Partition, offset)
+	})
+	if err != nil {
+		return false, err
 	}
 	if changed {
 		a.findings.add(Finding{Kind: TopicChanged, Key: one.Key, Start: one.Start, Next: one.Next,

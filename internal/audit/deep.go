@@ -34,7 +34,7 @@ func (a *Audit) reread(ctx context.Context, current map[Key]*facts) error {
 // rereadPartition reads up to the committed offset, or, where the group has none, to
 // where the ledger ends: rows were durable before either was written.
 func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) error {
-	end := f.before.Committed
+	end := min(f.before.Committed, f.after.HighWatermark) // somebody may have moved it beyond the end
 	if end < 0 {
 		end = one.Next
 	}

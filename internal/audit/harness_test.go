@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
@@ -46,14 +45,6 @@ func (s *stage) produce(partition int32, first, n int) {
 			Value: fmt.Appendf(nil, `{"subscription_id":"S'%d\\?{a:b}","event_timestamp":%d,"subscription_action":"Renewed"}`, i, 1_750_000_000+i)}
 	}
 	s.Produce(records...)
-}
-
-// moveGroup commits an offset for one partition, as an operator's tool does.
-func (s *stage) moveGroup(partition int32, offset int64) {
-	s.Helper()
-	var to kadm.Offsets
-	to.Add(kadm.Offset{Topic: s.Topic, Partition: partition, At: offset, LeaderEpoch: -1})
-	s.Must(s.Admin.CommitAllOffsets(s.Context(), s.Settings.Kafka.Group, to))
 }
 
 func (s *stage) audit(deep bool) *audit.Report {

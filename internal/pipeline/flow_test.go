@@ -11,7 +11,6 @@ import (
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
-	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -159,63 +158,6 @@ func (s *stage) wantTruthExceptResolved(want uint64) {
 	}
 }
 
-func TestFlow_DataLoss(t *testing.T) {
-	t.Run("retention", func(t *testing.T) {
-		s := newStage(t, "native", 8, 50)
-		s.ingestAll()
-		s.produce(30)
-		s.DeleteBefore(0, services.Kafka.EndOffset(s.Topic, 0)-3)
-		s.wantLoss(schemas.LostToRetention)
-		var lost, from, to int64
-		s.One("SELECT toInt64(count()), any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'retention'", &lost, &from, &to)
-		if lost != 1 || to-from != 7 {
-			t.Errorf("%d lost rows, [%d, %d); want one over 7 offsets", lost, from, to)
-		}
-	})
-	t.Run("a topic made anew", func(t *testing.T) {
-		s := newStage(t, "native", 9, 50)
-		s.ingestAll()
-		s.DeleteTopic()
-		s.CreateTopic()
-		s.produce(30)
-		s.wantLoss(schemas.LostTopicRecreated)
-		var epochs, rows uint64
-		s.One("SELECT uniqExact(source_epoch), countIf(source_epoch = 1) FROM subscription_events", &epochs, &rows)
-		if epochs != 2 || rows != 30 {
-			t.Errorf("%d epochs, %d rows of the new topic; want 2 and 30", epochs, rows)
-		}
-	})
-}
-
-// ingestAll tells the world and consumes all of it.
-func (s *stage) ingestAll() {
-	s.Helper()
-	s.Tell()
-	i := s.start(nil)
-	s.AwaitIngested(i.Run)
-	i.Drain()
-}
-
-// wantLoss runs once to see the error, then accepts the loss and consumes what
-// is there.
-func (s *stage) wantLoss(cause schemas.LostCause) {
-	s.Helper()
-	i := s.start(nil)
-	err := i.Wait()
-	var loss *pipeline.DataLossError
-	if !errors.As(err, &loss) || loss.Cause != cause {
-		s.Fatalf("Run returned %v, want a data loss by %s", err, cause)
-	}
-	s.Settings.Consumer.OnDataLoss = "continue"
-	i = s.start(nil)
-	s.AwaitCommitted(i.Run)
-	i.Drain()
-	s.Settings.Consumer.OnDataLoss = "fail"
-	again := s.start(nil)
-	s.awaitAssigned(again) // an accepted loss stays accepted
-	again.Drain()
-}
-
 // observed calls see before each flush.
 type observed struct {
 	pipeline.Sink
@@ -246,23 +188,4 @@ func (s *stage) produce(n int) {
 			Value: fmt.Appendf(nil, `{"subscription_id":"LATER%d","event_timestamp":%d,"subscription_action":"Renewed"}`, i, 1_750_000_000+i)}
 	}
 	s.Produce(records...)
-}
-
-// TestFlow_TopicMadeAnewUnderway has a topic deleted and made anew under a
-// running instance, and filled beyond where it was: reading on there would lose
-// the new topic's beginning, and leave no trace.
-func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
-	s := newStage(t, "native", 12, 1)
-	s.produce(30)
-	i := s.start(nil)
-	s.AwaitCommitted(i.Run)
-	s.DeleteTopic()
-	s.Eventually("the reader has met the gap", func() bool { return i.metric("pianola_fetch_errors_total") >= 3 }, i.Run)
-	s.CreateTopic()
-	s.produce(60)
-	err := i.Wait()
-	var loss *pipeline.DataLossError
-	if !errors.As(err, &loss) || loss.Cause != schemas.LostTopicRecreated {
-		t.Fatalf("Run returned %v, want the topic made anew", err)
-	}
 }

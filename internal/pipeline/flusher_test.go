@@ -159,3 +159,7 @@ func (s *fakeSink) WriteLedger(context.Context, []schemas.LedgerRow) error { ret
 func (s *fakeSink) Positions(context.Context, string, []int32) (map[int32]sink.Position, error) {
 	return nil, nil
 }
+
+func (s *fakeSink) Uncovered(context.Context, string, int32, uint32, sink.Range) ([]sink.Range, error) {
+	return nil, nil
+}

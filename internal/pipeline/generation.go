@@ -71,24 +71,30 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 	var accepted []consumer.Position
 	var losses []error
 	for _, a := range g.Assignments {
-		verdict, err := judge(a, known[a.Topic][a.Partition], func(offset int64) (schemas.Millis, bool, error) {
+		position := known[a.Topic][a.Partition]
+		if position.Reached > a.HighWatermark {
+			// The ledger is younger than what is known of the log: an owner that has
+			// lost the partition and does not know it yet may have gone on.
+			if err := f.source.Refresh(ctx, &a); err != nil {
+				return nil, err
+			}
+		}
+		verdict, err := judge(a, position, func(offset int64) (schemas.Millis, bool, error) {
 			timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
 			return recordTime(timestamp), found, err
+		}, func(within sink.Range) ([]sink.Range, error) {
+			return f.sink.Uncovered(ctx, a.Topic, a.Partition, position.Epoch, within)
 		})
 		if err != nil {
 			return nil, err
 		}
-		if verdict.ahead > 0 {
-			f.log.Warn("the committed offset is beyond what the ledger has seen; someone moved it, and the messages between were not ingested",
-				zap.String("topic", a.Topic), zap.Int32("partition", a.Partition), zap.Int64("offset", a.Committed),
-				zap.Int64("messages", verdict.ahead))
-		}
-		if verdict.lost != nil {
-			f.metrics.addLost(a.Topic, a.Partition, verdict.lost.Cause, verdict.lostCount)
-			loss := &DataLossError{Topic: a.Topic, Partition: a.Partition, Cause: verdict.lost.Cause,
-				From: verdict.lost.StartOffset, To: verdict.lost.NextOffset}
+		for i := range verdict.lost {
+			loss := lossOf(&verdict.lost[i])
+			f.metrics.addLost(loss)
 			losses = append(losses, loss)
-			lost = append(lost, *verdict.lost)
+		}
+		if len(verdict.lost) > 0 {
+			lost = append(lost, verdict.lost...)
 			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: verdict.start})
 		}
 		lanes = append(lanes, newLane(a, verdict))

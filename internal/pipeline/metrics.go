@@ -33,6 +33,7 @@ type Metrics struct {
 	groupErrors   *prometheus.CounterVec // kind
 	fetchedBytes  prometheus.Counter
 	lost          *prometheus.CounterVec // topic, partition, cause
+	losses        *prometheus.CounterVec // topic, partition, cause
 	resolved      prometheus.Counter
 
 	newest atomic.Int64 // the newest stored event's instant, ms; 0 before any
@@ -79,7 +80,10 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		fetchedBytes: prometheus.NewCounter(counter("fetched_bytes_total",
 			"Bytes of records read from Kafka, as they came over the wire.")),
 		lost: prometheus.NewCounterVec(counter("offsets_lost_total",
-			"Offsets gone before they could be read (retention, a topic made anew)."), []string{"topic", "partition", "cause"}),
+			"Offsets gone, or stepped over, before they could be read; what a topic made anew held unread is not known and counts 0."),
+			[]string{"topic", "partition", "cause"}),
+		losses: prometheus.NewCounterVec(counter("data_losses_total",
+			"Times that messages were found gone, or stepped over, before they could be read."), []string{"topic", "partition", "cause"}),
 		resolved: prometheus.NewCounter(counter("dead_letters_resolved_total",
 			"Dead letters whose message, read again, now passes.")),
 	}
@@ -91,7 +95,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		return math.NaN()
 	})
 	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.batchRows, m.batchBytes, m.insertSeconds,
-		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.resolved, freshness)
+		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, freshness)
 
 	// Series that alerts name exist from the start, at zero.
 	for _, outcome := range []string{"stored", "filtered", "dead_letter", "skipped"} {
@@ -111,8 +115,10 @@ func (m *Metrics) dropLag(topic string, partition int32) {
 	m.lag.DeleteLabelValues(topic, strconv.Itoa(int(partition)))
 }
 
-func (m *Metrics) addLost(topic string, partition int32, cause schemas.LostCause, offsets int64) {
-	m.lost.WithLabelValues(topic, strconv.Itoa(int(partition)), string(cause)).Add(float64(offsets))
+func (m *Metrics) addLost(loss *DataLossError) {
+	labels := []string{loss.Topic, strconv.Itoa(int(loss.Partition)), string(loss.Cause)}
+	m.lost.WithLabelValues(labels...).Add(float64(loss.offsets()))
+	m.losses.WithLabelValues(labels...).Inc()
 }
 
 func (m *Metrics) countNotes(n transform.Notes) {

@@ -48,10 +48,10 @@ func (r *Reread) Reset() { r.part.begin(r.lane, 0) }
 func RecordTime(record consumer.Record) schemas.Millis { return recordTime(record.Timestamp) }
 
 // MadeAnew says whether the topic is another one than the tables know under its
-// name, by the same signs as the check at assignment. start and end are what the
-// broker holds of the partition now; known must have been read before them.
-func MadeAnew(topic string, partition int32, start, end int64, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
-	a := consumer.Assignment{Topic: topic, Partition: partition, Committed: -1, LogStart: start, HighWatermark: end}
+// name, by the same signs as the check at assignment. What a holds of the log is
+// as of now; known must have been read before it. The group's position, where it
+// matters, is from before that.
+func MadeAnew(a consumer.Assignment, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
 	return recreated(a, known, func(offset int64) (schemas.Millis, bool, error) {
 		timestamp, found, err := at(offset)
 		return recordTime(timestamp), found, err

@@ -16,7 +16,7 @@ func (s *Stage) CreateTopic() {
 	s.Must(err)
 }
 
-// DeleteTopic removes it with all that it holds; the group keeps its offsets.
+// DeleteTopic removes it with all that it holds; with the group's offsets.
 func (s *Stage) DeleteTopic() {
 	s.Helper()
 	_, err := s.Admin.DeleteTopic(s.Context(), s.Topic)
@@ -65,6 +65,15 @@ func (s *Stage) Committed() map[int32]int64 {
 	at := map[int32]int64{}
 	offsets.Each(func(o kadm.OffsetResponse) { at[o.Partition] = o.At })
 	return at
+}
+
+// MoveGroup is somebody who moves the group's offset of one partition. The group
+// must be empty.
+func (s *Stage) MoveGroup(partition int32, offset int64) {
+	s.Helper()
+	var to kadm.Offsets
+	to.Add(kadm.Offset{Topic: s.Topic, Partition: partition, At: offset, LeaderEpoch: -1})
+	s.Must(s.Admin.CommitAllOffsets(s.Context(), s.Settings.Kafka.Group, to))
 }
 
 // CommittedAll says whether the group has committed every partition's end; more

@@ -1,0 +1,156 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
+)
+
+func TestFlow_DataLoss(t *testing.T) {
+	t.Run("retention", func(t *testing.T) {
+		s := newStage(t, "native", 8, 50)
+		s.ingestAll()
+		s.produce(30)
+		s.DeleteBefore(0, services.Kafka.EndOffset(s.Topic, 0)-3)
+		s.wantLoss(schemas.LostToRetention)
+		var lost, from, to int64
+		s.One("SELECT toInt64(count()), any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'retention'", &lost, &from, &to)
+		if lost != 1 || to-from != 7 {
+			t.Errorf("%d lost rows, [%d, %d); want one over 7 offsets", lost, from, to)
+		}
+	})
+	t.Run("an offset that somebody moved", func(t *testing.T) {
+		s := newStage(t, "native", 14, 50)
+		s.ingestAll()
+		s.produce(30)
+		at := s.Committed()[1]
+		s.MoveGroup(1, at+4)
+		s.wantLoss(schemas.LostToMovedOffset)
+		var from, to int64
+		s.One("SELECT any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'offset_moved'", &from, &to)
+		if from != at || to != at+4 {
+			t.Errorf("lost [%d, %d), want [%d, %d)", from, to, at, at+4)
+		}
+	})
+	t.Run("a topic made anew", func(t *testing.T) {
+		s := newStage(t, "native", 9, 50)
+		s.ingestAll()
+		s.DeleteTopic()
+		s.CreateTopic()
+		s.produce(30)
+		s.wantLoss(schemas.LostTopicRecreated)
+		var epochs, rows uint64
+		s.One("SELECT uniqExact(source_epoch), countIf(source_epoch = 1) FROM subscription_events", &epochs, &rows)
+		if epochs != 2 || rows != 30 {
+			t.Errorf("%d epochs, %d rows of the new topic; want 2 and 30", epochs, rows)
+		}
+	})
+}
+
+// ingestAll tells the world and consumes all of it.
+func (s *stage) ingestAll() {
+	s.Helper()
+	s.Tell()
+	i := s.start(nil)
+	s.AwaitIngested(i.Run)
+	i.Drain()
+}
+
+// wantLoss runs once to see the error, then accepts the loss and consumes what
+// is there.
+func (s *stage) wantLoss(cause schemas.LostCause) {
+	s.Helper()
+	i := s.start(nil)
+	err := i.Wait()
+	var loss *pipeline.DataLossError
+	if !errors.As(err, &loss) || loss.Cause != cause {
+		s.Fatalf("Run returned %v, want a data loss by %s", err, cause)
+	}
+	s.Settings.Consumer.OnDataLoss = "continue"
+	i = s.start(nil)
+	s.AwaitCommitted(i.Run)
+	i.Drain()
+	s.Settings.Consumer.OnDataLoss = "fail"
+	again := s.start(nil)
+	s.awaitAssigned(again) // an accepted loss stays accepted
+	again.Drain()
+}
+
+// TestFlow_RetentionPassesACommitLeftBehind is what a process leaves that ends
+// between its ledger and its commit: once retention has passed the commit, nothing
+// is lost all the same, for the ledger accounts for it.
+func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
+	s := newStage(t, "native", 15, 50)
+	s.ingestAll()
+	at := s.Committed()[0]
+	s.MoveGroup(0, at-5)
+	s.DeleteBefore(0, at-2)
+	s.produce(30)
+	i := s.start(nil)
+	s.AwaitCommitted(i.Run)
+	i.Drain()
+	var lost uint64
+	if s.One("SELECT countIf(kind = 'lost') FROM ingest_ledger", &lost); lost != 0 {
+		t.Errorf("%d ranges are said to be lost", lost)
+	}
+}
+
+// TestFlow_LedgerYoungerThanTheFacts has an owner that does not know that it has
+// lost the partition write between the moment at which the log's end was asked for
+// and the one at which the ledger is read. Its ledger then reaches beyond that end,
+// and the topic is the same.
+func TestFlow_LedgerYoungerThanTheFacts(t *testing.T) {
+	s := newStage(t, "native", 16, 50)
+	s.ingestAll()
+	other := *s.Stage
+	other.Settings.Kafka.Group += "_late"
+	late := &stage{&other}
+	var once sync.Once
+	i := s.start(func(next pipeline.Sink) pipeline.Sink {
+		return beforePositions{next, func() {
+			once.Do(func() {
+				s.produce(30)
+				owner := late.start(nil)
+				late.AwaitCommitted(owner.Run)
+				owner.Drain()
+			})
+		}}
+	})
+	s.AwaitCommitted(i.Run)
+	i.Drain()
+}
+
+// beforePositions does something before the ledger is read.
+type beforePositions struct {
+	pipeline.Sink
+	do func()
+}
+
+func (b beforePositions) Positions(ctx context.Context, topic string, partitions []int32) (map[int32]sink.Position, error) {
+	b.do()
+	return b.Sink.Positions(ctx, topic, partitions)
+}
+
+// TestFlow_TopicMadeAnewUnderway has a topic deleted and made anew under a
+// running instance, and filled beyond where it was: reading on there would lose
+// the new topic's beginning, and leave no trace.
+func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
+	s := newStage(t, "native", 12, 1)
+	s.produce(30)
+	i := s.start(nil)
+	s.AwaitCommitted(i.Run)
+	s.DeleteTopic()
+	s.Eventually("the reader has met the gap", func() bool { return i.metric("pianola_fetch_errors_total") >= 3 }, i.Run)
+	s.CreateTopic()
+	s.produce(60)
+	err := i.Wait()
+	var loss *pipeline.DataLossError
+	if !errors.As(err, &loss) || loss.Cause != schemas.LostTopicRecreated {
+		t.Fatalf("Run returned %v, want the topic made anew", err)
+	}
+}
