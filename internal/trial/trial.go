@@ -47,6 +47,7 @@ func All() []Trial {
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
 		memoryTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
+		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
 	}
 }
 
