@@ -65,15 +65,17 @@ func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report)
 		}
 	}
 	line, names := asLine(kept)
-	source := "\t" + string(schemas.SourceKafka) + "\t" + string(appendTSV(nil, []byte(tr.w.cfg.Topic))) + "\t0"
+	source := "\t" + string(schemas.SourceKafka) + "\t" + string(appendTSV(nil, []byte(tr.w.cfg.Topic)))
 	return tr.compareRows(ctx, conn, rowsOf{
 		name: "table subscription_events", columns: names,
 		sql: "SELECT subscription_id, toString(event_id), " + line + " FROM subscription_events FINAL ORDER BY subscription_id",
 		key: func(r *Row) string { return string(appendUUID(nil, r.ID)) },
 		line: func(r *Row) string {
 			b := append(r.appendDecided(nil), source...)
-			b = strconv.AppendInt(append(b, '\t'), int64(r.Partition), 10)
-			return string(strconv.AppendInt(append(b, '\t'), r.Offset, 10))
+			for _, n := range []int64{int64(r.Epoch), int64(r.Partition), r.Offset} {
+				b = strconv.AppendInt(append(b, '\t'), n, 10)
+			}
+			return string(b)
 		},
 	})
 }

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -11,37 +12,33 @@ import (
 
 // flush is one row of the ledger.
 type flush struct {
-	partition, start, next                            int64
+	Range
 	messages, stored, filtered, deadLettered, skipped uint64
 }
 
 // compareLedger asks that the ledger's ranges cover every partition from its
-// first offset to its last, that each row balances and counts the messages that
-// lie in its range, and that the sums are the truth's. Ranges that overlap were
-// read again; then the sums can only be larger.
+// first offset to its last, in every epoch, but for what was lost; that each row
+// balances and counts the messages that lie in its range; that the sums are the
+// truth's; and that what was lost is named. Ranges that overlap were read again;
+// then the sums can only be larger.
 func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Report) (Check, error) {
 	check := Check{Name: "table ingest_ledger", Expected: tr.Counts.Messages}
-	var others uint64
-	if err := conn.QueryRow(ctx, "SELECT count() FROM ingest_ledger WHERE kind != 'flush' OR source != $1 OR source_name != $2 OR source_epoch != 0",
-		string(schemas.SourceKafka), tr.w.cfg.Topic).Scan(&others); err != nil {
+	if err := tr.compareNamed(ctx, conn, &check); err != nil {
 		return check, err
-	}
-	if others > 0 {
-		check.unexpected(fmt.Sprintf("%d rows that are no flush of %s, epoch 0", others, tr.w.cfg.Topic))
 	}
 	// A flush that was tried again may have written its row twice.
 	rows, err := conn.Query(ctx, `
-		SELECT toInt64(source_partition), start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped
-		FROM ingest_ledger WHERE kind = 'flush' AND source = $1 AND source_name = $2 AND source_epoch = 0
-		ORDER BY source_partition, start_offset, next_offset LIMIT 1 BY insert_token, source_partition, source_name`,
+		SELECT source_epoch, source_partition, start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped
+		FROM ingest_ledger WHERE kind = 'flush' AND source = $1 AND source_name = $2
+		ORDER BY source_epoch, source_partition, start_offset, next_offset LIMIT 1 BY insert_token, source_partition, source_name`,
 		string(schemas.SourceKafka), tr.w.cfg.Topic)
 	if err != nil {
 		return check, err
 	}
-	account := ledgerAccount{truth: tr, check: &check, reached: make([]int64, len(tr.Ends))}
+	account := ledgerAccount{truth: tr, check: &check, reached: map[Range]int64{}}
 	for rows.Next() {
 		var f flush
-		if err := rows.Scan(&f.partition, &f.start, &f.next, &f.messages, &f.stored, &f.filtered, &f.deadLettered, &f.skipped); err != nil {
+		if err := rows.Scan(&f.Epoch, &f.Partition, &f.Start, &f.Next, &f.messages, &f.stored, &f.filtered, &f.deadLettered, &f.skipped); err != nil {
 			_ = rows.Close()
 			return check, err
 		}
@@ -58,32 +55,66 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 	return check, nil
 }
 
-// ledgerAccount walks the flushes in order of partition and offset.
+// compareNamed holds all rows that are no flush of the topic against those that
+// have to name what was lost.
+func (tr *Truth) compareNamed(ctx context.Context, conn driver.Conn, check *Check) error {
+	line := func(kind, source, name string, r Range, cause string) string {
+		return fmt.Sprintf("%s of %s %s, %s %s", kind, source, name, r, cause)
+	}
+	var wanted []string
+	for _, n := range tr.course.Named {
+		wanted = append(wanted, line(string(schemas.LedgerLost), string(schemas.SourceKafka), tr.w.cfg.Topic, n.Range, string(n.Cause)))
+	}
+	rows, err := conn.Query(ctx, `SELECT kind, source, source_name, source_epoch, source_partition, start_offset, next_offset, cause
+		FROM ingest_ledger WHERE kind != 'flush' OR source != $1 OR source_name != $2`, string(schemas.SourceKafka), tr.w.cfg.Topic)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells
+	for rows.Next() {
+		var kind, source, name, cause string
+		var r Range
+		if err := rows.Scan(&kind, &source, &name, &r.Epoch, &r.Partition, &r.Start, &r.Next, &cause); err != nil {
+			return err
+		}
+		have := line(kind, source, name, r, cause)
+		if i := slices.Index(wanted, have); i >= 0 {
+			wanted = slices.Delete(wanted, i, i+1)
+			continue
+		}
+		check.unexpected(have)
+	}
+	for _, want := range wanted {
+		check.missing(want)
+	}
+	return rows.Err()
+}
+
+// ledgerAccount walks the flushes in order of epoch, partition and offset.
 type ledgerAccount struct {
 	truth   *Truth
 	check   *Check
-	reached []int64 // by partition: everything below is accounted for
+	reached map[Range]int64 // by epoch and partition: everything below is accounted for
 	sum     flush
 	again   int64
 }
 
 func (a *ledgerAccount) add(f flush) {
-	where := fmt.Sprintf("partition %d [%d, %d)", f.partition, f.start, f.next)
-	if f.partition < 0 || int(f.partition) >= len(a.reached) || f.next < f.start {
-		a.check.unexpected(where)
+	ends := a.truth.endsOf(f.Epoch)
+	if f.Partition < 0 || int(f.Partition) >= len(ends) || f.Next < f.Start {
+		a.check.unexpected(f.String())
 		return
 	}
-	least, most := a.truth.read(f.partition, f.start, f.next)
+	least, most := a.truth.read(f.Partition, f.Start, f.Next)
 	if f.messages != f.stored+f.filtered+f.deadLettered+f.skipped || f.messages < least || f.messages > most {
-		a.check.different(where, fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d that lie there",
+		a.check.different(f.String(), fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d that lie there",
 			f.messages, f.stored, f.filtered, f.deadLettered, f.skipped, least, most))
 	}
-	reached := &a.reached[f.partition]
-	if f.start > *reached {
-		a.check.missing(fmt.Sprintf("partition %d [%d, %d)", f.partition, *reached, f.start))
-	}
-	a.again += max(0, min(*reached, f.next)-f.start)
-	*reached = max(*reached, f.next)
+	key := Range{Epoch: f.Epoch, Partition: f.Partition}
+	reached := a.reached[key]
+	a.gap(Range{f.Epoch, f.Partition, reached, f.Start})
+	a.again += max(0, min(reached, f.Next)-f.Start)
+	a.reached[key] = max(reached, f.Next)
 	a.sum.messages += f.messages
 	a.sum.stored += f.stored
 	a.sum.filtered += f.filtered
@@ -91,13 +122,25 @@ func (a *ledgerAccount) add(f flush) {
 	a.sum.skipped += f.skipped
 }
 
+// gap is what no flush covers; what of it was not lost is missing.
+func (a *ledgerAccount) gap(r Range) {
+	if r.Start >= r.Next {
+		return
+	}
+	for _, hole := range a.truth.course.without(r) {
+		a.check.missing(hole.String())
+	}
+}
+
 func (a *ledgerAccount) close() {
-	for p, end := range a.truth.Ends {
-		switch reached := a.reached[p]; {
-		case reached < end:
-			a.check.missing(fmt.Sprintf("partition %d [%d, %d)", p, reached, end))
-		case reached > end:
-			a.check.unexpected(fmt.Sprintf("partition %d [%d, %d)", p, end, reached))
+	for epoch := range uint32(len(a.truth.former) + 1) {
+		for p, end := range a.truth.endsOf(epoch) {
+			key := Range{Epoch: epoch, Partition: int32(p)}
+			reached := a.reached[key]
+			a.gap(Range{epoch, int32(p), reached, end})
+			if reached > end {
+				a.check.unexpected(Range{epoch, int32(p), end, reached}.String())
+			}
 		}
 	}
 	counts := &a.truth.Counts

@@ -15,24 +15,26 @@ import (
 // compareDeadLetters reads every dead letter by its coordinates.
 func (tr *Truth) compareDeadLetters(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	check := Check{Name: "table dead_letters", Expected: len(tr.DeadLetters)}
-	db, err := read(ctx, conn, 5, `
+	db, err := read(ctx, conn, 6, `
 		SELECT toString(source_partition), toString(source_offset),
-			concat(source, ' ', source_name, ' ', toString(source_epoch), if(isNull(resolved_at), '', ' resolved')),
+			concat(source, ' ', source_name, if(isNull(resolved_at), '', ' resolved')),
 			concat(reason, ' ', ifNull(field, '-'), ' ', ifNull(payload_sha256, '-'), ' ', toString(toUnixTimestamp64Milli(message_time))),
-			ifNull(subscription_id, '')
-		FROM dead_letters FINAL ORDER BY source_partition, source_offset`)
+			ifNull(subscription_id, ''), toString(source_epoch)
+		FROM dead_letters FINAL ORDER BY source_partition, source_epoch, source_offset`)
 	if err != nil {
 		return check, err
 	}
-	source := fmt.Sprintf("%s %s 0", schemas.SourceKafka, tr.w.cfg.Topic)
-	where := func() string { return fmt.Sprintf("%s/%s %s %s", db.text[0], db.text[1], db.text[2], db.text[3]) }
+	source := fmt.Sprintf("%s %s", schemas.SourceKafka, tr.w.cfg.Topic)
+	where := func() string {
+		return fmt.Sprintf("epoch %s, %s/%s %s %s", db.text[5], db.text[0], db.text[1], db.text[2], db.text[3])
+	}
 	for i := range tr.DeadLetters {
 		d := &tr.DeadLetters[i]
-		for ; db.more && d.beyond(db.text[0], db.text[1]) > 0; db.next() {
+		for ; db.more && d.beyond(db.text[0], db.text[5], db.text[1]) > 0; db.next() {
 			check.unexpected(where())
 		}
-		if !db.more || d.beyond(db.text[0], db.text[1]) != 0 {
-			check.missing(fmt.Sprintf("%d/%d %s", d.Partition, d.Offset, d.line()))
+		if !db.more || d.beyond(db.text[0], db.text[5], db.text[1]) != 0 {
+			check.missing(fmt.Sprintf("epoch %d, %d/%d %s", d.Epoch, d.Partition, d.Offset, d.line()))
 			continue
 		}
 		switch {
@@ -52,10 +54,11 @@ func (tr *Truth) compareDeadLetters(ctx context.Context, conn driver.Conn, _ *Re
 }
 
 // beyond is the order of a dead letter against coordinates written in decimal.
-func (d *DeadLetter) beyond(partition, offset string) int {
+func (d *DeadLetter) beyond(partition, epoch, offset string) int {
 	p, _ := strconv.ParseInt(partition, 10, 32)
+	e, _ := strconv.ParseInt(epoch, 10, 64)
 	o, _ := strconv.ParseInt(offset, 10, 64)
-	return cmp.Or(cmp.Compare(int64(d.Partition), p), cmp.Compare(d.Offset, o))
+	return cmp.Or(cmp.Compare(int64(d.Partition), p), cmp.Compare(int64(d.Epoch), e), cmp.Compare(d.Offset, o))
 }
 
 func (d *DeadLetter) line() string {

@@ -130,7 +130,7 @@ func within(list []int64, start, next int64) uint64 {
 
 // read is how many messages a reader of [start, next) has met: at least, and at
 // most where compaction was at work.
-func (tr *Truth) read(partition, start, next int64) (least, most uint64) {
+func (tr *Truth) read(partition int32, start, next int64) (least, most uint64) {
 	if tr.laid == nil { // a message at every offset
 		n := uint64(max(0, next-start))
 		return n, n

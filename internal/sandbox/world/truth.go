@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type Counts struct {
 
 // DeadLetter is what dead_letters must hold of one refused message.
 type DeadLetter struct {
+	Epoch       uint32 // of the topic, see Course
 	Partition   int32
 	Offset      int64
 	Reason      schemas.Reason
@@ -39,13 +41,14 @@ type DeadLetter struct {
 // does not change and may be read by several goroutines at once.
 type Truth struct {
 	Counts      Counts
-	DeadLetters []DeadLetter // by partition and offset
+	DeadLetters []DeadLetter // by partition, epoch and offset
 	// Reasons counts the dead letters by reason and field.
 	Reasons map[ReasonField]int
 	// FilteredSubscriptions are the ids whose events the internal-user filter
 	// dropped, in order.
 	FilteredSubscriptions []string
-	// Ends are the offsets after the last message, or marker, by partition.
+	// Ends are the offsets after the last message, or marker, by partition; of the
+	// topic as it is in the end, where it was made anew.
 	Ends []int64
 
 	w       *World
@@ -56,6 +59,9 @@ type Truth struct {
 
 	laid []places // by partition; nil where there is a message at every offset
 	gone int      // records that compaction has taken away
+
+	former [][]int64 // Ends of the epochs before the last one
+	course Course
 }
 
 // ReasonField is what a message was refused for, and where.
@@ -70,6 +76,7 @@ type winner struct {
 	version  uint64
 	offset   int64
 	delivery uint32
+	epoch    uint32
 	stored   bool
 }
 
@@ -104,6 +111,7 @@ type truthBuilder struct {
 	t        *teller
 	filtered map[string]bool // ids whose events were dropped
 	refusing map[Place]bool  // whose rows ClickHouse refuses
+	epoch    uint32          // of the messages that are filed now
 }
 
 // message tells a message and files what must come of it.
@@ -120,7 +128,7 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 		}
 	case deadLettered:
 		b.tr.refused(DeadLetter{
-			Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
+			Epoch: b.epoch, Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
 			SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(kept(stamp)), SubscriptionID: told.subscription,
 		})
 	case stored:
@@ -128,7 +136,7 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 			b.tr.refused(rejected(&b.t.row, partition, offset, stamp))
 			return
 		}
-		b.tr.stored(del, uint32(index), offset, stamp)
+		b.tr.stored(del, winner{version(stamp, offset), offset, uint32(index), b.epoch, true})
 	}
 }
 
@@ -140,10 +148,7 @@ func (b *truthBuilder) finish() {
 	}
 	slices.Sort(tr.FilteredSubscriptions)
 	slices.SortFunc(tr.DeadLetters, func(a, b DeadLetter) int {
-		if a.Partition != b.Partition {
-			return int(a.Partition - b.Partition)
-		}
-		return int(a.Offset - b.Offset)
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Offset, b.Offset))
 	})
 	tr.index()
 }
@@ -154,18 +159,20 @@ func (tr *Truth) refused(d DeadLetter) {
 	tr.DeadLetters = append(tr.DeadLetters, d)
 }
 
-func (tr *Truth) stored(del *delivery, index uint32, offset, stamp int64) {
+// stored files a delivery that may give its event a row.
+func (tr *Truth) stored(del *delivery, one winner) {
 	tr.Counts.Stored++
 	win := &tr.winners[del.event]
-	if !win.stored {
+	switch {
+	case !win.stored:
 		tr.Counts.Rows++
-		*win = winner{version(stamp, offset), offset, index, true}
-		return
-	}
-	tr.Counts.Redelivered++
-	// Equal versions are the same message by the contract; of two the later wins.
-	if v := version(stamp, offset); v >= win.version {
-		*win = winner{v, offset, index, true}
+		*win = one
+	default:
+		tr.Counts.Redelivered++
+		// Equal versions are the same message by the contract; of two the later wins.
+		if one.version >= win.version {
+			*win = one
+		}
 	}
 }
 

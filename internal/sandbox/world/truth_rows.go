@@ -41,7 +41,7 @@ func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 					continue
 				}
 				t.tell(&tr.w.schedule[win.delivery])
-				rows = append(rows, Row{Event: owned(&t.row), Version: win.version, Partition: s.partition, Offset: win.offset})
+				rows = append(rows, Row{Event: owned(&t.row), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset})
 			}
 			slices.SortFunc(rows, func(a, b Row) int {
 				return cmp.Or(cmp.Compare(a.EventTimestamp, b.EventTimestamp), bytes.Compare(a.ID[:], b.ID[:]))
