@@ -69,6 +69,9 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	if len(b.results) == 0 {
+		return trial.ErrNotHere // the one that was asked for: its reason has been told
+	}
 	if b.broken > 0 {
 		return fmt.Errorf("%w in %d of %d trials", errBroken, b.broken, len(b.results))
 	}
@@ -112,6 +115,10 @@ func (b *bill) trial(ctx context.Context, stage *trial.Stage, t trial.Trial, see
 	share := (b.duration - time.Since(b.start)) / time.Duration(b.rest)
 	b.rest--
 	result, err := stage.Run(ctx, t, trial.Plan{Seed: seed, Times: b.times, Duration: max(0, share), Subscribers: b.people})
+	if errors.Is(err, trial.ErrNotHere) {
+		b.say(fmt.Sprintf("left out: %v", err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ import (
 // are for one goroutine; only the addresses may be read by others.
 type clickHouseProcess struct {
 	binary, dir  string
-	native, http string   // addresses, the same for every start
-	enter        []string // a command that the server is started through; may be empty
+	native, http string     // addresses, the same for every start
+	disk         *smallDisk // that the data are on; nil for the machine's own
+	enter        []string   // a command that the server is started through; may be empty
 
 	command *exec.Cmd
 	journal *journal
@@ -143,6 +144,9 @@ func (c *clickHouseProcess) terminate(ctx context.Context) error {
 // close ends the server and removes its data.
 func (c *clickHouseProcess) close() {
 	c.kill()
+	if c.disk != nil {
+		c.disk.close()
+	}
 	_ = os.RemoveAll(c.dir) // what is left goes with the stage
 }
 

@@ -48,6 +48,7 @@ func All() []Trial {
 		memoryTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
+		{Name: "disk", Fault: "ClickHouse's disk full", Times: 10, server: onSmallDisk, settings: map[string]string{"batch.max_rows": "100"}, run: fullDisk},
 	}
 }
 

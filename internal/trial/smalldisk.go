@@ -1,0 +1,127 @@
+package trial
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ErrNotHere says that this machine does not allow what a trial needs. The trial
+// is left out, which is no verdict.
+var ErrNotHere = errors.New("this trial cannot be made on this machine")
+
+// smallDisk is a tmpfs in a mount namespace of its own. A process keeps the
+// namespace; when it ends, in whatever way the trial does, nothing is left mounted.
+type smallDisk struct {
+	keeper *exec.Cmd
+	held   io.Closer // the keeper's standard input, which it reads to the end
+	inside string    // the directory, for processes started through enter
+	enter  []string  // starts what follows it inside of the namespace
+}
+
+// namespaces are the ways to get one that may mount: for root in a container of
+// any kind that allows it, and for everybody else as root of a user namespace.
+var namespaces = []struct{ leave, enter []string }{
+	{[]string{"--mount"}, []string{"--mount"}},
+	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
+}
+
+// newSmallDisk mounts one at dir, which is made. The error wraps ErrNotHere where
+// no way works.
+func newSmallDisk(ctx context.Context, dir string, bytes int64) (*smallDisk, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	var refused []error
+	for _, ns := range namespaces {
+		d, err := mount(ctx, ns.leave, ns.enter, dir, bytes)
+		if err == nil {
+			return d, nil
+		}
+		refused = append(refused, err)
+	}
+	return nil, fmt.Errorf("%w: it mounts a small disk: %w", ErrNotHere, errors.Join(refused...))
+}
+
+func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*smallDisk, error) {
+	const script = `mount -t tmpfs -o "size=$1,mode=700" pianola-trial "$2" && echo mounted && exec cat`
+	args := append(append([]string{}, leave...), "--", "sh", "-c", script, "sh", strconv.FormatInt(bytes, 10), dir)
+	d := &smallDisk{keeper: exec.Command("unshare", args...), inside: dir}
+	var complaint strings.Builder
+	d.keeper.Stderr = &complaint
+	stdin, err := d.keeper.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	d.held = stdin
+	stdout, err := d.keeper.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.keeper.Start(); err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { _ = d.keeper.Process.Kill() })()
+	if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "mounted\n" {
+		_ = d.held.Close()
+		err := d.keeper.Wait()
+		return nil, fmt.Errorf("unshare %s: %w: %s", strings.Join(leave, " "), errors.Join(err, ctx.Err()), strings.TrimSpace(complaint.String()))
+	}
+	d.enter = append(append([]string{"nsenter", "--target", strconv.Itoa(d.keeper.Process.Pid)}, enter...), "--")
+	return d, nil
+}
+
+// outside is a path of the disk for this process, which is not in the namespace.
+func (d *smallDisk) outside(name string) string {
+	return filepath.Join("/proc", strconv.Itoa(d.keeper.Process.Pid), "root", d.inside, name)
+}
+
+// filler is the file that takes the room.
+const filler = "filler"
+
+// fill takes the room that there is now but for so many bytes.
+func (d *smallDisk) fill(but int64) error {
+	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("fill the disk: %w", err)
+	}
+	defer f.Close()
+	var room syscall.Statfs_t
+	if err := syscall.Fstatfs(int(f.Fd()), &room); err != nil {
+		return fmt.Errorf("fill the disk: ask for its room: %w", err)
+	}
+	zeros := make([]byte, 1<<20)
+	for left := int64(room.Bavail)*int64(room.Bsize) - but; left > 0; {
+		n, err := f.Write(zeros[:min(left, int64(len(zeros)))])
+		left -= int64(n)
+		if errors.Is(err, syscall.ENOSPC) {
+			return nil // ClickHouse was there first
+		}
+		if err != nil {
+			return fmt.Errorf("fill the disk: %w", err)
+		}
+	}
+	return nil
+}
+
+// free gives the room back.
+func (d *smallDisk) free() error {
+	if err := os.Remove(d.outside(filler)); err != nil {
+		return fmt.Errorf("free the disk: %w", err)
+	}
+	return nil
+}
+
+// close lets the disk go once nobody is inside of it any more.
+func (d *smallDisk) close() {
+	_ = d.held.Close()
+	_ = d.keeper.Wait() // it has nothing to say
+}
