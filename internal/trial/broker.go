@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
@@ -23,10 +26,21 @@ const (
 // broker is a running Kafka.
 type broker struct {
 	addr string
-	line *line // between all clients and the broker
+	line *line // between the consumers and the broker
 	stop func() error
 
 	apache *apachekafka.Broker // nil for kfake
+}
+
+// direct is how the trial's own clients come to the broker: past the line. They are
+// its instruments, and a publisher that cannot speak tries nothing.
+func (b *broker) direct() kgo.Opt {
+	return kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == b.addr {
+			addr = b.line.server
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	})
 }
 
 func startBroker(ctx context.Context, kind Kafka, dir string) (*broker, error) {

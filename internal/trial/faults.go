@@ -10,7 +10,7 @@ func clickHouseLine(ctx context.Context, r *round, b bounds) (int, error) {
 	return r.onLine(ctx, r.line, b)
 }
 
-// kafkaLine does so on the line to the broker, over which the publisher goes too.
+// kafkaLine does so on the line to the broker.
 func kafkaLine(ctx context.Context, r *round, b bounds) (int, error) {
 	return r.onLine(ctx, r.stage.broker.line, b)
 }

@@ -111,7 +111,7 @@ func (r *round) heavy(ctx context.Context, kind heavyKind, n int) error {
 // tellHeavy gives the bytes of text that have to be stored, and sets the ends.
 func (r *round) tellHeavy(ctx context.Context, kind heavyKind, n int) (stored uint64, err error) {
 	options := append([]kgo.Opt{
-		kgo.SeedBrokers(r.stage.broker.addr), kgo.DefaultProduceTopic(r.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(r.stage.broker.addr), r.stage.broker.direct(), kgo.DefaultProduceTopic(r.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	}, kind.options...)
 	client, err := kgo.NewClient(options...)
 	if err != nil {

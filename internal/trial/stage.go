@@ -59,7 +59,7 @@ func (s *Stage) open(ctx context.Context, progress func(string)) error {
 	if s.broker, err = startBroker(ctx, s.kind, s.dir); err != nil {
 		return err
 	}
-	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.broker.addr)); err != nil {
+	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.broker.addr), s.broker.direct()); err != nil {
 		return fmt.Errorf("make a kafka client: %w", err)
 	}
 	s.admin = kadm.NewClient(s.client)

@@ -28,7 +28,7 @@ func tellAtOnce(ctx context.Context, r *round) error {
 
 // tellAhead keeps that many messages ahead of the ledger.
 func (r *round) tellAhead(ctx context.Context, ahead int64) error {
-	producer, err := kafka.NewProducer(r.stage.broker.addr)
+	producer, err := kafka.NewProducer(r.stage.broker.addr, r.stage.broker.direct())
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
 	}

@@ -45,6 +45,7 @@ func All() []Trial {
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
+		{Name: "network", Fault: "fault on the lines of two instances", Times: 30, line: true, run: network},
 		memoryTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
