@@ -1,5 +1,7 @@
 package schemas
 
+import "bytes"
+
 // Millis is an instant in milliseconds since the Unix epoch, UTC: the precision
 // of every timestamp column (contract §3).
 type Millis int64
@@ -37,7 +39,7 @@ type EventID [16]byte
 //
 // The byte slices are borrowed. They point into the message or into the worker
 // that made the event and hold until that worker is handed its next message;
-// whoever keeps an event longer copies them. An Event is not safe for
+// whoever keeps an event longer clones it. An Event is not safe for
 // concurrent use.
 type Event struct {
 	ID EventID
@@ -66,4 +68,17 @@ type Event struct {
 	// SubscriptionActionRaw is the action's text as the message had it, trimmed
 	// and after the PII guard.
 	SubscriptionActionRaw []byte
+}
+
+// Clone is the event for whoever keeps it: nothing of it is borrowed.
+func (e *Event) Clone() Event {
+	out := *e
+	for _, text := range []*[]byte{
+		&out.SubscriptionID, &out.UserID, &out.SubscriptionAction, &out.EventName, &out.ResourceName, &out.BillingPeriod,
+		&out.TermType, &out.TermName, &out.TrialDuration, &out.BillingCountryCode, &out.PaymentMode,
+		&out.UpgradeToSubscriptionID, &out.UserEmailHashSHA256, &out.ExperienceName, &out.SubscriptionActionRaw,
+	} {
+		*text = bytes.Clone(*text)
+	}
+	return out
 }

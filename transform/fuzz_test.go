@@ -31,17 +31,7 @@ func fuzzConfigs() []Config {
 // plaintext address comes out; a used worker and a fresh one agree; and what
 // comes out is what schemas promise.
 func FuzzApply(f *testing.F) {
-	var vectors struct {
-		Now   time.Time
-		Note  string
-		Cases []struct {
-			Note          string
-			Config        vectorConfig
-			Message       string
-			MessageBase64 []byte `json:"message_base64"`
-			Expect        json.RawMessage
-		}
-	}
+	var vectors eventVectors
 	readVectors(f, "events.json", &vectors)
 	for i, c := range vectors.Cases {
 		f.Add(append([]byte(c.Message), c.MessageBase64...), uint8(i))

@@ -55,18 +55,21 @@ func newWorker(t testing.TB, c Config) *Worker {
 	return rules.NewWorker()
 }
 
-func TestVectors_Events(t *testing.T) {
-	var file struct {
-		Now   time.Time
-		Note  string
-		Cases []struct {
-			Note          string
-			Config        vectorConfig
-			Message       string
-			MessageBase64 []byte `json:"message_base64"`
-			Expect        json.RawMessage
-		}
+// eventVectors is events.json: each case has a message as text or as bytes.
+type eventVectors struct {
+	Now   time.Time
+	Note  string
+	Cases []struct {
+		Note          string
+		Config        vectorConfig
+		Message       string
+		MessageBase64 []byte `json:"message_base64"`
+		Expect        json.RawMessage
 	}
+}
+
+func TestVectors_Events(t *testing.T) {
+	var file eventVectors
 	readVectors(t, "events.json", &file)
 	if len(file.Cases) < 50 {
 		t.Fatalf("%d cases were read", len(file.Cases))

@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/rows"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -81,10 +81,10 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	found := listing{Counts: []count{}, DeadLetters: []letter{}}
 	where, parameters := f.where()
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
-	err := l.rows(ctx, `SELECT reason, field, count(), min(decided_at), max(decided_at) FROM `+l.table()+where+`
-		GROUP BY reason, field ORDER BY count() DESC, reason, field`, func(rows driver.Rows) error {
+	err := rows.Each(ctx, l.conn, `SELECT reason, field, count(), min(decided_at), max(decided_at) FROM `+l.table()+where+`
+		GROUP BY reason, field ORDER BY count() DESC, reason, field`, func(row driver.Rows) error {
 		var c count
-		if err := rows.Scan(&c.Reason, &c.Field, &c.Count, &c.First, &c.Last); err != nil {
+		if err := row.Scan(&c.Reason, &c.Field, &c.Count, &c.First, &c.Last); err != nil {
 			return err
 		}
 		found.Total += c.Count
@@ -97,10 +97,10 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	if f.limit == 0 {
 		return found, nil
 	}
-	err = l.rows(ctx, `SELECT `+letterColumns+` FROM `+l.table()+where+`
-		ORDER BY decided_at DESC, source_name, source_epoch DESC, source_partition, source_offset DESC LIMIT `+strconv.Itoa(f.limit), func(rows driver.Rows) error {
+	err = rows.Each(ctx, l.conn, `SELECT `+letterColumns+` FROM `+l.table()+where+`
+		ORDER BY decided_at DESC, source_name, source_epoch DESC, source_partition, source_offset DESC LIMIT `+strconv.Itoa(f.limit), func(row driver.Rows) error {
 		var one letter
-		if err := rows.Scan(one.targets()...); err != nil {
+		if err := row.Scan(one.targets()...); err != nil {
 			return err
 		}
 		one.finish()
@@ -120,11 +120,11 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 		"partition": strconv.FormatInt(int64(at.Partition), 10), "offset": strconv.FormatInt(at.Offset, 10),
 	}))
 	var found []letter
-	err := l.rows(ctx, `SELECT `+letterColumns+`, payload, payload_sha256 FROM `+l.table()+`
+	err := rows.Each(ctx, l.conn, `SELECT `+letterColumns+`, payload, payload_sha256 FROM `+l.table()+`
 		WHERE source_name = {name:String} AND source_epoch = {epoch:UInt32}
-		AND source_partition = {partition:Int32} AND source_offset = {offset:Int64}`, func(rows driver.Rows) error {
+		AND source_partition = {partition:Int32} AND source_offset = {offset:Int64}`, func(row driver.Rows) error {
 		one := letter{Payload: new(string)}
-		if err := rows.Scan(append(one.targets(), one.Payload, &one.PayloadSHA256)...); err != nil {
+		if err := row.Scan(append(one.targets(), one.Payload, &one.PayloadSHA256)...); err != nil {
 			return err
 		}
 		one.finish()
@@ -142,21 +142,6 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 }
 
 func (l *letters) table() string { return fmt.Sprintf("`%s`.dead_letters FINAL", l.database) }
-
-// rows runs a query and hands over its rows; errors come out fit to be shown.
-func (l *letters) rows(ctx context.Context, query string, each func(driver.Rows) error) error {
-	rows, err := l.conn.Query(ctx, query)
-	if err != nil {
-		return migrate.Explain(err)
-	}
-	defer func() { _ = rows.Close() }() // Err below tells
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return migrate.Explain(err)
-		}
-	}
-	return migrate.Explain(rows.Err())
-}
 
 // where is the condition, its values as parameters that the server reads.
 func (f filter) where() (string, clickhouse.Parameters) {

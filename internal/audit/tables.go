@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/rows"
 )
 
 // tables reads ClickHouse. Every answer is read row by row, so that memory does not
@@ -26,22 +26,12 @@ func (t *tables) name(table string) string { return "`" + t.database + "`." + ta
 // statement: the server's default of 256 KiB would refuse a single long id.
 const maxQueryBytes = 16 << 20
 
-// rows runs a query and hands over its rows; errors come out fit to be shown.
+// rows runs a query and hands over its rows; what is part of its errors.
 func (t *tables) rows(ctx context.Context, what, query string, parameters clickhouse.Parameters, each func(driver.Rows) error) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters),
 		clickhouse.WithSettings(clickhouse.Settings{"max_query_size": maxQueryBytes}))
-	rows, err := t.conn.Query(ctx, query)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, migrate.Explain(err))
-	}
-	defer func() { _ = rows.Close() }() // Err below tells
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", what, migrate.Explain(err))
+	if err := rows.Each(ctx, t.conn, query, each); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

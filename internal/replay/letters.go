@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/rows"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -45,10 +45,10 @@ func (l *letters) holdings(ctx context.Context, s Selection) ([]holding, error) 
 	err := l.rows(ctx, c, `SELECT source, source_name, source_epoch, source_partition, reason, count(), min(source_offset), max(source_offset)
 		FROM `+l.table()+c.where()+`
 		GROUP BY source, source_name, source_epoch, source_partition, reason
-		ORDER BY source, source_name, source_epoch, source_partition, reason`, func(rows driver.Rows) error {
+		ORDER BY source, source_name, source_epoch, source_partition, reason`, func(row driver.Rows) error {
 		var h holding
 		var source, reason string
-		if err := rows.Scan(&source, &h.name, &h.epoch, &h.index, &reason, &h.count, &h.first, &h.last); err != nil {
+		if err := row.Scan(&source, &h.name, &h.epoch, &h.index, &reason, &h.count, &h.first, &h.last); err != nil {
 			return err
 		}
 		h.source, h.reason = schemas.Source(source), schemas.Reason(reason)
@@ -65,10 +65,10 @@ func (l *letters) outside(ctx context.Context, s Selection, p partition, start, 
 	before, beyond = map[schemas.Reason]uint64{}, map[schemas.Reason]uint64{}
 	from, to := strconv.FormatInt(start, 10), strconv.FormatInt(end, 10)
 	err = l.rows(ctx, c, `SELECT reason, countIf(source_offset < `+from+`), countIf(source_offset >= `+to+`)
-		FROM `+l.table()+c.where()+` AND (source_offset < `+from+` OR source_offset >= `+to+`) GROUP BY reason`, func(rows driver.Rows) error {
+		FROM `+l.table()+c.where()+` AND (source_offset < `+from+` OR source_offset >= `+to+`) GROUP BY reason`, func(row driver.Rows) error {
 		var reason string
 		var low, high uint64
-		if err := rows.Scan(&reason, &low, &high); err != nil {
+		if err := row.Scan(&reason, &low, &high); err != nil {
 			return err
 		}
 		before[schemas.Reason(reason)], beyond[schemas.Reason(reason)] = low, high
@@ -85,12 +85,12 @@ func (l *letters) page(ctx context.Context, s Selection, p partition, first, las
 	c.add("source_offset <= " + strconv.FormatInt(last, 10))
 	var all []letter
 	err := l.rows(ctx, c, `SELECT source_offset, reason, payload_sha256, toUnixTimestamp64Milli(message_time)
-		FROM `+l.table()+c.where()+` ORDER BY source_offset LIMIT `+strconv.Itoa(limit), func(rows driver.Rows) error {
+		FROM `+l.table()+c.where()+` ORDER BY source_offset LIMIT `+strconv.Itoa(limit), func(row driver.Rows) error {
 		var one letter
 		var reason string
 		var hash *string
 		var at int64
-		if err := rows.Scan(&one.offset, &reason, &hash, &at); err != nil {
+		if err := row.Scan(&one.offset, &reason, &hash, &at); err != nil {
 			return err
 		}
 		one.reason, one.messageTime = schemas.Reason(reason), schemas.Millis(at)
@@ -111,9 +111,9 @@ func (l *letters) page(ctx context.Context, s Selection, p partition, first, las
 func (l *letters) known(ctx context.Context, all []schemas.Coordinates) (map[schemas.Coordinates]bool, error) {
 	c := Selection{At: all}.condition()
 	found := map[schemas.Coordinates]bool{}
-	err := l.rows(ctx, c, `SELECT source_name, source_epoch, source_partition, source_offset FROM `+l.table()+c.where(), func(rows driver.Rows) error {
+	err := l.rows(ctx, c, `SELECT source_name, source_epoch, source_partition, source_offset FROM `+l.table()+c.where(), func(row driver.Rows) error {
 		var at schemas.Coordinates
-		if err := rows.Scan(&at.Name, &at.Epoch, &at.Partition, &at.Offset); err != nil {
+		if err := row.Scan(&at.Name, &at.Epoch, &at.Partition, &at.Offset); err != nil {
 			return err
 		}
 		found[at] = true
@@ -133,19 +133,9 @@ func (s Selection) of(p partition) *condition {
 
 func (l *letters) table() string { return "`" + l.database + "`.dead_letters FINAL" }
 
-// rows runs a query and hands over its rows; errors come out fit to be shown.
+// rows runs a query of the condition and hands over its rows.
 func (l *letters) rows(ctx context.Context, c *condition, query string, each func(driver.Rows) error) error {
-	rows, err := l.conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), query)
-	if err != nil {
-		return migrate.Explain(err)
-	}
-	defer func() { _ = rows.Close() }() // Err below tells
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return migrate.Explain(err)
-		}
-	}
-	return migrate.Explain(rows.Err())
+	return rows.Each(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), l.conn, query, each)
 }
 
 func wrap(op string, err error) error {

@@ -116,6 +116,16 @@ func dataPacket(b *proto.Buffer) {
 	proto.ClientData{}.EncodeAware(b, revision)
 }
 
+// oneColumn is a block of one row up to its column's type.
+func oneColumn(b *proto.Buffer, columnType string) {
+	dataPacket(b)
+	b.PutRaw([]byte{0})
+	b.PutUVarInt(1)
+	b.PutUVarInt(1)
+	b.PutString("n")
+	b.PutString(columnType)
+}
+
 func emptyBlock(b *proto.Buffer) {
 	dataPacket(b)
 	proto.Block{}.EncodeAware(b, revision)
@@ -225,28 +235,12 @@ func TestServer_HostileNative(t *testing.T) {
 		{"a long string in a block", func(c *rawClient) {
 			c.greet("", "", "")
 			insert(c)
-			c.write(func(b *proto.Buffer) {
-				dataPacket(b)
-				b.PutRaw([]byte{0})
-				b.PutUVarInt(1)
-				b.PutUVarInt(1)
-				b.PutString("n")
-				b.PutString("String")
-				b.PutByte(0)
-				b.PutUVarInt(huge)
-			})
+			c.write(func(b *proto.Buffer) { oneColumn(b, "String"); b.PutByte(0); b.PutUVarInt(huge) })
 		}, 117},
 		{"an aggregate state", func(c *rawClient) {
 			c.greet("", "", "")
 			insert(c)
-			c.write(func(b *proto.Buffer) {
-				dataPacket(b)
-				b.PutRaw([]byte{0})
-				b.PutUVarInt(1)
-				b.PutUVarInt(1)
-				b.PutString("n")
-				b.PutString("AggregateFunction(sum, UInt64)")
-			})
+			c.write(func(b *proto.Buffer) { oneColumn(b, "AggregateFunction(sum, UInt64)") })
 		}, 50},
 		{"a large compressed frame", func(c *rawClient) {
 			c.greet("", "", "")

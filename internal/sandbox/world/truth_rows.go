@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"iter"
 	"slices"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // Rows yields every row of subscription_events, in the order of
@@ -41,7 +39,7 @@ func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 					continue
 				}
 				t.tell(&tr.w.schedule[win.delivery])
-				rows = append(rows, Row{Event: owned(&t.row), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset})
+				rows = append(rows, Row{Event: t.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset})
 			}
 			slices.SortFunc(rows, func(a, b Row) int {
 				return cmp.Or(cmp.Compare(a.EventTimestamp, b.EventTimestamp), bytes.Compare(a.ID[:], b.ID[:]))
@@ -51,19 +49,6 @@ func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 			}
 		}
 	}
-}
-
-// owned copies an event out of the teller that it was borrowed from.
-func owned(e *schemas.Event) schemas.Event {
-	out := *e
-	for _, text := range []*[]byte{
-		&out.SubscriptionID, &out.UserID, &out.SubscriptionAction, &out.EventName, &out.ResourceName, &out.BillingPeriod,
-		&out.TermType, &out.TermName, &out.TrialDuration, &out.BillingCountryCode, &out.PaymentMode,
-		&out.UpgradeToSubscriptionID, &out.UserEmailHashSHA256, &out.ExperienceName, &out.SubscriptionActionRaw,
-	} {
-		*text = bytes.Clone(*text)
-	}
-	return out
 }
 
 // Digest is SHA-256 over all rows as AppendStored writes them, a line each: two
