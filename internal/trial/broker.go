@@ -30,6 +30,8 @@ type broker struct {
 	stop func() error
 
 	apache *apachekafka.Broker // nil for kfake
+	// compact cleans all compacted topics at once; nil where that comes by itself.
+	compact func()
 }
 
 // direct is how the trial's own clients come to the broker: past the line. They are
@@ -69,7 +71,7 @@ func startEmbedded(dir string) (*broker, error) {
 		b.Close()
 		return nil, err
 	}
-	return &broker{addr: front, line: l, stop: func() error {
+	return &broker{addr: front, line: l, compact: b.Cluster().Compact, stop: func() error {
 		l.close()
 		b.Close()
 		return nil
@@ -95,6 +97,9 @@ func startApache(ctx context.Context, dir string) (*broker, error) {
 			// after 9 s.
 			"broker.session.timeout.ms":    "3000",
 			"broker.heartbeat.interval.ms": "500",
+			// Compaction is to be met by trials that last a minute.
+			"log.cleaner.backoff.ms":         "100",
+			"log.cleaner.dedupe.buffer.size": "4194304",
 		},
 	})
 	if err != nil {

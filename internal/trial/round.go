@@ -59,6 +59,8 @@ type round struct {
 	plain       bool           // the processes have their defaults
 	peak        int64          // resident bytes of the processes that were watched
 	refused     refused        // rows, by ClickHouse
+	ready       chan struct{}  // closed by a publisher that wants no consumer before
+	held        atomic.Bool    // the ledger stands before a transaction that is open
 	// ends are the offsets at which each partition ends; nil until the publisher
 	// knows, where it is the broker that decides.
 	ends atomic.Pointer[[]int64]
@@ -79,7 +81,7 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 	}
 	r := &round{
 		stage: s, seed: seed, dice: rand.New(rand.NewPCG(seed, 9)), world: w, truth: w.Truth(), topic: name,
-		protocol: protocol(seed), settings: t.settings, tally: map[string]int{}, told: map[string]int{}, tell: tellPlainly,
+		protocol: protocol(seed), settings: t.settings, tally: map[string]int{}, told: map[string]int{}, ready: make(chan struct{}), tell: tellPlainly,
 		plain: t.plain,
 	}
 	if r.ends.Store(&r.truth.Ends); t.tell != nil {
@@ -90,6 +92,9 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 		return nil, err
 	}
 	r.cfg = s.settings(w, name)
+	if isolation, set := t.settings["kafka.isolation"]; set {
+		r.cfg.Kafka.Isolation = isolation
+	}
 	if t.server != nil {
 		if r.server, err = t.server(ctx, s, filepath.Join(s.dir, name)); err != nil {
 			return nil, err

@@ -50,6 +50,7 @@ func All() []Trial {
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
 		{Name: "disk", Fault: "ClickHouse's disk full", Times: 10, server: onSmallDisk, settings: map[string]string{"batch.max_rows": "100"}, run: fullDisk},
+		{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, run: forms, tell: tellForms, settings: formsSettings()},
 	}
 }
 
@@ -155,7 +156,7 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 	defer r.close()
 	faults, err := r.play(ctx, t.run, b)
 	result.Times += faults
-	result.Messages += r.world.Total()
+	result.Messages += r.truth.Counts.Messages
 	result.Peak = max(result.Peak, r.peak)
 	for _, tally := range []map[string]int{r.tally, r.told} {
 		for kind, n := range tally {

@@ -1,0 +1,241 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/world"
+)
+
+// formTeller tells a round's world in all forms. One goroutine uses it.
+type formTeller struct {
+	r       *round
+	dice    *rand.Rand
+	decks   decks
+	book    *book
+	count   func(form string, n int)
+	recent  []dressed // told not long ago, for transactions that abort
+	open    *openTransaction
+	clients int // made so far; each gets names of its own
+	large   int // the message at which the next large stray is due
+
+	next  func() (world.Message, bool)
+	index int       // of the message that next gives
+	stamp time.Time // of the message told last
+	ahead time.Time // of the record that began the last segment
+
+	compacting bool // the topic is a compacted one: keys must be unique
+}
+
+// segmentSpan is how far the timestamps of a segment of the compacted topic may lie
+// apart. The cleaner never touches the last segment: to begin another one, one
+// tells a record that lies further ahead. Since a marker has the broker's time, the
+// first such step begins there.
+const segmentSpan = 30 * 24 * time.Hour
+
+// tellForms is the publisher. The topic changes its ways as it goes:
+//
+//  1. compacted, and the cleaner has been over it before a consumer comes;
+//  2. compacted, and the cleaner works while it is read;
+//  3. kept for ever, with the timestamps that producers write;
+//  4. likewise, with those of the broker.
+//
+// What compaction may take away are records without a value, which the ledger at
+// most counts: so the truth does not depend on when the cleaner runs. What must be
+// in the tables is worked out at the end, from what another client reads.
+func tellForms(ctx context.Context, r *round) error {
+	next, stop := iter.Pull(r.world.Messages())
+	defer stop()
+	f := &formTeller{
+		r: r, next: next, dice: rand.New(rand.NewPCG(r.seed, 10)), book: newBook(r.topic), stamp: r.world.Config().Start, ahead: time.Now(),
+		count: func(form string, n int) { r.told[form] += n },
+	}
+	f.decks = newDecks(f.dice)
+	defer func() {
+		if f.open != nil {
+			f.open.producer.close()
+		}
+	}()
+	kept := map[string]string{"cleanup.policy": "delete", "segment.ms": fmt.Sprint(365 * 24 * time.Hour.Milliseconds())}
+	phases := []func(context.Context) error{
+		func(ctx context.Context) error { return f.compacted(ctx, 20) },
+		func(ctx context.Context) error { return f.tell(ctx, 35) },
+		func(ctx context.Context) error {
+			if err := f.configure(ctx, kept); err != nil {
+				return err
+			}
+			if err := f.awaitKept(ctx); err != nil {
+				return err
+			}
+			return f.tell(ctx, 75)
+		},
+		func(ctx context.Context) error {
+			if err := f.configure(ctx, map[string]string{"message.timestamp.type": "LogAppendTime"}); err != nil {
+				return err
+			}
+			return f.tell(ctx, 100)
+		},
+		f.finish,
+	}
+	if r.cfg.Kafka.Isolation == string(consumer.ReadUncommitted) {
+		// Compaction takes what was aborted, whoever has read it: only where
+		// everything is kept is there a truth about it.
+		phases = phases[2:]
+		close(r.ready)
+	}
+	for _, phase := range phases {
+		if err := phase(ctx); err != nil {
+			return fmt.Errorf("tell the world in all forms: %w", err)
+		}
+	}
+	return nil
+}
+
+// compacted tells the first share of the world and waits for the cleaner.
+func (f *formTeller) compacted(ctx context.Context, percent int) error {
+	f.compacting = true
+	err := f.configure(ctx, map[string]string{
+		"cleanup.policy": "compact",
+		"segment.ms":     fmt.Sprint(segmentSpan.Milliseconds()),
+		// On its second visit the cleaner may take tombstones.
+		"delete.retention.ms": "100",
+	})
+	if err != nil {
+		return err
+	}
+	if f.r.stage.kind == Apache { // kfake takes all timestamps and is always eager
+		err := f.configure(ctx, map[string]string{
+			"min.cleanable.dirty.ratio": "0", "segment.index.bytes": "65536",
+			"message.timestamp.before.max.ms": fmt.Sprint(math.MaxInt64),
+			"message.timestamp.after.max.ms":  fmt.Sprint(math.MaxInt64),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	// What compaction leaves at the start is where kfake's logs begin; Kafka's begin
+	// where they always have. A record that stays there makes them alike.
+	err = f.everyPartition(ctx, "a first record", func(p *formProducer, partition int32) (bool, error) {
+		d := f.stray(strays[smallStrays])
+		d.record.Partition = partition
+		p.add(ctx, d)
+		return true, p.flush(ctx, f.book)
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.tell(ctx, percent); err != nil {
+		return err
+	}
+	if err := f.awaitCleaner(ctx); err != nil {
+		return err
+	}
+	close(f.r.ready)
+	return nil
+}
+
+// tell tells the world up to a share of its messages, and ends what is open.
+func (f *formTeller) tell(ctx context.Context, percent int) error {
+	until := f.r.world.Total() * percent / 100
+	if err := f.heap(ctx); err != nil {
+		return err
+	}
+	for f.index < until {
+		if err := f.bout(ctx, until); err != nil {
+			return err
+		}
+		if f.open != nil && f.index >= f.open.until {
+			if err := f.endOpen(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return f.endOpen(ctx)
+}
+
+// keepPace waits while the publisher is a backlog ahead of the ledger. It does not
+// wait for a consumer that itself waits for a transaction to end.
+func (f *formTeller) keepPace(ctx context.Context) error {
+	select {
+	case <-f.r.ready:
+	default:
+		return nil // nobody reads yet
+	}
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		covered, err := f.r.covered(ctx)
+		if err != nil || f.book.end() < covered+backlog {
+			return err
+		}
+		if err := f.endOpen(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// configure changes settings of the topic, which take effect a little later.
+func (f *formTeller) configure(ctx context.Context, settings map[string]string) error {
+	var changes []kadm.AlterConfig
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		value := settings[name]
+		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
+	}
+	answers, err := f.r.stage.admin.AlterTopicConfigs(ctx, changes, f.r.topic)
+	if err != nil {
+		return fmt.Errorf("configure %s: %w", f.r.topic, err)
+	}
+	for _, a := range answers {
+		if a.Err != nil {
+			return fmt.Errorf("configure %s: %w: %s", f.r.topic, a.Err, a.ErrMessage)
+		}
+	}
+	return nil
+}
+
+// awaitKept waits until every partition has ceased to be compacted, which shows in
+// that it takes a record without a key.
+func (f *formTeller) awaitKept(ctx context.Context) error {
+	err := f.everyPartition(ctx, "a partition that is not compacted", func(p *formProducer, partition int32) (bool, error) {
+		d := dressed{stray: &world.Stray{}, record: &kgo.Record{Partition: partition, Timestamp: f.stamp}}
+		p.add(ctx, d)
+		err := p.flush(ctx, f.book)
+		return err == nil, nil //nolint:nilerr // refused: the topic is a compacted one yet
+	})
+	f.compacting = false
+	return err
+}
+
+// everyPartition tries something on each partition, with a producer of its own,
+// until it is so.
+func (f *formTeller) everyPartition(ctx context.Context, what string, try func(p *formProducer, partition int32) (bool, error)) error {
+	for partition := range int32(partitions) {
+		err := f.r.until(ctx, what, nil, func(ctx context.Context) (bool, error) {
+			p, err := f.producer(false)
+			if err != nil {
+				return false, err
+			}
+			defer p.close()
+			return try(p, partition)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
