@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"time"
@@ -152,14 +151,6 @@ func (n *native) dial(ctx context.Context, addr string) error {
 	}
 	n.client, n.conn = client, conn
 	return nil
-}
-
-// dialTCP opens a connection, with TLS where config asks for it.
-func dialTCP(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
-	if config == nil {
-		return new(net.Dialer).DialContext(ctx, "tcp", addr)
-	}
-	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", addr)
 }
 
 // drop forgets the connection and what was encoded for it.
