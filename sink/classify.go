@@ -70,6 +70,8 @@ func classifyCode(code int32, message string) (Class, string) {
 		return ClassRetry, ""
 	case 236: // ABORTED: the server is shutting down or restarting
 		return ClassRetry, ""
+	case 394: // QUERY_WAS_CANCELLED: a server that shuts down kills what runs; so may an operator
+		return ClassRetry, ""
 	case 242: // TABLE_IS_READ_ONLY: the replica has lost Keeper for now
 		return ClassRetry, ""
 	case 319: // UNKNOWN_STATUS_OF_INSERT: may be in; rows and token are idempotent
@@ -117,6 +119,8 @@ func hint(code int32) string {
 		return "give the user the grants named in the README"
 	case 243: // NOT_ENOUGH_SPACE
 		return "the server's disk is full: make room"
+	case 75: // CANNOT_WRITE_TO_FILE_DESCRIPTOR: how a write that is under way meets the end of the disk
+		return "the server cannot write to its disk: it may be full"
 	default:
 		return "look the code up in the server's log; nothing of this batch is committed"
 	}

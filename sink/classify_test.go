@@ -19,10 +19,10 @@ import (
 
 func TestFailed_Codes(t *testing.T) {
 	want := map[Class][]int32{
-		ClassRetry: {159, 202, 209, 210, 236, 242, 319, 999, 252},
+		ClassRetry: {159, 202, 209, 210, 236, 394, 242, 319, 999, 252},
 		ClassSplit: {241},
 		ClassRow:   {469, 69, 321, 407, 6, 38, 41, 72, 131, 349, 395, 691},
-		ClassFatal: {16, 60, 81, 164, 497, 516, 1, 53, 243, 452, 4321},
+		ClassFatal: {16, 60, 81, 164, 497, 516, 1, 53, 75, 243, 452, 4321},
 	}
 	for class, codes := range want {
 		for _, code := range codes {
