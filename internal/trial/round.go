@@ -58,6 +58,8 @@ type round struct {
 	told        map[string]int // by the publisher, which runs beside the trial
 	plain       bool           // the processes have their defaults
 	peak        int64          // resident bytes of the processes that were watched
+	growth      string         // of the process that was watched for it
+	hurryUp     atomic.Bool    // the trial is over: the publisher need not keep its pace
 	refused     refused        // rows, by ClickHouse
 	ready       chan struct{}  // closed by a publisher that wants no consumer before
 	held        atomic.Bool    // the ledger stands before a transaction that is open
@@ -95,7 +97,7 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 	if isolation, set := t.settings["kafka.isolation"]; set {
 		r.cfg.Kafka.Isolation = isolation
 	}
-	if t.server != nil {
+	if t.server != nil && (!t.serverInTurn || seed/2%2 == 0) {
 		if r.server, err = t.server(ctx, s, filepath.Join(s.dir, name)); err != nil {
 			return nil, err
 		}

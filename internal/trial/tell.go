@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
@@ -15,19 +14,39 @@ import (
 const backlog = 3000
 
 // tellPlainly sends the world's messages, always a backlog ahead, to the last.
-func tellPlainly(ctx context.Context, r *round) error { return r.tellAhead(ctx, backlog) }
+func tellPlainly(ctx context.Context, r *round) error {
+	allowed := int64(backlog)
+	return r.tellWhen(ctx, func(sent int64) (bool, error) {
+		if sent < allowed {
+			return true, nil
+		}
+		covered, err := r.covered(ctx)
+		allowed = covered + backlog
+		return sent < allowed, err
+	})
+}
 
 // tellAtOnce sends them as fast as it goes, and only then says where they end.
 func tellAtOnce(ctx context.Context, r *round) error {
-	if err := r.tellAhead(ctx, math.MaxInt64); err != nil {
+	if err := r.tellWhen(ctx, func(int64) (bool, error) { return true, nil }); err != nil {
 		return err
 	}
 	r.ends.Store(&r.truth.Ends)
 	return nil
 }
 
-// tellAhead keeps that many messages ahead of the ledger.
-func (r *round) tellAhead(ctx context.Context, ahead int64) error {
+// tellSteadily sends so many a second, whoever reads them, until the trial is over.
+func tellSteadily(ctx context.Context, r *round) error {
+	r.ends.Store(&r.truth.Ends)
+	began := time.Now()
+	return r.tellWhen(ctx, func(sent int64) (bool, error) {
+		return r.hurryUp.Load() || sent < int64(time.Since(began).Seconds()*soakPace), nil
+	})
+}
+
+// tellWhen sends each message once ready says that it may go, which is asked again
+// and again.
+func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, error)) error {
 	producer, err := kafka.NewProducer(r.stage.broker.addr, r.stage.broker.direct())
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
@@ -37,19 +56,21 @@ func (r *round) tellAhead(ctx context.Context, ahead int64) error {
 	defer r.publish(nil)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	sent, allowed := int64(0), ahead
+	sent := int64(0)
 	for m := range r.world.Messages() {
-		for sent >= allowed {
+		for {
+			now, err := ready(sent)
+			if err != nil {
+				return err
+			}
+			if now {
+				break
+			}
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			covered, err := r.covered(ctx)
-			if err != nil {
-				return err
-			}
-			allowed = covered + ahead
 		}
 		r.telling.Lock()
 		err := producer.Send(ctx, kafka.Record{Topic: r.topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time})

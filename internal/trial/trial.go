@@ -17,14 +17,17 @@ type Trial struct {
 	Fault string // what is done, for the line of the result
 	Times int    // how often, unless told otherwise
 
-	line     bool              // the processes reach ClickHouse over a line
-	needs    Kafka             // the broker it takes; empty when either will do
-	server   serverStart       // of a ClickHouse of the round's own; nil for the stage's
-	settings map[string]string // of the processes, by key path, above those of every trial
-	plain    bool              // the processes have their defaults, not the hurry of a trial
+	line   bool        // the processes reach ClickHouse over a line
+	needs  Kafka       // the broker it takes; empty when either will do
+	server serverStart // of a ClickHouse of the round's own; nil for the stage's
+	// serverInTurn is a ClickHouse of its own in every other round only.
+	serverInTurn bool
+	settings     map[string]string // of the processes, by key path, above those of every trial
+	plain        bool              // the processes have their defaults, not the hurry of a trial
 
-	subscribers int   // of each round's world, unless told otherwise; 0 takes 6,000
-	partitions  []int // of a round's topic, in turn; none takes 6
+	subscribers int            // of each round's world, unless told otherwise; 0 takes 6,000
+	size        func(Plan) int // the same, where it depends on the plan
+	partitions  []int          // of a round's topic, in turn; none takes 6
 
 	run func(context.Context, *round, bounds) (int, error)
 	// tell is the publisher; nil sends the messages of the world and nothing else.
@@ -47,6 +50,7 @@ func All() []Trial {
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
 		{Name: "network", Fault: "fault on the lines of two instances", Times: 30, line: true, run: network},
 		memoryTrial(),
+		soakTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
 		{Name: "disk", Fault: "ClickHouse's disk full", Times: 10, server: onSmallDisk, settings: map[string]string{"batch.max_rows": "100"}, run: fullDisk},
@@ -129,6 +133,9 @@ func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
 	if p.Times == 0 {
 		p.Times = t.Times
 	}
+	if p.Subscribers == 0 && t.size != nil {
+		p.Subscribers = t.size(p)
+	}
 	if p.Subscribers == 0 {
 		p.Subscribers = cmp.Or(t.subscribers, 6000)
 	}
@@ -158,6 +165,9 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 	result.Times += faults
 	result.Messages += r.truth.Counts.Messages
 	result.Peak = max(result.Peak, r.peak)
+	if r.growth != "" {
+		result.Growth = strings.TrimPrefix(result.Growth+"; "+r.growth, "; ")
+	}
 	for _, tally := range []map[string]int{r.tally, r.told} {
 		for kind, n := range tally {
 			result.Kinds[kind] += n

@@ -29,7 +29,8 @@ type watch struct {
 	end     context.CancelFunc
 	done    sync.WaitGroup
 
-	samples []sample // in order of time; the goroutine's until it is done
+	mu      sync.Mutex
+	samples []sample // in order of time
 	peak    int64    // resident bytes
 }
 
@@ -65,14 +66,23 @@ func (w *watch) stop(ctx context.Context) usage {
 	if w.process.alive() == nil {
 		w.look(ctx)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return usage{samples: w.samples, peak: w.peak}
+}
+
+// count is how many samples there are.
+func (w *watch) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.samples)
 }
 
 // look takes one sample. A page that does not answer is no finding: whether the
 // process lives is asked elsewhere.
 func (w *watch) look(ctx context.Context) {
 	// The peak first: a process that ends in between has told the higher number.
-	w.peak = max(w.peak, peakOf(w.process.command.Process.Pid))
+	w.keep(nil, peakOf(w.process.command.Process.Pid))
 	pages := w.process.journal.pagesAt()
 	if pages == "" {
 		return // it has not begun to listen
@@ -81,7 +91,13 @@ func (w *watch) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	w.samples, w.peak = append(w.samples, s), max(w.peak, s.resident)
+	w.keep([]sample{s}, s.resident)
+}
+
+func (w *watch) keep(samples []sample, resident int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples, w.peak = append(w.samples, samples...), max(w.peak, resident)
 }
 
 func (w *watch) ask(ctx context.Context, url string) (sample, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func TestWatch(t *testing.T) {
 			}
 		}
 	}
+	debug.FreeOSMemory() // what tests before this one have left would be given back in the middle
 	w := startWatch(ctx, p, time.Millisecond)
 	see(60)
 	calm := w.stop(ctx)
