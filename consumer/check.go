@@ -105,7 +105,9 @@ func (c *Consumer) explain(err error) error {
 	}
 	hint := "check kafka.brokers, the network, and that the listener is one for clients"
 	if c.cfg.TLS == nil {
-		hint += "; a listener that wants TLS or a login hangs up like this too"
+		hint += "; one that wants TLS (kafka.tls) or a login (kafka.sasl) hangs up like this too"
+	} else {
+		hint += "; one without TLS (kafka.tls) says nothing, or hangs up, like this too"
 	}
 	return &ConnectError{Reason: ErrUnreachable, Where: at, Hint: hint, Err: err}
 }

@@ -62,7 +62,11 @@ func TestConsumer_Check(t *testing.T) {
 		{"tls_with_another_name", encrypted.ListenAddrs(), func(c *consumer.Config) {
 			c.TLS = &tls.Config{RootCAs: pool, ServerName: "other.example.com"}
 		}, consumer.ErrTLS, "kafka.tls"},
-		{"plain_text_to_tls", encrypted.ListenAddrs(), nil, consumer.ErrUnreachable, "TLS"},
+		{"plain_text_to_tls", encrypted.ListenAddrs(), nil, consumer.ErrUnreachable, "kafka.tls"},
+		{"tls_to_a_listener_that_says_nothing", []string{silent(t)}, func(c *consumer.Config) {
+			c.TLS = &tls.Config{RootCAs: pool}
+			c.DialTimeout, c.RequestTimeout = 100*time.Millisecond, 100*time.Millisecond
+		}, consumer.ErrUnreachable, "kafka.tls"},
 		{"plain", guarded.ListenAddrs(), login(consumer.Plain, secret), nil, ""},
 		{"plain_refused", guarded.ListenAddrs(), login(consumer.Plain, secret+"-not"), consumer.ErrLogin, "kafka.sasl"},
 		{"scram_256", guarded.ListenAddrs(), login(consumer.ScramSHA256, secret), nil, ""},
@@ -92,6 +96,17 @@ func TestConsumer_Check(t *testing.T) {
 			}
 		})
 	}
+}
+
+// silent listens, takes connections and never answers.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // the system completes connections that nobody accepts
+	return l.Addr().String()
 }
 
 func login(mechanism consumer.Mechanism, password string) func(*consumer.Config) {

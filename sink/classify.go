@@ -3,6 +3,7 @@ package sink
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -114,7 +115,7 @@ func hint(code int32) string {
 	case 164, 452: // READONLY, SETTING_CONSTRAINT_VIOLATION
 		return "the user's profile must allow INSERT and the insert settings named in the README"
 	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
-		return "check clickhouse.user and clickhouse.password"
+		return "check clickhouse.user and clickhouse.password, or clickhouse.tls.cert_file where a certificate is the login"
 	case 497: // ACCESS_DENIED
 		return "give the user the grants named in the README"
 	case 243: // NOT_ENOUGH_SPACE
@@ -136,7 +137,7 @@ func classifyStatus(status int) (Class, string) {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return ClassFatal, "check clickhouse.user and clickhouse.password"
 	default:
-		return ClassFatal, "clickhouse.addr and clickhouse.protocol must name ClickHouse's own port"
+		return ClassFatal, "check clickhouse.addr, clickhouse.protocol and clickhouse.tls: together they must name a port of ClickHouse's own"
 	}
 }
 
@@ -145,15 +146,22 @@ func classifyStatus(status int) (Class, string) {
 func classifyClient(err error) (Class, string, error) {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	var alert *net.OpError
 	switch {
 	case errors.As(err, &cert):
 		return ClassFatal, "check clickhouse.tls: the certificate is not trusted", cert
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return ClassFatal, "check clickhouse.tls and the port in clickhouse.addr", errNotTLS
+	case errors.As(err, &alert) && alert.Op == remoteAlert:
+		return ClassFatal, "check clickhouse.tls.cert_file and clickhouse.tls.key_file: the server does not accept what this side shows", alert
 	}
 	if cause := networkCause(err); cause != nil {
 		// The outcome is unknown, and the rows are idempotent.
 		return ClassRetry, "if this goes on, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", cause
 	}
-	return ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol", errProtocol
+	return ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol, with clickhouse.tls or without", errProtocol
 }
+
+// remoteAlert is what crypto/tls calls the operation where the other side has ended
+// the handshake, or the connection, by an alert; there is no type for it.
+const remoteAlert = "remote error"

@@ -69,6 +69,7 @@ func TestFailed_Client(t *testing.T) {
 		"client closed":           {ch.ErrClosed, ClassRetry, nil},
 		"certificate not trusted": {&url.Error{Op: "Post", URL: "https://h/", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, ClassFatal, nil},
 		"plain text to tls":       {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, ClassFatal, nil},
+		"certificate refused":     {&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, ClassFatal, nil},
 		"bad gateway":             {&clickhouse.HTTPError{StatusCode: 502, Err: errors.New(secretText)}, ClassRetry, nil},
 		"too many requests":       {&clickhouse.HTTPError{StatusCode: 429, Err: errors.New(secretText)}, ClassRetry, nil},
 		"forbidden by a proxy":    {&clickhouse.HTTPError{StatusCode: 403, Err: errors.New(secretText)}, ClassFatal, nil},

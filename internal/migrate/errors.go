@@ -2,10 +2,12 @@ package migrate
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -71,6 +73,7 @@ func Explain(err error) error {
 	var status *clickhouse.HTTPError
 	var operation *net.OpError
 	var network net.Error
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case err == nil:
 		return nil
@@ -78,7 +81,13 @@ func Explain(err error) error {
 		// The exception's own name is that of a C++ class, for every code the same.
 		return &ServerError{Code: exception.Code, Name: codeName(exception.Code)}
 	case errors.As(err, &status): // its text is the body, whoever wrote that
-		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr and clickhouse.protocol", status.StatusCode)
+		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
+	case errors.As(err, &certificate):
+		return fmt.Errorf("clickhouse's certificate is not trusted, check clickhouse.tls: %w", certificate)
+	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
+		return errors.New("one side speaks tls and the other does not, check clickhouse.tls.enabled and the port in clickhouse.addr")
+	case errors.As(err, &operation) && operation.Op == "remote error": // crypto/tls: an alert from the other side
+		return fmt.Errorf("clickhouse does not accept what this side shows, check clickhouse.tls.cert_file and clickhouse.tls.key_file: %w", operation)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", io.EOF)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -2,11 +2,14 @@ package migrate_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -303,5 +306,19 @@ func TestExplain_SaysWhatToDoAndNothingOfTheServersText(t *testing.T) {
 	cancel()
 	if _, err := migrator(t, connect(t, clickhouse.Native), "piano").Current(cancelled); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+func TestExplain_TLS(t *testing.T) {
+	for want, cause := range map[string]error{
+		"check clickhouse.tls: ":        &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"check clickhouse.tls.enabled":  tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+		"check clickhouse.tls.enabled ": http.ErrSchemeMismatch,
+		"clickhouse.tls.cert_file":      &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")},
+	} {
+		broken := &url.Error{Op: "Post", URL: "https://127.0.0.1:1/?query=value-of-a-column", Err: cause}
+		if got := migrate.Explain(broken).Error(); !strings.Contains(got, want) || strings.Contains(got, "value-of-a-column") {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,9 +26,8 @@ type process struct {
 // drainWithin bounds an orderly end.
 const drainWithin = 30 * time.Second
 
-func startProcess(binary, name string, environment []string, generations *generations) (*process, error) {
-	p := &process{name: name, command: exec.Command(binary, "run"), ended: make(chan struct{})}
-	p.journal = &journal{generations: generations}
+func startProcess(binary, name string, environment []string, j *journal) (*process, error) {
+	p := &process{name: name, command: exec.Command(binary, "run"), ended: make(chan struct{}), journal: j}
 	p.command.Env = environment
 	p.command.Stdout, p.command.Stderr = p.journal, p.journal
 	if err := p.command.Start(); err != nil {
@@ -106,12 +106,15 @@ func (g *generations) count() int {
 // the generations that it was in, and where its pages are.
 type journal struct {
 	generations *generations
+	secrets     *secrets // that are looked for in every line; nil for none
 
 	mu    sync.Mutex
 	rest  []byte // of a line that has not ended yet
 	lines []string
 	pages string         // where the process's pages are, as a URL; empty before it has said so
 	told  map[string]int // how often each message has been told
+
+	complaints []string // the lines that say that something is wrong; kept where secrets are
 }
 
 const journalLines = 25
@@ -133,11 +136,19 @@ func (j *journal) Write(b []byte) (int, error) {
 
 func (j *journal) line(line []byte) {
 	var entry struct {
+		Level      string `json:"level"`
 		Message    string `json:"msg"`
 		Generation int32  `json:"generation"`
 		Pages      string `json:"pages"`
 	}
-	if json.Unmarshal(line, &entry) == nil {
+	plain := json.Unmarshal(line, &entry) != nil
+	if j.secrets != nil {
+		j.secrets.search("the log", string(line))
+		if plain || entry.Level == "warn" || entry.Level == "error" {
+			j.complaints = append(j.complaints, string(line))
+		}
+	}
+	if !plain {
 		if j.told == nil {
 			j.told = map[string]int{}
 		}
@@ -165,6 +176,22 @@ func (j *journal) count(message string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.told[message]
+}
+
+// complained is how many complaints there are.
+func (j *journal) complained() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.complaints)
+}
+
+// complains says whether a complaint beyond the first so many has all of the texts.
+func (j *journal) complains(after int, texts []string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.complaints[after:], func(line string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) })
+	})
 }
 
 func (j *journal) tail() string {

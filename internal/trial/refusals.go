@@ -113,7 +113,7 @@ func (x *refusing) startedWrong(ctx context.Context, variable string) (*process,
 		return nil, err
 	}
 	// Of a variable that is there twice the last one holds.
-	p, err := startProcess(x.stage.binary, "mistaken", append(x.environment("mistaken"), variable), &x.generations)
+	p, err := startProcess(x.stage.binary, "mistaken", append(x.environment("mistaken"), variable), &journal{generations: &x.generations})
 	if err == nil {
 		x.running = append(x.running, p)
 	}

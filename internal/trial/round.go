@@ -159,7 +159,11 @@ func (r *round) close() {
 }
 
 func (r *round) start(name string) (*process, error) {
-	p, err := startProcess(r.stage.binary, name, r.environment(name), &r.generations)
+	j := &journal{generations: &r.generations}
+	if r.stage.secured != nil {
+		j.secrets = r.stage.secured.secrets
+	}
+	p, err := startProcess(r.stage.binary, name, r.environment(name), j)
 	if err == nil {
 		r.running = append(r.running, p)
 	}

@@ -33,6 +33,10 @@ func protocol(seed uint64) string {
 // clickHouseAddr is the server's address for a round's protocol.
 func (r *round) clickHouseAddr() string {
 	switch {
+	case r.stage.secured != nil && r.protocol == "http":
+		return r.stage.secured.front.HTTPAddr()
+	case r.stage.secured != nil:
+		return r.stage.secured.front.NativeAddr()
 	case r.server != nil && r.protocol == "http":
 		return r.server.http
 	case r.server != nil:
@@ -99,6 +103,9 @@ func (r *round) processSettings(instance string) map[string]string {
 	}
 	if !r.plain {
 		maps.Copy(settings, hurry())
+	}
+	if r.stage.secured != nil {
+		maps.Copy(settings, r.stage.secured.settings(r))
 	}
 	maps.Copy(settings, r.settings)
 	return settings

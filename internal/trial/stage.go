@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,7 +26,10 @@ type Stage struct {
 	binary     string
 	sandbox    string // the binary of servers of their own; empty until one is wanted
 	dir        string
-	rounds     int // that have begun; each gets names of its own
+	secured    *secured  // servers with TLS and logins; nil for plain ones
+	lent       *Stage    // whose ClickHouse it is; nil for the stage's own
+	access     []kgo.Opt // what who watches needs at the broker
+	rounds     int       // that have begun; each gets names of its own
 }
 
 // Open builds the binary and starts the servers. ctx bounds the start alone; the
@@ -59,7 +63,8 @@ func (s *Stage) open(ctx context.Context, progress func(string)) error {
 	if s.broker, err = startBroker(ctx, s.kind, s.dir); err != nil {
 		return err
 	}
-	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.broker.addr), s.broker.direct()); err != nil {
+	s.access = []kgo.Opt{s.broker.direct()}
+	if s.client, err = kgo.NewClient(append(slices.Clone(s.access), kgo.SeedBrokers(s.broker.addr))...); err != nil {
 		return fmt.Errorf("make a kafka client: %w", err)
 	}
 	s.admin = kadm.NewClient(s.client)
@@ -72,10 +77,14 @@ func (s *Stage) Close() error {
 	if s.client != nil {
 		s.client.Close()
 	}
-	if s.broker != nil {
+	if s.broker != nil && s.secured == nil {
 		errs = append(errs, s.broker.stop())
 	}
-	if s.clickhouse != nil {
+	if s.secured != nil {
+		s.lent.rounds = s.rounds // their databases are in the same ClickHouse
+		errs = append(errs, s.secured.close())
+	}
+	if s.clickhouse != nil && s.lent == nil {
 		errs = append(errs, s.clickhouse.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)

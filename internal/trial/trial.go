@@ -24,6 +24,7 @@ type Trial struct {
 	serverInTurn bool
 	settings     map[string]string // of the processes, by key path, above those of every trial
 	plain        bool              // the processes have their defaults, not the hurry of a trial
+	secured      bool              // the servers have TLS and logins, and are the trial's own
 
 	subscribers int            // of each round's world, unless told otherwise; 0 takes 6,000
 	size        func(Plan) int // the same, where it depends on the plan
@@ -55,6 +56,7 @@ func All() []Trial {
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
 		{Name: "disk", Fault: "ClickHouse's disk full", Times: 10, server: onSmallDisk, settings: map[string]string{"batch.max_rows": "100"}, run: fullDisk},
 		{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, run: forms, tell: tellForms, settings: formsSettings()},
+		{Name: "login", Fault: "mistake in TLS or a login", Times: 24, secured: true, line: true, subscribers: 1500, run: login},
 	}
 }
 
@@ -129,7 +131,7 @@ func (r Result) String() string {
 // is for what kept it from a round or a verdict: a server that did not start, or
 // ctx. What goes wrong during a round breaks the promise: a process that ended by
 // itself or did not drain, or offsets that did not come to the end.
-func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
+func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (result Result, err error) {
 	if p.Times == 0 {
 		p.Times = t.Times
 	}
@@ -139,8 +141,14 @@ func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (Result, error) {
 	if p.Subscribers == 0 {
 		p.Subscribers = cmp.Or(t.subscribers, 6000)
 	}
+	if t.secured {
+		if s, err = s.secure(ctx); err != nil {
+			return result, fmt.Errorf("trial %s: %w", t.Name, err)
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+	}
 	start := time.Now()
-	result := Result{Trial: t.Name, Kafka: s.kind, Seed: p.Seed, Fault: t.Fault, Kinds: map[string]int{}, Holds: true}
+	result = Result{Trial: t.Name, Kafka: s.kind, Seed: p.Seed, Fault: t.Fault, Kinds: map[string]int{}, Holds: true}
 	all := bounds{faults: p.Times, until: start.Add(p.Duration)}
 	for result.Holds && !all.reached(result.Times) {
 		seed := p.Seed + uint64(result.Rounds)

@@ -79,7 +79,7 @@ func TestProcess_TerminatedAtBirth(t *testing.T) {
 	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startProcess(sleeper, "consumer", os.Environ(), &generations{})
+	p, err := startProcess(sleeper, "consumer", os.Environ(), &journal{generations: &generations{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,13 @@ type Secure struct {
 	Advertise string
 	// Certificate and Key are what the listener shows (PEM; the key as PKCS #8).
 	Certificate, Key []byte
-	// ClientCAs makes clients show a certificate that one of these has signed
-	// (PEM); empty asks for none.
+	// ClientCAs have to have signed the certificate of a client (PEM); empty asks
+	// clients for none.
 	ClientCAs []byte
-	Plain     map[string]string // passwords by user
-	Scram     []ScramUser
+	// Optional lets clients in that show none.
+	Optional bool
+	Plain    map[string]string // passwords by user
+	Scram    []ScramUser
 }
 
 // ScramUser is a user of SCRAM. Letters and digits in name and password spare one
@@ -76,8 +78,12 @@ func (s *Secure) properties(dir, plain, secure, controller string) (map[string]s
 		if err := os.WriteFile(file, s.ClientCAs, 0o600); err != nil {
 			return nil, fmt.Errorf("write kafka's truststore: %w", err)
 		}
+		auth := "required"
+		if s.Optional {
+			auth = "requested"
+		}
 		maps.Copy(own, map[string]string{
-			"ssl.client.auth": "required", "ssl.truststore.type": "PEM", "ssl.truststore.location": file,
+			"ssl.client.auth": auth, "ssl.truststore.type": "PEM", "ssl.truststore.location": file,
 		})
 	}
 	all := map[string]string{

@@ -1,0 +1,185 @@
+package trial
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"hash"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/pianola/pianola/internal/sandbox/apachekafka"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/loopback"
+)
+
+// securedKafka is a broker with TLS and logins. Processes come through its door,
+// which is a line; addr and access are for who watches, who is let in whatever the
+// processes meet.
+type securedKafka struct {
+	broker
+	of     *secured
+	door   string
+	access []kgo.Opt
+	admin  *kadm.Client
+	shown  *atomic.Pointer[tls.Certificate] // kfake's; nil for Apache's
+}
+
+func (x *secured) startKafka(ctx context.Context, kind Kafka) (*securedKafka, error) {
+	door, err := loopback.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	k := &securedKafka{of: x, door: door}
+	start := k.startEmbedded
+	if kind == Apache {
+		start = k.startApache
+	}
+	behind, stop, err := start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k.line, err = newLine("secured-kafka", door, behind); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	k.stop = func() error {
+		k.line.close()
+		return stop()
+	}
+	return k, nil
+}
+
+// startEmbedded starts kfake, which has one listener: who watches comes to it past the
+// line, and does not mind what certificate is shown there.
+func (k *securedKafka) startEmbedded(context.Context) (behind string, stop func() error, err error) {
+	x := k.of
+	k.shown = &atomic.Pointer[tls.Certificate]{}
+	current := x.certificates[good].TLS
+	k.shown.Store(&current)
+	watching := x.secrets.password()
+	b, err := kafka.Start(kafka.Config{
+		Addr: "127.0.0.1:0", Advertise: k.door, DataDir: filepath.Join(x.dir, "kafka"), TLS: x.tls(k.shown),
+		Users: []kafka.User{{Mechanism: kafka.Plain, Name: reader, Password: x.password}, {Mechanism: kafka.Plain, Name: observer, Password: watching}},
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	k.addr = k.door
+	k.access = []kgo.Opt{
+		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == k.door {
+				addr = b.ListenAddr() // past the line
+			}
+			return (&tls.Dialer{Config: x.watching()}).DialContext(ctx, network, addr)
+		}),
+		kgo.SASL(plain.Auth{User: observer, Pass: watching}.AsMechanism()),
+	}
+	return b.ListenAddr(), func() error { b.Close(); return nil }, nil
+}
+
+// startApache starts a broker that has a plain listener too, for who watches.
+func (k *securedKafka) startApache(ctx context.Context) (behind string, stop func() error, err error) {
+	x := k.of
+	first := x.certificates[good]
+	b, err := apachekafka.Start(ctx, apachekafka.Config{
+		DataDir:    x.dir,
+		Properties: map[string]string{"log.retention.ms": "-1", "message.max.bytes": fmt.Sprint(kafka.MaxMessageBytes)},
+		Secure: &apachekafka.Secure{
+			Advertise: k.door, Certificate: first.Chain, Key: first.Key, ClientCAs: x.ca.PEM(), Optional: true,
+			Plain: map[string]string{reader: x.password},
+		},
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	k.apache, k.addr = b, b.Brokers()[0]
+	return b.SecureAddr(), b.Stop, nil
+}
+
+// show makes the broker show a certificate to connections that are made from now
+// on.
+func (k *securedKafka) show(ctx context.Context, name string) error {
+	c := k.of.certificates[name]
+	if k.shown != nil {
+		k.shown.Store(&c.TLS)
+		return nil
+	}
+	return k.apache.Show(ctx, k.admin, c.Chain, c.Key)
+}
+
+// setPassword gives reader a password for SCRAM, and returns once it is the one
+// that lets in. PLAIN keeps the one from the start.
+func (k *securedKafka) setPassword(ctx context.Context, password string) error {
+	by := scram.Auth{User: reader, Pass: password}
+	for _, m := range []struct {
+		mechanism kadm.ScramMechanism
+		hash      func() hash.Hash
+		size      int
+		login     sasl.Mechanism
+	}{
+		{kadm.ScramSha256, sha256.New, sha256.Size, by.AsSha256Mechanism()},
+		{kadm.ScramSha512, sha512.New, sha512.Size, by.AsSha512Mechanism()},
+	} {
+		salt := make([]byte, 24)
+		_, _ = rand.Read(salt) // never fails
+		const iterations = 4096
+		salted, err := pbkdf2.Key(m.hash, password, salt, iterations, m.size)
+		if err != nil {
+			return fmt.Errorf("salt a password: %w", err)
+		}
+		k.of.secrets.bytes(salt)
+		k.of.secrets.bytes(salted)
+		users := []string{reader}
+		if m.mechanism == kadm.ScramSha256 {
+			users = append(users, narrow)
+		}
+		for _, user := range users {
+			answer, err := k.admin.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{
+				{User: user, Mechanism: m.mechanism, Iterations: iterations, Salt: salt, SaltedPassword: salted},
+			})
+			if err := errors.Join(err, answer.Error()); err != nil {
+				return fmt.Errorf("set a password: %w", err)
+			}
+		}
+		if err := k.awaitLogin(ctx, m.login); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitLogin waits until a login is good: a broker knows of a new password a
+// little later.
+func (k *securedKafka) awaitLogin(ctx context.Context, login sasl.Mechanism) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		client, err := kgo.NewClient(kgo.SeedBrokers(k.door), kgo.SASL(login), kgo.DialTLSConfig(k.of.watching()))
+		if err != nil {
+			return fmt.Errorf("make a kafka client: %w", err)
+		}
+		err = client.Ping(ctx)
+		client.Close()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for a password: %w", ctx.Err())
+		}
+	}
+}
