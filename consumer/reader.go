@@ -59,7 +59,8 @@ type Reader struct {
 	batches  batches
 	set      RecordSet
 	pause    *pause
-	missed   bool // the topic was missing at the last try
+	missed   bool // the topic was missing at the last try, or is another
+	last     lastRead
 }
 
 // NewReader gives a reader of a partition, which begins at offset. It does no
@@ -142,6 +143,7 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 		r.set.Topic, r.set.Partition = r.topic, r.partition
 		r.set.StartOffset, r.set.NextOffset = start, r.batches.position
 		r.set.Records = r.batches.records
+		r.last.saw(r.set.Records)
 		return &r.set, nil
 	}
 }
@@ -159,12 +161,17 @@ func (r *Reader) letGo() {
 func (r *Reader) fetch(ctx context.Context) error {
 	for {
 		layout := r.c.transport.current()
+		r.last.asked = time.Now()
 		answer, err := r.once(ctx)
 		if err == nil && answer.code != 0 {
 			err = answer.code
 		}
+		if err == nil && !r.missed && r.last.doubtful() {
+			r.missed, err = r.replaced(ctx)
+		}
 		if err == nil {
 			r.pause.reset()
+			r.last.heard, r.last.failed = time.Now(), false
 			if r.missed {
 				r.missed = false
 				return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, ErrTopicBack)
@@ -177,7 +184,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		}
 		kind := classify(err)
 		r.c.hooks.fetchError(r.topic, r.partition, kind)
-		r.missed = r.missed || kind == KindTopic
+		r.missed, r.last.failed = r.missed || kind == KindTopic, true
 		if final := r.final(ctx, kind, err); final != nil {
 			return final
 		}

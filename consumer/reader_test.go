@@ -246,6 +246,39 @@ func TestReader_Next_out_of_range(t *testing.T) {
 	})
 }
 
+// TestReader_Next_looked_away is a topic that was made anew, and filled beyond the
+// position, while its reader did not ask.
+func TestReader_Next_looked_away(t *testing.T) {
+	for name, refilled := range map[string]bool{"another_topic": true, "the_same": false} {
+		t.Run(name, func(t *testing.T) {
+			cluster := newCluster(t, kfake.SeedTopics(1, "events"))
+			p := newProducer(t, cluster.ListenAddrs())
+			produce(t, p, "events", 0, numbered("event", 3)...)
+			r := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{}).NewReader("events", 0, 0)
+			defer r.Close()
+			readUntil(t, r, 3)
+			if refilled {
+				if err := cluster.DeleteTopic("events"); err != nil {
+					t.Fatal(err)
+				}
+				if err := cluster.CreateTopic("events", 1, nil); err != nil {
+					t.Fatal(err)
+				}
+				p = newProducer(t, cluster.ListenAddrs())
+			}
+			produce(t, p, "events", 0, numbered("another event", 5)...)
+			r.LookedAway()
+			set, err := r.Next(testContext(t))
+			if refilled && (!errors.Is(err, consumer.ErrTopicBack) || r.Position() != 3) {
+				t.Errorf("got %v at %d, want ErrTopicBack at 3", err, r.Position())
+			}
+			if !refilled && (err != nil || set.StartOffset != 3) {
+				t.Errorf("got %+v, %v", set, err)
+			}
+		})
+	}
+}
+
 func TestConsumer_TimestampAt(t *testing.T) {
 	cluster := newCluster(t, kfake.SeedTopics(1, "events"))
 	produce(t, newProducer(t, cluster.ListenAddrs()), "events", 0, "a", "bb", "ccc")

@@ -247,6 +247,16 @@ func TestAudit_Loss(t *testing.T) {
 		s.Exec("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
 		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no row says that it is lost")
 	})
+	t.Run("retention_of_a_group_that_Kafka_has_forgotten", func(t *testing.T) {
+		s := newStage(t, "native", 5)
+		s.produce(0, 0, 20)
+		s.Ingest()
+		s.produce(0, 20, 20)
+		s.DeleteBefore(0, 33)
+		_, err := s.Admin.DeleteGroup(t.Context(), s.Settings.Kafka.Group)
+		s.Must(err)
+		s.wantOnly(s.audit(false), audit.UnreadLost, audit.Retention, "/0 [20, 33)")
+	})
 	t.Run("a_topic_made_anew", func(t *testing.T) {
 		s := newStage(t, "native", 5)
 		s.produce(0, 0, 20)

@@ -51,10 +51,11 @@ func (a *Audit) checkCoverage(ctx context.Context, one *account, f *facts) error
 		finding.Text = fmt.Sprintf("%s: %s; %s", one.at(hole), said, explain(cause))
 		a.findings.add(finding)
 	}
-	if f == nil || f.before.Committed < 0 {
-		return nil
+	if f == nil || f.before.Committed < 0 && one.cover.empty() {
+		return nil // nobody has begun to read
 	}
-	// The consumer may have gone on since the first question.
+	// The consumer may have gone on since the first question; a group whose offsets
+	// are gone begins at the first one, and loses what the ledger does not cover.
 	read := max(f.before.Committed, f.after.Committed, one.Next)
 	if gone := (span{read, f.after.LogStart}); gone.length() > 0 {
 		a.findings.add(Finding{Kind: UnreadLost, Key: one.Key, Start: gone.start, Next: gone.next, Cause: Retention,

@@ -1,0 +1,6 @@
+package consumer
+
+import "time"
+
+// LookedAway makes a reader one that has not asked for long.
+func (r *Reader) LookedAway() { r.last.heard = time.Time{} }
