@@ -1,0 +1,341 @@
+package trial
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pianola/pianola/internal/audit"
+	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
+)
+
+// errUntold is a loss that was not told as it has to be.
+var errUntold = errors.New("what was lost is not what is told")
+
+// named are the losses between two offsets of each partition, where there are any.
+func (l *losses) named(cause schemas.LostCause, from, to []int64) []world.Named {
+	var all []world.Named
+	for p := range from {
+		if from[p] < to[p] {
+			all = append(all, world.Named{Range: world.Range{Epoch: l.epoch, Partition: int32(p), Start: from[p], Next: to[p]}, Cause: cause})
+		}
+	}
+	return all
+}
+
+// buried are those of a topic made anew. What the old one held unread is lost, and
+// the ledger cannot know how much that was.
+func (l *losses) buried(ctx context.Context) ([]world.Named, error) {
+	read, err := l.reached(ctx, l.epoch-1)
+	if err != nil {
+		return nil, err
+	}
+	var all []world.Named
+	for p, end := range l.former {
+		if read[p] < end {
+			l.course.Lost = append(l.course.Lost, world.Range{Epoch: l.epoch - 1, Partition: int32(p), Start: read[p], Next: end})
+		}
+		all = append(all, world.Named{Range: world.Range{Epoch: l.epoch, Partition: int32(p)}, Cause: schemas.LostTopicRecreated})
+	}
+	return all, nil
+}
+
+// readAfterAll takes out of the losses what is read from the given offsets on: it
+// had only been stepped over.
+func (l *losses) readAfterAll(from []int64) {
+	for i := range l.course.Lost {
+		if one := &l.course.Lost[i]; one.Epoch == l.epoch {
+			one.Next = max(one.Start, min(one.Next, from[one.Partition]))
+		}
+	}
+}
+
+// outcome is that of a consumer which was running, with either value.
+func (l *losses) outcome(ctx context.Context, losses func() ([]world.Named, error)) error {
+	if l.settings[onDataLoss] == continuing {
+		if err := l.await(ctx); err != nil {
+			return err
+		}
+		named, err := losses()
+		if err != nil {
+			return err
+		}
+		return l.told(ctx, named)
+	}
+	err := l.until(ctx, "the consumer's end", nil, func(ctx context.Context) (bool, error) {
+		if l.consumer.alive() != nil {
+			return true, nil
+		}
+		return l.caughtUp(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, l.consumer.journal.tail())
+	}
+	named, err := losses()
+	if err != nil {
+		return err
+	}
+	if len(named) == 0 && l.consumer.alive() == nil {
+		l.tally["and nothing was lost"]++
+		return nil
+	}
+	if err := l.ended(ctx, named); err != nil {
+		return err
+	}
+	return l.accepts(ctx, named)
+}
+
+// mourn has the loss refused, found by the audit, and accepted.
+func (l *losses) mourn(ctx context.Context, named []world.Named) error {
+	if err := l.refuses(ctx, named); err != nil {
+		return err
+	}
+	return l.accepts(ctx, named)
+}
+
+// refuses starts a process that must not go on.
+func (l *losses) refuses(ctx context.Context, named []world.Named) error {
+	before, err := l.positions(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.begin(failing); err != nil {
+		return err
+	}
+	if err := l.until(ctx, "the consumer's end", nil, func(context.Context) (bool, error) { return l.consumer.alive() != nil, nil }); err != nil {
+		return fmt.Errorf("%w\n%s", err, l.consumer.journal.tail())
+	}
+	if err := l.ended(ctx, named); err != nil {
+		return err
+	}
+	after, err := l.positions(ctx)
+	if err != nil {
+		return err
+	}
+	if !equal(before, after) {
+		return fmt.Errorf("%w: the process that refused it has committed %v, it was %v", errUntold, after, before)
+	}
+	return nil
+}
+
+// ended looks at the end of a process that does not accept a loss: its status, its
+// last words, that no row says that the loss was accepted, and what the audit finds
+// in the meantime.
+func (l *losses) ended(ctx context.Context, named []world.Named) error {
+	p := l.consumer
+	l.consumer = nil
+	var status *exec.ExitError
+	words := p.journal.tail()
+	if !errors.As(p.err, &status) || status.ExitCode() != 1 {
+		return fmt.Errorf("%w: the process ended with %v:\n%s", errUntold, p.err, words)
+	}
+	told := strings.Count(words, "data loss in ")
+	for _, n := range named {
+		want := fmt.Sprintf("data loss in %s/%d: ", l.topic, n.Partition)
+		if n.Start < n.Next {
+			want = fmt.Sprintf("%d offsets [%d, %d)", n.Next-n.Start, n.Start, n.Next)
+		}
+		if !strings.Contains(words, want) {
+			return fmt.Errorf("%w: %q is not in\n%s", errUntold, want, words)
+		}
+	}
+	if told != len(named) || !strings.Contains(words, "consumer.on_data_loss=continue") {
+		return fmt.Errorf("%w: %d losses, want %d and what to do, in\n%s", errUntold, told, len(named), words)
+	}
+	if rows, err := l.lostRows(ctx); err != nil || rows != len(l.course.Named) {
+		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errUntold, rows, len(l.course.Named), err)
+	}
+	return l.auditFinds(ctx, named)
+}
+
+// accepts starts a process that goes on. In one of three cases it is killed as soon
+// as its word is in the ledger: that was enough, the next one has nothing to refuse.
+func (l *losses) accepts(ctx context.Context, named []world.Named) error {
+	if err := l.begin(continuing); err != nil {
+		return err
+	}
+	if l.dice.IntN(3) > 0 {
+		if err := l.await(ctx); err != nil {
+			return err
+		}
+		return l.told(ctx, named)
+	}
+	err := l.until(ctx, "the loss in the ledger", []*process{l.consumer}, func(ctx context.Context) (bool, error) {
+		rows, err := l.lostRows(ctx)
+		return rows >= len(l.course.Named)+len(named), err
+	})
+	if err != nil {
+		return err
+	}
+	l.consumer.kill()
+	l.record(named)
+	l.tally["and killed once it had accepted"]++
+	return l.goesOn(ctx)
+}
+
+// goesOn has a process that accepts nothing read to the end.
+func (l *losses) goesOn(ctx context.Context) error {
+	if err := l.begin(failing); err != nil {
+		return err
+	}
+	if err := l.await(ctx); err != nil {
+		return err
+	}
+	return l.told(ctx, nil)
+}
+
+// record takes losses into the course.
+func (l *losses) record(named []world.Named) {
+	l.course.Named = append(l.course.Named, named...)
+	for _, n := range named {
+		if n.Start < n.Next {
+			l.course.Lost = append(l.course.Lost, n.Range)
+		}
+	}
+}
+
+// told holds the running consumer's metrics against what it has accepted since they
+// were looked at last.
+func (l *losses) told(ctx context.Context, named []world.Named) error {
+	l.record(named)
+	have, err := l.lossMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	want := map[string]float64{}
+	for key, before := range l.hasLosses {
+		want[key] += before
+	}
+	for _, n := range named {
+		series := fmt.Sprintf(`{cause=%q,partition="%d",topic=%q}`, n.Cause, n.Partition, l.topic)
+		want["pianola_offsets_lost_total"+series] += float64(n.Next - n.Start)
+		want["pianola_data_losses_total"+series]++
+	}
+	for key := range have {
+		want[key] += 0
+	}
+	for key := range want {
+		if have[key] != want[key] {
+			return fmt.Errorf("%w: %s is %v, want %v", errUntold, key, have[key], want[key])
+		}
+	}
+	l.hasLosses = have
+	return nil
+}
+
+// lossMetrics are the consumer's counters of losses, by series.
+func (l *losses) lossMetrics(ctx context.Context) (map[string]float64, error) {
+	err := l.until(ctx, "the consumer's pages", []*process{l.consumer}, func(context.Context) (bool, error) {
+		return l.consumer.journal.pagesAt() != "", nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.consumer.journal.pagesAt()+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask for metrics: %w", err)
+	}
+	defer response.Body.Close()
+	found := map[string]float64{}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if !strings.HasPrefix(name, "pianola_offsets_lost_total{") && !strings.HasPrefix(name, "pianola_data_losses_total{") {
+			continue
+		}
+		if found[name], err = strconv.ParseFloat(value, 64); err != nil {
+			return nil, fmt.Errorf("read metric %s: %w", name, err)
+		}
+	}
+	return found, lines.Err()
+}
+
+// lostRows counts what the ledger names as lost.
+func (l *losses) lostRows(ctx context.Context) (int, error) {
+	var rows uint64
+	err := l.conn.QueryRow(ctx, "SELECT countIf(kind = 'lost') FROM ingest_ledger").Scan(&rows)
+	return int(rows), err
+}
+
+// found is what the audit has to call a loss that nobody has accepted.
+var found = map[schemas.LostCause]audit.Kind{
+	schemas.LostToRetention:    audit.UnreadLost,
+	schemas.LostTopicRecreated: audit.TopicChanged,
+	schemas.LostToMovedOffset:  audit.CommittedBeyond,
+}
+
+// auditFinds runs `pianola audit`, which has to exit with 3 and to name the
+// partitions.
+func (l *losses) auditFinds(ctx context.Context, named []world.Named) error {
+	report, status, err := l.audited(ctx)
+	if err != nil {
+		return err
+	}
+	var have, want []string
+	for _, f := range report.Findings {
+		have = append(have, fmt.Sprintf("%s in %d", f.Kind, f.Partition))
+	}
+	for _, n := range named {
+		want = append(want, fmt.Sprintf("%s in %d", found[n.Cause], n.Partition))
+	}
+	if status != 3 || !slices.Equal(have, want) {
+		return fmt.Errorf("%w: the audit exits with %d and finds %v, want 3 and %v", errUntold, status, have, want)
+	}
+	return nil
+}
+
+// auditClean runs `pianola audit --deep`, which has to find nothing and to name all
+// that was accepted.
+func (l *losses) auditClean(ctx context.Context) error {
+	report, status, err := l.audited(ctx, "--deep")
+	if err != nil {
+		return err
+	}
+	var have, want []string
+	for _, p := range report.Partitions {
+		for _, lost := range p.Lost {
+			have = append(have, fmt.Sprintf("%s %s", lost.Cause, world.Range{Epoch: p.Epoch, Partition: p.Partition, Start: lost.Start, Next: lost.Next}))
+		}
+	}
+	for _, n := range l.course.Named {
+		want = append(want, fmt.Sprintf("%s %s", n.Cause, n.Range))
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if status != 0 || !slices.Equal(have, want) {
+		return fmt.Errorf("%w: the deep audit exits with %d, finds %v and names %v, want 0 and %v", errUntold, status, report.Findings, have, want)
+	}
+	return nil
+}
+
+// audited runs the command as an operator does.
+func (l *losses) audited(ctx context.Context, more ...string) (*audit.Report, int, error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	command := exec.CommandContext(bounded, l.stage.binary, append([]string{"audit", "--json"}, more...)...)
+	command.Env = l.environment("operator")
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	var status *exec.ExitError
+	if err != nil && (!errors.As(err, &status) || status.ExitCode() != 3) {
+		return nil, 0, fmt.Errorf("pianola audit: %w: %s", err, stderr.String())
+	}
+	report := &audit.Report{}
+	if err := json.Unmarshal(out, report); err != nil {
+		return nil, 0, fmt.Errorf("read what the audit says: %w", err)
+	}
+	return report, command.ProcessState.ExitCode(), nil
+}
