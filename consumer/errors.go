@@ -97,7 +97,8 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("read %s/%d/%d: corrupt batch: %s", e.Topic, e.Partition, e.Offset, e.Reason)
+	return fmt.Sprintf("read %s/%d/%d: corrupt batch: %s; restore the partition from a replica that has it whole, "+
+		"or give the batch up by moving the group's committed offset behind it", e.Topic, e.Partition, e.Offset, e.Reason)
 }
 
 // Unwrap gives ErrCorrupt.

@@ -61,6 +61,7 @@ type Reader struct {
 	pause    *pause
 	missed   bool // the topic was missing at the last try, or is another
 	last     lastRead
+	unread   int // how often the batch at the position could not be read
 }
 
 // NewReader gives a reader of a partition, which begins at offset. It does no
@@ -103,7 +104,7 @@ func (r *Reader) Close() {
 // set without any is normal, and its NextOffset may still have moved. Failures
 // that time or another broker can mend are tried again inside, with back-off,
 // for as long as ctx lives. The errors that come out are ctx's,
-// ErrOffsetOutOfRange, ErrTopicBack, ErrCorrupt, ErrNotAuthorized, and codes of the broker
+// ErrOffsetOutOfRange, ErrTopicBack, ErrCorrupt (after some tries), ErrNotAuthorized, and codes of the broker
 // that no retry mends; the position stays where it was, and Next may be called
 // again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
@@ -131,13 +132,17 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 			continue
 		case err != nil && r.batches.position == start:
 			r.batches.drop()
-			return nil, r.locate(err)
+			if err := r.unreadable(ctx, r.locate(err)); err != nil {
+				return nil, err
+			}
+			continue
 		case r.batches.stale:
 			if err := r.stale(ctx); err != nil {
 				return nil, err
 			}
 			continue
 		}
+		r.unread = 0
 		// After an error the good batches go out first; the bad one is still
 		// there, and is met first by the next call.
 		r.set.Topic, r.set.Partition = r.topic, r.partition
@@ -263,6 +268,24 @@ func (r *Reader) widen() error {
 	}
 	r.maxBytes *= 2
 	return nil
+}
+
+// readTries is how often a batch is fetched that cannot be read. What came to harm
+// on the way, or in a broker's memory, is whole the next time; what lies damaged on
+// a disk is not, and nothing else would tell the two apart.
+const readTries = 3
+
+// unreadable waits before the batch at the position is fetched again, or gives the
+// error once that was done often enough.
+func (r *Reader) unreadable(ctx context.Context, err error) error {
+	if r.unread++; r.unread >= readTries {
+		r.unread = 0
+		return err
+	}
+	r.letGo() // others may be waiting to decode
+	r.log.Warn("batch cannot be read and is fetched again", zap.Int64("offset", r.batches.position),
+		zap.Int("attempt", r.unread), zap.Error(err))
+	return r.pause.wait(ctx)
 }
 
 // stale waits before asking again where a broker answers with nothing but what

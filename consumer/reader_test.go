@@ -323,6 +323,9 @@ func TestReader_Next_corrupt(t *testing.T) {
 		if !errors.As(err, &corrupt) || corrupt.Topic != "events" || corrupt.Offset != 1 {
 			t.Fatalf("got %v, want a corrupt batch at events/0/1", err)
 		}
+		if !strings.Contains(err.Error(), "events/0/1") || !strings.Contains(err.Error(), "restore") {
+			t.Errorf("%q does not say where it is, or what to do", err)
+		}
 		if r.Position() != 1 {
 			t.Fatalf("the position moved to %d", r.Position())
 		}
@@ -330,6 +333,36 @@ func TestReader_Next_corrupt(t *testing.T) {
 	f.set(nil)
 	if all := readUntil(t, r, 3); len(all) != 2 || all[0].value != "spoilt" {
 		t.Fatalf("got %v once the damage was gone", all)
+	}
+}
+
+// TestReader_Next_damage_that_passes: what came to harm on the way is whole the next
+// time, and nobody need be told.
+func TestReader_Next_damage_that_passes(t *testing.T) {
+	var f faults
+	cluster := newCluster(t, f.listen(t), kfake.SeedTopics(1, "events"))
+	p := newProducer(t, cluster.ListenAddrs(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	for _, value := range []string{"good", "spoilt", "after"} {
+		produce(t, p, "events", 0, value)
+	}
+	var spoilt counter
+	f.set(func(b []byte) ([]byte, bool) {
+		if bytes.Contains(b, []byte("spoilt")) && spoilt.get() < 2 {
+			spoilt.add()
+			return bytes.Replace(b, []byte("spoilt"), []byte("SPOILT"), 1), true
+		}
+		return b, true
+	})
+	var kinds kindList
+	r := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{
+		OnFetchError: func(_ string, _ int32, kind consumer.ErrorKind) { kinds.add(kind) },
+	}).NewReader("events", 0, 1)
+	defer r.Close()
+	if all := readUntil(t, r, 3); len(all) != 2 || all[0].value != "spoilt" {
+		t.Fatalf("got %v", all)
+	}
+	if spoilt.get() != 2 || len(kinds.list()) != 2 || !kinds.has(consumer.KindCorrupt) {
+		t.Errorf("%d answers were spoilt and %v told, want 2 and as many of %s", spoilt.get(), kinds.list(), consumer.KindCorrupt)
 	}
 }
 

@@ -30,6 +30,7 @@ type broker struct {
 	stop func() error
 
 	apache *apachekafka.Broker // nil for kfake
+	three  *threeBrokers       // nil but for the trial that wants them
 	// compact cleans all compacted topics at once; nil where that comes by itself.
 	compact func()
 }
@@ -38,7 +39,7 @@ type broker struct {
 // its instruments, and a publisher that cannot speak tries nothing.
 func (b *broker) direct() kgo.Opt {
 	return kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if addr == b.addr {
+		if b.line != nil && addr == b.addr {
 			addr = b.line.server
 		}
 		return new(net.Dialer).DialContext(ctx, network, addr)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,12 +70,13 @@ type round struct {
 
 	telling   sync.Mutex      // held to send, or to keep the publisher from it
 	publisher *kafka.Producer // nil before and after the world is told
+	portion   portion         // of the world, where a trial deals it out
 }
 
 // newRound makes the world, topic and database. The caller closes the round.
 func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers int) (*round, error) {
 	s.rounds++
-	name := fmt.Sprintf("%s_%d", t.Name, s.rounds)
+	name := fmt.Sprintf("%s_%d", strings.ReplaceAll(t.Name, "-", "_"), s.rounds) // of a database too
 	c := world.Defaults()
 	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, t.partitionsOf(seed)
 	w, err := world.New(c)

@@ -19,6 +19,7 @@ type Trial struct {
 
 	line   bool        // the processes reach ClickHouse over a line
 	needs  Kafka       // the broker it takes; empty when either will do
+	apart  bool        // it takes three brokers of its own
 	server serverStart // of a ClickHouse of the round's own; nil for the stage's
 	// serverInTurn is a ClickHouse of its own in every other round only.
 	serverInTurn bool
@@ -48,6 +49,8 @@ func All() []Trial {
 		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself},
+		{Name: "kafka-errors", Fault: "error or spoilt answer of Kafka", Times: len(kafkaFaults()), needs: Embedded, apart: true,
+			settings: map[string]string{"batch.max_rows": "40"}, run: kafkaErrors, tell: tellInPortions},
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
 		{Name: "network", Fault: "fault on the lines of two instances", Times: 30, line: true, run: network},
 		memoryTrial(),
@@ -147,6 +150,14 @@ func (s *Stage) Run(ctx context.Context, t Trial, p Plan) (result Result, err er
 			return result, fmt.Errorf("trial %s: %w", t.Name, err)
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
+	}
+	if t.apart {
+		own, done, err := s.apart()
+		if err != nil {
+			return result, fmt.Errorf("trial %s: %w", t.Name, err)
+		}
+		defer done()
+		s = own
 	}
 	start := time.Now()
 	result = Result{Trial: t.Name, Kafka: s.kind, Seed: p.Seed, Fault: t.Fault, Kinds: map[string]int{}, Holds: true}
