@@ -2,7 +2,6 @@ package trial
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -118,100 +117,3 @@ func answered(f kfake.Fault, e *kerr.Error) kafkaFault {
 		return h.Hits, func() { h.Remove(); joins.Remove() }, nil
 	}}
 }
-
-// spoiltTimes is how often answers are spoilt in a row: less often than a batch that
-// cannot be read is fetched.
-const spoiltTimes = 2
-
-// answersSpoilt are good answers that come to harm.
-func answersSpoilt() []kafkaFault {
-	var all []kafkaFault
-	one := func(what string, times int, make func(r *round) *spoil, key kmsg.Key) {
-		all = append(all, kafkaFault{kind: key.Name(), what: what, times: times, put: func(_ context.Context, r *round) (func() int, func(), error) {
-			s := make(r)
-			s.key, s.left = key, times
-			spoiler := r.stage.broker.three.spoiler
-			spoiler.set(s)
-			if !provoked[key] {
-				return func() int { return spoiler.hit(s) }, func() { spoiler.set(nil) }, nil
-			}
-			joins := r.stage.broker.three.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: r.cfg.Kafka.Group, Err: kerr.RebalanceInProgress, Count: times})
-			return func() int { return spoiler.hit(s) }, func() { spoiler.set(nil); joins.Remove() }, nil
-		}})
-	}
-	const withRecords = 500 // bytes
-	one("answer cut inside", spoiltTimes, func(*round) *spoil { return &spoil{least: withRecords, do: cutInside} }, kmsg.Fetch)
-	one("connection reset", spoiltTimes, func(*round) *spoil { return &spoil{least: withRecords, do: reset} }, kmsg.Fetch)
-	one("answer falls silent", 1, func(*round) *spoil { return &spoil{least: withRecords, do: silence} }, kmsg.Fetch)
-	one("answers late", 5, func(*round) *spoil { return &spoil{do: late} }, kmsg.Fetch)
-	one("batch damaged, and whole the next time", spoiltTimes, func(r *round) *spoil { return &spoil{do: damage(r.topic, -1)} }, kmsg.Fetch)
-	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.OffsetFetch, kmsg.ListOffsets} {
-		one("answer cut inside", 1, func(*round) *spoil { return &spoil{do: cutInside} }, key)
-	}
-	// These were committed.
-	one("answer cut inside", spoiltTimes, func(*round) *spoil { return &spoil{do: cutInside} }, kmsg.OffsetCommit)
-	one("answer falls silent", 1, func(*round) *spoil { return &spoil{do: silence} }, kmsg.OffsetCommit)
-	return all
-}
-
-// damagedForGood is a batch that stays as it is, on one partition: nothing of it may
-// be skipped.
-var damagedForGood = kafkaFault{
-	kind: kmsg.Fetch.Name(), what: "batch damaged for good", times: 1,
-	fatal: "read TOPIC/3/…corrupt batch: its checksum is wrong…restore",
-	put: func(_ context.Context, r *round) (func() int, func(), error) {
-		spoiler := r.stage.broker.three.spoiler
-		s := &spoil{key: kmsg.Fetch, left: -1, do: damage(r.topic, 3)}
-		spoiler.set(s)
-		return func() int { return spoiler.hit(s) }, func() { spoiler.set(nil) }, nil
-	},
-}
-
-// movedLeaders moves every partition to another broker, and the old ones say so.
-var movedLeaders = kafkaFault{kind: "cluster", what: "leaders moved", times: 1, put: func(_ context.Context, r *round) (func() int, func(), error) {
-	cluster := r.stage.broker.three.cluster
-	left := map[int32]int32{}
-	for p := range int32(partitions) {
-		left[p] = cluster.LeaderFor(r.topic, p)
-		if err := cluster.MoveTopicPartition(r.topic, p, (left[p]+1)%3); err != nil {
-			return nil, nil, fmt.Errorf("move a leader: %w", err)
-		}
-	}
-	// Met by a fetch of the new leader.
-	var handles []*kfake.FaultHandle
-	for p, old := range left {
-		handles = append(handles, cluster.Fault(kfake.Fault{
-			Keys: []kmsg.Key{kmsg.Fetch}, Nodes: []int32{(old + 1) % 3}, Topic: r.topic, Partitions: []int32{p}, Observe: true, Count: -1,
-		}))
-	}
-	met := func() int {
-		for _, h := range handles {
-			if h.Hits() == 0 {
-				return 0
-			}
-		}
-		return 1
-	}
-	return met, func() {
-		for _, h := range handles {
-			h.Remove()
-		}
-	}, nil
-}}
-
-// movedCoordinator gives the group to another broker.
-var movedCoordinator = kafkaFault{kind: "cluster", what: "coordinator moved", times: 1, put: func(ctx context.Context, r *round) (func() int, func(), error) {
-	cluster := r.stage.broker.three.cluster
-	old := cluster.CoordinatorFor(r.cfg.Kafka.Group)
-	for cluster.CoordinatorFor(r.cfg.Kafka.Group) == old {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		cluster.RehashCoordinators() // falls on the same one as often as on any
-	}
-	h := cluster.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.OffsetCommit}, Nodes: []int32{cluster.CoordinatorFor(r.cfg.Kafka.Group)},
-		Observe: true, Count: -1,
-	})
-	return h.Hits, h.Remove, nil
-}}
