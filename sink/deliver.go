@@ -35,11 +35,12 @@ const (
 	rowRefused
 )
 
-// deliver calls attempt, each time with a context of its own, and retries
+// deliver calls attempt, each time with a context of its own and with its number,
+// which begins at 1 (see attemptToken), and retries
 // without end while ctx lives. Divisible says whether halving is possible;
 // where it is not, what asks for halves is retried. The error is an *Error that
 // is fatal, or wraps the end of ctx.
-func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, attempt func(context.Context) error) (v verdict, refusal *Error, attempts int, err error) {
+func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, attempt func(context.Context, int) error) (v verdict, refusal *Error, attempts int, err error) {
 	pause := backoff.ExponentialBackOff{
 		InitialInterval: d.retry.Initial, MaxInterval: d.retry.Max,
 		Multiplier: 2, RandomizationFactor: 0.5,
@@ -49,7 +50,7 @@ func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, atte
 	for {
 		attempts++
 		bounded, cancel := context.WithTimeout(ctx, d.timeout)
-		err := attempt(bounded)
+		err := attempt(bounded, attempts)
 		late := bounded.Err() != nil
 		cancel()
 		if err == nil {

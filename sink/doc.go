@@ -9,8 +9,8 @@
 //   - part: what one partition contributes to a flush; batch: the parts that
 //     are flushed together, under one token.
 //   - segment: the rows of a batch, or of a half of it, that go out in one
-//     INSERT. A retry sends the same segment, block for block, under the same
-//     token.
+//     INSERT. A retry sends the same segment, block for block, under a token of
+//     its own (attemptToken says why).
 //   - class: what an error asks for, decided in one place (classify.go): the
 //     same again, halves, bisecting, or stopping.
 //   - refused row: one that ClickHouse itself will not take; it becomes a dead
@@ -19,8 +19,7 @@
 // [Writer.Flush] writes events, filtered ids, dead letters and resolutions, and
 // the ledger, in this order, and returns nil only when all of it is in
 // ClickHouse, so that offsets may be committed (contract §4). Every step may
-// be repeated: rows are idempotent by key, and tokens spare the work where the
-// table keeps a deduplication window. Only the ledger is append-only, so of its
+// be repeated: rows are idempotent by key. Only the ledger is append-only, so of its
 // rows with one (insert_token, source, source_name, source_partition) a reader
 // takes the one written last.
 //

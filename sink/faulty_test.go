@@ -39,7 +39,10 @@ func (m *memory) insert(ctx context.Context, s segment) error {
 
 func (m *memory) store(s segment) {
 	if m.rows == nil {
-		m.rows, m.seen = make(map[int64]int), make(map[string]bool)
+		m.rows = make(map[int64]int)
+	}
+	if m.seen == nil {
+		m.seen = make(map[string]bool)
 	}
 	if m.seen[s.token] {
 		return

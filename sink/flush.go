@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -33,8 +31,7 @@ func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 
 	// A token drops an insert that the server has seen. The ranges alone would
 	// drop too much: read again, the same messages can have other outcomes
-	// (an instant no longer in the future, a changed rule). So only the retries
-	// inside one flush share a token.
+	// (an instant no longer in the future, a changed rule).
 	token := b.Token + "@" + strconv.FormatInt(int64(now), 10)
 	all := whole(b, token)
 	for _, bl := range all.blocks {
@@ -119,8 +116,4 @@ func (w *Writer) ledgerRows(b *Batch, refused []refusal, now schemas.Millis) []s
 		rows[r.part].DeadLettered++
 	}
 	return rows
-}
-
-func withToken(ctx context.Context, token string) context.Context {
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{dedupToken: token}))
 }

@@ -40,7 +40,7 @@ func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32
 	if len(partitions) == 0 {
 		return known, nil
 	}
-	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context) error {
+	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		clear(known)
 		if err := w.readLedger(ctx, topic, partitions, known); err != nil {
 			return err

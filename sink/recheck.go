@@ -28,7 +28,7 @@ func (w *Writer) earlierLetters(ctx context.Context, l *schemas.LedgerRow) (map[
 func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlier, error) {
 	args = append([]any{string(l.Source), l.Name, l.Epoch, l.Partition}, args...)
 	found := make(map[int64]earlier)
-	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context) error {
+	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context, _ int) error {
 		clear(found)
 		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL
 			FROM `+DeadLettersTable+` FINAL
@@ -85,8 +85,8 @@ const maxResolved = 10_000
 func (w *Writer) resolve(ctx context.Context, token string, l *schemas.LedgerRow, offsets []int64, now schemas.Millis) error {
 	for batch := range slices.Chunk(offsets, maxResolved) {
 		statement := resolveStatement(batch, now)
-		err := w.persist(ctx, "resolve "+DeadLettersTable, func(ctx context.Context) error {
-			return w.conn.Exec(withToken(ctx, fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0])), statement,
+		err := w.persist(ctx, "resolve "+DeadLettersTable, func(ctx context.Context, attempt int) error {
+			return w.conn.Exec(withToken(ctx, attemptToken(fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0]), attempt)), statement,
 				string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
 		})
 		if err != nil {

@@ -66,8 +66,7 @@ func (w *Writer) Redrive(ctx context.Context, r *Reread) (RedriveStats, error) {
 	defer w.flushing.Unlock()
 	now := w.now()
 
-	// Only the retries inside one call share a token: read again under other
-	// rules, the same messages make other rows.
+	// Read again under other rules, the same messages make other rows.
 	token := "redrive:" + rand.Text()
 	all := whole(&Batch{Parts: []*Part{r.Part}}, token)
 	for _, bl := range all.blocks {

@@ -27,9 +27,9 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
 	}
 	begun := w.hooks.Now()
-	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context) error {
+	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context, attempt int) error {
 		ctx = clickhouse.Context(ctx,
-			clickhouse.WithSettings(clickhouse.Settings{dedupToken: token}),
+			clickhouse.WithSettings(clickhouse.Settings{dedupToken: attemptToken(token, attempt)}),
 			clickhouse.WithColumnNamesAndTypes(types)) // spares HTTP a DESCRIBE
 		batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
 		if err != nil {
@@ -50,10 +50,10 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 }
 
 // persist runs a statement that may be repeated until it has worked, is fatal,
-// or ctx ends.
-func (w *Writer) persist(ctx context.Context, op string, do func(context.Context) error) error {
-	v, refused, _, err := w.events.deliver(ctx, op, false, func(ctx context.Context) error {
-		err := do(ctx)
+// or ctx ends. do is told the number of its attempt, for its token.
+func (w *Writer) persist(ctx context.Context, op string, do func(context.Context, int) error) error {
+	v, refused, _, err := w.events.deliver(ctx, op, false, func(ctx context.Context, attempt int) error {
+		err := do(ctx, attempt)
 		if err == nil {
 			return nil
 		}

@@ -1,8 +1,7 @@
 package sink
 
 // segment is what one INSERT carries: rows of several parts, in the parts'
-// order, and the token under which a retry of exactly these blocks is the same
-// insert.
+// order, and its token.
 type segment struct {
 	token  string
 	blocks []block
@@ -19,6 +18,12 @@ func whole(b *Batch, token string) segment {
 		s.blocks = append(s.blocks, block{part: i, chunk: part.Chunk, to: part.Chunk.rows})
 		s.rows += part.Chunk.rows
 	}
+	return s
+}
+
+// attempt is the segment as its nth attempt sends it.
+func (s segment) attempt(n int) segment {
+	s.token = attemptToken(s.token, n)
 	return s
 }
 

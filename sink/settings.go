@@ -9,16 +9,13 @@ import (
 // setting is a ClickHouse setting and why it is sent.
 type setting struct{ name, value string }
 
-const dedupToken = "insert_deduplication_token"
-
-// insertSettings are the same for every INSERT, so that a retry is the same
-// insert to the server.
+// insertSettings are the same for every INSERT.
 func insertSettings() []setting {
 	return []setting{
 		// An acknowledgement must mean that the rows are in the table; newer
 		// servers buffer by default.
 		{"async_insert", "0"},
-		// Tokens spare the work of a retry where the table keeps a window.
+		// By tokens alone, of which no two inserts have the same (attemptToken).
 		{"insert_deduplicate", "1"},
 		// A backfill touches more months than the default of 100; the contract's
 		// time range bounds them.

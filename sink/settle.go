@@ -58,8 +58,8 @@ func (t *settler) settleUpTo(ctx context.Context, all segment, limit int) (settl
 		s := waiting[len(waiting)-1]
 		waiting = waiting[:len(waiting)-1]
 		begun := t.clock()
-		v, refused, attempts, err := t.deliver(ctx, insertOp(EventsTable), s.rows > 1, func(ctx context.Context) error {
-			return t.inserter.insert(ctx, s)
+		v, refused, attempts, err := t.deliver(ctx, insertOp(EventsTable), s.rows > 1, func(ctx context.Context, attempt int) error {
+			return t.inserter.insert(ctx, s.attempt(attempt))
 		})
 		done.attempts += attempts
 		switch {

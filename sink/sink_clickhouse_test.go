@@ -87,7 +87,7 @@ func TestWriter_Flush_Idempotent(t *testing.T) {
 	each(t, func(t *testing.T, d *database) {
 		b := &sink.Batch{Token: "t", Parts: []*sink.Part{part(0, 0, 50), part(1, 50, 120)}}
 		failing(b.Parts[0], 60)
-		t.Run("an attempt whose acknowledgement was lost adds nothing when it is repeated", func(t *testing.T) {
+		t.Run("under a token that it knows ClickHouse takes nothing and acknowledges it", func(t *testing.T) {
 			for range 3 {
 				if err := d.InsertEvents(t.Context(), b, "attempt"); err != nil {
 					t.Fatal(err)

@@ -15,7 +15,7 @@ type Range struct{ Start, Next int64 }
 // committed offset, and retries as Flush does.
 func (w *Writer) Uncovered(ctx context.Context, topic string, partition int32, epoch uint32, within Range) ([]Range, error) {
 	var holes []Range
-	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context) error {
+	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		rows, err := w.conn.Query(ctx, `SELECT start_offset, next_offset FROM `+LedgerTable+`
 			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ? AND next_offset > ? AND start_offset < ?
 			ORDER BY start_offset, next_offset`,
