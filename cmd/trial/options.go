@@ -15,7 +15,7 @@ import (
 // options are the command line.
 type options struct {
 	kafkas   []trial.Kafka // one stage each, in this order
-	only     string        // a trial's name, or empty
+	only     []string      // trials' names; none is all
 	seed     uint64
 	runs     int
 	times    int
@@ -30,7 +30,7 @@ and audits the delivery. One line a trial; docs/trials.md explains them.
 
   trial                                  the short form: each trial's own number of faults
   trial --duration 1h                    the long form: the time is shared by the trials
-  trial --only kill --seed 7             one trial, with another world and other moments
+  trial --only kill,server --seed 7      two trials, with other worlds and other moments
   trial --kafka apache                   with Apache Kafka, which needs Java and Maven
   trial --kafka both --runs 3            the whole proof: three runs with different seeds,
                                          with either broker, and a table of what was tried
@@ -44,7 +44,7 @@ func parse(args []string, errors io.Writer) (options, error) {
 	flags := pflag.NewFlagSet("trial", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetOutput(errors)
-	flags.StringVar(&o.only, "only", "", "`NAME` of the one trial to make: "+strings.Join(names(), ", "))
+	flags.StringSliceVar(&o.only, "only", nil, "`NAMES` of the trials to make, by commas: "+strings.Join(names(), ", "))
 	flags.StringVar(&kafka, "kafka", string(trial.Embedded), "`NAME` of the broker: embedded, apache or both")
 	flags.Uint64Var(&o.seed, "seed", 1, "the first round's seed, of the world and of the faults")
 	flags.IntVar(&o.runs, "runs", 1, "make all trials so many times, each time with other seeds; more than one ends with a table")
@@ -71,10 +71,14 @@ func parse(args []string, errors io.Writer) (options, error) {
 		return o, fmt.Errorf("--times, --duration and --subscribers are not below 0")
 	case o.runs < 1:
 		return o, fmt.Errorf("--runs is at least 1")
-	case o.only != "" && !slices.Contains(names(), o.only):
-		return o, fmt.Errorf("--only %q is none of %s", o.only, strings.Join(names(), ", "))
-	case o.count() == 0:
-		return o, fmt.Errorf("--only %s cannot be made with --kafka %s: see docs/trials.md", o.only, kafka)
+	}
+	for _, name := range o.only {
+		if !slices.Contains(names(), name) {
+			return o, fmt.Errorf("--only: %q is none of %s", name, strings.Join(names(), ", "))
+		}
+	}
+	if o.count() == 0 {
+		return o, fmt.Errorf("--only %s cannot be made with --kafka %s: see docs/trials.md", strings.Join(o.only, ","), kafka)
 	}
 	return o, nil
 }
@@ -83,7 +87,7 @@ func parse(args []string, errors io.Writer) (options, error) {
 func (o options) trials(kafka trial.Kafka) []trial.Trial {
 	var all []trial.Trial
 	for _, t := range trial.All() {
-		if t.Runs(kafka) && (o.only == "" || t.Name == o.only) {
+		if t.Runs(kafka) && (len(o.only) == 0 || slices.Contains(o.only, t.Name)) {
 			all = append(all, t)
 		}
 	}

@@ -31,6 +31,8 @@ func TestParse(t *testing.T) {
 		{args: "--only kafka", trials: "kafka"},
 		{args: "--only nothing", wrong: "is none of kill, rebalance, "},
 		{args: "--kafka both --runs 3 --only kill", trials: "kill kill"},
+		{args: "--only kafka,kill", trials: "kill kafka"},
+		{args: "--only broker", wrong: "cannot be made with --kafka embedded"},
 		{args: "--runs 0", wrong: "at least 1"},
 		{args: "--kafka real", wrong: "none of embedded, apache, both"},
 		{args: "--times -1", wrong: "not below 0"},

@@ -27,11 +27,11 @@ func openStage(t *testing.T, kafka Kafka) *Stage {
 	return stage
 }
 
-// wantHolds makes every trial that the broker allows, in a form that takes
-// seconds: three faults, of a world of about 2,000 messages.
-func wantHolds(t *testing.T, stage *Stage) {
+// wantHolds makes the chosen trials in a form that takes seconds: three faults, of
+// a world of about 2,000 messages.
+func wantHolds(t *testing.T, stage *Stage, chosen func(Trial) bool) {
 	for _, one := range All() {
-		if !one.Runs(stage.kind) {
+		if !one.Runs(stage.kind) || !chosen(one) {
 			continue
 		}
 		t.Run(one.Name, func(t *testing.T) {
@@ -64,12 +64,13 @@ func leaveOut(t *testing.T, why error) {
 // TestStage_Embedded shares one stage, for its start is the dearest part of it.
 func TestStage_Embedded(t *testing.T) {
 	stage := openStage(t, Embedded)
-	wantHolds(t, stage)
+	wantHolds(t, stage, func(Trial) bool { return true })
 	t.Run("broken", func(t *testing.T) { wantBroken(t, stage) })
 	t.Run("process_ends", func(t *testing.T) { wantEnded(t, stage) })
 }
 
-// TestStage_Apache is the same with the broker that people run.
+// TestStage_Apache makes those that the embedded broker cannot, and one beside, with
+// the broker that people run. The command makes all of them with both.
 func TestStage_Apache(t *testing.T) {
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
@@ -77,5 +78,5 @@ func TestStage_Apache(t *testing.T) {
 		}
 		t.Skipf("this test runs Apache Kafka: %v", err)
 	}
-	wantHolds(t, openStage(t, Apache))
+	wantHolds(t, openStage(t, Apache), func(one Trial) bool { return one.needs == Apache || one.Name == "kill" })
 }
