@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
@@ -48,31 +49,23 @@ func answers() []answer {
 
 // answering lets the server answer errors to a consumer at work, and refuse rows.
 // What is answered is dealt from a shuffled deck, so that each comes once before any
-// comes twice.
+// comes twice, over all rounds of a trial.
 type answering struct {
 	*round
 	mischief *mischief
 	deck     []answer
-	given    map[string]bool
 	consumer *process
 	faults   int
 }
 
 func answersTrial(ctx context.Context, r *round, b bounds) (int, error) {
-	a := &answering{round: r, given: map[string]bool{}}
+	a := &answering{round: r}
 	var stop func()
 	a.mischief, stop = r.mischief()
 	defer stop()
 	err := a.run(ctx, b)
 	r.truth = r.world.TruthRefusing(r.refused.places)
-	if all := answers(); err == nil && a.faults > len(all)*2 {
-		for _, one := range all {
-			if !a.given[one.name] {
-				err = errors.Join(err, fmt.Errorf("%q was never answered", one.name))
-			}
-		}
-	}
-	return a.faults, err
+	return a.faults, errors.Join(err, a.everything())
 }
 
 func (a *answering) run(ctx context.Context, b bounds) error {
@@ -163,6 +156,7 @@ func (a *answering) give(ctx context.Context, to statement) error {
 	if len(a.deck) == 0 {
 		a.deck = answers()
 		a.dice.Shuffle(len(a.deck), func(i, j int) { a.deck[i], a.deck[j] = a.deck[j], a.deck[i] })
+		slices.SortStableFunc(a.deck, func(x, y answer) int { return a.times(x) - a.times(y) })
 	}
 	one := a.deck[0]
 	if one.fault.At == clickhouse.Before && a.dice.IntN(2) == 0 {
@@ -175,11 +169,31 @@ func (a *answering) give(ctx context.Context, to statement) error {
 	if a.mischief.end() == 0 {
 		return nil // the world was over
 	}
-	a.deck, a.given[one.name] = a.deck[1:], true
+	a.deck = a.deck[1:]
 	a.faults++
 	a.tally[one.name]++
 	a.tally["to "+to.name]++
 	return nil
+}
+
+// times is how often an answer has been given.
+func (a *answering) times(one answer) int { return a.before[one.name] + a.tally[one.name] }
+
+// everything asks that no answer was left out, once there were as many as there are.
+func (a *answering) everything() error {
+	var missing []error
+	given, all := 0, answers()
+	for _, one := range all {
+		if n := a.times(one); n == 0 {
+			missing = append(missing, fmt.Errorf("%q was never answered", one.name))
+		} else {
+			given += n
+		}
+	}
+	if given < len(all) {
+		return nil
+	}
+	return errors.Join(missing...)
 }
 
 // met waits until the mischief is done, or the world is over.

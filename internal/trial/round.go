@@ -56,6 +56,7 @@ type round struct {
 	protocol    string             // to ClickHouse: native or http
 	settings    map[string]string  // the trial's own, by key path
 	tally       map[string]int
+	before      map[string]int // the tally of the trial's rounds before this one
 	told        map[string]int // by the publisher, which runs beside the trial
 	plain       bool           // the processes have their defaults
 	peak        int64          // resident bytes of the processes that were watched

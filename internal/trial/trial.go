@@ -181,6 +181,7 @@ func (s *Stage) round(ctx context.Context, t Trial, seed uint64, subscribers int
 		return err
 	}
 	defer r.close()
+	r.before = maps.Clone(result.Kinds)
 	faults, err := r.play(ctx, t.run, b)
 	result.Times += faults
 	result.Messages += r.truth.Counts.Messages

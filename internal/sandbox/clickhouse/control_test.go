@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,12 @@ func (o *once) control(s clickhouse.Statement) (clickhouse.Fault, bool) {
 	}
 	o.hit = true
 	return o.fault, true
+}
+
+func (o *once) seen() (hit bool, asked []clickhouse.Statement) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.hit, slices.Clone(o.asked)
 }
 
 // TestServer_Control puts every kind of fault before clickhouse-go, over both
@@ -82,7 +89,7 @@ func TestServer_Control(t *testing.T) {
 				case test.code == 0 && !test.fails && err != nil:
 					t.Error(err)
 				}
-				if !o.hit {
+				if hit, _ := o.seen(); !hit {
 					t.Error("the fault was never met")
 				}
 				// The same connection, or another one, goes on as if nothing had been.
@@ -157,7 +164,8 @@ func TestServer_ControlSees(t *testing.T) {
 			remove()
 			count(t, conn, "SELECT sum(n) FROM t")
 			seen := map[string]int{}
-			for _, s := range o.asked {
+			_, asked := o.seen()
+			for _, s := range asked {
 				if s.Protocol != protocol {
 					t.Errorf("%+v came over %s", s, protocol)
 				}
