@@ -135,6 +135,7 @@ func (r *round) openDatabase(ctx context.Context) error {
 	}
 	options := r.cfg.ClickHouseOptions()
 	options.Auth.Database = r.cfg.ClickHouse.Database // for who asks; the service names it in every statement
+	options.ReadTimeout = patience                    // a large table is told while all else is busy
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return fmt.Errorf("connect to ClickHouse: %w", err)

@@ -12,7 +12,7 @@ import (
 const (
 	soakPace   = 250 // messages a second
 	soakEvery  = 2 * time.Second
-	soakLeast  = 100 * time.Second // of a round's world
+	soakLeast  = 90 * time.Second // of a round's world
 	soakMost   = 15 * time.Minute
 	soakSample = 250 * time.Millisecond
 	soakWarmUp = 0.2 // of a watch's samples
@@ -20,7 +20,7 @@ const (
 
 func soakTrial() Trial {
 	return Trial{
-		Name: "soak", Fault: "one fault of every kind after the other, at a steady rate", Times: 40, line: true,
+		Name: "soak", Fault: "one fault of every kind after the other, at a steady rate", Times: 30, line: true,
 		server: ownClickHouse, serverInTurn: true, size: soakSize, tell: tellSteadily, run: soak,
 	}
 }
