@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -74,6 +75,7 @@ func Explain(err error) error {
 	var operation *net.OpError
 	var network net.Error
 	var certificate *tls.CertificateVerificationError
+	var request *url.Error
 	switch {
 	case err == nil:
 		return nil
@@ -90,6 +92,8 @@ func Explain(err error) error {
 		return fmt.Errorf("clickhouse does not accept what this side shows, check clickhouse.tls.cert_file and clickhouse.tls.key_file: %w", operation)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", io.EOF)
+	case errors.As(err, &request) && request.Timeout(): // net/http's own bound counts as the context's
+		return fmt.Errorf("no answer from clickhouse in time, check clickhouse.addr and clickhouse.insert_timeout: %w", context.DeadlineExceeded)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &operation): // without the driver's account of how it came there

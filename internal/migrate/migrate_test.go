@@ -322,3 +322,11 @@ func TestExplain_TLS(t *testing.T) {
 		}
 	}
 }
+
+func TestExplain_Timeout(t *testing.T) {
+	late := &url.Error{Op: "Post", URL: "https://127.0.0.1:1/?query=value-of-a-column", Err: context.DeadlineExceeded}
+	got := migrate.Explain(fmt.Errorf("sendQuery: %w", late))
+	if !errors.Is(got, context.DeadlineExceeded) || !strings.Contains(got.Error(), "clickhouse.insert_timeout") || strings.Contains(got.Error(), "value-of-a-column") {
+		t.Errorf("got %v", got)
+	}
+}

@@ -15,6 +15,11 @@ import (
 // commands runs those of pianola's commands that speak to the servers or show the
 // configuration, as an operator of the round's processes would.
 func (r *round) commands(ctx context.Context) error {
+	r.settings = map[string]string{ // an operator is in no hurry
+		"clickhouse.insert_timeout": "20s", "clickhouse.dial_timeout": "20s",
+		"kafka.rebalance_timeout": "60s", "kafka.dial_timeout": "20s", "kafka.request_timeout": "20s",
+	}
+	defer func() { r.settings = nil }()
 	for _, c := range []struct {
 		arguments string
 		statuses  []int // that are right
