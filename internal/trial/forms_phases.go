@@ -67,6 +67,16 @@ func tellForms(ctx context.Context, r *round) error {
 		}
 	}()
 	kept := map[string]string{"cleanup.policy": "delete", "segment.ms": fmt.Sprint(365 * 24 * time.Hour.Milliseconds())}
+	if r.stage.kind == Apache { // kfake takes all timestamps and is always eager
+		err := f.configure(ctx, map[string]string{
+			"min.cleanable.dirty.ratio": "0", "segment.index.bytes": "65536",
+			"message.timestamp.before.max.ms": fmt.Sprint(math.MaxInt64),
+			"message.timestamp.after.max.ms":  fmt.Sprint(math.MaxInt64),
+		})
+		if err != nil {
+			return err
+		}
+	}
 	phases := []func(context.Context) error{
 		func(ctx context.Context) error { return f.compacted(ctx, 20) },
 		func(ctx context.Context) error { return f.tell(ctx, 35) },
@@ -112,16 +122,6 @@ func (f *formTeller) compacted(ctx context.Context, percent int) error {
 	})
 	if err != nil {
 		return err
-	}
-	if f.r.stage.kind == Apache { // kfake takes all timestamps and is always eager
-		err := f.configure(ctx, map[string]string{
-			"min.cleanable.dirty.ratio": "0", "segment.index.bytes": "65536",
-			"message.timestamp.before.max.ms": fmt.Sprint(math.MaxInt64),
-			"message.timestamp.after.max.ms":  fmt.Sprint(math.MaxInt64),
-		})
-		if err != nil {
-			return err
-		}
 	}
 	// What compaction leaves at the start is where kfake's logs begin; Kafka's begin
 	// where they always have. A record that stays there makes them alike.

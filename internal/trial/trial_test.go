@@ -47,6 +47,9 @@ func wantHolds(t *testing.T, stage *Stage, chosen func(Trial) bool) {
 			if !result.Holds || result.Times < plan.Times || result.Messages == 0 {
 				t.Errorf("seed %d: the promise does not hold, or too little was tried", plan.Seed)
 			}
+			if one.Name == "forms" {
+				wantForms(t, result.Kinds)
+			}
 		})
 	}
 }
@@ -65,6 +68,7 @@ func leaveOut(t *testing.T, why error) {
 func TestStage_Embedded(t *testing.T) {
 	stage := openStage(t, Embedded)
 	wantHolds(t, stage, func(Trial) bool { return true })
+	t.Run("forms_uncommitted", func(t *testing.T) { wantUncommitted(t, stage) })
 	t.Run("broken", func(t *testing.T) { wantBroken(t, stage) })
 	t.Run("process_ends", func(t *testing.T) { wantEnded(t, stage) })
 }
