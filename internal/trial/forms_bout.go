@@ -60,7 +60,7 @@ func (f *formTeller) bout(ctx context.Context, until int) error {
 
 // breath is how many messages go out together.
 func (f *formTeller) breath(kind bout) int {
-	share := f.r.world.Total() / 40
+	share := f.r.world.Total() / 80
 	switch kind {
 	case singles:
 		return 1
@@ -118,14 +118,14 @@ func (f *formTeller) leaveOpen(ctx context.Context, p *formProducer, until int) 
 	return p.sent(ctx)
 }
 
-// endOpen ends the open transaction, if there is one. Every other time it waits
-// until the consumer has nothing left to read before it.
+// endOpen ends the open transaction, if there is one. Most times it waits until the
+// consumer has nothing left to read before it.
 func (f *formTeller) endOpen(ctx context.Context) error {
 	o := f.open
 	if o == nil {
 		return nil
 	}
-	if f.dice.IntN(2) == 0 {
+	if f.dice.IntN(4) > 0 {
 		if err := f.hold(ctx, o); err != nil {
 			return err
 		}

@@ -176,6 +176,14 @@ func (f *formTeller) finish(ctx context.Context) error {
 			gone++
 		}
 	}
+	for _, r := range reading.records {
+		if r.Attrs.TimestampType() == 1 {
+			f.count("timestamps of the broker", 1)
+		}
+	}
+	for form, n := range f.batches.copied() {
+		f.count(form, n)
+	}
 	f.count("markers", reading.markers)
 	f.count("records that compaction took away", gone)
 	f.count("batches that compaction has emptied", int(reading.emptied))

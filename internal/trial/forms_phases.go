@@ -24,6 +24,7 @@ type formTeller struct {
 	decks   decks
 	book    *book
 	count   func(form string, n int)
+	batches *batchCounter
 	recent  []dressed // told not long ago, for transactions that abort
 	open    *openTransaction
 	clients int // made so far; each gets names of its own
@@ -58,7 +59,8 @@ func tellForms(ctx context.Context, r *round) error {
 	defer stop()
 	f := &formTeller{
 		r: r, next: next, dice: rand.New(rand.NewPCG(r.seed, 10)), book: newBook(r.topic), stamp: r.world.Config().Start, ahead: time.Now(),
-		count: func(form string, n int) { r.told[form] += n },
+		count:   func(form string, n int) { r.told[form] += n },
+		batches: &batchCounter{batches: map[string]int{}},
 	}
 	f.decks = newDecks(f.dice)
 	defer func() {

@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -22,9 +23,8 @@ var codecs = []struct {
 // formProducer writes batches of one codec. What it was given since the last flush
 // becomes one batch for each partition.
 type formProducer struct {
-	client  *kgo.Client
-	pending []*entry // handed over, and not yet known to be committed
-	*batchCounter
+	client     *kgo.Client
+	pending    []*entry // handed over, and not yet known to be committed
 	count      func(form string, n int)
 	compacting bool
 }
@@ -34,7 +34,7 @@ type formProducer struct {
 func (f *formTeller) producer(transactional bool) (*formProducer, error) {
 	f.clients++
 	codec := codecs[f.decks.codecs.draw()]
-	p := &formProducer{batchCounter: &batchCounter{batches: map[string]int{}}, count: f.count, compacting: f.compacting}
+	p := &formProducer{count: f.count, compacting: f.compacting}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(f.r.stage.broker.addr),
 		kgo.DefaultProduceTopic(f.r.topic),
@@ -44,7 +44,7 @@ func (f *formTeller) producer(transactional bool) (*formProducer, error) {
 		kgo.ProducerBatchMaxBytes(kafka.MaxMessageBytes - 4096),
 		kgo.MaxBufferedRecords(20_000),
 		kgo.ManualFlushing(),
-		kgo.WithHooks(p.batchCounter),
+		kgo.WithHooks(f.batches),
 	}
 	if transactional {
 		options = append(options,
@@ -60,12 +60,7 @@ func (f *formTeller) producer(transactional bool) (*formProducer, error) {
 }
 
 // close ends the producer. Nothing may be left to be sent.
-func (p *formProducer) close() {
-	p.client.Close()
-	for form, n := range p.take() {
-		p.count(form, n)
-	}
-}
+func (p *formProducer) close() { p.client.Close() }
 
 // add hands a record over.
 func (p *formProducer) add(ctx context.Context, d dressed) {
@@ -117,7 +112,8 @@ func (p *formProducer) end(ctx context.Context, commit bool, b *book) error {
 	return nil
 }
 
-// batchCounter counts batches as they were written.
+// batchCounter counts the batches that any producer has written. A client tells of
+// one a moment after its records are known to be in the log.
 type batchCounter struct {
 	mu      sync.Mutex
 	batches map[string]int
@@ -136,8 +132,8 @@ func (c *batchCounter) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ i
 	}
 }
 
-func (c *batchCounter) take() map[string]int {
+func (c *batchCounter) copied() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.batches
+	return maps.Clone(c.batches)
 }

@@ -48,7 +48,7 @@ func wantHolds(t *testing.T, stage *Stage, chosen func(Trial) bool) {
 				t.Errorf("seed %d: the promise does not hold, or too little was tried", plan.Seed)
 			}
 			if one.Name == "forms" {
-				wantForms(t, result.Kinds)
+				wantForms(t, stage.kind, result.Kinds)
 			}
 		})
 	}
