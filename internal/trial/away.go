@@ -31,7 +31,7 @@ func serverAway(ctx context.Context, r *round, b bounds) (int, error) {
 		if _, err := r.advance(ctx, before, p); err != nil {
 			return faults, err
 		}
-		if err := r.stayed(); err != nil {
+		if err := r.stayed(p); err != nil {
 			return faults, err
 		}
 		if now, err := r.covered(ctx); err != nil || r.all(now+workLeast) {
@@ -102,11 +102,12 @@ func (r *round) hang(ctx context.Context, p *process, long bool) error {
 
 // sessionOfAway is the group's patience in this trial: long enough that a loaded
 // machine does not cost a member its place, which would say nothing of ClickHouse.
-const sessionOfAway = 5 * time.Second
+const sessionOfAway = 8 * time.Second
 
 // awaySettings are that, and batches so small that a world lasts.
 func awaySettings() map[string]string {
-	return map[string]string{"kafka.session_timeout": sessionOfAway.String(), "batch.max_rows": "100"}
+	session := sessionOfAway.String()
+	return map[string]string{"kafka.session_timeout": session, "kafka.request_timeout": session, "batch.max_rows": "100"}
 }
 
 // attemptFailed is what the consumer's log says of an attempt that will be made
@@ -115,9 +116,9 @@ const attemptFailed = "clickhouse attempt failed, trying again"
 
 // stayed is an error when the one consumer that there is has been in more than
 // one generation.
-func (r *round) stayed() error {
+func (r *round) stayed(p *process) error {
 	if n := r.generations.count(); n > 1 {
-		return fmt.Errorf("an outage of ClickHouse became a rebalance: %d generations of a group with one member", n)
+		return fmt.Errorf("an outage of ClickHouse became a rebalance: %d generations of a group with one member: its last lines:\n%s", n, p.journal.tail())
 	}
 	return nil
 }
