@@ -135,7 +135,7 @@ func (l *losses) ended(ctx context.Context, named []world.Named) error {
 	var status *exec.ExitError
 	words := p.journal.tail()
 	if !errors.As(p.err, &status) || status.ExitCode() != 1 {
-		return fmt.Errorf("%w: the process ended with %v:\n%s", errUntold, p.err, words)
+		return fmt.Errorf("%w: the process ended with %w:\n%s", errUntold, p.err, words)
 	}
 	told := strings.Count(words, "data loss in ")
 	for _, n := range named {
