@@ -2,8 +2,8 @@ package sink
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"strconv"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -31,8 +31,9 @@ func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 
 	// A token drops an insert that the server has seen. The ranges alone would
 	// drop too much: read again, the same messages can have other outcomes
-	// (an instant no longer in the future, a changed rule).
-	token := b.Token + "@" + strconv.FormatInt(int64(now), 10)
+	// (an instant no longer in the future, a changed rule). And the time does not
+	// tell one flush from another, for a clock that was set back shows it twice.
+	token := b.Token + "@" + rand.Text()
 	all := whole(b, token)
 	for _, bl := range all.blocks {
 		bl.chunk.syncedAt.value = now

@@ -114,6 +114,24 @@ func TestWriter_Flush_Idempotent(t *testing.T) {
 	})
 }
 
+// TestWriter_Flush_ClockShowsTheSameInstantAgain is a range that is read again, with
+// another outcome, under a clock that was set back or stands still.
+func TestWriter_Flush_ClockShowsTheSameInstantAgain(t *testing.T) {
+	each(t, func(t *testing.T, d *database) {
+		first := part(0, 0, 4)
+		failing(first, 4)
+		first.Ledger.NextOffset = 5
+		d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{first}})
+		again := part(0, 0, 5)
+		again.Recheck = true
+		if stats := d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{again}}); stats.Resolved != 1 {
+			t.Errorf("%d dead letters were resolved, want the one", stats.Resolved)
+		}
+		d.is("SELECT count() FROM $.piano_subscriber_event_stream", "(5)")
+		d.is("SELECT countIf(resolved_at IS NULL) FROM $.dead_letters FINAL", "(0)")
+	})
+}
+
 func TestWriter_Flush_Refused(t *testing.T) {
 	each(t, func(t *testing.T, d *database) {
 		d.exec("ALTER TABLE $.subscription_events ADD CONSTRAINT no_free_riders CHECK term_type != 'free'")
