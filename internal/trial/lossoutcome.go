@@ -1,18 +1,13 @@
 package trial
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/pianola/pianola/internal/audit"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -120,7 +115,7 @@ func (l *losses) refuses(ctx context.Context, named []world.Named) error {
 	if err != nil {
 		return err
 	}
-	if !equal(before, after) {
+	if !slices.Equal(before, after) {
 		return fmt.Errorf("%w: the process that refused it has committed %v, it was %v", errUntold, after, before)
 	}
 	return nil
@@ -134,8 +129,8 @@ func (l *losses) ended(ctx context.Context, named []world.Named) error {
 	l.consumer = nil
 	var status *exec.ExitError
 	words := p.journal.tail()
-	if !errors.As(p.err, &status) || status.ExitCode() != 1 {
-		return fmt.Errorf("%w: the process ended with %w:\n%s", errUntold, p.err, words)
+	if !errors.As(p.err, &status) || status.ExitCode() != statusFailed {
+		return fmt.Errorf("the process that refuses a loss ended otherwise: %w:\n%s", errors.Join(errUntold, p.err), words)
 	}
 	told := strings.Count(words, "data loss in ")
 	for _, n := range named {
@@ -202,140 +197,9 @@ func (l *losses) record(named []world.Named) {
 	}
 }
 
-// told holds the running consumer's metrics against what it has accepted since they
-// were looked at last.
-func (l *losses) told(ctx context.Context, named []world.Named) error {
-	l.record(named)
-	have, err := l.lossMetrics(ctx)
-	if err != nil {
-		return err
-	}
-	want := map[string]float64{}
-	for key, before := range l.hasLosses {
-		want[key] += before
-	}
-	for _, n := range named {
-		series := fmt.Sprintf(`{cause=%q,partition="%d",topic=%q}`, n.Cause, n.Partition, l.topic)
-		want["pianola_offsets_lost_total"+series] += float64(n.Next - n.Start)
-		want["pianola_data_losses_total"+series]++
-	}
-	for key := range have {
-		want[key] += 0
-	}
-	for key := range want {
-		if have[key] != want[key] {
-			return fmt.Errorf("%w: %s is %v, want %v", errUntold, key, have[key], want[key])
-		}
-	}
-	l.hasLosses = have
-	return nil
-}
-
-// lossMetrics are the consumer's counters of losses, by series.
-func (l *losses) lossMetrics(ctx context.Context) (map[string]float64, error) {
-	err := l.until(ctx, "the consumer's pages", []*process{l.consumer}, func(context.Context) (bool, error) {
-		return l.consumer.journal.pagesAt() != "", nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.consumer.journal.pagesAt()+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask for metrics: %w", err)
-	}
-	defer response.Body.Close()
-	found := map[string]float64{}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if !strings.HasPrefix(name, "pianola_offsets_lost_total{") && !strings.HasPrefix(name, "pianola_data_losses_total{") {
-			continue
-		}
-		if found[name], err = strconv.ParseFloat(value, 64); err != nil {
-			return nil, fmt.Errorf("read metric %s: %w", name, err)
-		}
-	}
-	return found, lines.Err()
-}
-
 // lostRows counts what the ledger names as lost.
 func (l *losses) lostRows(ctx context.Context) (int, error) {
 	var rows uint64
 	err := l.conn.QueryRow(ctx, "SELECT countIf(kind = 'lost') FROM ingest_ledger").Scan(&rows)
 	return int(rows), err
-}
-
-// found is what the audit has to call a loss that nobody has accepted.
-var found = map[schemas.LostCause]audit.Kind{
-	schemas.LostToRetention:    audit.UnreadLost,
-	schemas.LostTopicRecreated: audit.TopicChanged,
-	schemas.LostToMovedOffset:  audit.CommittedBeyond,
-}
-
-// auditFinds runs `pianola audit`, which has to exit with 3 and to name the
-// partitions.
-func (l *losses) auditFinds(ctx context.Context, named []world.Named) error {
-	report, status, err := l.audited(ctx)
-	if err != nil {
-		return err
-	}
-	var have, want []string
-	for _, f := range report.Findings {
-		have = append(have, fmt.Sprintf("%s in %d", f.Kind, f.Partition))
-	}
-	for _, n := range named {
-		want = append(want, fmt.Sprintf("%s in %d", found[n.Cause], n.Partition))
-	}
-	if status != 3 || !slices.Equal(have, want) {
-		return fmt.Errorf("%w: the audit exits with %d and finds %v, want 3 and %v", errUntold, status, have, want)
-	}
-	return nil
-}
-
-// auditClean runs `pianola audit --deep`, which has to find nothing and to name all
-// that was accepted.
-func (l *losses) auditClean(ctx context.Context) error {
-	report, status, err := l.audited(ctx, "--deep")
-	if err != nil {
-		return err
-	}
-	var have, want []string
-	for _, p := range report.Partitions {
-		for _, lost := range p.Lost {
-			have = append(have, fmt.Sprintf("%s %s", lost.Cause, world.Range{Epoch: p.Epoch, Partition: p.Partition, Start: lost.Start, Next: lost.Next}))
-		}
-	}
-	for _, n := range l.course.Named {
-		want = append(want, fmt.Sprintf("%s %s", n.Cause, n.Range))
-	}
-	slices.Sort(have)
-	slices.Sort(want)
-	if status != 0 || !slices.Equal(have, want) {
-		return fmt.Errorf("%w: the deep audit exits with %d, finds %v and names %v, want 0 and %v", errUntold, status, report.Findings, have, want)
-	}
-	return nil
-}
-
-// audited runs the command as an operator does.
-func (l *losses) audited(ctx context.Context, more ...string) (*audit.Report, int, error) {
-	bounded, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	command := exec.CommandContext(bounded, l.stage.binary, append([]string{"audit", "--json"}, more...)...)
-	command.Env = l.environment("operator")
-	var stderr strings.Builder
-	command.Stderr = &stderr
-	out, err := command.Output()
-	var status *exec.ExitError
-	if err != nil && (!errors.As(err, &status) || status.ExitCode() != 3) {
-		return nil, 0, fmt.Errorf("pianola audit: %w: %s", err, stderr.String())
-	}
-	report := &audit.Report{}
-	if err := json.Unmarshal(out, report); err != nil {
-		return nil, 0, fmt.Errorf("read what the audit says: %w", err)
-	}
-	return report, command.ProcessState.ExitCode(), nil
 }

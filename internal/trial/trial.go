@@ -57,6 +57,7 @@ func All() []Trial {
 		soakTrial(),
 		{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, run: answersTrial, after: redriveRefused},
 		lossTrial(),
+		clockTrial(),
 		{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, run: refusals, after: redriveRefused},
 		{Name: "disk", Fault: "ClickHouse's disk full", Times: 10, server: onSmallDisk, settings: map[string]string{"batch.max_rows": "100"}, run: fullDisk},
 		{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, run: forms, tell: tellForms, settings: formsSettings()},
