@@ -231,6 +231,12 @@ func (r *Reader) final(ctx context.Context, kind ErrorKind, err error) error {
 	switch kind {
 	case KindOffset:
 		return r.confirmOutOfRange(ctx)
+	case KindCorrupt:
+		// A broker that finds its own log damaged says so with a code, and may mend
+		// it. This is a batch, that of the last record, which was read more than once.
+		if errors.Is(err, ErrCorrupt) {
+			return err
+		}
 	case KindNotAuthorized:
 		// Rights do not come back by asking; whoever took them will tell.
 		return &ConnectError{

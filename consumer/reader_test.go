@@ -336,6 +336,28 @@ func TestReader_Next_corrupt(t *testing.T) {
 	}
 }
 
+// TestReader_Next_corrupt_behind_the_position: after a failure the last record is
+// looked at again, and it may be that one which cannot be read any more.
+func TestReader_Next_corrupt_behind_the_position(t *testing.T) {
+	var f faults
+	cluster := newCluster(t, f.listen(t), kfake.SeedTopics(1, "events"))
+	p := newProducer(t, cluster.ListenAddrs(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	produce(t, p, "events", 0, "spoilt")
+	r := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{}).NewReader("events", 0, 0)
+	defer r.Close()
+	readUntil(t, r, 1)
+	produce(t, p, "events", 0, "after")
+	f.set(func(b []byte) ([]byte, bool) {
+		return bytes.Replace(b, []byte("spoilt"), []byte("SPOILT"), 1), true
+	})
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition})
+	_, err := r.Next(testContext(t))
+	var corrupt *consumer.CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Offset != 0 || r.Position() != 1 {
+		t.Fatalf("got %v at %d, want a corrupt batch at events/0/0", err, r.Position())
+	}
+}
+
 // TestReader_Next_damage_that_passes: what came to harm on the way is whole the next
 // time, and nobody need be told.
 func TestReader_Next_damage_that_passes(t *testing.T) {
