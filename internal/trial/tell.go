@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 )
 
@@ -86,6 +88,12 @@ func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, erro
 	return nil
 }
 
+// inOrder has one request under way at a time. Of a producer that it has forgotten a
+// broker takes any batch as the next: the second of two, if the first is refused by
+// one that has just started and does not lead yet, and then the first never fits
+// again, and is sent under a new epoch together with the second.
+var inOrder = kgo.MaxProduceRequestsInflightPerBroker(1)
+
 func (r *round) publish(p *kafka.Producer) {
 	r.telling.Lock()
 	defer r.telling.Unlock()
@@ -97,7 +105,8 @@ func (r *round) publish(p *kafka.Producer) {
 //
 // A broker tells a batch that is sent again by what it knows of its producer, and
 // when it opens its log it forgets the producers whose last record is older than
-// producer.id.expiration.ms: a simulated year lies in the past, so all of them.
+// producer.id.expiration.ms: a simulated year lies in the past, so all of them. For
+// the same reason the publisher's requests go out one by one (inOrder).
 func (r *round) quietly(ctx context.Context, do func() error) error {
 	r.telling.Lock()
 	defer r.telling.Unlock()
