@@ -74,3 +74,85 @@ SELECT *
 FROM `piano`.`piano_subscriber_event_stream`
 WHERE term_type IN ('payment', 'dynamic')
 COMMENT 'The event stream where term_type is payment or dynamic';
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshots_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', synced_at)
+PARTITION BY snapshot_id
+ORDER BY (snapshot_id, subscription_id)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'One row a subscription and snapshot of Piano''s API. Holds incomplete snapshots too: read the view piano_api_subscriptions';
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshots` ON CLUSTER `main` AS `piano`.`subscription_snapshots_local`
+ENGINE = Distributed(`main`, `piano`, `subscription_snapshots_local`, murmurHash3_64(subscription_id));
+CREATE TABLE IF NOT EXISTS `piano`.`snapshot_runs_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', written_at)
+ORDER BY snapshot_id
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'What became of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`snapshot_runs` ON CLUSTER `main` AS `piano`.`snapshot_runs_local`
+ENGINE = Distributed(`main`, `piano`, `snapshot_runs_local`, murmurHash3_64(snapshot_id));
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_traits_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', synced_at)
+PARTITION BY snapshot_id
+ORDER BY (snapshot_id, subscription_id)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'The thirty synced traits of a subscription-log export, one row a subscription and file';
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main` AS `piano`.`subscription_traits_local`
+ENGINE = Distributed(`main`, `piano`, `subscription_traits_local`, murmurHash3_64(subscription_id));
+CREATE VIEW IF NOT EXISTS `piano`.`piano_api_subscriptions` ON CLUSTER `main`
+(
+)
+AS
+SELECT
+    subscription_id,
+    user_id,
+    started_at,
+    billing_period,
+    subscription_status,
+    term_type,
+    toFloat64(regular_price) AS regular_price,
+    autorenew,
+    autorenew_disabled_at,
+    expiry_reason,
+    synced_at
+FROM `piano`.`subscription_snapshots` FINAL
+WHERE snapshot_id IN
+(
+    SELECT snapshot_id
+    FROM `piano`.`snapshot_runs` FINAL
+    WHERE state = 'complete'
+    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    LIMIT 1
+)
+COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
+CREATE TABLE IF NOT EXISTS `piano`.`drift_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', compared_as_of)
+ORDER BY (subscription_id, kind)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'What event stream and API disagree about. May hold several states of one disagreement: read it with FINAL; open ones have closed_at NULL';
+CREATE TABLE IF NOT EXISTS `piano`.`drift` ON CLUSTER `main` AS `piano`.`drift_local`
+ENGINE = Distributed(`main`, `piano`, `drift_local`, murmurHash3_64(subscription_id));
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_runs_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', written_at)
+ORDER BY run_id
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Every reconciliation and what it found. May hold several states of one: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_runs` ON CLUSTER `main` AS `piano`.`reconciliation_runs_local`
+ENGINE = Distributed(`main`, `piano`, `reconciliation_runs_local`, murmurHash3_64(run_id));
+CREATE TABLE IF NOT EXISTS `piano`.`actions_log_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY (subscription_id, written_at, action_id)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Every action that was asked of Piano''s API, step by step';
+CREATE TABLE IF NOT EXISTS `piano`.`actions_log` ON CLUSTER `main` AS `piano`.`actions_log_local`
+ENGINE = Distributed(`main`, `piano`, `actions_log_local`, murmurHash3_64(subscription_id));
