@@ -156,3 +156,160 @@ SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'Every action that was asked of Piano''s API, step by step';
 CREATE TABLE IF NOT EXISTS `piano`.`actions_log` ON CLUSTER `main` AS `piano`.`actions_log_local`
 ENGINE = Distributed(`main`, `piano`, `actions_log_local`, murmurHash3_64(subscription_id));
+CREATE VIEW IF NOT EXISTS `piano`.`subscription_state` ON CLUSTER `main` AS
+WITH
+    now64(3, 'UTC') AS as_of,
+    toUnixTimestamp64Milli(as_of) AS now_ms
+SELECT
+    subscription_id,
+    user_id,
+    CAST(multiIf(s.status = 1, 'active', s.status = 2, 'fail_and_retry', s.status = 3, 'expired', s.status = 4, 'expired_with_error', s.status = 5, 'cancelled', s.status = 6, 'upgraded', ''), 'LowCardinality(String)') AS status,
+    s.status >= 3 AS closed,
+    CAST(if(s.auto = 0, NULL, s.auto = 2), 'Nullable(Bool)') AS autorenew,
+    if(s.disabled_at = 0, NULL, fromUnixTimestamp64Milli(s.disabled_at, 'UTC')) AS autorenew_disabled_at,
+    CAST(s.in_trial AND NOT (s.trial_ends_at != 0 AND s.trial_ends_at <= now_ms), 'Bool') AS in_trial,
+    if(s.trial_ends_at = 0, NULL, fromUnixTimestamp64Milli(s.trial_ends_at, 'UTC')) AS trial_ends_at,
+    s.failed_payments AS failed_payments,
+    if(s.failed_since = 0, NULL, fromUnixTimestamp64Milli(s.failed_since, 'UTC')) AS failed_since,
+    if(s.last_failed_at = 0, NULL, fromUnixTimestamp64Milli(s.last_failed_at, 'UTC')) AS last_failed_at,
+    if(s.period_ends_at = 0, NULL, fromUnixTimestamp64Milli(s.period_ends_at, 'UTC')) AS current_period_ends_at,
+    if(s.started_at = 0, NULL, fromUnixTimestamp64Milli(s.started_at, 'UTC')) AS started_at,
+    if(s.ended_at = 0, NULL, fromUnixTimestamp64Milli(s.ended_at, 'UTC')) AS ended_at,
+    CAST(multiIf(
+        NOT closed, NULL,
+        s.status = 4, 'payment_failed',
+        s.status = 6, 'plan_change',
+        s.status = 5, 'cancelled',
+        s.had_trial AND NOT s.charged, 'trial_not_converted',
+        s.disabled_at != 0, 'auto_renew_off',
+        'unknown'), 'LowCardinality(Nullable(String))') AS end_reason,
+    CAST(nullIf(s.term_type, ''), 'LowCardinality(Nullable(String))') AS term_type,
+    CAST(nullIf(s.billing_period, ''), 'LowCardinality(Nullable(String))') AS billing_period,
+    s.price AS price,
+    CAST(s.change_to != '' AND NOT closed, 'Bool') AS change_pending,
+    if(change_pending, s.change_to, NULL) AS change_to_subscription_id,
+    CAST(NOT closed AND s.status != 0 AND s.period_ends_at != 0 AND s.period_ends_at + 7 * 86400000 < now_ms, 'Bool') AS overdue,
+    CAST(s.partial, 'Bool') AS partial,
+    events,
+    first_event_at,
+    last_event_at,
+    synced_at
+FROM
+(
+    SELECT
+        subscription_id, user_id, events, first_event_at, last_event_at, synced_at,
+        arrayFold(
+            (a, e) -> CAST((
+                multiIf(
+                    e.rank IN (1, 2, 3, 7, 8, 9, 10), if(a.status = 0, 1, a.status),
+                    e.rank = 4, if(a.status >= 3, a.status, 2),
+                    e.rank IN (5, 6), if(a.status = 6, 6, 1),
+                    e.rank = 11, if(a.status >= 3, a.status, 5),
+                    e.rank = 12, multiIf(a.status >= 3, a.status, a.change_to != '', 6, a.failed_payments > 0 AND NOT a.off_after_failure, 4, 3),
+                    e.rank = 13, if(a.status < 3 AND a.change_to = e.change_to, 6, a.status),
+                    a.status),
+                multiIf(
+                    (e.rank = 1 AND a.partial) OR e.rank = 2, if(a.auto = 0 AND e.next_billed_at != 0, 2, a.auto),
+                    e.rank = 5, if(a.status != 6 AND (a.auto = 0 OR a.status >= 3), 2, a.auto),
+                    e.rank = 6, if(a.status = 6, a.auto, 2),
+                    e.rank = 7, if(a.status >= 3, a.auto, 2),
+                    e.rank = 8, if(a.status >= 3, a.auto, 1),
+                    e.rank IN (11, 12), if(a.status >= 3, a.auto, 1),
+                    e.rank = 13, if(a.status < 3 AND a.change_to = e.change_to, 1, a.auto),
+                    a.auto),
+                multiIf(e.rank = 8, e.at, e.rank = 7 OR (e.rank = 6 AND a.status != 6), 0, a.disabled_at),
+                multiIf(
+                    (e.rank = 1 AND a.partial AND e.trial_ends_at > e.at) OR e.rank = 2, a.status < 3,
+                    e.rank = 3 OR (e.rank = 5 AND a.status != 6), 0,
+                    e.rank = 6, if(a.status IN (3, 4, 5), 0, a.in_trial),
+                    e.rank IN (11, 12), if(a.status >= 3, a.in_trial, 0),
+                    e.rank = 13, if(a.status < 3 AND a.change_to = e.change_to, 0, a.in_trial),
+                    a.in_trial),
+                if(e.trial_ends_at != 0 AND (e.rank = 2 OR (e.rank = 1 AND a.partial AND e.trial_ends_at > e.at)), e.trial_ends_at, a.trial_ends_at),
+                a.had_trial OR e.rank = 2 OR (e.rank = 1 AND a.partial AND e.trial_ends_at > e.at),
+                a.charged OR (e.rank = 3 AND ifNull(e.value > 0, 0)) OR (e.rank = 5 AND a.status != 6) OR (e.rank = 6 AND a.status IN (3, 4, 5)),
+                multiIf(e.rank = 4, a.failed_payments + 1, e.rank IN (5, 6) AND a.status != 6, 0, a.failed_payments),
+                multiIf(e.rank = 4, if(a.failed_payments = 0, e.at, a.failed_since), e.rank IN (5, 6) AND a.status != 6, 0, a.failed_since),
+                if(e.rank = 4, e.at, a.last_failed_at),
+                multiIf(e.rank = 8, 1, e.rank IN (4, 7) OR (e.rank IN (5, 6) AND a.status != 6), 0, a.off_after_failure),
+                if(e.next_billed_at != 0 AND e.rank NOT IN (0, 4, 13), e.next_billed_at, a.period_ends_at),
+                if((e.rank = 1 AND a.partial) OR (e.rank = 2 AND a.partial AND a.started_at = 0), e.at, a.started_at),
+                multiIf(
+                    e.rank IN (5, 6) AND a.status != 6, 0,
+                    e.rank IN (11, 12) AND a.status < 3, e.at,
+                    e.rank = 13 AND a.status < 3 AND a.change_to = e.change_to, e.at,
+                    a.ended_at),
+                if(e.term_type != '' AND e.rank NOT IN (0, 13) AND e.change_to = '', e.term_type, a.term_type),
+                if(e.billing_period != '' AND e.rank NOT IN (0, 13) AND e.change_to = '', e.billing_period, a.billing_period),
+                if(e.rank IN (1, 3, 5) AND isNotNull(e.value) AND NOT (e.rank = 3 AND e.value = 0) AND NOT (e.rank = 1 AND e.trial_ends_at > e.at), e.value, a.price),
+                multiIf(
+                    e.rank IN (9, 10) AND e.change_to != '' AND a.status < 3, e.change_to,
+                    a.status < 3 AND (e.rank IN (11, 12) OR (e.rank = 13 AND a.change_to = e.change_to)), '',
+                    a.change_to),
+                a.partial AND e.rank != 1
+            ), 'Tuple(status UInt8, auto UInt8, disabled_at Int64, in_trial UInt8, trial_ends_at Int64, had_trial UInt8, charged UInt8, failed_payments UInt32, failed_since Int64, last_failed_at Int64, off_after_failure UInt8, period_ends_at Int64, started_at Int64, ended_at Int64, term_type String, billing_period String, price Nullable(Decimal(18, 4)), change_to String, partial UInt8)'),
+            facts,
+            CAST((0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', NULL, '', 1), 'Tuple(status UInt8, auto UInt8, disabled_at Int64, in_trial UInt8, trial_ends_at Int64, had_trial UInt8, charged UInt8, failed_payments UInt32, failed_since Int64, last_failed_at Int64, off_after_failure UInt8, period_ends_at Int64, started_at Int64, ended_at Int64, term_type String, billing_period String, price Nullable(Decimal(18, 4)), change_to String, partial UInt8)')
+        ) AS s
+    FROM
+    (
+        SELECT
+            l.subscription_id AS subscription_id, user_id, events, first_event_at, last_event_at, synced_at,
+            arraySort(
+                (e) -> (if(e.rank = 1 AND e.at = l.created_at, 0, 1), e.at, if(e.rank = 13, e.after, e.rank), e.rank = 13),
+                arrayConcat(l.told, c.effects)) AS facts
+        FROM
+        (
+            SELECT
+                subscription_id,
+                argMaxIf(subscription_events.user_id, (event_timestamp, version), subscription_events.user_id != '') AS user_id,
+                minIf(toUnixTimestamp64Milli(event_timestamp), subscription_action = 'Created') AS created_at,
+                groupArray(CAST((
+                    indexOf(['Created', 'TrialStarted', 'TrialEnded', 'PaymentFailed', 'Renewed', 'Resumed', 'Auto-renew enabled', 'Auto-renew disabled', 'Downgraded', 'Upgraded', 'Canceled', 'Expired'], toString(subscription_action)),
+                    0,
+                    toUnixTimestamp64Milli(event_timestamp),
+                    ifNull(toUnixTimestamp64Milli(next_billed_at), 0),
+                    ifNull(toUnixTimestamp64Milli(trial_period_ended_at), 0),
+                    transaction_value,
+                    ifNull(term_type, ''),
+                    ifNull(billing_period, ''),
+                    if(subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscription_id != subscription_id, ifNull(upgrade_to_subscription_id, ''), '')
+                ), 'Tuple(rank UInt8, after UInt8, at Int64, next_billed_at Int64, trial_ends_at Int64, value Nullable(Decimal(18, 4)), term_type String, billing_period String, change_to String)')) AS told,
+                count() AS events,
+                min(event_timestamp) AS first_event_at,
+                max(event_timestamp) AS last_event_at,
+                max(subscription_events.synced_at) AS synced_at
+            FROM `piano`.`subscription_events` AS subscription_events FINAL
+            WHERE event_timestamp <= as_of
+            GROUP BY subscription_id
+        ) AS l
+        LEFT JOIN
+        (
+            SELECT
+                subscription_id,
+                groupArray(CAST((
+                    13,
+                    if(first_at <= event_timestamp, indexOf(['Created', 'TrialStarted', 'TrialEnded', 'PaymentFailed', 'Renewed', 'Resumed', 'Auto-renew enabled', 'Auto-renew disabled', 'Downgraded', 'Upgraded', 'Canceled', 'Expired'], toString(subscription_action)), 0),
+                    toUnixTimestamp64Milli(greatest(first_at, event_timestamp)),
+                    0, 0, NULL, '', '', upgrade_to_subscription_id
+                ), 'Tuple(rank UInt8, after UInt8, at Int64, next_billed_at Int64, trial_ends_at Int64, value Nullable(Decimal(18, 4)), term_type String, billing_period String, change_to String)')) AS effects
+            FROM `piano`.`subscription_events` AS changes FINAL
+            INNER JOIN
+            (
+                SELECT subscription_id AS target, min(event_timestamp) AS first_at
+                FROM `piano`.`subscription_events` AS targets FINAL
+                WHERE event_timestamp <= as_of AND subscription_id IN
+                (
+                    SELECT upgrade_to_subscription_id
+                    FROM `piano`.`subscription_events`
+                    WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscription_id != ''
+                )
+                GROUP BY subscription_id
+            ) AS t ON changes.upgrade_to_subscription_id = t.target
+            WHERE subscription_action IN ('Upgraded', 'Downgraded') AND event_timestamp <= as_of AND target != subscription_id
+            GROUP BY subscription_id
+        ) AS c ON l.subscription_id = c.subscription_id
+    )
+)
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'What the events of each subscription amount to now, one row a subscription';

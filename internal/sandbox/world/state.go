@@ -172,7 +172,9 @@ func (f *folder) take(e Fact) {
 	case schemas.Upgraded, schemas.Downgraded:
 		f.open()
 		if other {
-			f.pendingTo, f.pendingSince, f.ChangePending = e.ChangeTo, e.At, true
+			if !f.Status.Closed() { // only a live one waits for another
+				f.pendingTo, f.pendingSince, f.ChangePending = e.ChangeTo, e.At, true
+			}
 			// What it says of the plan is about the other subscription.
 			e.TermType, e.Period = "", ""
 		}

@@ -75,8 +75,10 @@ func (f *folder) resume() {
 	f.recovered()
 }
 
+// end closes it; a change that was pending is not waited for any longer.
 func (f *folder) end(s Status, when schemas.Millis) {
 	f.Status, f.EndedAt, f.AutoRenew, f.InTrial = s, at(when), AutoRenewOff, false
+	f.pendingTo, f.ChangePending = "", false
 }
 
 func (f *folder) expire(e Fact) {
