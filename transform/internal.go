@@ -28,12 +28,19 @@ func (w *Worker) isInternal() bool {
 // atInternalDomain says whether the text is an address at one of the configured
 // domains. A subdomain is another domain.
 func (w *Worker) atInternalDomain(text []byte) bool {
-	if !wholeAddress(text) {
-		return false
+	internal, lower := w.rules.atInternalDomain(text, w.lower)
+	w.lower = lower
+	return internal
+}
+
+// atInternalDomain does it with scratch, which is overwritten and given back.
+func (r *Rules) atInternalDomain(text, scratch []byte) (internal bool, lower []byte) {
+	if len(r.internalDomains) == 0 || !wholeAddress(text) {
+		return false, scratch
 	}
-	w.lower = appendLower(w.lower[:0], text[bytes.IndexByte(text, '@')+1:])
-	_, ok := w.rules.internalDomains[string(w.lower)]
-	return ok
+	lower = appendLower(scratch[:0], text[bytes.IndexByte(text, '@')+1:])
+	_, internal = r.internalDomains[string(lower)]
+	return internal, lower
 }
 
 // plaintext is the e-mail that counts and the field that it stands in: email

@@ -73,13 +73,18 @@ func (w *Worker) instant(f field) (int64, verdict) {
 	if w.record.values[f].kind == numberKind {
 		return epochNumber(text)
 	}
+	return readInstant(text, &w.zone, &w.rules.zone)
+}
+
+// readInstant reads trimmed text in any notation; local times are in the zone.
+func readInstant(text []byte, cursor *zoneCursor, z *zone) (int64, verdict) {
 	if len(text) > 4 && text[4] == '-' {
 		c, ok := parseCivil(text)
 		if !ok {
 			return 0, instantUnreadable
 		}
 		if !c.zoned {
-			c.offset = w.zone.offset(&w.rules.zone, c.seconds)
+			c.offset = cursor.offset(z, c.seconds)
 		}
 		return (c.seconds-c.offset)*1000 + c.millis, instantRead
 	}
