@@ -1,0 +1,216 @@
+package piano
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+)
+
+// request is one call of the API.
+type request struct {
+	method   string
+	base     string // piano.base_url or piano.reports_url
+	endpoint string
+	params   url.Values
+	// changes says that it may change something: it is sent once, and no answer
+	// that tells is ErrOutcomeUnknown.
+	changes bool
+	// bare says that an answer may come without the envelope.
+	bare bool
+}
+
+// maxAnswer bounds an answer in memory: a page of 10,000 subscriptions is a third
+// of it.
+const maxAnswer = 128 << 20
+
+// call sends a request, opens the envelope of its answer, and does so again for as
+// many attempts as the request allows. The error is an *Error.
+func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = c.cfg.Retry.Initial, c.cfg.Retry.Max
+	attempt := 0
+	var last error
+	answer, err := backoff.Retry(ctx, func() (*envelope, error) {
+		attempt++
+		var answer *envelope
+		var wait time.Duration
+		answer, wait, last = c.once(ctx, r)
+		switch {
+		case last == nil:
+			return answer, nil
+		case ctx.Err() != nil || !repeatable(r, last):
+			return nil, backoff.Permanent(last)
+		case wait > 0:
+			return nil, &backoff.RetryAfterError{Duration: wait}
+		default:
+			return nil, last
+		}
+	},
+		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(c.cfg.Retry.Attempts)), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(_ error, wait time.Duration) {
+			c.log.Warn("request failed and is tried again", zap.String("endpoint", r.endpoint),
+				zap.Int("attempt", attempt), zap.Duration("wait", wait), zap.Error(last))
+		}))
+	if err != nil {
+		return nil, last // without backoff's wrapping; a context's end is in it
+	}
+	return answer, nil
+}
+
+// once sends it once. wait is how long the API wants to be left alone, 0 where it
+// did not say.
+func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait time.Duration, err error) {
+	fail := func(status int, cause error, hint string) error {
+		return &Error{Endpoint: r.endpoint, Status: status, cause: cause, Hint: hint}
+	}
+	if err := c.rate.Wait(ctx); err != nil {
+		return nil, 0, fail(0, err, "")
+	}
+	ask, err := c.prepare(ctx, r)
+	if err != nil {
+		return nil, 0, fail(0, err, "")
+	}
+	begun := time.Now()
+	status := 0
+	defer func() {
+		if c.hooks.OnRequest != nil {
+			var answered *Error
+			code := 0
+			if errors.As(err, &answered) {
+				code = answered.Code
+			}
+			c.hooks.OnRequest(r.endpoint, status, code, time.Since(begun))
+		}
+	}()
+	answer, err := c.http.Do(ask)
+	if err != nil {
+		return nil, 0, fail(0, r.unanswered(err), "")
+	}
+	defer answer.Body.Close()
+	status = answer.StatusCode
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: %w", errCut, withoutURL(err))), "")
+	case len(body) > maxAnswer:
+		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: more than %d MiB", ErrShape, maxAnswer>>20)), "lower piano.page_size")
+	case status == http.StatusOK:
+		opened, err := r.open(body)
+		return opened, 0, err
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		hint, _ := byCode(2)
+		return nil, 0, fail(status, ErrAccess, hint)
+	case status == http.StatusTooManyRequests:
+		return nil, retryAfter(answer.Header, time.Now()), fail(status, ErrBusy, "lower piano.rate")
+	case status >= 500:
+		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.untold(ErrBusy), "")
+	case status >= 300 && status < 400:
+		return nil, 0, fail(status, fmt.Errorf("%w: a redirect, which is not followed", ErrShape), "check piano.base_url and piano.reports_url")
+	default:
+		// An answer in the API's own form says more than its status.
+		if refused := r.refusal(status, body); refused != nil {
+			return nil, 0, refused
+		}
+		return nil, 0, fail(status, fmt.Errorf("%w: %s", ErrShape, http.StatusText(status)), "check piano.base_url")
+	}
+}
+
+// prepare makes the HTTP request. The token goes into a header, and nothing else
+// does: a query ends up in logs.
+func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) {
+	params := url.Values{"aid": {c.cfg.AID}}
+	for name, values := range r.params {
+		params[name] = values
+	}
+	address := strings.TrimSuffix(r.base, "/") + r.endpoint
+	var form io.Reader
+	if r.method == http.MethodPost {
+		form = strings.NewReader(params.Encode())
+	} else {
+		address += "?" + params.Encode()
+	}
+	ask, err := http.NewRequestWithContext(ctx, r.method, address, form)
+	if err != nil {
+		return nil, errors.New("the address of the API cannot be used: check piano.base_url and piano.reports_url")
+	}
+	if form != nil {
+		ask.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	ask.Header.Set("Accept", "application/json")
+	ask.Header.Set("api_token", c.cfg.Token)
+	return ask, nil
+}
+
+// errCut says that an answer ended before its end.
+var errCut = errors.New("the answer was cut")
+
+// errUnsent says that a request has not reached the API.
+var errUnsent = errors.New("not connected")
+
+// unanswered explains a failure of the network before there was an answer.
+func (r request) unanswered(err error) error {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return fmt.Errorf("%w: %w", errUnsent, withoutURL(err))
+	}
+	return r.untold(withoutURL(err))
+}
+
+// untold marks an answer that does not tell what became of a request.
+func (r request) untold(err error) error {
+	if r.changes {
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	return err
+}
+
+// withoutURL takes off the address that net/http puts around an error: its
+// parameters can hold who is asked about.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// repeatable says whether sending it again may help and cannot harm.
+func repeatable(r request, err error) bool {
+	if errors.Is(err, errUnsent) {
+		return true
+	}
+	var answered *Error
+	if errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests {
+		return true // it was refused before anything was done
+	}
+	if r.changes {
+		return false
+	}
+	var network net.Error
+	return errors.Is(err, ErrBusy) || errors.Is(err, errCut) || errors.Is(err, errNoJSON) ||
+		errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// retryAfter reads the header in seconds or as a date; 0 where it says nothing. At
+// most ten minutes: a mistake of the API's is not to stop a run for days.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	const most = 10 * time.Minute
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), most)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), most)
+	}
+	return 0
+}
