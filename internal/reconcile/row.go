@@ -88,7 +88,6 @@ func expiryReason(status string, lapsedTrial, disabled bool) string {
 	}
 }
 
-
 // price reads an amount as the tables keep it: four places, rounded half away from
 // zero as in the stream. What is no amount, or too large for the column, is nil.
 func price(text string) *decimal.Decimal {
