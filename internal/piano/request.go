@@ -74,6 +74,9 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		return &Error{Endpoint: r.endpoint, Status: status, cause: cause, Hint: hint}
 	}
 	if err := c.rate.Wait(ctx); err != nil {
+		if ctx.Err() == nil { // it would end before it is our turn
+			err = context.DeadlineExceeded
+		}
 		return nil, 0, fail(0, err, "")
 	}
 	ask, err := c.prepare(ctx, r)

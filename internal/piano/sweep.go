@@ -23,7 +23,7 @@ type SweepReport struct {
 	Pages  int
 	Rows   int
 	Shifts int // times that rows had moved between two pages, and were read again
-	Again  int // statuses that were read a second time because their total had moved
+	Again  int // statuses that were read a second time because of that, or because their total had moved
 }
 
 // maxShifts bounds how often in a row one page is read again: in a world that
@@ -37,21 +37,23 @@ const maxShifts = 5
 //   - The next page is asked for by what came, not by what was asked for, and
 //     begins with the last row of the page before. If another row stands there,
 //     rows have moved, and it goes back by a page.
-//   - A status whose total has moved by the end is read a second time, after all
-//     others, since what left one status has come to another.
+//   - A status in which rows have moved, or whose total has by the end, is read a
+//     second time, after all others: what was updated may have jumped over the
+//     reader, and what left one status has come to another.
 //
 // So a subscription may be handed on more than once: the caller keeps the last.
 // The error is page's, ctx's, or an *Error that names the page; then the sweep is
 // not complete.
 func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (SweepReport, error) {
 	var report SweepReport
-	totals := map[string]int{}
+	totals, shifted := map[string]int{}, map[string]bool{}
 	for _, status := range Statuses() {
+		before := report.Shifts
 		total, err := c.sweepStatus(ctx, status, page, &report)
 		if err != nil {
 			return report, err
 		}
-		totals[status] = total
+		totals[status], shifted[status] = total, report.Shifts > before
 	}
 	for _, status := range Statuses() {
 		now, err := c.list(ctx, url.Values{"status": {status}}, 0, 1)
@@ -59,7 +61,7 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 			return report, err
 		}
 		report.Pages++
-		if now.total == totals[status] {
+		if now.total == totals[status] && !shifted[status] {
 			continue
 		}
 		report.Again++
@@ -99,7 +101,7 @@ func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Sub
 		case len(got.rows) == 0, len(got.rows) == 1 && last != "" && !moved:
 			return total, nil
 		}
-		if !moved {
+		if last != "" && !moved {
 			shifts = 0
 		}
 		offset += len(got.rows)

@@ -1,0 +1,250 @@
+package piano_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/piano"
+)
+
+const found = `{"code":0,"subscription":{"subscription_id":"S1","status":"active"}}`
+
+// faults answer badly in every way that has been seen of such APIs.
+var faults = map[string]http.HandlerFunc{
+	"429": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) },
+	"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+	"503": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(503)
+	},
+	"html": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<html>canary@example.com is being looked after</html>"))
+	},
+	"cut": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(found[:30]))
+	},
+	"cut_json": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(found[:30])) },
+	"hang_up": func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	},
+}
+
+func TestGet_TriesAgain(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			var a *api
+			a, c, logs := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if a.count() <= 2 {
+					fault(w, r)
+					return
+				}
+				_, _ = w.Write([]byte(found))
+			}, nil)
+			s, err := c.Get(t.Context(), "S1")
+			if err != nil || s.ID != "S1" || a.count() != 3 {
+				t.Errorf("%+v, %v after %d requests", s, err, a.count())
+			}
+			if logs.FilterMessage("request failed and is tried again").Len() != 2 {
+				t.Errorf("log: %v", logs.All())
+			}
+		})
+	}
+}
+
+func TestGet_GivesUpInTheEnd(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			a, c, logs := serve(t, fault, nil)
+			_, err := c.Get(t.Context(), "for kari@example.com")
+			if err == nil || a.count() != 4 {
+				t.Fatalf("%v after %d requests", err, a.count())
+			}
+			text := fmt.Sprint(err, logs.All())
+			for _, secret := range []string{token, "kari", "canary", "aid="} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%q is told: %s", secret, text)
+				}
+			}
+		})
+	}
+}
+
+func TestGet_ExplainsRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		is     error
+		want   string
+	}{
+		"code_2":      {200, `{"code":2,"message":"Access denied for kari@example.com"}`, piano.ErrAccess, "code 2 (Access denied for sha256:"},
+		"not_found":   {200, `{"code":8005,"message":"Subscription not found"}`, piano.ErrNotFound, "no such subscription"},
+		"401":         {401, ``, piano.ErrAccess, "check piano.api_token"},
+		"403":         {403, `{"code":2}`, piano.ErrAccess, "status 403"},
+		"404":         {404, `gone`, piano.ErrShape, "check piano.base_url"},
+		"400_in_form": {400, `{"code":1012,"message":"no option"}`, piano.ErrNotFound, "code 1012 (no option)"},
+		"redirect":    {302, ``, piano.ErrShape, "redirect"},
+		"validation":  {200, `{"code":5,"message":"bad","validation_errors":{"uid":"is a@b.com's","aid":3}}`, nil, "[aid: invalid; uid: is sha256:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, client, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "http://elsewhere.example.com/")
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}, nil)
+			_, err := client.Get(t.Context(), "S1")
+			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if a.count() != 1 {
+				t.Errorf("%d requests: a refusal is not tried again", a.count())
+			}
+		})
+	}
+}
+
+// What changes something is sent once, whatever becomes of it, unless it has
+// certainly not been done.
+func TestChange_IsNotSentAgain(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			a, c, _ := serve(t, fault, nil)
+			err := c.Resume(t.Context(), "S1")
+			if name == "429" {
+				if errors.Is(err, piano.ErrOutcomeUnknown) || !errors.Is(err, piano.ErrBusy) || a.count() != 4 {
+					t.Errorf("%v after %d requests", err, a.count())
+				}
+				return
+			}
+			if !errors.Is(err, piano.ErrOutcomeUnknown) || a.count() != 1 {
+				t.Errorf("%v after %d requests", err, a.count())
+			}
+		})
+	}
+}
+
+func TestChange_ThatWasNeverSentIsNoUnknownOutcome(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	_, c, _ := serve(t, nil, func(cfg *piano.Config) { cfg.BaseURL = "http://" + addr })
+	if err := c.Resume(t.Context(), "S1"); err == nil || errors.Is(err, piano.ErrOutcomeUnknown) || strings.Contains(err.Error(), "aid=") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestActions_SayWhatTheApiExpects(t *testing.T) {
+	answer := `{"code":0,"data":true}`
+	a, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			t.Errorf("%s is a %s", r.URL.Path, r.Method)
+		}
+		_, _ = w.Write([]byte(answer))
+	}, nil)
+	ctx := t.Context()
+	for want, act := range map[string]func() error{
+		"/api/v3/publisher/subscription/resume?aid=app1&subscription_id=S1":                 func() error { return c.Resume(ctx, "S1") },
+		"/api/v3/publisher/subscription/update?aid=app1&auto_renew=true&subscription_id=S1": func() error { return c.SetAutoRenew(ctx, "S1", true) },
+		"/api/v3/publisher/term/change/cancel?aid=app1&subscription_from=S1":                func() error { return c.CancelChange(ctx, "S1") },
+		"/api/v3/publisher/term/change/can?aid=app1&subscription_id=S1": func() error {
+			if yes, err := c.CanChange(ctx, "S1"); err != nil || !yes {
+				return fmt.Errorf("%v, %w", yes, err)
+			}
+			return nil
+		},
+		"/api/v3/publisher/term/change/do?aid=app1&billing_timing=1&immediate_access=true&prorate_access=false&subscription_from=S1&term_to=T2&uid=u1": func() error {
+			return c.Change(ctx, piano.TermChange{UserID: "u1", SubscriptionID: "S1", ToTerm: "T2", Billing: piano.BillAtPeriodEnd, ImmediateAccess: true})
+		},
+	} {
+		if err := act(); err != nil {
+			t.Error(err)
+		}
+		if got := a.asked[len(a.asked)-1]; got != want {
+			t.Errorf("asked %s, want %s", got, want)
+		}
+	}
+	answer = `{"code":0,"data":false}`
+	if err := c.Resume(ctx, "S1"); !errors.Is(err, piano.ErrRefused) {
+		t.Errorf("false: %v", err)
+	}
+	answer = `{"code":0,"data":"sure"}`
+	if err := c.Resume(ctx, "S1"); !errors.Is(err, piano.ErrOutcomeUnknown) {
+		t.Errorf("nonsense: %v", err)
+	}
+	for text, want := range map[string]piano.ChangeStatus{`1`: piano.ChangeFailed, `{"status":3}`: piano.ChangeSuspended} {
+		answer = `{"code":0,"data":` + text + `}`
+		if got, err := c.ChangeStatus(ctx, "u1", "S1"); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	answer = `{"code":0,"data":null}`
+	if _, err := c.ChangeStatus(ctx, "u1", "S1"); !errors.Is(err, piano.ErrShape) {
+		t.Errorf("null: %v", err)
+	}
+}
+
+// The API's own word about waiting goes before ours, and the rate is kept.
+func TestRequests_WaitAsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		cfg := piano.Defaults()
+		cfg.AID, cfg.Token, cfg.Rate = "app1", token, 2
+		c, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		piano.SetTransport(c, roundTrip(func(*http.Request) (*http.Response, error) {
+			if tries++; tries == 1 {
+				return response(429, "", http.Header{"Retry-After": {"77"}}), nil
+			}
+			return response(200, found, nil), nil
+		}))
+		begun := time.Now()
+		if _, err := c.Get(t.Context(), "S1"); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took != 77*time.Second {
+			t.Errorf("waited %v, the API wants 77 s", took)
+		}
+		begun = time.Now()
+		for range 10 {
+			if _, err := c.Get(t.Context(), "S1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took < 4500*time.Millisecond {
+			t.Errorf("ten requests in %v, at two a second", took)
+		}
+	})
+}
+
+func TestRequests_EndWithTheirContext(t *testing.T) {
+	release := make(chan struct{})
+	_, c, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-release:
+		}
+	}, nil)
+	defer close(release)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Get(ctx, "S1"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,150 @@
+package piano_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pianola/pianola/internal/piano"
+)
+
+func sweep(t *testing.T, s *shelf, size int) (seen map[string]int, report piano.SweepReport) {
+	t.Helper()
+	_, c, _ := serve(t, s.answer, func(cfg *piano.Config) { cfg.PageSize = size })
+	seen = map[string]int{}
+	report, err := c.Sweep(t.Context(), func(page []piano.Subscription) error {
+		for _, one := range page {
+			seen[one.ID]++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen, report
+}
+
+func TestSweep_ReadsAll(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 9, 10, 11, 19, 100, 101} {
+		for _, most := range []int{0, 1, 2, 7} { // the API may give fewer than are asked for
+			seen, report := sweep(t, &shelf{ids: numbered(n), most: most}, 10)
+			if len(seen) != n || report.Shifts != 0 || report.Again != 0 {
+				t.Errorf("%d at most %d a page: read %d, %+v", n, most, len(seen), report)
+			}
+		}
+	}
+}
+
+// Rows that leave the list behind the reader pull others over the edge of a page;
+// rows that come in push them.
+func TestSweep_SurvivesShifts(t *testing.T) {
+	for name, move := range map[string]func(ids []string) []string{
+		"a row leaves":    func(ids []string) []string { return ids[1:] },
+		"ten rows leave":  func(ids []string) []string { return ids[10:] },
+		"a row comes in":  func(ids []string) []string { return append([]string{"new"}, ids...) },
+		"one goes behind": func(ids []string) []string { return append(slices.Clone(ids[1:]), ids[0]) },
+		"one comes first": func(ids []string) []string {
+			return append([]string{ids[60]}, slices.Delete(slices.Clone(ids), 60, 61)...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &shelf{ids: numbered(100)}
+			s.before = func(s *shelf, page int) {
+				if page == 4 {
+					s.ids = move(s.ids)
+				}
+			}
+			seen, report := sweep(t, s, 10)
+			for _, id := range numbered(100) {
+				if seen[id] == 0 && slices.Contains(s.ids, id) {
+					t.Errorf("%s was there all the time and was not read; %+v", id, report)
+				}
+			}
+			if report.Shifts == 0 {
+				t.Errorf("no shift was noticed: %+v", report)
+			}
+		})
+	}
+}
+
+// Where rows move all the time, it comes to an end all the same.
+func TestSweep_EndsInAWorldThatNeverStandsStill(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 1))
+	s := &shelf{ids: numbered(200)}
+	s.before = func(s *shelf, _ int) {
+		dice.Shuffle(len(s.ids), func(i, j int) { s.ids[i], s.ids[j] = s.ids[j], s.ids[i] })
+	}
+	_, report := sweep(t, s, 10)
+	if report.Shifts == 0 || report.Pages > 1000 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestSweep_ReadsAStatusAgainWhenItsTotalMoved(t *testing.T) {
+	s := &shelf{ids: numbered(30)}
+	s.before = func(s *shelf, page int) {
+		if page == 4 { // behind the last full page
+			s.ids = append([]string{"late"}, s.ids...)
+		}
+	}
+	seen, report := sweep(t, s, 10)
+	if report.Again != 1 || seen["late"] == 0 {
+		t.Errorf("read late %d times, %+v", seen["late"], report)
+	}
+}
+
+func TestSweep_TellsNothingPersonalAndKeepsWhatCounts(t *testing.T) {
+	_, c, _ := serve(t, (&shelf{ids: []string{"for kari@example.com"}}).answer, nil)
+	var got []piano.Subscription
+	if _, err := c.Sweep(t.Context(), func(page []piano.Subscription) error { got = append(got, page...); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if len(got) != 1 || !strings.HasPrefix(got[0].ID, "for sha256:") || strings.Contains(got[0].UserID, "@") ||
+		got[0].Term.FirstPrice != "9.99" || !got[0].StartedAt.Equal(started) || got[0].AutoRenew == nil || !*got[0].AutoRenew {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestSweep_StopsWithTheCallersError(t *testing.T) {
+	_, c, _ := serve(t, (&shelf{ids: numbered(30)}).answer, nil)
+	full := errors.New("full")
+	if _, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return full }); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Every wrong shape names the field and holds no value.
+func TestSweep_RefusesWrongShapes(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","term":{"type":7}}]}`:            "subscriptions[0].term.type: want text, got number",
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active"},{"subscription_id":"canary"}]}`: "subscriptions[1].status: is missing",
+		`{"code":0,"total":1,"subscriptions":[{"status":"active"}]}`:                                                     "subscriptions[0].subscription_id: is missing",
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","auto_renew":"canary"}]}`:        "subscriptions[0].auto_renew: want true or false, got string",
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":-5}]}`:              "subscriptions[0].start_date: want seconds since 1970",
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":"canary"}]}`:        "subscriptions[0] cannot be read",
+		`{"code":0,"total":1,"subscriptions":{"S1":{}}}`:                                                                 "subscriptions: want array",
+		`{"code":0,"subscriptions":[]}`:             "total is missing",
+		`{"total":1,"subscriptions":[]}`:            "code is missing",
+		`{"code":0,"total":1}`:                      "the subscriptions are missing",
+		`{"code":"0","total":1,"subscriptions":[]}`: "code: want number, got string",
+	} {
+		_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(payload)) }, nil)
+		_, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
+		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s\n got %v\nwant %s", payload, err, want)
+		}
+	}
+}
+
+func TestFind_ReadsAllPagesOfAUser(t *testing.T) {
+	_, c, _ := serve(t, (&shelf{ids: numbered(25), most: 10}).answer, nil)
+	got, err := c.Find(t.Context(), "u1")
+	if err != nil || len(got) != 25 {
+		t.Errorf("%d, %v", len(got), err)
+	}
+}
