@@ -49,7 +49,7 @@ func tellSteadily(ctx context.Context, r *round) error {
 // tellWhen sends each message once ready says that it may go, which is asked again
 // and again.
 func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, error)) error {
-	producer, err := kafka.NewProducer(r.stage.broker.addr, r.stage.access...)
+	producer, err := kafka.NewProducer(r.stage.broker.addr, append([]kgo.Opt{inOrder}, r.stage.access...)...)
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
 	}
