@@ -32,6 +32,7 @@ type losses struct {
 	starts    []int64 // their first offsets
 	former    []int64 // lengths of the topic before it was made anew
 	consumer  *process
+	late      bool               // an insert may be under way that nobody waits for
 	hasLosses map[string]float64 // the consumer's metrics before what is coming
 }
 

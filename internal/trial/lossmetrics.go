@@ -14,7 +14,10 @@ import (
 // told holds the running consumer's metrics against what it has accepted since they
 // were looked at last.
 func (l *losses) told(ctx context.Context, named []world.Named) error {
-	l.record(named)
+	named, err := l.record(ctx, named)
+	if err != nil {
+		return err
+	}
 	have, err := l.lossMetrics(ctx)
 	if err != nil {
 		return err

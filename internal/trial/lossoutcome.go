@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
@@ -132,18 +131,8 @@ func (l *losses) ended(ctx context.Context, named []world.Named) error {
 	if !errors.As(p.err, &status) || status.ExitCode() != statusFailed {
 		return fmt.Errorf("the process that refuses a loss ended otherwise: %w:\n%s", errors.Join(errUntold, p.err), words)
 	}
-	told := strings.Count(words, "data loss in ")
-	for _, n := range named {
-		want := fmt.Sprintf("data loss in %s/%d: ", l.topic, n.Partition)
-		if n.Start < n.Next {
-			want = fmt.Sprintf("%d offsets [%d, %d)", n.Next-n.Start, n.Start, n.Next)
-		}
-		if !strings.Contains(words, want) {
-			return fmt.Errorf("%w: %q is not in\n%s", errUntold, want, words)
-		}
-	}
-	if told != len(named) || !strings.Contains(words, "consumer.on_data_loss=continue") {
-		return fmt.Errorf("%w: %d losses, want %d and what to do, in\n%s", errUntold, told, len(named), words)
+	if err := l.said(words, named); err != nil {
+		return err
 	}
 	if rows, err := l.lostRows(ctx); err != nil || rows != len(l.course.Named) {
 		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errUntold, rows, len(l.course.Named), err)
@@ -171,7 +160,9 @@ func (l *losses) accepts(ctx context.Context, named []world.Named) error {
 		return err
 	}
 	l.consumer.kill()
-	l.record(named)
+	if _, err := l.record(ctx, named); err != nil {
+		return err
+	}
 	l.tally["and killed once it had accepted"]++
 	return l.goesOn(ctx)
 }
@@ -185,16 +176,6 @@ func (l *losses) goesOn(ctx context.Context) error {
 		return err
 	}
 	return l.told(ctx, nil)
-}
-
-// record takes losses into the course.
-func (l *losses) record(named []world.Named) {
-	l.course.Named = append(l.course.Named, named...)
-	for _, n := range named {
-		if n.Start < n.Next {
-			l.course.Lost = append(l.course.Lost, n.Range)
-		}
-	}
 }
 
 // lostRows counts what the ledger names as lost.

@@ -39,6 +39,8 @@ func retentionStalled(ctx context.Context, l *losses) error {
 	if err := l.work(ctx); err != nil {
 		return err
 	}
+	l.late = true
+	defer func() { l.late = false }()
 	var to []int64
 	err := l.cutOff(ctx, func() error {
 		if err := l.tellNext(ctx, 4*slice); err != nil {
