@@ -93,23 +93,25 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 			f.metrics.addLost(loss)
 			losses = append(losses, loss)
 		}
-		if len(verdict.lost) > 0 {
-			lost = append(lost, verdict.lost...)
+		lost = append(lost, verdict.lost...)
+		if len(verdict.lost) > 0 || a.Committed >= 0 && a.Committed != verdict.start {
 			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: verdict.start})
 		}
 		lanes = append(lanes, newLane(a, verdict))
 	}
-	if len(lost) == 0 {
+	if len(accepted) == 0 {
 		return lanes, nil
 	}
-	if f.config.OnDataLoss == FailOnDataLoss {
+	if len(lost) > 0 && f.config.OnDataLoss == FailOnDataLoss {
 		return nil, fmt.Errorf("%w; to accept it and go on, run once with consumer.on_data_loss=continue: the loss is then written to ingest_ledger",
 			errors.Join(losses...))
 	}
 	for _, loss := range losses {
 		f.log.Error("data loss is accepted (consumer.on_data_loss is continue)", zap.Error(loss))
 	}
-	// The ledger learns of the loss before the offset steps over it.
+	// The ledger learns of the loss before the offset steps over it. An offset that
+	// was left behind, with nothing lost, is brought to where reading begins: there
+	// may be nothing there for long to commit it by.
 	if err := f.sink.WriteLedger(ctx, lost); err != nil {
 		return nil, fmt.Errorf("write the loss to the ledger: %w", err)
 	}

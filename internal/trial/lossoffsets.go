@@ -73,7 +73,7 @@ func leftBehind(ctx context.Context, l *losses) error {
 			continue // nothing is left to be read again
 		}
 		back := max(to[p], at[p]-1-l.dice.Int64N(most))
-		to[p] = back + l.dice.Int64N(at[p]-back) // at least one is left, to be committed
+		to[p] = back + l.dice.Int64N(at[p]-back+1)
 		at[p] = back
 	}
 	if err := l.move(ctx, at); err != nil {
