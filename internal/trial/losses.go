@@ -2,10 +2,12 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -179,7 +181,7 @@ WHERE source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]an
 // positions are the group's, -1 for none.
 func (l *losses) positions(ctx context.Context) ([]int64, error) {
 	offsets, err := l.stage.admin.FetchOffsets(ctx, l.cfg.Kafka.Group)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // a group that nobody has joined has none
 		return nil, fmt.Errorf("ask for the group's offsets: %w", err)
 	}
 	at := make([]int64, partitions)
