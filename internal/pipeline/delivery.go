@@ -43,7 +43,8 @@ import (
 //     took it from there.
 //   - I3, durable before committed: a position is committed only after a Flush
 //     that returned nil for a part that ends there, and for every part of the lane
-//     before it.
+//     before it. (The assignment check, generation.go, commits too: up to what the
+//     ledger accounts for already, as read or as lost.)
 //   - I4, all or nothing: once a part has been collected and not committed,
 //     nothing more is committed in this generation.
 //   - I5, what was not committed is read again: a generation drops what it holds
