@@ -87,21 +87,31 @@ func (d *smallDisk) outside(name string) string {
 // filler is the file that takes the room.
 const filler = "filler"
 
-// fill takes the room that there is now but for so many bytes.
+// fill takes the room that there is but for so many bytes. It looks again before
+// every step, and takes small ones towards the end: what ClickHouse writes in the
+// meantime must not be taken from what is to be left.
 func (d *smallDisk) fill(but int64) error {
+	const near, small = 32 << 20, 64 << 10
 	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill the disk: %w", err)
 	}
 	defer f.Close()
-	var room syscall.Statfs_t
-	if err := syscall.Fstatfs(int(f.Fd()), &room); err != nil {
-		return fmt.Errorf("fill the disk: ask for its room: %w", err)
-	}
 	zeros := make([]byte, 1<<20)
-	for left := int64(room.Bavail)*int64(room.Bsize) - but; left > 0; {
-		n, err := f.Write(zeros[:min(left, int64(len(zeros)))])
-		left -= int64(n)
+	for {
+		var room syscall.Statfs_t
+		if err := syscall.Fstatfs(int(f.Fd()), &room); err != nil {
+			return fmt.Errorf("fill the disk: ask for its room: %w", err)
+		}
+		left := int64(room.Bavail)*int64(room.Bsize) - but
+		if left <= 0 {
+			return nil
+		}
+		step := int64(len(zeros))
+		if left < near {
+			step = min(left, small)
+		}
+		_, err := f.Write(zeros[:step])
 		if errors.Is(err, syscall.ENOSPC) {
 			return nil // ClickHouse was there first
 		}
@@ -109,7 +119,6 @@ func (d *smallDisk) fill(but int64) error {
 			return fmt.Errorf("fill the disk: %w", err)
 		}
 	}
-	return nil
 }
 
 // free gives the room back.

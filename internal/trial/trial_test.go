@@ -68,7 +68,7 @@ func leaveOut(t *testing.T, why error) {
 var withTheCommandOnly = map[string]string{
 	"memory": "its backlogs are not small in any form",
 	"soak":   "growth shows only over minutes",
-	"disk":   "now and then the embedded engine, unlike a server, takes a write that has met the end of the disk for done",
+	"disk":   "it mounts a disk, which not every machine that runs tests allows",
 	"broker": "each of its faults takes many seconds",
 }
 
