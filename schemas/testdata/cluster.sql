@@ -156,7 +156,10 @@ SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'Every action that was asked of Piano''s API, step by step';
 CREATE TABLE IF NOT EXISTS `piano`.`actions_log` ON CLUSTER `main` AS `piano`.`actions_log_local`
 ENGINE = Distributed(`main`, `piano`, `actions_log_local`, murmurHash3_64(subscription_id));
-CREATE VIEW IF NOT EXISTS `piano`.`subscription_state` ON CLUSTER `main` AS
+CREATE VIEW IF NOT EXISTS `piano`.`subscription_state` ON CLUSTER `main`
+(
+)
+AS
 WITH
     now64(3, 'UTC') AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms
