@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/internal/sandbox"
@@ -21,6 +22,8 @@ const (
 
 // demonstrate is the demonstration from the first server to the verdict.
 func demonstrate(ctx context.Context, o options, out, progress io.Writer) error {
+	// The service's log goes there too, from goroutines of its own.
+	progress = zapcore.Lock(zapcore.AddSync(progress))
 	began := time.Now()
 	tells := !o.servicesOnly || o.subscribersGiven
 	if tells {

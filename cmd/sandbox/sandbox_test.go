@@ -25,6 +25,7 @@ func small(t *testing.T) options {
 
 func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
 	o := small(t)
+	o.verbose = true // the service's log and the progress come to one writer
 	o.dataDir = t.TempDir()
 	for _, run := range []string{"first", "again, on kept data"} {
 		var out, progress bytes.Buffer

@@ -97,17 +97,17 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 		return Subscription{}, fmt.Errorf("%w: %s.status: is missing", ErrShape, path)
 	}
 	s := Subscription{
-		ID: transform.Guard(id), Status: *i.Status, AutoRenew: i.AutoRenew, BillingPlan: text(i.BillingPlan),
+		ID: transform.Guard(id), Status: guarded(i.Status), AutoRenew: i.AutoRenew, BillingPlan: guarded(i.BillingPlan),
 		InTrial: i.InTrial, ChargeCount: i.ChargeCount,
 		CanBeResumed: i.CanBeResumed, AutoRenewChangeEnabled: i.ChangeEnabled, WillAutoRenew: i.WillAutoRenew,
 	}
 	if u := i.User; u != nil {
-		s.UserID = transform.Guard(text(u.UID))
+		s.UserID = guarded(u.UID)
 		s.Internal = filter != nil && filter.Internal(text(u.UID), text(u.Email))
 	}
 	if t := i.Term; t != nil {
-		s.Term = Term{ID: text(t.ID), Name: transform.Guard(text(t.Name)), Type: text(t.Type), BillingPlan: text(t.BillingPlan),
-			Currency: text(t.Currency), HasFreeTrial: t.FreeTrial}
+		s.Term = Term{ID: guarded(t.ID), Name: guarded(t.Name), Type: guarded(t.Type), BillingPlan: guarded(t.BillingPlan),
+			Currency: guarded(t.Currency), HasFreeTrial: t.FreeTrial}
 		if t.FirstPrice != nil {
 			s.Term.FirstPrice = t.FirstPrice.String()
 		}
@@ -128,6 +128,9 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 	}
 	return s, nil
 }
+
+// guarded is a text as it may be kept: none is trusted to hold no address.
+func guarded(s *string) string { return transform.Guard(text(s)) }
 
 func text(s *string) string {
 	if s == nil {

@@ -2,6 +2,7 @@ package piano_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -107,6 +108,23 @@ func TestSweep_TellsNothingPersonalAndKeepsWhatCounts(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0].ID, "for sha256:") || strings.Contains(got[0].UserID, "@") ||
 		got[0].Term.FirstPrice != "9.99" || !got[0].StartedAt.Equal(started) || got[0].AutoRenew == nil || !*got[0].AutoRenew {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Every text that is kept has been through the guard, wherever an address stands.
+func TestGet_GuardsEveryText(t *testing.T) {
+	_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"code":0,"subscription":{"subscription_id":"kari@example.com","status":"kari@example.com",
+			"billing_plan":"for kari@example.com","user":{"uid":"kari@example.com","email":"kari@example.com"},
+			"term":{"term_id":"kari@example.com","name":"kari@example.com","type":"kari@example.com",
+			"payment_billing_plan":"kari@example.com","payment_currency":"kari@example.com"}}}`))
+	}, nil)
+	s, err := c.Get(t.Context(), "S1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%+v", s); strings.Contains(text, "kari") || strings.Count(text, "sha256:") != 9 {
+		t.Errorf("got %s", text)
 	}
 }
 

@@ -63,9 +63,9 @@ import (
 // whatever order; an owner that has lost its partition and does not know it yet
 // only stores what the next owner stores too, and by A3 commits nothing.
 //
-// TestFlow_NeverCommitsWhatIsNotDurable checks I1 to I5 over random interleavings of fetch,
-// flush, failure, commit, drain and crash; docs/trials.md tells what real
-// processes were put through.
+// TestFlow_NeverCommitsWhatIsNotDurable checks I1 to I5 over random interleavings
+// of fetch, flush, failure, commit, drain and crash; docs/trials.md tells what
+// real processes were put through.
 
 // lane is one assigned partition of one generation. Its goroutine fetches, runs
 // the stages in place on borrowed bytes, and fills the part in its slot.

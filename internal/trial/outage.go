@@ -13,13 +13,9 @@ import (
 // told is the truth.
 func brokerItself(ctx context.Context, r *round, b bounds) (int, error) {
 	const workMost = 300 * time.Millisecond
-	var both []*process
-	for i := range 2 {
-		p, err := r.start(fmt.Sprintf("consumer-%d", i+1))
-		if err != nil {
-			return 0, err
-		}
-		both = append(both, p)
+	both, err := r.pair()
+	if err != nil {
+		return 0, err
 	}
 	// Each kind comes as often as the others, the first ones drawn.
 	kinds := brokerFaults
@@ -44,15 +40,7 @@ func brokerItself(ctx context.Context, r *round, b bounds) (int, error) {
 		faults++
 		r.tally[f.name]++
 	}
-	for _, p := range both {
-		p.terminate()
-	}
-	for _, p := range both {
-		if err := p.drained(ctx); err != nil {
-			return faults, err
-		}
-	}
-	return faults, nil
+	return faults, r.drain(ctx, both)
 }
 
 // brokerFault ends with a broker that runs.

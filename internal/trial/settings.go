@@ -76,8 +76,8 @@ func hurry() map[string]string {
 		"kafka.dial_timeout":        "1s",
 		"clickhouse.insert_timeout": "1s",
 		"clickhouse.dial_timeout":   "1s",
-		"clickhouse.retry_initial":  "20ms",
-		"clickhouse.retry_max":      "200ms",
+		"clickhouse.retry.initial":  "20ms",
+		"clickhouse.retry.max":      "200ms",
 		"batch.max_rows":            "200",
 		"batch.max_wait":            "5ms",
 	}
