@@ -20,6 +20,7 @@ type validation struct {
 	Valid       bool             `json:"valid"`
 	Mistakes    []config.Problem `json:"mistakes"`
 	Warnings    []config.Problem `json:"warnings"`
+	Off         []config.Problem `json:"off"` // what the configuration leaves out
 	Connections []connection     `json:"connections,omitempty"`
 }
 
@@ -39,7 +40,7 @@ tries the login to Kafka, the topics, ClickHouse and its schema.`,
 	config.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		settings, err := a.load(c).Check()
-		found := validation{Valid: err == nil, Mistakes: []config.Problem{}, Warnings: []config.Problem{}}
+		found := validation{Valid: err == nil, Mistakes: []config.Problem{}, Warnings: []config.Problem{}, Off: []config.Problem{}}
 		if err != nil {
 			var mistakes *config.Error
 			if *asJSON && errors.As(err, &mistakes) {
@@ -49,6 +50,7 @@ tries the login to Kafka, the topics, ClickHouse and its schema.`,
 			return err
 		}
 		found.Warnings = append(found.Warnings, settings.Warnings()...)
+		found.Off = append(found.Off, settings.Off()...)
 		if *connect {
 			found.Connections = a.tryConnections(c.Context(), settings)
 		}
@@ -68,6 +70,9 @@ func (v validation) String() string {
 	b.WriteString("the configuration is valid\n")
 	for _, w := range v.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	for _, one := range v.Off {
+		fmt.Fprintf(&b, "off: %s\n", one)
 	}
 	for _, one := range v.Connections {
 		if one.OK {
@@ -92,7 +97,8 @@ are set. Mistakes do not stop it; pianola config validate tells them.`,
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		entries := a.load(c).Entries()
+		loaded := a.load(c)
+		entries := loaded.Entries()
 		if *asJSON {
 			return a.printJSON(entries)
 		}
@@ -108,6 +114,9 @@ are set. Mistakes do not stop it; pianola config validate tells them.`,
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+		for _, one := range loaded.Off() {
+			fmt.Fprintf(&b, "\noff: %s\n", one)
 		}
 		return a.print(b.String())
 	}

@@ -28,7 +28,8 @@ func (l *Loaded) Check(sections ...string) (Config, error) {
 		{[]string{"clickhouse"}, c.checkClickHouse},
 		{[]string{"batch", "consumer"}, c.checkPipeline},
 		{[]string{"transform"}, func(p *problems) { p.addErrors(c.TransformConfig().Validate()) }},
-		{[]string{"piano", "reconcile"}, c.checkPiano},
+		{[]string{"piano"}, c.checkPiano},
+		{[]string{"reconcile"}, c.checkReconcile},
 		{[]string{"http"}, c.checkHTTP},
 		{[]string{"log"}, c.checkLog},
 		{[]string{"kafka", "clickhouse", "batch", "transform", "shutdown"}, c.checkTogether},
@@ -92,18 +93,25 @@ func (c Config) checkPiano(p *problems) {
 		parsed, err := url.Parse(u.value)
 		switch {
 		case err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http"):
-			p.add(u.key, "is not a URL such as https://api.piano.io/api/v3")
+			p.unreadable(u.key, "is not a URL such as https://api.piano.io/api/v3")
 		case parsed.User != nil || parsed.RawQuery != "":
-			p.add(u.key, "has a login or parameters in it; the token goes to piano.api_token_file")
+			p.unreadable(u.key, "has a login or parameters in it; the token goes to piano.api_token_file")
 		case parsed.Scheme == "http" && !loopback(parsed.Host):
 			p.add(u.key, "is http, and the token would travel in the open; use https")
 		}
 	}
+	p.addErrors(c.PianoConfig().Validate())
 	if c.Piano.APIToken != "" && c.Piano.AID == "" {
 		p.add("piano.aid", "is empty although piano.api_token is set")
 	}
-	if c.Reconcile.Interval < time.Minute {
-		p.add("reconcile.interval", "%v is shorter than 1m", c.Reconcile.Interval)
+	if c.Piano.APIToken != "" && strings.ContainsFunc(c.Piano.APIToken.Reveal(), unicode.IsControl) {
+		p.add("piano.api_token", "has a control character in it, and cannot be sent in a header")
+	}
+}
+
+func (c Config) checkReconcile(p *problems) {
+	if i := c.Reconcile.Interval; i != 0 && i < time.Minute {
+		p.add("reconcile.interval", "%v is shorter than 1m, and not 0 for none", i)
 	}
 }
 

@@ -73,19 +73,29 @@ func TestCheck_FileThatCannotBeReadIsTheOnlyMistake(t *testing.T) {
 
 func TestCheck_SettingsThatDoNotFitTogether(t *testing.T) {
 	for setting, want := range map[string]string{
-		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":            "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",
-		"PIANOLA_KAFKA_SESSION_TIMEOUT=60s":              "kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout",
-		"PIANOLA_SHUTDOWN_TIMEOUT=5s":                    "shutdown.timeout: 5s is shorter than clickhouse.insert_timeout",
-		"PIANOLA_SHUTDOWN_TIMEOUT=-1s":                   "shutdown.timeout: -1s is not between",
-		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=128MiB":     "batch.max_bytes: 64MiB is less than transform.max_message_bytes",
-		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                   "kafka.tls.enabled: is not true although kafka.tls.ca_file is set",
-		"PIANOLA_CLICKHOUSE_DATABASE=a-b":                "clickhouse.database: ",
-		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092": "kafka.brokers: has an @",
-		"PIANOLA_PIANO_API_TOKEN=t":                      "piano.aid: is empty",
-		"PIANOLA_PIANO_BASE_URL=http://api.example.com":  "piano.base_url: is http",
-		"PIANOLA_RECONCILE_INTERVAL=1s":                  "reconcile.interval: 1s is shorter",
-		"PIANOLA_HTTP_LISTEN=8080":                       "http.listen: is not host:port",
-		"PIANOLA_LOG_FORMAT=xml":                         "log.format: ",
+		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":                   "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",
+		"PIANOLA_KAFKA_SESSION_TIMEOUT=60s":                     "kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout",
+		"PIANOLA_SHUTDOWN_TIMEOUT=5s":                           "shutdown.timeout: 5s is shorter than clickhouse.insert_timeout",
+		"PIANOLA_SHUTDOWN_TIMEOUT=-1s":                          "shutdown.timeout: -1s is not between",
+		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=128MiB":            "batch.max_bytes: 64MiB is less than transform.max_message_bytes",
+		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                          "kafka.tls.enabled: is not true although kafka.tls.ca_file is set",
+		"PIANOLA_CLICKHOUSE_DATABASE=a-b":                       "clickhouse.database: ",
+		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092":        "kafka.brokers: has an @",
+		"PIANOLA_PIANO_API_TOKEN=t":                             "piano.aid: is empty",
+		"PIANOLA_PIANO_BASE_URL=http://api.example.com":         "piano.base_url: is http",
+		"PIANOLA_PIANO_BASE_URL=api.piano.io":                   "piano.base_url: is not a URL",
+		"PIANOLA_PIANO_BASE_URL=https://h/v3?api_token=hunter2": "piano.base_url: has a login or parameters",
+		"PIANOLA_PIANO_PAGE_SIZE=1":                             "piano.page_size: 1 is not between",
+		"PIANOLA_PIANO_RATE=0":                                  "piano.rate: 0 is not above 0",
+		"PIANOLA_PIANO_RATE=fast":                               "piano.rate: is not a number such as",
+		"PIANOLA_PIANO_RATE=NaN":                                "piano.rate: is not a number such as",
+		"PIANOLA_PIANO_TIMEOUT=0s":                              "piano.timeout: 0s is not above 0",
+		"PIANOLA_PIANO_RETRY_INITIAL=2m":                        "piano.retry.initial: 2m0s is not above 0 and at most piano.retry.max",
+		"PIANOLA_PIANO_RETRY_ATTEMPTS=0":                        "piano.retry.attempts: 0 is below 1",
+		"PIANOLA_RECONCILE_INTERVAL=1s":                         "reconcile.interval: 1s is shorter",
+		"PIANOLA_RECONCILE_INTERVAL=-1h":                        "reconcile.interval: -1h0m0s is shorter",
+		"PIANOLA_HTTP_LISTEN=8080":                              "http.listen: is not host:port",
+		"PIANOLA_LOG_FORMAT=xml":                                "log.format: ",
 	} {
 		got := mistakes(t, Source{Environment: append(slices.Clone(minimal), setting)})
 		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
@@ -163,5 +173,25 @@ func TestWarnings_NameWhatIsOpenToTheNetwork(t *testing.T) {
 	}
 	if got := warned(minimal...); got != nil {
 		t.Errorf("all on loopback, and warned of %v", got)
+	}
+}
+
+func TestOff_SaysWhyNothingIsReconciled(t *testing.T) {
+	off := func(environment ...string) string {
+		c, err := Load(Source{Environment: append(slices.Clone(minimal), environment...)}).Check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(c.Off())
+	}
+	token := []string{"PIANOLA_PIANO_API_TOKEN=t", "PIANOLA_PIANO_AID=a"}
+	if got := off(); !strings.Contains(got, "piano.api_token is not set") {
+		t.Errorf("without a token it says %s", got)
+	}
+	if got := off(append(token, "PIANOLA_RECONCILE_INTERVAL=0s")...); !strings.Contains(got, "by itself") {
+		t.Errorf("with an interval of 0 it says %s", got)
+	}
+	if got := off(token...); got != "[]" {
+		t.Errorf("with a token it says %s", got)
 	}
 }

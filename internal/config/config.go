@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -111,16 +112,28 @@ type Transform struct {
 
 // Piano is the publisher's API.
 type Piano struct {
-	BaseURL      string `koanf:"base_url" help:"publisher API of your region"`
-	ReportsURL   string `koanf:"reports_url" help:"reports API"`
-	AID          string `koanf:"aid" help:"application id"`
-	APIToken     Secret `koanf:"api_token" help:"token of the publisher API"`
-	APITokenFile string `koanf:"api_token_file" help:"file that holds the token"`
+	BaseURL      string        `koanf:"base_url" help:"publisher API of your region"`
+	ReportsURL   string        `koanf:"reports_url" help:"reports API"`
+	AID          string        `koanf:"aid" help:"application id"`
+	APIToken     Secret        `koanf:"api_token" help:"token of the publisher API"`
+	APITokenFile string        `koanf:"api_token_file" help:"file that holds the token"`
+	PageSize     int           `koanf:"page_size" help:"subscriptions asked for at a time"`
+	Rate         float64       `koanf:"rate" help:"requests a second at most, all together"`
+	Timeout      time.Duration `koanf:"timeout" help:"bound of one request"`
+	Retry        APIRetry      `koanf:"retry"`
+}
+
+// APIRetry is how requests to the API are repeated. It ends, as the inserts' does
+// not: there is always a next run.
+type APIRetry struct {
+	Initial  time.Duration `koanf:"initial" help:"pause before the second attempt, where the API names none"`
+	Max      time.Duration `koanf:"max" help:"the pauses grow up to this"`
+	Attempts int           `koanf:"attempts" help:"attempts until the error counts"`
 }
 
 // Reconcile is the comparison with Piano's API; it is off without a token.
 type Reconcile struct {
-	Interval time.Duration `koanf:"interval" help:"time between reconciliations"`
+	Interval time.Duration `koanf:"interval" help:"time between reconciliations; 0 for none by itself"`
 }
 
 // HTTP is the service's own window.
@@ -147,7 +160,7 @@ const defaultListen = "127.0.0.1:8095"
 // ClickHouse addresses have none: a service that guesses where its data goes is
 // worse than one that asks.
 func Defaults() Config {
-	k, s, t, p := consumer.Defaults(), sink.Defaults(), transform.Defaults(), pipeline.Defaults()
+	k, s, t, p, a := consumer.Defaults(), sink.Defaults(), transform.Defaults(), pipeline.Defaults(), piano.Defaults()
 	return Config{
 		Kafka: Kafka{
 			Topics: k.Topics, Group: "pianola", ClientID: k.ClientID, Isolation: string(k.Isolation),
@@ -167,7 +180,10 @@ func Defaults() Config {
 			MaxFuture: t.MaxFuture, InternalUserIDs: t.InternalUserIDs, InternalEmailDomains: t.InternalEmailDomains,
 			UnknownAction: string(t.UnknownAction),
 		},
-		Piano:     Piano{BaseURL: "https://api.piano.io/api/v3", ReportsURL: "https://reports-api.piano.io/rest"},
+		Piano: Piano{
+			BaseURL: a.BaseURL, ReportsURL: a.ReportsURL, PageSize: a.PageSize, Rate: a.Rate, Timeout: a.Timeout,
+			Retry: APIRetry{Initial: a.Retry.Initial, Max: a.Retry.Max, Attempts: a.Retry.Attempts},
+		},
 		Reconcile: Reconcile{Interval: 24 * time.Hour},
 		HTTP:      HTTP{Listen: defaultListen},
 		Log:       Log{Level: "info", Format: "json"},

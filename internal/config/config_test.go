@@ -118,8 +118,8 @@ func TestLoad_ReadsEveryKindFromEverySource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := fmt.Sprint(c.Batch.MaxRows, c.Batch.MaxBytes, c.Batch.MaxWait, c.Kafka.TLS.Enabled, c.Transform.InternalUserIDs, c.Transform.FieldAliases)
-		if got != "1000 32MiB 250ms true [a b] map[event_time:event_timestamp sub:subscription_id]" {
+		got := fmt.Sprint(c.Batch.MaxRows, c.Batch.MaxBytes, c.Batch.MaxWait, c.Kafka.TLS.Enabled, c.Transform.InternalUserIDs, c.Transform.FieldAliases, c.Piano.Rate)
+		if got != "1000 32MiB 250ms true [a b] map[event_time:event_timestamp sub:subscription_id] 2.5" {
 			t.Errorf("got %s", got)
 		}
 	}
@@ -127,6 +127,7 @@ func TestLoad_ReadsEveryKindFromEverySource(t *testing.T) {
 		want(t, Source{File: file(t, `
 batch: {max_rows: 1000, max_bytes: 32MiB, max_wait: 250ms}
 kafka: {tls: {enabled: true}}
+piano: {rate: 2.5}
 transform:
   internal_user_ids: [a, b]
   field_aliases:
@@ -138,11 +139,11 @@ transform:
 		want(t, Source{Environment: []string{
 			"PIANOLA_BATCH_MAX_ROWS=1000", "PIANOLA_BATCH_MAX_BYTES=33554432", "PIANOLA_BATCH_MAX_WAIT=0.25s", "PIANOLA_KAFKA_TLS_ENABLED=True",
 			"PIANOLA_TRANSFORM_INTERNAL_USER_IDS=a,b", "PIANOLA_TRANSFORM_FIELD_ALIASES=event_time:event_timestamp, sub : subscription_id",
-			"PIANOLA_LIBCHDB=x", "PIANOLA_CONFIG=y",
+			"PIANOLA_PIANO_RATE=2.5", "PIANOLA_LIBCHDB=x", "PIANOLA_CONFIG=y",
 		}})
 	})
 	t.Run("flags", func(t *testing.T) {
-		want(t, Source{Flags: flags(t, "--batch.max_rows", "1000", "--batch.max_bytes", "32MiB", "--batch.max_wait", "250ms", "--kafka.tls.enabled",
+		want(t, Source{Flags: flags(t, "--batch.max_rows", "1000", "--batch.max_bytes", "32MiB", "--batch.max_wait", "250ms", "--kafka.tls.enabled", "--piano.rate", "2.5",
 			"--transform.internal_user_ids", "a,b", "--transform.field_aliases", "event_time:event_timestamp,sub:subscription_id")})
 	})
 }

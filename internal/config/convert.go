@@ -4,6 +4,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -53,6 +54,16 @@ func (c Config) PipelineConfig() pipeline.Config {
 	p.OnDataLoss, p.Instance = pipeline.OnDataLoss(c.Consumer.OnDataLoss), c.Consumer.Instance
 	p.Isolation, p.InsertGrace = consumer.Isolation(c.Kafka.Isolation), c.ClickHouse.InsertTimeout
 	return p
+}
+
+// PianoConfig is what the client of Piano's API is built with.
+func (c Config) PianoConfig() piano.Config {
+	p := c.Piano
+	return piano.Config{
+		BaseURL: p.BaseURL, ReportsURL: p.ReportsURL, AID: p.AID, Token: p.APIToken.Reveal(),
+		PageSize: p.PageSize, Rate: p.Rate, Timeout: p.Timeout,
+		Retry: piano.Retry{Initial: p.Retry.Initial, Max: p.Retry.Max, Attempts: p.Retry.Attempts},
+	}
 }
 
 // ClickHouseOptions is how everything but the hot insert connects. No database is

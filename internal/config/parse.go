@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 var (
 	errDuration = errors.New("is not a duration such as 500ms, 30s or 5m")
 	errNumber   = errors.New("is not a whole number")
+	errDecimal  = errors.New("is not a number such as 5 or 0.5")
 	errBool     = errors.New("is neither true nor false")
 	errQuotes   = errors.New("is not text; write it in quotes")
 	errList     = errors.New("is not a list of texts; write items that look like numbers in quotes")
@@ -38,6 +40,12 @@ func (s setting) parseText(text string) (any, error) {
 			return nil, errNumber
 		}
 		return n, nil
+	case reflect.TypeFor[float64]():
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, errDecimal
+		}
+		return f, nil
 	case reflect.TypeFor[bool]():
 		switch strings.ToLower(text) {
 		case "true":
@@ -66,12 +74,16 @@ func (s setting) parseYAML(value any) (any, error) {
 		return s.parseText(v)
 	case int:
 		switch s.kind {
-		case reflect.TypeFor[int](), reflect.TypeFor[Size]():
+		case reflect.TypeFor[int](), reflect.TypeFor[Size](), reflect.TypeFor[float64]():
 			return s.parseText(strconv.Itoa(v))
 		case reflect.TypeFor[time.Duration]():
 			if v == 0 {
 				return time.Duration(0), nil
 			}
+		}
+	case float64:
+		if s.kind == reflect.TypeFor[float64]() {
+			return s.parseText(strconv.FormatFloat(v, 'g', -1, 64))
 		}
 	case bool:
 		if s.kind == reflect.TypeFor[bool]() {
@@ -98,6 +110,8 @@ func (s setting) wrongType() error {
 		return errSize
 	case reflect.TypeFor[int]():
 		return errNumber
+	case reflect.TypeFor[float64]():
+		return errDecimal
 	case reflect.TypeFor[bool]():
 		return errBool
 	case reflect.TypeFor[[]string]():

@@ -71,7 +71,7 @@ func (s setting) typeName() string {
 		return "map"
 	case reflect.TypeFor[bool]():
 		return "bool"
-	case reflect.TypeFor[int]():
+	case reflect.TypeFor[int](), reflect.TypeFor[float64]():
 		return "number"
 	default:
 		return "text"

@@ -25,3 +25,19 @@ func (c Config) Warnings() []Problem {
 	}
 	return p.list
 }
+
+// Off is what this configuration leaves out, with the reason: neither a mistake
+// nor a warning, and yet something that one may wonder about.
+func (c Config) Off() []Problem {
+	var p problems
+	switch {
+	case c.Piano.APIToken == "":
+		p.add("reconcile.interval", "reconciling with Piano's API is off: piano.api_token is not set (nor piano.api_token_file)")
+	case c.Reconcile.Interval == 0:
+		p.add("reconcile.interval", "pianola run does not reconcile by itself: it is 0")
+	}
+	return p.list
+}
+
+// Off is the same of settings that need not be valid.
+func (l *Loaded) Off() []Problem { return l.config.Off() }
