@@ -6,6 +6,16 @@ import (
 	"time"
 )
 
+// patientSettings keep the embedded broker out of a livelock that Kafka does not
+// have. It begins a rebalance's timeout anew with every join, and gives a member
+// that was killed before its first heartbeat no session: two instances whose joins
+// time out, and come again as others, within one rebalance timeout of each other
+// then hold each other up for ever. A join is waited for as long as both timeouts
+// together, so with these no three instances can come often enough.
+func patientSettings() map[string]string {
+	return map[string]string{"kafka.rebalance_timeout": "3s", "kafka.request_timeout": "7s"}
+}
+
 // rebalance lets three instances of one group come and go at random: each step
 // starts one that is not there, or ends one that is, in order or without a word.
 // One that drains does so while others come and go. What counts are the group's

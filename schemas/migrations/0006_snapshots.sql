@@ -8,6 +8,9 @@
 -- Pages shift while they are read, so a subscription may be read more than once:
 -- synced_at is the version, and the row read last stays.
 --
+-- Of an internal user's subscription the id alone is here. The row has to be: one
+-- that the API has and the filter drops is neither absent nor missing.
+--
 -- What the API does not give is NULL; status is as Piano writes it. Nothing
 -- personal is here: ids have been through the guard (contract §2).
 CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }}
@@ -27,6 +30,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }
     `next_bill_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Next charge' CODEC(Delta(8), ZSTD(1)),
     `ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended or will end' CODEC(Delta(8), ZSTD(1)),
     `tombstone` Bool COMMENT 'The API no longer has it: it was absent from two complete snapshots in a row' CODEC(ZSTD(1)),
+    `filtered` Bool COMMENT 'Of an internal user by the configured lists: the id alone is kept, and nothing shows or compares it' CODEC(ZSTD(1)),
     `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read; the sync timestamp' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "synced_at" }}
@@ -46,8 +50,8 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
     `as_of` DateTime64(3, 'UTC') COMMENT 'The moment that it speaks of: when reading began, or what was said of a file' CODEC(ZSTD(1)),
     `completed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When the last page or line was in' CODEC(ZSTD(1)),
     `pages` UInt64 COMMENT 'Pages read; 0 for a file' CODEC(ZSTD(1)),
-    `rows` UInt64 COMMENT 'Subscriptions stored, tombstones not counted' CODEC(ZSTD(1)),
-    `filtered` UInt64 COMMENT 'Subscriptions of internal users, left out' CODEC(ZSTD(1)),
+    `rows` UInt64 COMMENT 'Subscriptions stored, tombstones and filtered ones not counted' CODEC(ZSTD(1)),
+    `filtered` UInt64 COMMENT 'Subscriptions of internal users: by the configured lists, or because the stream has filtered events of theirs' CODEC(ZSTD(1)),
     `repeated` UInt64 COMMENT 'Times that a subscription was read once more because pages shifted' CODEC(ZSTD(1)),
     `unread_plans` UInt64 COMMENT 'Billing plans that the grammar does not know' CODEC(ZSTD(1)),
     `tombstones` UInt64 COMMENT 'Subscriptions that the API no longer has' CODEC(ZSTD(1)),
@@ -138,7 +142,7 @@ SELECT
     expiry_reason,
     synced_at
 FROM {{ .Table "subscription_snapshots" }} FINAL
-WHERE snapshot_id IN
+WHERE snapshot_id GLOBAL IN
 (
     SELECT snapshot_id
     FROM {{ .Table "snapshot_runs" }} FINAL
@@ -146,4 +150,6 @@ WHERE snapshot_id IN
     ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
+AND NOT filtered
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';

@@ -120,7 +120,7 @@ SELECT
     expiry_reason,
     synced_at
 FROM `piano`.`subscription_snapshots` FINAL
-WHERE snapshot_id IN
+WHERE snapshot_id GLOBAL IN
 (
     SELECT snapshot_id
     FROM `piano`.`snapshot_runs` FINAL
@@ -128,6 +128,8 @@ WHERE snapshot_id IN
     ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
+AND NOT filtered
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
 CREATE TABLE IF NOT EXISTS `piano`.`drift_local` ON CLUSTER `main`
 (

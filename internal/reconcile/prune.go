@@ -1,0 +1,42 @@
+package reconcile
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+)
+
+// prune drops what no reader needs any more: complete snapshots beyond the newest
+// ones that are kept, failed ones, and those that nobody has been heard reading for
+// an hour. It may be interrupted, and two may prune at once.
+func (s *store) prune(ctx context.Context) error {
+	all, err := s.runs(ctx)
+	if err != nil {
+		return err
+	}
+	complete := 0
+	for _, one := range all {
+		switch one.State {
+		case stateComplete:
+			if complete++; complete <= s.keep {
+				continue
+			}
+		case stateBegun:
+			if s.now().Sub(one.WrittenAt) < staleFrom {
+				continue
+			}
+		}
+		for _, table := range []string{"subscription_snapshots", "subscription_traits"} {
+			if err := s.drop(ctx, table, one.ID); err != nil {
+				return err
+			}
+		}
+		// The state comes last: who is killed before it leaves the snapshot to the next
+		// prune. No view shows one that is half gone, since newer ones are there.
+		if err := s.record(ctx, stateDropped, one.summary, ""); err != nil {
+			return err
+		}
+		s.log.Info("a snapshot was dropped", zap.Stringer("snapshot_id", one.ID), zap.String("state", one.State), zap.Time("as_of", one.AsOf))
+	}
+	return nil
+}
