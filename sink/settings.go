@@ -15,6 +15,9 @@ func insertSettings() []setting {
 		// An acknowledgement must mean that the rows are in the table; newer
 		// servers buffer by default.
 		{"async_insert", "0"},
+		// On a cluster: in the tables of the shards, not in the queue of the node that
+		// was asked.
+		{"distributed_foreground_insert", "1"},
 		// By tokens alone, of which no two inserts have the same (attemptToken).
 		{"insert_deduplicate", "1"},
 		// A backfill touches more months than the default of 100; the contract's
