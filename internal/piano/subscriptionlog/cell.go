@@ -1,0 +1,131 @@
+package subscriptionlog
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/pianola/pianola/transform"
+)
+
+var (
+	errTwice   = errors.New("is there twice")
+	errEmpty   = errors.New("is empty")
+	errControl = errors.New("has a control character")
+	errFlag    = errors.New("want TRUE or FALSE")
+	errAmount  = errors.New("want an amount such as 6.0200")
+	errCount   = errors.New("want a whole number")
+	errUTF8    = errors.New("is no UTF-8")
+)
+
+// cell is one field of one record; the first problem with it stays.
+type cell struct {
+	rules   Rules
+	text    string // trimmed
+	problem error
+}
+
+// words is the text as it may be kept: none is trusted to hold no address. The
+// copy lets go of the record, which holds the personal columns too.
+func (c *cell) words() string { return strings.Clone(transform.Guard(c.text)) }
+
+// present is a text that has to be there.
+func (c *cell) present() string {
+	if c.text == "" {
+		c.problem = errEmpty
+	}
+	return c.words()
+}
+
+// id is a subscription's, which keeps to what the stream's has to (contract §1).
+func (c *cell) id() string {
+	if strings.ContainsFunc(c.text, unicode.IsControl) {
+		c.problem = errControl
+	}
+	return c.present()
+}
+
+// blank says that a value which is no text is not there. The log leaves it empty;
+// the rest is what other programs write in its place.
+func (c *cell) blank() bool {
+	switch strings.ToLower(c.text) {
+	case "", "-", "n/a", "null":
+		return true
+	default:
+		return false
+	}
+}
+
+// instant is read by the rules that a message's optional timestamps are read by.
+func (c *cell) instant() *time.Time {
+	if c.blank() {
+		return nil
+	}
+	at, err := c.rules.Timestamp(c.text)
+	if err != nil {
+		c.problem = err
+	}
+	if err != nil || !at.Valid {
+		return nil
+	}
+	t := time.UnixMilli(int64(at.Millis)).UTC()
+	return &t
+}
+
+// flag takes what a message's boolean may be as text (contract §1).
+func (c *cell) flag() *bool {
+	if c.blank() {
+		return nil
+	}
+	var is bool
+	switch strings.ToLower(c.text) {
+	case "true", "1", "yes", "t":
+		is = true
+	case "false", "0", "no", "f":
+	default:
+		c.problem = errFlag
+		return nil
+	}
+	return &is
+}
+
+// number is an amount as the log writes it; the exponent is what a large float
+// gets in some exports.
+var number = regexp.MustCompile(`^[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?$`)
+
+// mostMoney is what the stream refuses too (contract §1).
+var mostMoney = decimal.New(1, 14)
+
+// amount is exact, rounded half away from zero to four places as in the stream.
+func (c *cell) amount() *decimal.Decimal {
+	if c.blank() {
+		return nil
+	}
+	if number.MatchString(c.text) {
+		if d, err := decimal.NewFromString(c.text); err == nil {
+			if d = d.Round(4); d.Abs().Cmp(mostMoney) < 0 {
+				return &d
+			}
+		}
+	}
+	c.problem = errAmount
+	return nil
+}
+
+func (c *cell) count() *int32 {
+	if c.blank() {
+		return nil
+	}
+	n, err := strconv.ParseInt(c.text, 10, 32)
+	if err != nil {
+		c.problem = errCount
+		return nil
+	}
+	count := int32(n)
+	return &count
+}

@@ -1,0 +1,197 @@
+package subscriptionlog
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/schemas"
+)
+
+// Rules are those that the stream's messages go through: *transform.Rules.
+type Rules interface {
+	piano.Filter
+	// Timestamp reads an optional timestamp of contract §2, stage 2.
+	Timestamp(text string) (schemas.NullMillis, error)
+}
+
+// Reader gives the subscriptions of one file, in the file's order. It is for one
+// goroutine.
+type Reader struct {
+	rules   Rules
+	records *csv.Reader
+	bound   *bound
+	columns []*column
+	names   []string // of the columns as errors have them
+	line    int      // of the last whole record
+	err     error    // why it ended
+	counts  Counts
+	close   []io.Closer
+}
+
+// Counts are what a reader has met so far.
+type Counts struct {
+	Rows     uint64 // subscriptions, internal ones included
+	Internal uint64 // those that the internal-user filter drops
+	// Words that neither the API nor words.go has, and which are kept as they are:
+	// each subscription counts once for each.
+	UnknownStatuses  uint64
+	UnknownTermTypes uint64
+}
+
+// OpenFile opens a file on disk. Only a regular file will do: an archive's table
+// of contents is at its end. The reader is to be closed.
+func OpenFile(name string, rules Rules) (*Reader, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the subscription log: %w", err)
+	}
+	r, err := openFile(file, rules)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	r.close = append(r.close, file)
+	return r, nil
+}
+
+func openFile(file *os.File, rules Rules) (*Reader, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("open the subscription log: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, unreadable("save it to a file first", "is no regular file")
+	}
+	return Open(file, info.Size(), rules)
+}
+
+// Open reads the header of a file of size bytes, and says what is wrong with it.
+// The file must stay as it is and open until the last Next; closing the reader
+// does not close it.
+func Open(file io.ReaderAt, size int64, rules Rules) (*Reader, error) {
+	content, closer, err := unpacked(file, size)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{rules: rules, bound: &bound{from: content, left: maxRecord}}
+	if closer != nil {
+		r.close = append(r.close, closer)
+	}
+	if err := r.readHeader(); err != nil {
+		_ = r.Close() // nothing was written
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Reader) readHeader() error {
+	buffered := bufio.NewReaderSize(r.bound, 64<<10)
+	if err := begin(buffered); err != nil {
+		return err
+	}
+	r.records = csv.NewReader(buffered)
+	header, err := r.record()
+	if errors.Is(err, io.EOF) {
+		return &Error{cause: errEmpty}
+	}
+	if err != nil {
+		return err
+	}
+	for i, name := range header {
+		if !utf8.ValidString(name) {
+			return &Error{Line: r.line, Column: numbered(i), cause: errUTF8, Hint: "save the file as UTF-8"}
+		}
+	}
+	if r.columns, err = match(header, r.line); err != nil {
+		return err
+	}
+	r.names = make([]string, len(header))
+	for i, c := range r.columns {
+		if r.names[i] = numbered(i); c != nil {
+			r.names[i] = c.name
+		}
+	}
+	r.records.ReuseRecord = true
+	return nil
+}
+
+// Next gives the next subscription, those of internal users too, or io.EOF after
+// the last. Any other error is an *Error; after it there is nothing more to read.
+func (r *Reader) Next() (Row, error) {
+	if r.err != nil {
+		return Row{}, r.err
+	}
+	row, err := r.next()
+	if errors.Is(err, io.EOF) && r.counts.Rows == 0 {
+		err = unreadable("export another period, or another application's", "holds no subscription")
+	}
+	if err != nil {
+		r.err = err
+		return Row{}, err
+	}
+	r.counts.Rows++
+	if row.Internal {
+		r.counts.Internal++
+	}
+	return row, nil
+}
+
+func (r *Reader) next() (Row, error) {
+	record, err := r.record()
+	if err != nil {
+		return Row{}, err
+	}
+	var now reading
+	for i, text := range record {
+		problem := error(nil)
+		c := cell{rules: r.rules, text: strings.TrimSpace(text)}
+		switch {
+		case !utf8.ValidString(text):
+			// In a column that is dropped as well: the file is not what it says it is.
+			problem = errUTF8
+		case r.columns[i] != nil:
+			r.columns[i].set(&now, &c)
+			problem = c.problem
+		}
+		if problem != nil {
+			line, _ := r.records.FieldPos(i)
+			failed := &Error{Line: line, Column: r.names[i], cause: problem}
+			if errors.Is(problem, errUTF8) {
+				failed.Hint = "save the file as UTF-8"
+			}
+			return Row{}, failed
+		}
+	}
+	now.Internal = r.rules.Internal(now.uid, now.email)
+	known := false
+	if now.Status, known = status(now.SubscriptionStatus, now.EndedAt != nil); !known {
+		r.counts.UnknownStatuses++
+	}
+	if now.TermType, known = termType(now.Traits.TermType); !known {
+		r.counts.UnknownTermTypes++
+	}
+	return now.Row, nil
+}
+
+// Counts are of what Next has given.
+func (r *Reader) Counts() Counts { return r.counts }
+
+// Close lets go of what was opened.
+func (r *Reader) Close() error {
+	var errs []error
+	for _, c := range r.close {
+		errs = append(errs, c.Close())
+	}
+	r.close = nil
+	return errors.Join(errs...)
+}
+
+// numbered names a column whose name may not be repeated, from 1.
+func numbered(i int) string { return fmt.Sprintf("number %d", i+1) }
