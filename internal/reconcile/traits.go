@@ -34,11 +34,3 @@ func traitValues(t *Traits) []any {
 		known(t.TemplateName), known(t.OfferID), known(t.OfferName), known(t.PromoCode),
 	}
 }
-
-// known is the text, nil where there is none.
-func known(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}

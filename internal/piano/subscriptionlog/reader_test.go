@@ -289,7 +289,7 @@ func TestReader_Words(t *testing.T) {
 		{column: "Term type", text: "External service", want: "external"},
 		{column: "Term type", text: "IP range contract", want: "ip_range_contract"},
 		{column: "Term type", text: "", want: ""},
-		{column: "Term type", text: "Æther 2", want: "æther_2", unknown: true},
+		{column: "Term type", text: "Øre 2", want: "øre_2", unknown: true},
 	} {
 		r, err := open(t, written(t, append(required, "End date"), record{c.column: c.text, "End date": c.end}))
 		if err != nil {
