@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/subscriptionlog"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -90,8 +90,9 @@ func (r *Reconciler) Run(_ context.Context) (*Report, error) {
 }
 
 // RunCSV does the same with a subscription-log export in place of the API; what
-// differs stays unverified. asOf is the moment that the file speaks of.
-func (r *Reconciler) RunCSV(_ context.Context, _ io.Reader, _ time.Time) (*Report, error) {
+// differs stays unverified. The file has been opened and is read to its end; asOf is
+// the moment that it speaks of.
+func (r *Reconciler) RunCSV(_ context.Context, _ *subscriptionlog.Reader, _ time.Time) (*Report, error) {
 	return nil, errors.New("comparing is not here yet")
 }
 
