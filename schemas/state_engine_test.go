@@ -128,7 +128,7 @@ func scanStates(t *testing.T, conn driver.Conn, query string) map[string]world.S
 	t.Helper()
 	rows, err := conn.Query(t.Context(), `SELECT subscription_id, status, autorenew, autorenew_disabled_at, in_trial, failed_payments,
   failed_since, current_period_ends_at, started_at, ended_at, ifNull(end_reason, ''), ifNull(term_type, ''), ifNull(billing_period, ''),
-  change_pending, partial, overdue FROM (`+query+`)`)
+  price, change_pending, partial, overdue FROM (`+query+`)`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,11 +140,15 @@ func scanStates(t *testing.T, conn driver.Conn, query string) map[string]world.S
 		var auto *bool
 		var disabled, since, period, started, ended *time.Time
 		var failed uint32
+		var price *decimal.Decimal
 		if err := rows.Scan(&s.SubscriptionID, &status, &auto, &disabled, &s.InTrial, &failed, &since, &period, &started, &ended,
-			&s.EndReason, &s.TermType, &s.BillingPeriod, &s.ChangePending, &s.Partial, &s.Overdue); err != nil {
+			&s.EndReason, &s.TermType, &s.BillingPeriod, &price, &s.ChangePending, &s.Partial, &s.Overdue); err != nil {
 			t.Fatal(err)
 		}
 		s.Status, s.FailedPayments = world.Status(status), int(failed)
+		if price != nil {
+			s.Price = schemas.NullDecimal4{Decimal4: schemas.Decimal4(price.Shift(4).IntPart()), Valid: true}
+		}
 		if auto != nil {
 			s.AutoRenew = world.AutoRenewOff
 			if *auto {
@@ -246,7 +250,7 @@ func TestState_EveryLifeGivesItsState(t *testing.T) {
 					InTrial: want.InTrial, FailedPayments: want.FailedPayments, FailedSince: got[id].FailedSince,
 					CurrentPeriodEndsAt: millis(want.PeriodEndsAt), StartedAt: millis(want.StartedAt), EndedAt: millis(want.EndedAt),
 					EndReason: want.EndReason, TermType: want.TermType, BillingPeriod: want.BillingPeriod, Partial: want.Partial,
-					Overdue: got[id].Overdue, ChangePending: got[id].ChangePending}
+					Overdue: got[id].Overdue, ChangePending: got[id].ChangePending, Price: got[id].Price}
 				if want.AutoRenew != nil {
 					expected.AutoRenew = world.AutoRenewOff
 					if *want.AutoRenew {

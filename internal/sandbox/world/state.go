@@ -69,6 +69,7 @@ type State struct {
 	EndReason           string // empty for a live one
 	TermType            string
 	BillingPeriod       string
+	Price               schemas.NullDecimal4 // as last charged, for information
 	ChangePending       bool
 	Partial             bool // its Created is not among the events
 	Overdue             bool // past the period's end by seven days, and not ended
@@ -200,6 +201,24 @@ func (f *folder) learn(e Fact) {
 	}
 	if e.NextBilledAt.Valid && e.Action != schemas.PaymentFailed {
 		f.CurrentPeriodEndsAt = e.NextBilledAt
+	}
+	if e.tellsPrice() {
+		f.Price = e.Value
+	}
+}
+
+// tellsPrice says whether the value is what a period costs: not of a trial, and
+// not the nothing that a trial's end without a charge tells.
+func (e *Fact) tellsPrice() bool {
+	switch e.Action {
+	case schemas.Renewed:
+		return e.Value.Valid
+	case schemas.Created:
+		return e.Value.Valid && (!e.TrialEndsAt.Valid || e.TrialEndsAt.Millis <= e.At)
+	case schemas.TrialEnded:
+		return e.Value.Valid && e.Value.Decimal4 != 0
+	default:
+		return false
 	}
 }
 

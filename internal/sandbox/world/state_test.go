@@ -107,7 +107,7 @@ func TestStateOf_lives(t *testing.T) {
 				}
 				check := func(order []world.Fact) string {
 					got := world.StateOf(id, order, at, first)
-					got.FailedSince, got.Overdue = schemas.NullMillis{}, false // the vectors do not say
+					got.FailedSince, got.Overdue, got.Price = schemas.NullMillis{}, false, schemas.NullDecimal4{} // the vectors do not say
 					if got != expect {
 						return fmt.Sprintf("\nhave %+v\nwant %+v", got, expect)
 					}

@@ -33,13 +33,8 @@ func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 		for _, sub := range tr.order {
 			s := &tr.w.subs[sub]
 			rows = rows[:0]
-			for i := s.events; i < s.events+s.count; i++ {
-				win := &tr.winners[i]
-				if !win.stored {
-					continue
-				}
-				t.tell(&tr.w.schedule[win.delivery])
-				rows = append(rows, Row{Event: t.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset})
+			for row := range tr.rowsOf(t, s) {
+				rows = append(rows, *row)
 			}
 			slices.SortFunc(rows, func(a, b Row) int {
 				return cmp.Or(cmp.Compare(a.EventTimestamp, b.EventTimestamp), bytes.Compare(a.ID[:], b.ID[:]))

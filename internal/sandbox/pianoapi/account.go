@@ -1,0 +1,126 @@
+package pianoapi
+
+import (
+	"strings"
+
+	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
+)
+
+// account is what the billing system has of one subscription, before it is put
+// into Piano's words.
+type account struct {
+	uid       string
+	status    string
+	autoRenew bool
+	startedAt schemas.Millis
+	endsAt    schemas.NullMillis
+	nextBill  schemas.NullMillis
+	trialEnds schemas.NullMillis
+	inTrial   bool
+	charges   int
+	term      string
+	months    int // of a billing period; 0: it has none
+	price     schemas.NullDecimal4
+	// plain says that it is told in the plainest words, so that nothing of it can
+	// be read in two ways.
+	plain bool
+}
+
+// render works out what the API says of a record.
+func (p *Publisher) render(r *record, facts []world.Fact) Subscription {
+	var a account
+	draw := drawFor(p.cfg.Seed, r.id, len(facts))
+	if r.fixed != nil {
+		a = *r.fixed
+	} else {
+		r.state = world.StateOf(r.stored, facts, max(p.millis(), p.lastAt), p.firstEvent)
+		a = p.account(r, facts)
+		if r.plant == nil {
+			a.status = accepted(draw, r.state, lastFailure(facts), p.millis())
+		}
+	}
+	if r.plant != nil {
+		a.plain = true
+		r.plant(&a)
+	}
+	if !live(a.status) {
+		a.nextBill = schemas.NullMillis{}
+	}
+	return p.word(r, &a, draw)
+}
+
+// account is what the events amount to, in the billing system's eyes: it knows
+// also what the stream has not told.
+func (p *Publisher) account(r *record, facts []world.Fact) account {
+	st := &r.state
+	a := account{
+		uid: r.user.uid, status: string(st.Status), autoRenew: st.AutoRenew == world.AutoRenewOn,
+		startedAt: r.begun, endsAt: st.EndedAt, nextBill: st.CurrentPeriodEndsAt, inTrial: st.InTrial,
+		term: r.term, price: st.Price, months: monthsOf(st.BillingPeriod),
+	}
+	if st.StartedAt.Valid {
+		a.startedAt = st.StartedAt.Millis
+	}
+	if st.TermType != "" {
+		a.term = st.TermType
+	}
+	if r.moved {
+		a.nextBill = r.nextBill
+	}
+	for _, f := range facts {
+		if f.TrialEndsAt.Valid {
+			a.trialEnds = f.TrialEndsAt
+		}
+		if f.Value.Valid && f.Value.Decimal4 > 0 {
+			a.charges++
+		}
+	}
+	if !a.price.Valid && a.months > 0 { // never charged: what the plan says
+		a.price = schemas.NullDecimal4{Decimal4: p.terms[r.product].Price, Valid: true}
+	}
+	if st.Status.Closed() {
+		a.autoRenew = false
+	} else if !a.autoRenew && st.CurrentPeriodEndsAt.Valid {
+		a.endsAt = st.CurrentPeriodEndsAt
+	}
+	return a
+}
+
+// monthsOf reads the world's texts of billing periods.
+func monthsOf(period string) int {
+	switch period {
+	case "1 month":
+		return 1
+	case "3 months":
+		return 3
+	case "1 year":
+		return 12
+	case "2 years":
+		return 24
+	default:
+		return 0
+	}
+}
+
+// lastFailure is when a payment failed for the last time.
+func lastFailure(facts []world.Fact) (at schemas.NullMillis) {
+	for _, f := range facts {
+		if f.Action == schemas.PaymentFailed && (!at.Valid || f.At > at.Millis) {
+			at = schemas.NullMillis{Millis: f.At, Valid: true}
+		}
+	}
+	return at
+}
+
+// goesOn says whether a term type is one whose subscriptions have events: the two
+// that the API and the stream are compared for.
+func goesOn(term string) bool { return term == "payment" || term == "dynamic" }
+
+// termName is a term type in the console's words.
+func termName(term string) string {
+	if term == "" {
+		return ""
+	}
+	return strings.ToUpper(term[:1]) + strings.ReplaceAll(term[1:], "_", " ")
+}

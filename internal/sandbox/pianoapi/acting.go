@@ -1,0 +1,102 @@
+package pianoapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// acting gives the shelf to an endpoint that needs one that can be acted on.
+func (s *Server) acting(do func(Actor, *http.Request) answer) func(*http.Request) answer {
+	return func(r *http.Request) answer {
+		actor, ok := s.shelf.(Actor)
+		if !ok {
+			return refused(codeAccess, "This publisher is read only")
+		}
+		return do(actor, r)
+	}
+}
+
+// outcome is the answer to something that was to be done.
+func outcome(key string, payload any, err error) answer {
+	var refusal *refusal
+	switch {
+	case err == nil:
+		return given(key, payload)
+	case errors.As(err, &refusal):
+		return refused(refusal.code, refusal.message)
+	default:
+		return answer{bare: true, status: http.StatusInternalServerError, payload: "Internal Server Error"}
+	}
+}
+
+func (s *Server) update(actor Actor, r *http.Request) answer {
+	var auto *bool
+	if r.Form.Has("auto_renew") {
+		on, ok := flag(r, "auto_renew")
+		if !ok {
+			return invalid("auto_renew", "must be true or false")
+		}
+		auto = &on
+	}
+	var next *time.Time
+	if r.Form.Has("next_bill_date") {
+		at, ok := instant(r, "next_bill_date")
+		if !ok {
+			return invalid("next_bill_date", "must be seconds since 1970")
+		}
+		next = &at
+	}
+	one, err := actor.Update(r.Context(), r.Form.Get("subscription_id"), auto, next)
+	return outcome("subscription", one, err)
+}
+
+func (s *Server) cancel(actor Actor, r *http.Request) answer {
+	refund, ok := flag(r, "refund_last_payment")
+	if !ok {
+		return invalid("refund_last_payment", "is required: true or false")
+	}
+	done, err := actor.Cancel(r.Context(), r.Form.Get("subscription_id"), refund)
+	return outcome("data", done, err)
+}
+
+func (s *Server) cancelDeferred(actor Actor, r *http.Request) answer {
+	done, err := actor.CancelDeferred(r.Context(), r.Form.Get("subscription_id"))
+	return outcome("data", done, err)
+}
+
+func (s *Server) resume(actor Actor, r *http.Request) answer {
+	done, err := actor.Resume(r.Context(), r.Form.Get("subscription_id"))
+	return outcome("data", done, err)
+}
+
+func (s *Server) canChange(actor Actor, r *http.Request) answer {
+	can, err := actor.CanChange(r.Form.Get("subscription_id"))
+	return outcome("data", can, err)
+}
+
+func (s *Server) change(actor Actor, r *http.Request) answer {
+	timing, ok := number(r, "billing_timing", 0)
+	if !ok || timing > 3 {
+		return invalid("billing_timing", "must be 0, 1, 2 or 3")
+	}
+	for _, name := range []string{"immediate_access", "prorate_access"} {
+		if _, ok := flag(r, name); !ok {
+			return invalid(name, "is required: true or false")
+		}
+	}
+	done, err := actor.Change(r.Context(), Change{
+		UserID: r.Form.Get("uid"), SubscriptionID: r.Form.Get("subscription_from"), ToTerm: r.Form.Get("term_to"), Timing: timing,
+	})
+	return outcome("data", done, err)
+}
+
+func (s *Server) cancelChange(actor Actor, r *http.Request) answer {
+	done, err := actor.CancelChange(r.Context(), r.Form.Get("subscription_from"))
+	return outcome("data", done, err)
+}
+
+func (s *Server) changeStatus(actor Actor, r *http.Request) answer {
+	status, err := actor.ChangeStatus(r.Context(), r.Form.Get("uid"), r.Form.Get("subscription_id"))
+	return outcome("data", map[string]any{"status": status}, err)
+}

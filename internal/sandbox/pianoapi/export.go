@@ -1,0 +1,154 @@
+package pianoapi
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// jobs are the exports that were scheduled.
+type jobs struct {
+	mu   sync.Mutex
+	jobs map[string]*job
+}
+
+// job is one export.
+type job struct {
+	from, to time.Time // of the start date; to is the day after the last
+	groups   []string
+	asked    int  // how often its status was asked for
+	failed   bool // it will not be finished
+}
+
+// FailExport lets all exports that are under way fail.
+func (s *Server) FailExport() {
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	for _, j := range s.jobs.jobs {
+		j.failed = true
+	}
+}
+
+// described is how the reports API describes a job.
+type described struct {
+	ID        string  `json:"export_id"`
+	Request   any     `json:"report_request"`
+	Status    string  `json:"job_status"`
+	ErrorText *string `json:"error_text"`
+	Percent   int     `json:"percent_complete"`
+}
+
+// attributeGroups are those that can be asked for.
+const attributeGroups = " DEFAULT RENEWABLE_GIFT USER PAYMENT UPGRADES AUTORENEW MODIFY_TIME "
+
+func (s *Server) schedule(r *http.Request) answer {
+	const day = "2006-01-02"
+	from, err := time.Parse(day, r.Form.Get("start_date_from"))
+	if err != nil {
+		return badReport("start_date_from must be yyyy-MM-dd")
+	}
+	to, err := time.Parse(day, r.Form.Get("start_date_to"))
+	if err != nil || to.Before(from) {
+		return badReport("start_date_to must be yyyy-MM-dd, not before start_date_from")
+	}
+	if r.Form.Get("file_name") == "" {
+		return badReport("file_name is required")
+	}
+	j := &job{from: from, to: to.AddDate(0, 0, 1), groups: r.Form["attribute_groups"]}
+	for _, g := range j.groups {
+		if !strings.Contains(attributeGroups, " "+g+" ") {
+			return badReport("attribute_groups: one is unknown")
+		}
+	}
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	if s.jobs.jobs == nil {
+		s.jobs.jobs = map[string]*job{}
+	}
+	id := fmt.Sprintf("EX%06d", len(s.jobs.jobs)+1)
+	s.jobs.jobs[id] = j
+	return answer{bare: true, payload: described{ID: id, Request: map[string]string{"file_name": r.Form.Get("file_name")}, Status: "CREATED"}}
+}
+
+func badReport(what string) answer {
+	return answer{bare: true, status: http.StatusBadRequest, payload: map[string]any{"code": codeInvalid, "message": what, "ts": 0}}
+}
+
+func (s *Server) exportStatus(r *http.Request) answer {
+	id := r.Form.Get("export_id")
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	j := s.jobs.jobs[id]
+	if j == nil {
+		return badReport("there is no such export")
+	}
+	j.asked++
+	d := described{ID: id, Percent: min(100, 100*j.asked/(s.cfg.Export.Polls+1))}
+	switch {
+	case j.failed:
+		reason := "The report could not be made"
+		d.Status, d.ErrorText = "FAILED", &reason
+	case j.asked > s.cfg.Export.Polls:
+		d.Status = "FINISHED"
+	case j.asked == 1:
+		d.Status = "CREATED"
+	case j.asked%3 == 0:
+		d.Status = "REPROCESS"
+	default:
+		d.Status = "IN_PROGRESS"
+	}
+	return answer{bare: true, payload: d}
+}
+
+func (s *Server) downloadURL(r *http.Request) answer {
+	id := r.Form.Get("export_id")
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	j := s.jobs.jobs[id]
+	if j == nil || j.failed || j.asked <= s.cfg.Export.Polls {
+		return badReport("the export is not finished")
+	}
+	return answer{bare: true, payload: map[string]string{"url": "http://" + s.Addr() + filesPath + id + "?signature=canary-signature"}}
+}
+
+// file gives the export itself. Its address carries its own permission.
+func (s *Server) file(w http.ResponseWriter, r *http.Request) {
+	s.jobs.mu.Lock()
+	j := s.jobs.jobs[strings.TrimPrefix(r.URL.Path, filesPath)]
+	s.jobs.mu.Unlock()
+	if j == nil || r.URL.Query().Get("signature") != "canary-signature" || r.Header.Get("api_token") != "" {
+		http.Error(w, "Forbidden", http.StatusForbidden)
+		return
+	}
+	s.faults.answer(w, r, filesPath, func(w http.ResponseWriter) {
+		if err := s.writeFile(w, j); err != nil {
+			panic(http.ErrAbortHandler) // a file that ends before its end must not look whole
+		}
+	})
+}
+
+func (s *Server) writeFile(w http.ResponseWriter, j *job) error {
+	switch s.cfg.Export.File {
+	case ZippedCSV:
+		w.Header().Set("Content-Type", "application/zip")
+		archive := zip.NewWriter(w)
+		entry, err := archive.Create("subscriptionLog.csv")
+		if err == nil {
+			err = WriteCSV(entry, s.shelf, j.from, j.to)
+		}
+		if closeErr := archive.Close(); err == nil {
+			err = closeErr
+		}
+		return err
+	case MarkedCSV:
+		if _, err := io.WriteString(w, "\ufeff"); err != nil {
+			return err
+		}
+	}
+	w.Header().Set("Content-Type", "text/csv")
+	return WriteCSV(w, s.shelf, j.from, j.to)
+}

@@ -1,0 +1,45 @@
+package pianoapi
+
+import (
+	"fmt"
+
+	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
+)
+
+// foreignTerms are the terms that have no events: the API alone knows of them.
+var foreignTerms = []string{"registration", "newsletter", "adview", "external", "custom", "grant_access", "gift",
+	"specific_email_addresses_contract", "email_domain_contract", "ip_range_contract", "linked"}
+
+// addForeign adds subscriptions of these terms.
+func (p *Publisher) addForeign(n int, w *world.World) {
+	begin, end := w.Config().Start.UnixMilli(), w.Config().End.UnixMilli()
+	for i := range n {
+		at := schemas.Millis(begin + p.dice.Int64N(end-begin))
+		r := &record{
+			index: -1, id: fmt.Sprintf("RCI%07d", i), user: stranger("reader", i), term: foreignTerms[i%len(foreignTerms)],
+			product: p.dice.IntN(len(p.terms)), resource: "Free articles", begun: at,
+			fixed: &account{status: "active", startedAt: at},
+		}
+		r.fixed.uid, r.fixed.term = r.user.uid, r.term
+		if p.dice.IntN(4) == 0 {
+			r.fixed.status, r.fixed.endsAt = "expired", schemas.NullMillis{Millis: at + 30*day, Valid: true}
+		}
+		p.put(r, nil)
+	}
+}
+
+// longAgo is the account of a subscription of the world that has no rows: it began
+// before the stream and has told nothing since, or its user is internal.
+func (p *Publisher) longAgo(k world.Known) *account {
+	a := &account{
+		uid: k.UserID, status: "active", autoRenew: true, startedAt: k.BeganAt, term: k.Term,
+		months: k.Product.Months, price: schemas.NullDecimal4{Decimal4: k.Product.Price, Valid: true}, charges: 1,
+	}
+	if !k.Filtered && p.dice.IntN(3) > 0 {
+		a.status = []string{"expired", "cancelled", "expired_with_error", "deleted"}[p.dice.IntN(4)]
+		a.autoRenew = false
+		a.endsAt = schemas.NullMillis{Millis: k.BeganAt + 30*day, Valid: true}
+	}
+	return a
+}

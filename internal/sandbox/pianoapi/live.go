@@ -1,0 +1,129 @@
+package pianoapi
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
+)
+
+// Live lets subscribers and support act, about so many times a second, until ctx
+// ends: then what is half done is finished, and nil returned. An error is that of
+// sending an event.
+func (p *Publisher) Live(ctx context.Context, perSecond float64) error {
+	acts := time.NewTicker(max(time.Millisecond, time.Duration(float64(time.Second)/perSecond)))
+	defer acts.Stop()
+	halves := time.NewTicker(max(time.Millisecond, p.cfg.Lag/10))
+	defer halves.Stop()
+	for {
+		var err error
+		select {
+		case <-acts.C:
+			err = p.Act(ctx)
+		case <-halves.C:
+			err = p.CatchUp(ctx)
+		case <-ctx.Done():
+			// What has happened on one side has to happen on the other.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			return p.Finish(last)
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// Act lets one of them act, as Live does.
+func (p *Publisher) Act(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.choose(); d != nil {
+		return p.do(context.WithoutCancel(ctx), d, true)
+	}
+	return nil
+}
+
+// CatchUp does what is due of deeds that are half done.
+func (p *Publisher) CatchUp(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.catchUp(context.WithoutCancel(ctx), p.now())
+}
+
+// Finish does whatever is left of deeds that are half done.
+func (p *Publisher) Finish(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.finish(ctx)
+}
+
+// Deeds counts what was done since the world ended, by name.
+func (p *Publisher) Deeds() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.deeds)
+}
+
+// choose draws somebody and something to do; nil is that nobody was found.
+func (p *Publisher) choose() *deed {
+	if p.dice.IntN(10) == 0 {
+		who := stranger("newcomer", p.born)
+		return p.begun(who, "DK", []string{"payment", "dynamic"}[p.dice.IntN(2)], p.dice.IntN(len(p.terms)), p.dice.IntN(3) == 0)
+	}
+	for range 100 {
+		r := p.records[p.dice.IntN(len(p.records))]
+		// The closed are most of them, and come back rarely.
+		if r.acting && r.busy == 0 && (!r.state.Status.Closed() || p.dice.IntN(20) == 0) {
+			return p.fate(r)
+		}
+	}
+	return nil
+}
+
+// fate draws what becomes of a subscription next.
+func (p *Publisher) fate(r *record) *deed {
+	at := p.dice.IntN(100)
+	c := p.changes[r.id]
+	switch st := &r.state; {
+	case st.Status == world.StatusUpgraded:
+		return nil
+	case st.Status.Closed():
+		return p.resumed(r)
+	case c != nil && !c.done && c.status == changePending && c.to.busy == 0:
+		return p.arrives(c)
+	case st.Status == world.StatusFailAndRetry:
+		switch {
+		case at < 55:
+			return p.renewed(r)
+		case at < 80:
+			return p.failed(r)
+		default:
+			return p.one(r, schemas.Expired)
+		}
+	case st.AutoRenew == world.AutoRenewOff:
+		switch {
+		case at < 35:
+			return p.one(r, schemas.AutoRenewEnabled)
+		case at < 60:
+			return p.resumed(r)
+		default:
+			return p.one(r, schemas.Expired)
+		}
+	case at < 40:
+		return p.renewed(r)
+	case at < 60:
+		return p.one(r, schemas.AutoRenewDisabled)
+	case at < 75:
+		return p.failed(r)
+	case at < 80:
+		return p.canceled(r, at%2 == 0)
+	case st.ChangePending: // announced in the world's time
+		return p.renewed(r)
+	default:
+		to := p.changesOf(r.product)
+		return p.changed(r, to[p.dice.IntN(len(to))], at < 90)
+	}
+}

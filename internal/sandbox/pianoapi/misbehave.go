@@ -1,0 +1,88 @@
+package pianoapi
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer writes what respond gives, or something wrong.
+func (m *misbehaviour) answer(w http.ResponseWriter, r *http.Request, endpoint string, respond func(http.ResponseWriter)) {
+	switch fault := m.draw(endpoint); fault {
+	case Refused:
+		text(w, http.StatusOK, "application/json", `{"code":2999,"ts":1767225600,"message":"Not now","validation_errors":{"aid":"is out of order"}}`)
+	case Unauthorized:
+		text(w, http.StatusUnauthorized, "application/json", `{"code":2,"ts":1767225600,"message":"Access denied"}`)
+	case Forbidden:
+		text(w, http.StatusForbidden, "text/plain", "Forbidden")
+	case TooMany:
+		w.Header().Set("Retry-After", strconv.Itoa(int(m.cfg.RetryAfter/time.Second)))
+		text(w, http.StatusTooManyRequests, "text/plain", "Too Many Requests")
+	case Failing:
+		text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
+	case Page:
+		text(w, http.StatusOK, "text/html", "<!DOCTYPE html><html><body><h1>We will be back soon</h1></body></html>")
+	case Cut, Strange, Lost:
+		whole := &withheld{header: http.Header{}}
+		respond(whole)
+		switch fault {
+		case Cut:
+			cut(w, whole.body.Bytes())
+		case Strange:
+			text(w, http.StatusOK, "application/json", strange(whole.body.String()))
+		default:
+			text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
+		}
+	case Slow:
+		whole := &withheld{header: http.Header{}}
+		respond(whole)
+		late := time.NewTimer(m.cfg.Slow)
+		defer late.Stop()
+		select {
+		case <-late.C:
+			_, _ = w.Write(whole.body.Bytes())
+		case <-r.Context().Done():
+		}
+	default:
+		respond(w)
+	}
+}
+
+// strange is an answer whose payload is of another type: what was a list or an
+// object is text.
+func strange(body string) string {
+	for _, key := range []string{"subscriptions", "subscription", "data", "export_id", "job_status", "url"} {
+		if _, after, ok := strings.Cut(body, `"`+key+`":`); ok && after != "" {
+			return `{"code":0,"ts":1767225600,"total":1,"count":1,"` + key + `":{"moved":[1]}}`
+		}
+	}
+	return `[]`
+}
+
+// cut promises the whole body, gives half of it, and hangs up.
+func cut(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body[:len(body)/2])
+	panic(http.ErrAbortHandler)
+}
+
+// text writes a whole answer.
+func text(w http.ResponseWriter, status int, kind, body string) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the client has gone
+}
+
+// withheld is an answer that has been made and is not sent.
+type withheld struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (w *withheld) Header() http.Header         { return w.header }
+func (w *withheld) WriteHeader(int)             {}
+func (w *withheld) Write(p []byte) (int, error) { return w.body.Write(p) }

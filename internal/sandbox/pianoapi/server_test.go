@@ -1,0 +1,207 @@
+package pianoapi_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+)
+
+const (
+	listEndpoint   = "/publisher/subscription/list"
+	resumeEndpoint = "/publisher/subscription/resume"
+)
+
+// ask sends a request as it is, and gives its status and body.
+func (s *stage) ask(method, address string, form url.Values, header map[string]string) (int, string) {
+	s.Helper()
+	body := strings.NewReader(form.Encode())
+	if method == http.MethodGet {
+		address += "?" + form.Encode()
+		body = strings.NewReader("")
+	}
+	ask, err := http.NewRequestWithContext(s.Context(), method, address, body)
+	s.must(err)
+	for name, value := range header {
+		ask.Header.Set(name, value)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	got, err := client.Do(ask)
+	s.must(err)
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	s.must(err)
+	return got.StatusCode, string(text)
+}
+
+func TestServer_Refuses(t *testing.T) {
+	s := setUp(t, 1, pianoapi.Config{})
+	list := s.server.BaseURL() + listEndpoint
+	token := map[string]string{"api_token": s.server.Token()}
+	good := url.Values{"aid": {s.server.AID()}, "offset": {"0"}, "limit": {"2"}}
+	for name, c := range map[string]struct {
+		method, address string
+		form            url.Values
+		header          map[string]string
+		status          int
+		says            string
+	}{
+		"no_token":          {"GET", list, good, nil, 401, "Unauthorized"},
+		"another_token":     {"GET", list, good, map[string]string{"api_token": "x"}, 403, "Forbidden"},
+		"token_in_query":    {"GET", list, url.Values{"aid": good["aid"], "api_token": {s.server.Token()}}, nil, 401, "Unauthorized"},
+		"another_aid":       {"GET", list, url.Values{"aid": {"x"}, "offset": {"0"}, "limit": {"2"}}, token, 200, `"code":2`},
+		"no_offset":         {"GET", list, url.Values{"aid": good["aid"], "limit": {"2"}}, token, 200, `"validation_errors":{"offset"`},
+		"unknown_status":    {"GET", list, url.Values{"aid": good["aid"], "offset": {"0"}, "limit": {"2"}, "status": {"x"}}, token, 200, `"status":"is unknown"`},
+		"unknown_order":     {"GET", list, url.Values{"aid": good["aid"], "offset": {"0"}, "limit": {"2"}, "select_by": {"x"}}, token, 200, `"select_by":"is unknown"`},
+		"not_there":         {"GET", s.server.BaseURL() + "/publisher/subscription/get", url.Values{"aid": good["aid"], "subscription_id": {"x"}}, token, 200, `"code":8005`},
+		"get_of_a_post":     {"GET", s.server.BaseURL() + resumeEndpoint, good, token, 405, ""},
+		"post_without_form": {"POST", s.server.BaseURL() + resumeEndpoint, good, token, 415, ""},
+		"good":              {"GET", list, good, token, 200, `"code":0,"count":2`},
+	} {
+		if status, body := s.ask(c.method, c.address, c.form, c.header); status != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d %.200s, want %d and %q", name, status, body, c.status, c.says)
+		}
+	}
+	_, body := s.ask("GET", list, good, token)
+	for _, canary := range []string{`"first_name":"` + pianoapi.CanaryFirst, `"last_name":"` + pianoapi.CanaryLast, `"email":"`} {
+		if !strings.Contains(body, canary) {
+			t.Errorf("the answer lacks %s: there would be nothing that must not come out", canary)
+		}
+	}
+}
+
+func TestServer_FindsByUserAndGets(t *testing.T) {
+	s := setUp(t, 1, pianoapi.Config{})
+	n := 0
+	for k := range s.truth.Known() {
+		if n == 20 || len(k.Facts) == 0 || k.UserID == "" || k.ID != k.Stored {
+			continue
+		}
+		n++
+		one, err := s.client.Get(t.Context(), k.ID)
+		s.must(err)
+		all, err := s.client.Find(t.Context(), k.UserID)
+		s.must(err)
+		there := false
+		for _, f := range all {
+			there = there || f.ID == k.ID
+		}
+		if one.ID != k.ID || !there || one.CanBeResumed == nil || one.AutoRenewChangeEnabled == nil {
+			t.Errorf("%s: got %+v, and %d of the user", k.ID, one, len(all))
+		}
+	}
+	if _, err := s.client.Get(t.Context(), "nobody"); !errors.Is(err, piano.ErrNotFound) {
+		t.Errorf("got %v, want %v", err, piano.ErrNotFound)
+	}
+}
+
+func TestServer_FaultsAsTheClientMeetsThem(t *testing.T) {
+	s := setUp(t, 1, pianoapi.Config{Faults: pianoapi.Faults{Slow: 10 * time.Millisecond}})
+	get := func() error {
+		_, err := s.client.Find(t.Context(), "u-nobody")
+		return err
+	}
+	for _, f := range []pianoapi.Fault{pianoapi.TooMany, pianoapi.Failing, pianoapi.Page, pianoapi.Cut, pianoapi.Slow, pianoapi.Lost} {
+		s.server.Fail(f, listEndpoint, 0, 2)
+		if err := get(); err != nil {
+			t.Errorf("fault %d is one that passes: %v", f, err)
+		}
+	}
+	for f, want := range map[pianoapi.Fault]error{
+		pianoapi.Unauthorized: piano.ErrAccess, pianoapi.Forbidden: piano.ErrAccess, pianoapi.Strange: piano.ErrShape,
+	} {
+		s.server.Fail(f, listEndpoint, 0, 1)
+		if err := get(); !errors.Is(err, want) {
+			t.Errorf("fault %d: got %v, want %v", f, err, want)
+		}
+	}
+	s.server.Fail(pianoapi.Refused, "", 0, 1)
+	var refused *piano.Error
+	if err := get(); !errors.As(err, &refused) || refused.Code == 0 || len(refused.Invalid) == 0 {
+		t.Errorf("got %v, want Piano's code and validation errors", err)
+	}
+	if got := s.server.Failed(); got[pianoapi.Failing] != 2 || got[pianoapi.Slow] < 1 || len(got) != 10 {
+		t.Errorf("counted %v", got)
+	}
+}
+
+func TestServer_SweepAmongFaultsAndShiftingRows(t *testing.T) {
+	calm := setUp(t, 2, pianoapi.Config{})
+	whole := calm.sweep()
+	wild := setUp(t, 2, pianoapi.Config{MaxLimit: 40, Faults: pianoapi.Faults{Seed: 2, Share: 0.1, Shift: 0.3}})
+	for id := range wild.sweep() {
+		delete(whole, id)
+	}
+	if len(whole) > 0 {
+		t.Errorf("%d subscriptions were missed while rows moved", len(whole))
+	}
+	if got := wild.server.Failed(); len(got) != len(pianoapi.Passing()) {
+		t.Errorf("faults drawn: %v", got)
+	}
+}
+
+// An action whose answer is lost has been done: who sends it again without looking
+// does it twice.
+func TestServer_LostAnswerOfAnAction(t *testing.T) {
+	s := setUp(t, 1, pianoapi.Config{})
+	id := s.where(func(one piano.Subscription) bool {
+		return one.Term.Type == "dynamic" && *one.CanBeResumed && one.Status == "active"
+	})
+	s.server.Fail(pianoapi.Lost, resumeEndpoint, 0, 1)
+	if err := s.client.Resume(t.Context(), id); !errors.Is(err, piano.ErrOutcomeUnknown) {
+		t.Errorf("got %v, want %v", err, piano.ErrOutcomeUnknown)
+	}
+	if got := s.told(); fmt.Sprint(got) != "[Resumed "+id+"]" {
+		t.Errorf("told %v", got)
+	}
+}
+
+func TestServer_Export(t *testing.T) {
+	for _, form := range []pianoapi.FileForm{pianoapi.PlainCSV, pianoapi.MarkedCSV, pianoapi.ZippedCSV} {
+		s := setUp(t, 1, pianoapi.Config{Export: pianoapi.Export{File: form, Polls: 3}})
+		var file bytes.Buffer
+		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+		s.must(s.client.Export(t.Context(), from, to, time.Millisecond, &file))
+		switch text := file.Bytes(); form {
+		case pianoapi.ZippedCSV:
+			if !bytes.HasPrefix(text, []byte("PK")) {
+				t.Error("it is no archive")
+			}
+		case pianoapi.MarkedCSV:
+			if !bytes.HasPrefix(text, []byte("\ufeffSubscription ID,")) {
+				t.Errorf("it begins with %q", text[:20])
+			}
+		default:
+			rows, err := csv.NewReader(&file).ReadAll()
+			s.must(err)
+			if all := s.sweep(); len(rows) != len(all)+1 {
+				t.Errorf("%d rows for %d subscriptions", len(rows)-1, len(all))
+			}
+		}
+	}
+	s := setUp(t, 1, pianoapi.Config{Export: pianoapi.Export{Polls: 1_000_000}})
+	done := make(chan error)
+	go func() {
+		done <- s.client.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, io.Discard)
+	}()
+	for {
+		s.server.FailExport() // until there is one
+		select {
+		case err := <-done:
+			if !errors.Is(err, piano.ErrExport) {
+				t.Errorf("got %v, want %v", err, piano.ErrExport)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package pianoapi
+
+// Subscription is one as the API writes it, Piano's misspellings included. Dates
+// are seconds since 1970, nil for none.
+type Subscription struct {
+	ID                  string   `json:"subscription_id"`
+	AutoRenew           bool     `json:"auto_renew"`
+	NextBillDate        *int64   `json:"next_bill_date"`
+	NextVerification    *int64   `json:"next_verificaition_date"`
+	PaymentMethod       string   `json:"payment_method"`
+	BillingPlan         string   `json:"billing_plan"`
+	Status              string   `json:"status"`
+	StatusName          string   `json:"status_name"`
+	StatusNameInReports string   `json:"status_name_in_reports"`
+	Term                Term     `json:"term"`
+	Resource            Resource `json:"resource"`
+	User                User     `json:"user"`
+	StartDate           int64    `json:"start_date"`
+	Cancelable          bool     `json:"cancelable"`
+	Refundable          bool     `json:"cancelable_and_refundadle"`
+	ConversionResult    *string  `json:"conversion_result"`
+	InTrial             bool     `json:"is_in_trial"`
+	TrialEndDate        *int64   `json:"trial_period_end_date"`
+	TrialAmount         *float64 `json:"trial_amount"`
+	TrialCurrency       *string  `json:"trial_currency"`
+	EndDate             *int64   `json:"end_date"`
+	ChargeCount         int      `json:"charge_count"`
+	ExternalSubID       *string  `json:"external_sub_id"`
+	AcquisitionType     string   `json:"acquisition_type"`
+	*Details
+
+	periodText, priceText string // as the export has them
+}
+
+// Details are what only a get tells.
+type Details struct {
+	WillAutoRenew          bool   `json:"will_auto_renew"`
+	NextRenewalDate        *int64 `json:"next_renewal_date"`
+	CreateDate             int64  `json:"create_date"`
+	Active                 bool   `json:"is_active"`
+	DeferredCancelable     bool   `json:"deferred_cancelable"`
+	CanBeResumed           bool   `json:"can_be_resumed"`
+	AutoRenewChangeEnabled bool   `json:"auto_renew_change_enabled"`
+	InGracePeriod          bool   `json:"in_grace_period"`
+}
+
+// Term is what it was bought as.
+type Term struct {
+	ID              string         `json:"term_id"`
+	AID             string         `json:"aid"`
+	Name            string         `json:"name"`
+	Description     string         `json:"description"`
+	Type            string         `json:"type"`
+	TypeName        string         `json:"type_name"`
+	BillingPlan     *string        `json:"payment_billing_plan"`
+	PlanDescription *string        `json:"payment_billing_plan_description"`
+	FirstPrice      *jsonAmount    `json:"payment_first_price"`
+	Currency        *string        `json:"payment_currency"`
+	HasFreeTrial    bool           `json:"payment_has_free_trial"`
+	GracePeriod     int            `json:"payment_renew_grace_period"`
+	ChangeOptions   []ChangeOption `json:"change_options"`
+}
+
+// ChangeOption is a term that this one can be changed to.
+type ChangeOption struct {
+	ID       string `json:"term_change_option_id"`
+	FromTerm string `json:"from_term_id"`
+	ToTerm   string `json:"to_term_id"`
+	ToName   string `json:"to_term_name"`
+}
+
+// Resource is what it gives access to.
+type Resource struct {
+	ID   string `json:"rid"`
+	AID  string `json:"aid"`
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// User is whose it is: personal, but for the uid.
+type User struct {
+	UID          string `json:"uid"`
+	Email        string `json:"email"`
+	FirstName    string `json:"first_name"`
+	LastName     string `json:"last_name"`
+	PersonalName string `json:"personal_name"`
+	CreateDate   int64  `json:"create_date"`
+	LastLogin    int64  `json:"last_login"`
+}
+
+// jsonAmount is an amount that is written as a JSON number, exact.
+type jsonAmount string
+
+// MarshalJSON writes the number.
+func (a jsonAmount) MarshalJSON() ([]byte, error) { return []byte(a), nil }
+
+// live says whether a status is that of a subscription that goes on.
+func live(status string) bool {
+	switch status {
+	case "active", "wait_confirmed", "pending", "not_started", "fail_and_retry":
+		return true
+	default:
+		return false
+	}
+}
+
+// statusName is a status in the words of the console and of the export.
+func statusName(status string) string {
+	switch status {
+	case "cancelled":
+		return "Canceled"
+	case "fail_and_retry":
+		return "Fail and retry"
+	case "expired_with_error":
+		return "Expired with error"
+	case "wait_confirmed":
+		return "Wait confirmed"
+	case "not_started":
+		return "Not started"
+	case "":
+		return ""
+	default:
+		return string(status[0]-'a'+'A') + status[1:]
+	}
+}

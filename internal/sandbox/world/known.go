@@ -1,0 +1,160 @@
+package world
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// Known is what a publisher's billing system knows of one subscription: its life
+// as far as it has become rows, and what no row tells.
+type Known struct {
+	Index  int
+	ID     string // as the billing system writes it
+	Stored string // after the guard, as the tables hold it
+	UserID string // as the billing system writes it; empty where there is none
+	Email  string // of the subscriber
+	// Internal says that the subscriber works here, in one of the ways that the
+	// filter can see.
+	Internal bool
+	Country  string
+	Resource string
+	// BeganAt is when the life began, also where that was before the stream.
+	BeganAt schemas.Millis
+	Term    string  // term_type
+	Product Product // what it is charged for now
+
+	// Facts are those of its rows, in no order. Without any it never came to the
+	// tables.
+	Facts []Fact
+	// RowUser is the user id of the latest row that has one.
+	RowUser string
+	// LastMessage is the newest message time among the rows.
+	LastMessage schemas.Millis
+	// Filtered says that an event of it was dropped as an internal user's.
+	Filtered bool
+	// Refused says that a message about it was, or may have been, a dead letter.
+	Refused bool
+}
+
+// Product is what a subscription is charged for. Price is of a whole period.
+type Product struct {
+	Index    int
+	Name     string
+	Months   int
+	Price    schemas.Decimal4
+	Currency string
+}
+
+// Products lists all of them, by index.
+func (w *World) Products() []Product {
+	out := make([]Product, len(w.products))
+	for i := range out {
+		out[i] = w.productAt(productIndex(i))
+	}
+	return out
+}
+
+func (w *World) productAt(i productIndex) Product {
+	p := &w.products[i]
+	return Product{Index: int(i), Name: p.name, Months: p.months, Price: schemas.Decimal4(p.price), Currency: currencyCodes[int(i)/periods%currencies]}
+}
+
+// Known yields every subscription that had begun by the end of the world. The
+// facts of one hold until the next.
+func (tr *Truth) Known() iter.Seq[Known] {
+	return func(yield func(Known) bool) {
+		w := tr.w
+		refused := tr.maybeRefused()
+		t := w.newTeller()
+		var facts []Fact
+		for i := range w.subs {
+			s := &w.subs[i]
+			p := &w.people[s.person]
+			_, filtered := slices.BinarySearch(tr.FilteredSubscriptions, s.stored)
+			k := Known{
+				Index: i, ID: s.id, Stored: s.stored, UserID: string(p.appendUserID(nil)), Email: string(p.appendAddress(nil)),
+				Internal: p.internal != notInternal, Country: countries[p.country], Resource: resources[s.resource],
+				BeganAt: schemas.Millis(s.startAt - s.startAt%s.grain), Term: termTypes[s.term],
+				Product: w.productAt(w.productNow(s)), Filtered: filtered, Refused: refused[i],
+			}
+			if int64(k.BeganAt) > w.end {
+				continue
+			}
+			k.Facts = facts[:0]
+			userAt := schemas.Millis(0)
+			for row := range tr.rowsOf(t, s) {
+				k.Facts = append(k.Facts, factOf(row))
+				k.LastMessage = max(k.LastMessage, schemas.Millis(row.Version>>20))
+				if row.EventTimestamp >= userAt && len(row.UserID) > 0 {
+					userAt, k.RowUser = row.EventTimestamp, string(row.UserID)
+				}
+			}
+			facts = k.Facts
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// FactsOf gives the facts of one subscription again, by its Known.Index.
+func (tr *Truth) FactsOf(index int) []Fact {
+	var facts []Fact
+	for row := range tr.rowsOf(tr.w.newTeller(), &tr.w.subs[index]) {
+		facts = append(facts, factOf(row))
+	}
+	return facts
+}
+
+// rowsOf tells the rows of one subscription, in the order of its life.
+func (tr *Truth) rowsOf(t *teller, s *subscription) iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		for i := s.events; i < s.events+s.count; i++ {
+			win := &tr.winners[i]
+			if !win.stored {
+				continue
+			}
+			t.tell(&tr.w.schedule[win.delivery])
+			row := Row{Event: t.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset}
+			if !yield(&row) {
+				return
+			}
+		}
+	}
+}
+
+// productNow is what a subscription is charged for after its last event.
+func (w *World) productNow(s *subscription) productIndex {
+	now := s.product
+	for i := s.events; i < s.events+s.count; i++ {
+		if w.events[i].target == 0 {
+			now = w.events[i].product
+		}
+	}
+	return now
+}
+
+// FirstEvent gives the first event of a subscription that has rows, by the id as
+// the tables hold it.
+func (tr *Truth) FirstEvent(id string) schemas.NullMillis { return tr.firstEvent(id) }
+
+// maybeRefused marks the subscriptions that a message in dead_letters may be
+// about, whether or not the message gives that away.
+func (tr *Truth) maybeRefused() []bool {
+	refused := make([]bool, len(tr.w.subs))
+	for i := range tr.w.schedule {
+		d := &tr.w.schedule[i]
+		e := &tr.w.events[d.event]
+		if d.kind == tellBroken || e.action >= firstUnknownAction && tr.w.cfg.UnknownAction == DeadLetterUnknown {
+			refused[e.sub] = true
+		}
+	}
+	for i := range tr.DeadLetters { // those that the server refused
+		if sub, ok := tr.byID[tr.DeadLetters[i].SubscriptionID]; ok {
+			refused[sub] = true
+		}
+	}
+	return refused
+}
