@@ -85,19 +85,42 @@ func New(cfg Config, p Parts) (*Reconciler, error) {
 // Run takes a snapshot of the API, waits for the stream, compares, asks again about
 // what differs, and writes the result down. It ends early when ctx does: then
 // nothing of it counts.
-func (r *Reconciler) Run(_ context.Context) (*Report, error) {
-	return nil, errors.New("comparing is not here yet")
+func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
+	if r.API == nil {
+		return nil, errNoAPI
+	}
+	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
+		return s.fromAPI(ctx, telling{r.API, r.Hooks.OnPage})
+	})
 }
 
 // RunCSV does the same with a subscription-log export in place of the API; what
 // differs stays unverified. The file has been opened and is read to its end; asOf is
 // the moment that it speaks of.
-func (r *Reconciler) RunCSV(_ context.Context, _ *subscriptionlog.Reader, _ time.Time) (*Report, error) {
-	return nil, errors.New("comparing is not here yet")
+func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, asOf time.Time) (*Report, error) {
+	if asOf.After(r.Now()) {
+		return nil, fmt.Errorf("as of %s: lies in the future", asOf.UTC().Format(time.RFC3339))
+	}
+	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) { return s.fromCSV(ctx, log, asOf) })
 }
 
-// LastSuccess is when the newest complete run completed; the zero time where there
-// is none.
-func (r *Reconciler) LastSuccess(_ context.Context) (time.Time, error) {
-	return time.Time{}, errors.New("comparing is not here yet")
+// LastSuccess is when a run was last complete; the zero time where none was.
+func (r *Reconciler) LastSuccess(ctx context.Context) (time.Time, error) {
+	return newStore(r.Conn, r.Tables, r.Instance, r.cfg.Keep, r.Now, r.Log).lastSuccess(ctx)
+}
+
+// telling is the API, whose pages a hook is told of.
+type telling struct {
+	API
+	onPage func(rows int)
+}
+
+// Sweep implements API.
+func (t telling) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
+	return t.API.Sweep(ctx, func(rows []piano.Subscription) error {
+		if t.onPage != nil {
+			t.onPage(len(rows))
+		}
+		return page(rows)
+	})
 }

@@ -45,7 +45,7 @@ COMMENT 'One row a subscription and snapshot of Piano''s API. Holds incomplete s
 CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
 (
     `snapshot_id` UUID COMMENT 'The snapshot' CODEC(ZSTD(1)),
-    `source` LowCardinality(String) COMMENT 'api or csv' CODEC(ZSTD(1)),
+    `source` LowCardinality(String) COMMENT 'api, csv, or get: answers about single subscriptions, which are never complete' CODEC(ZSTD(1)),
     `state` LowCardinality(String) COMMENT 'begun, complete, failed, or dropped: its rows have been removed' CODEC(ZSTD(1)),
     `as_of` DateTime64(3, 'UTC') COMMENT 'The moment that it speaks of: when reading began, or what was said of a file' CODEC(ZSTD(1)),
     `completed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When the last page or line was in' CODEC(ZSTD(1)),

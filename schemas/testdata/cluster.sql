@@ -318,3 +318,12 @@ FROM
 )
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'What the events of each subscription amount to now, one row a subscription';
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_comparisons_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY run_id
+ORDER BY (run_id, subscription_id, round)
+COMMENT 'What a reconciliation under way has found so far, one row a subscription and round. An insert may have been repeated: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_comparisons` ON CLUSTER `main` AS `piano`.`reconciliation_comparisons_local`
+ENGINE = Distributed(`main`, `piano`, `reconciliation_comparisons_local`, murmurHash3_64(subscription_id));

@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// comparing is one run while it compares: its parameters for the statements.
+type comparing struct {
+	store      *store
+	statements *statements
+	cfg        Config
+	run        uuid.UUID
+	snapshot   summary
+
+	began            int64 // when the stream began, in milliseconds since 1970
+	coversFrom       int64 // starts of what a file covers
+	coversTo         int64
+	rowsOfComparison uint64
+}
+
+// rowsOfComparison is about how many events and rows of the snapshot together one
+// statement compares: ClickHouse takes some 200 bytes for each.
+const rowsOfComparison = 500_000
+
+// The rounds of a run in reconciliation_comparisons.
+const (
+	roundSnapshot = 0
+	roundAsked    = 1 // marks what the API is asked about again
+	roundAnswers  = 2
+)
+
+// parameters of a statement that compares with the rows of a snapshot.
+func (c *comparing) parameters(round int, snapshot uuid.UUID) clickhouse.Parameters {
+	millis := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+	return clickhouse.Parameters{
+		"run": c.run.String(), "round": strconv.Itoa(round), "snapshot": snapshot.String(),
+		"as_of": millis(c.snapshot.AsOf), "cutoff": millis(c.snapshot.AsOf.Add(-c.cfg.Settle)),
+		"began":       strconv.FormatInt(c.began, 10),
+		"whole":       strconv.FormatBool(c.snapshot.Source == sourceAPI),
+		"covers_from": strconv.FormatInt(c.coversFrom, 10), "covers_to": strconv.FormatInt(c.coversTo, 10),
+		"tolerance": strconv.FormatInt(c.cfg.StartedAtTolerance.Milliseconds(), 10),
+		"deferred":  strconv.FormatBool(c.cfg.DynamicCancel == DynamicCancelDeferred),
+	}
+}
+
+// compare writes what comparing with the snapshot says of every subscription, a
+// bucket at a time.
+func (c *comparing) compare(ctx context.Context) error {
+	if err := c.bounds(ctx); err != nil {
+		return err
+	}
+	buckets, err := c.buckets(ctx)
+	if err != nil {
+		return err
+	}
+	parameters := c.parameters(roundSnapshot, c.snapshot.ID)
+	for i := range len(buckets) - 1 {
+		parameters["from"], parameters["to"] = escaped(buckets[i]), escaped(buckets[i+1])
+		if err := c.store.write(ctx, "compare", parameters, c.statements.compare); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounds asks when the stream began, and what a file covers.
+//
+// The stream began with its first message. Rows of files have no message time: they
+// count only where there is nothing else. Without any event nothing is before the
+// stream: that all of it is missing must not look like agreement.
+func (c *comparing) bounds(ctx context.Context) error {
+	events, snapshots := c.store.tables.Table("subscription_events"), c.store.tables.Table("subscription_snapshots")
+	err := c.store.each(ctx, "ask when the stream began", `SELECT if(countIf(version >= 1048576) > 0,
+	intDiv(minIf(version, version >= 1048576), 1048576)::Int64, toUnixTimestamp64Milli(min(event_timestamp))) FROM `+events,
+		nil, func(row driver.Rows) error { return row.Scan(&c.began) })
+	if err != nil || c.snapshot.Source == sourceAPI {
+		return err
+	}
+	// An export is made for a range of start dates.
+	c.coversFrom, c.coversTo = math.MaxInt64, math.MinInt64
+	return c.store.each(ctx, "ask what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
+FROM `+snapshots+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
+		clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&c.coversFrom, &c.coversTo) })
+}
+
+// buckets cuts the subscription ids into ranges of about equal work, each from one
+// of the texts up to the next; the first and the last text are empty. Ranges, for
+// the tables are sorted by id: of each only its own part is read.
+func (c *comparing) buckets(ctx context.Context) ([]string, error) {
+	var total uint64
+	var sample []string
+	err := c.store.each(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
+(
+	SELECT subscription_id FROM `+c.store.tables.Table("subscription_events")+`
+	UNION ALL
+	SELECT subscription_id FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID}
+)`, clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&total, &sample) })
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(sample)
+	bounds := []string{""}
+	n := 1 + int(total/c.rowsOfComparison)
+	for i := 1; i < n; i++ {
+		bounds = append(bounds, sample[i*len(sample)/n])
+	}
+	return append(slices.Compact(bounds), ""), nil
+}

@@ -1,0 +1,124 @@
+{{- /*
+The rules of comparing, in their one place: what the events of each subscription
+amount to at as_of, against the rows of one snapshot. docs/reconcile.md has them in
+words. Works on one bucket of subscriptions, so that ClickHouse's memory is bounded.
+
+Parameters: run, round, snapshot; as_of, cutoff (as_of less settle), began (when the
+stream began), covers_from and covers_to in milliseconds since 1970; whole: the
+snapshot has every subscription, else only those that started in [covers_from,
+covers_to]; tolerance in milliseconds; deferred: reconcile.dynamic_cancel.
+
+A field that one side does not know is not compared.
+*/ -}}
+INSERT INTO {{ .Comparisons }} (run_id, subscription_id, round, not_compared, differences)
+SELECT
+    {run:UUID},
+    subscription_id,
+    {round:UInt8},
+    not_compared,
+    CAST(multiIf(
+        not_compared != '', [],
+        NOT in_api, if(stream_status = '', [], [('missing_in_api', CAST(stream_status, 'Nullable(String)'), NULL, false)]),
+        NOT in_stream, [('missing_in_stream', NULL, CAST(api_status, 'Nullable(String)'), false)],
+        arrayFilter((d) -> d.1 != '', [
+            -- status: the table of values that agree
+            if(stream_status = '' OR stream_status = api_status, nothing, (
+                'status', toString(stream_status), toString(api_status),
+                multiIf(
+                    stream_status = 'active', api_status IN ('wait_confirmed', 'pending', 'not_started'),
+                    stream_status = 'fail_and_retry', api_status = 'active' AND ifNull(last_failed_at + INTERVAL 30 DAY >= as_of, false),
+                    stream_status = 'expired', api_status IN ('completed', 'deleted') OR (api_status = 'expired_with_error' AND failed_payments > 0),
+                    stream_status = 'expired_with_error', api_status = 'expired',
+                    stream_status = 'cancelled', api_status = 'deleted',
+                    stream_status = 'upgraded', api_status = 'deleted',
+                    false)
+                OR (change_pending AND api_status = 'upgraded')
+                -- a cancel for the end of the period: one side may have it before the other
+                OR (may_be_deferred AND ((stream_live AND api_status = 'cancelled') OR (stream_status = 'cancelled' AND api_live)))
+            )),
+            -- auto-renew, while both live
+            if(NOT (stream_live AND api_live AND ifNull(stream_autorenew != api_autorenew, false)), nothing, (
+                'autorenew', toString(stream_autorenew), toString(api_autorenew),
+                may_be_deferred AND ifNull(stream_autorenew AND NOT api_autorenew, false)
+            )),
+            if(NOT ifNull(lower(stream_term_type) != lower(api_term_type), false), nothing,
+                ('term_type', toString(stream_term_type), toString(api_term_type), false)),
+            -- billing period, as (months, days): 12 months are 1 year
+            if(empty(stream_period) OR empty(api_period) OR stream_period = api_period, nothing,
+                ('billing_period', toString(stream_billing_period), toString(api_billing_period), false)),
+            -- the start, unless the stream begins in the middle of the life
+            if(partial OR NOT ifNull(abs(toUnixTimestamp64Milli(stream_started_at) - toUnixTimestamp64Milli(api_started_at)) > {tolerance:Int64}, false), nothing,
+                ('started_at', {{ .Instant "stream_started_at" }}, {{ .Instant "api_started_at" }}, false)),
+            if(stream_user_id = '' OR api_user_id = '' OR stream_user_id = api_user_id, nothing,
+                ('user_id', stream_user_id, api_user_id, false)),
+            -- the next bill, while none is being retried: the API may tell the retry's date
+            if(NOT (stream_status = 'active' AND api_live AND api_status != 'fail_and_retry'
+                    AND ifNull(abs(toUnixTimestamp64Milli(period_ends_at) - toUnixTimestamp64Milli(api_next_bill_at)) > {tolerance:Int64}, false)), nothing,
+                ('next_bill', {{ .Instant "period_ends_at" }}, {{ .Instant "api_next_bill_at" }}, false)),
+            if(NOT ifNull(stream_price != api_price, false), nothing,
+                ('price', toString(stream_price), toString(api_price), false))
+        ])
+    ), {{ .Differences }}) AS differences
+FROM
+(
+    WITH
+        fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS as_of,
+        CAST(('', NULL, NULL, false), {{ .Difference }}) AS nothing
+    SELECT
+        as_of,
+        nothing,
+        if(a.present, a.subscription_id, s.subscription_id) AS subscription_id,
+        s.events > 0 AS in_stream,
+        a.present AS in_api,
+        a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Filtered }} WHERE {{ .Where }}) AS is_filtered,
+        subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL) AS has_dead_letters,
+        subscription_id GLOBAL IN (
+            SELECT subscription_id FROM {{ .Events }}
+            WHERE (event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64}) AND {{ .Where }}) AS is_recent,
+        multiIf(
+            is_filtered, 'filtered',
+            has_dead_letters, 'dead_letters',
+            is_recent, 'recent',
+            in_stream AND NOT in_api AND NOT {whole:Bool} AND NOT ifNull(toUnixTimestamp64Milli(s.started_at) BETWEEN {covers_from:Int64} AND {covers_to:Int64}, false), 'not_in_file',
+            NOT in_stream AND lower(ifNull(a.term_type, '')) NOT IN ('payment', 'dynamic'), 'other_term',
+            NOT in_stream AND (ifNull(toUnixTimestamp64Milli(a.started_at) < {began:Int64}, false) OR ifNull(toUnixTimestamp64Milli(a.ended_at) < {began:Int64}, false)), 'before_stream',
+            '') AS not_compared,
+
+        s.status AS stream_status,
+        a.subscription_status AS api_status,
+        stream_status IN ('active', 'fail_and_retry') AS stream_live,
+        api_status IN ('active', 'fail_and_retry', 'wait_confirmed', 'pending', 'not_started') AS api_live,
+        s.last_failed_at AS last_failed_at,
+        s.failed_payments AS failed_payments,
+        s.change_pending AS change_pending,
+        s.partial AS partial,
+        s.autorenew AS stream_autorenew,
+        a.autorenew AS api_autorenew,
+        s.term_type AS stream_term_type,
+        a.term_type AS api_term_type,
+        s.billing_period AS stream_billing_period,
+        a.billing_period AS api_billing_period,
+        {{ .Period "s.billing_period" }} AS stream_period,
+        {{ .Period "a.billing_period" }} AS api_period,
+        s.started_at AS stream_started_at,
+        a.started_at AS api_started_at,
+        s.user_id AS stream_user_id,
+        a.user_id AS api_user_id,
+        s.current_period_ends_at AS period_ends_at,
+        a.next_bill_at AS api_next_bill_at,
+        s.price AS stream_price,
+        a.regular_price AS api_price,
+        {deferred:Bool} AND (lower(ifNull(s.term_type, '')) = 'dynamic' OR lower(ifNull(a.term_type, '')) = 'dynamic')
+            AND ifNull(ifNull(s.current_period_ends_at, a.ended_at) > as_of, false) AS may_be_deferred
+    FROM
+    (
+        {{ .State }}
+    ) AS s
+    FULL OUTER JOIN
+    (
+        SELECT *, true AS present
+        FROM {{ .Snapshots }} FINAL
+        WHERE snapshot_id = {snapshot:UUID} AND {{ .Where }}
+    ) AS a ON s.subscription_id = a.subscription_id
+)
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0

@@ -1,0 +1,31 @@
+{{- /*
+Opens, updates and closes drift, in one insert: {{ `{{ .Found }}` }} is found.sql.
+What was not compared is left as it is. An open disagreement about a subscription
+that neither side has any more is closed too.
+
+Parameters: run, as_of in milliseconds.
+*/ -}}
+INSERT INTO {{ .Drift }} (subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at, closed_at, run_id, compared_as_of)
+WITH
+    fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS as_of,
+    open AS (SELECT *, true AS is_open FROM {{ .Drift }} FINAL WHERE closed_at IS NULL),
+    found AS ({{ .Found }}),
+    differing AS (SELECT subscription_id, d.kind AS kind, d.stream_value AS stream_value, d.api_value AS api_value, asked
+        FROM found ARRAY JOIN differences AS d WHERE NOT d.agrees)
+SELECT
+    f.subscription_id, f.kind, f.stream_value, f.api_value,
+    {{ .Severity "f.kind" }},
+    f.asked OR (o.is_open AND o.verified AND o.stream_value IS NOT DISTINCT FROM f.stream_value AND o.api_value IS NOT DISTINCT FROM f.api_value),
+    if(o.is_open, o.first_seen_at, as_of),
+    as_of, CAST(NULL, 'Nullable(DateTime64(3, \'UTC\'))'), {run:UUID}, as_of
+FROM differing AS f
+LEFT JOIN open AS o ON f.subscription_id = o.subscription_id AND f.kind = o.kind
+UNION ALL
+SELECT
+    subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at,
+    CAST(as_of, 'Nullable(DateTime64(3, \'UTC\'))'), {run:UUID}, as_of
+FROM open
+WHERE (subscription_id, toString(kind)) GLOBAL NOT IN (SELECT subscription_id, toString(kind) FROM differing)
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM found WHERE not_compared != '')
+SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1,
+    max_insert_threads = 1, min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 1000000000

@@ -1,0 +1,21 @@
+{{- /*
+What a run has found, one row a subscription: that of its last round. Of one that
+the API was asked about again only the kinds remain in which the snapshot differed
+too: what else has changed meanwhile is for the next run.
+
+Parameters: run.
+*/ -}}
+SELECT subscription_id, not_compared, differences, false AS asked
+FROM {{ .Comparisons }} FINAL
+WHERE run_id = {run:UUID} AND round = 0
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1)
+UNION ALL
+SELECT
+    subscription_id,
+    argMax(c.not_compared, round) AS not_compared,
+    arrayFilter((d) -> has(argMin(c.differences.kind, round) AS before, d.kind), argMax(c.differences, round)) AS differences,
+    true AS asked
+FROM {{ .Comparisons }} AS c FINAL
+WHERE run_id = {run:UUID}
+    AND subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1)
+GROUP BY subscription_id

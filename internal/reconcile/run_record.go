@@ -1,0 +1,66 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// runRecord is one state of a run, as reconciliation_runs has it.
+type runRecord struct {
+	id          uuid.UUID
+	state       string
+	startedAt   time.Time
+	completedAt *time.Time
+	snapshot    *summary // nil until there is one
+	report      *Report  // what is known of it
+	problem     string
+}
+
+// recordRun writes the state of a run.
+func (s *store) recordRun(ctx context.Context, r runRecord) error {
+	var snapshot *uuid.UUID
+	var asOf *time.Time
+	if r.snapshot != nil {
+		snapshot, asOf = &r.snapshot.ID, &r.snapshot.AsOf
+	}
+	drift := map[string]uint64{}
+	for _, k := range r.report.Drift {
+		drift[string(k.Kind)] = k.Count
+	}
+	agreed, not := r.report.Agreed, r.report.NotCompared
+	if agreed == nil {
+		agreed = map[string]uint64{}
+	}
+	if not == nil {
+		not = map[string]uint64{}
+	}
+	return s.insert(ctx, "reconciliation_runs", "run_id, snapshot_id, state, started_at, completed_at, as_of, compared, drift, agreed, "+
+		"not_compared, candidates, verified, problem, instance, written_at", 1, func(int) []any {
+		return []any{r.id, snapshot, r.state, r.startedAt, r.completedAt, asOf, r.report.Compared, drift, agreed,
+			not, r.report.Candidates, r.report.Verified, r.problem, s.instance, s.now().UTC()}
+	})
+}
+
+// completeRun is a run that was complete.
+type completeRun struct{ AsOf, CompletedAt time.Time }
+
+// newestRun is the complete run of the latest snapshot; the zero value where there
+// is none.
+func (s *store) newestRun(ctx context.Context) (newest completeRun, err error) {
+	err = s.each(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of), assumeNotNull(completed_at)
+FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'
+ORDER BY as_of DESC, completed_at DESC LIMIT 1`, nil, func(row driver.Rows) error {
+		return row.Scan(&newest.AsOf, &newest.CompletedAt)
+	})
+	return newest, err
+}
+
+// lastSuccess is when a run was last complete.
+func (s *store) lastSuccess(ctx context.Context) (at time.Time, err error) {
+	err = s.each(ctx, "read reconciliation_runs", `SELECT max(assumeNotNull(completed_at)) FROM `+s.tables.Table("reconciliation_runs")+`
+FINAL WHERE state = 'complete' HAVING count() > 0`, nil, func(row driver.Rows) error { return row.Scan(&at) })
+	return at, err
+}

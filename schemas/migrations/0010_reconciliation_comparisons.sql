@@ -1,0 +1,21 @@
+-- The working table of reconciliations: what comparing said of each subscription,
+-- until drift is written. Each run drops its own rows at its end; those of a run
+-- that was killed are dropped by a later one.
+--
+-- Partitions: a run each, so that they go at once. Few are there at a time.
+--
+-- A subscription that the API was asked about again has rows of later rounds; the
+-- last round counts.
+CREATE TABLE IF NOT EXISTS {{ .Stored "reconciliation_comparisons" }}{{ .OnCluster }}
+(
+    `run_id` UUID COMMENT 'The run' CODEC(ZSTD(1)),
+    `subscription_id` String COMMENT 'The subscription' CODEC(ZSTD(1)),
+    `round` UInt8 COMMENT '0 against the snapshot; 1 the API was asked about it again, and 2 against that answer' CODEC(ZSTD(1)),
+    `not_compared` LowCardinality(String) COMMENT 'Why it was not compared; empty otherwise' CODEC(ZSTD(1)),
+    `differences` Array(Tuple(kind LowCardinality(String), stream_value Nullable(String), api_value Nullable(String), agrees Bool)) COMMENT 'Where the two sides differ; agrees: in a way that counts as agreement' CODEC(ZSTD(1))
+)
+ENGINE = {{ .Engine "ReplacingMergeTree" }}
+PARTITION BY run_id
+ORDER BY (run_id, subscription_id, round)
+COMMENT 'What a reconciliation under way has found so far, one row a subscription and round. An insert may have been repeated: read it with FINAL';
+{{ .Distributed "reconciliation_comparisons" "murmurHash3_64(subscription_id)" }}
