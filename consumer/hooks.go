@@ -5,8 +5,8 @@ import "time"
 // Hooks tell an observer, such as a metrics registry, what happens. Each may be
 // nil. They are called from several goroutines at once and must not block.
 type Hooks struct {
-	// OnGenerationStart is told how many partitions were assigned.
-	OnGenerationStart func(generation int32, partitions int)
+	// OnGenerationStart is told what was assigned; it must not change it.
+	OnGenerationStart func(generation int32, assignments []Assignment)
 	// OnGenerationEnd is told how long the generation lasted.
 	OnGenerationEnd func(generation int32, lasted time.Duration)
 	// OnGroupError is told of each failure to join, keep or leave the group, or
@@ -22,9 +22,9 @@ type Hooks struct {
 	OnCommit func(partitions int, took time.Duration, err error)
 }
 
-func (h Hooks) generationStart(generation int32, partitions int) {
+func (h Hooks) generationStart(generation int32, assignments []Assignment) {
 	if h.OnGenerationStart != nil {
-		h.OnGenerationStart(generation, partitions)
+		h.OnGenerationStart(generation, assignments)
 	}
 }
 

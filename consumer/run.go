@@ -152,7 +152,7 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 	if g.Assignments, err = c.assignments(both, g.group); err != nil {
 		return nil // the generation, or Run, ended while asking
 	}
-	c.hooks.generationStart(g.ID, len(g.Assignments))
+	c.hooks.generationStart(g.ID, g.Assignments)
 	c.log.Info("generation began", zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
 	start := time.Now()
 	defer func() {

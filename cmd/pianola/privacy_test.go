@@ -49,7 +49,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 	// The server's own words for a refused row quote the row.
 	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT agreeable CHECK ifNull(term_name, '') != '" + refuse + "'")
 
-	file := write(t, "pianola.yaml", "piano: {aid: a, api_token: "+leak+"}\n")
+	file := write(t, "pianola.yaml", "piano: {aid: a, base_url: 'http://127.0.0.1:1', api_token: "+leak+"}\n")
 	listen, err := loopback.FreeAddr()
 	s.Must(err)
 	s.Settings.HTTP.Listen = listen

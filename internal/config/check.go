@@ -113,6 +113,7 @@ func (c Config) checkReconcile(p *problems) {
 	if i := c.Reconcile.Interval; i != 0 && i < time.Minute {
 		p.add("reconcile.interval", "%v is shorter than 1m, and not 0 for none", i)
 	}
+	p.addErrors(c.ReconcileConfig().Validate())
 }
 
 func (c Config) checkHTTP(p *problems) {

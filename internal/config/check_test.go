@@ -94,6 +94,11 @@ func TestCheck_SettingsThatDoNotFitTogether(t *testing.T) {
 		"PIANOLA_PIANO_RETRY_ATTEMPTS=0":                        "piano.retry.attempts: 0 is below 1",
 		"PIANOLA_RECONCILE_INTERVAL=1s":                         "reconcile.interval: 1s is shorter",
 		"PIANOLA_RECONCILE_INTERVAL=-1h":                        "reconcile.interval: -1h0m0s is shorter",
+		"PIANOLA_RECONCILE_SETTLE=-1s":                          "reconcile.settle: ",
+		"PIANOLA_RECONCILE_KEEP=1":                              "reconcile.keep: ",
+		"PIANOLA_RECONCILE_DYNAMIC_CANCEL=never":                "reconcile.dynamic_cancel: ",
+		"PIANOLA_RECONCILE_STARTED_AT_TOLERANCE=-1s":            "reconcile.started_at_tolerance: ",
+		"PIANOLA_RECONCILE_VERIFY=-1":                           "reconcile.verify: ",
 		"PIANOLA_HTTP_LISTEN=8080":                              "http.listen: is not host:port",
 		"PIANOLA_LOG_FORMAT=xml":                                "log.format: ",
 	} {

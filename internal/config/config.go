@@ -7,6 +7,7 @@ import (
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -133,7 +134,12 @@ type APIRetry struct {
 
 // Reconcile is the comparison with Piano's API; it is off without a token.
 type Reconcile struct {
-	Interval time.Duration `koanf:"interval" help:"time between reconciliations; 0 for none by itself"`
+	Interval           time.Duration `koanf:"interval" help:"time between reconciliations; 0 for none by itself"`
+	Settle             time.Duration `koanf:"settle" help:"how long after an event its message may come"`
+	Keep               int           `koanf:"keep" help:"complete snapshots that are kept"`
+	DynamicCancel      string        `koanf:"dynamic_cancel" help:"immediate or deferred: how dynamic subscriptions are cancelled"`
+	StartedAtTolerance time.Duration `koanf:"started_at_tolerance" help:"how far apart instants of stream and API may be that mean the same"`
+	Verify             int           `koanf:"verify" help:"subscriptions that differ and that the API is asked about again, in one run"`
 }
 
 // HTTP is the service's own window.
@@ -160,7 +166,8 @@ const defaultListen = "127.0.0.1:8095"
 // ClickHouse addresses have none: a service that guesses where its data goes is
 // worse than one that asks.
 func Defaults() Config {
-	k, s, t, p, a := consumer.Defaults(), sink.Defaults(), transform.Defaults(), pipeline.Defaults(), piano.Defaults()
+	k, s, t, p := consumer.Defaults(), sink.Defaults(), transform.Defaults(), pipeline.Defaults()
+	a, r := piano.Defaults(), reconcile.Defaults()
 	return Config{
 		Kafka: Kafka{
 			Topics: k.Topics, Group: "pianola", ClientID: k.ClientID, Isolation: string(k.Isolation),
@@ -184,9 +191,12 @@ func Defaults() Config {
 			BaseURL: a.BaseURL, ReportsURL: a.ReportsURL, PageSize: a.PageSize, Rate: a.Rate, Timeout: a.Timeout,
 			Retry: APIRetry{Initial: a.Retry.Initial, Max: a.Retry.Max, Attempts: a.Retry.Attempts},
 		},
-		Reconcile: Reconcile{Interval: 24 * time.Hour},
-		HTTP:      HTTP{Listen: defaultListen},
-		Log:       Log{Level: "info", Format: "json"},
-		Shutdown:  Shutdown{Timeout: k.DrainTimeout},
+		Reconcile: Reconcile{
+			Interval: 24 * time.Hour, Settle: r.Settle, Keep: r.Keep, DynamicCancel: r.DynamicCancel,
+			StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify,
+		},
+		HTTP:     HTTP{Listen: defaultListen},
+		Log:      Log{Level: "info", Format: "json"},
+		Shutdown: Shutdown{Timeout: k.DrainTimeout},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -64,6 +65,12 @@ func (c Config) PianoConfig() piano.Config {
 		PageSize: p.PageSize, Rate: p.Rate, Timeout: p.Timeout,
 		Retry: piano.Retry{Initial: p.Retry.Initial, Max: p.Retry.Max, Attempts: p.Retry.Attempts},
 	}
+}
+
+// ReconcileConfig is what a reconciler is built with.
+func (c Config) ReconcileConfig() reconcile.Config {
+	r := c.Reconcile
+	return reconcile.Config{Settle: r.Settle, Keep: r.Keep, DynamicCancel: r.DynamicCancel, StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify}
 }
 
 // ClickHouseOptions is how everything but the hot insert connects. No database is

@@ -41,3 +41,6 @@ func (c Config) Off() []Problem {
 
 // Off is the same of settings that need not be valid.
 func (l *Loaded) Off() []Problem { return l.config.Off() }
+
+// Reconciles says whether pianola run reconciles by itself.
+func (c Config) Reconciles() bool { return c.Piano.APIToken != "" && c.Reconcile.Interval > 0 }

@@ -13,9 +13,9 @@ import (
 // Hooks tell an observer, such as a metrics registry, what happens. Each may be
 // nil. They may be called from several goroutines at once and must not block.
 type Hooks struct {
-	// OnRequest is told of every answer, or of none (status 0), the attempts that
-	// are repeated included. code is Piano's.
-	OnRequest func(endpoint string, status, code int, took time.Duration)
+	// OnRequest is told of every attempt, those that are repeated included: the
+	// path of the API, the status of HTTP (0: no answer), and what became of it.
+	OnRequest func(endpoint string, status int, outcome Outcome, took time.Duration)
 }
 
 // Client is for one application of Piano's. It is safe for concurrent use; all

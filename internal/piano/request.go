@@ -87,12 +87,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	status := 0
 	defer func() {
 		if c.hooks.OnRequest != nil {
-			var answered *Error
-			code := 0
-			if errors.As(err, &answered) {
-				code = answered.Code
-			}
-			c.hooks.OnRequest(r.endpoint, status, code, time.Since(begun))
+			c.hooks.OnRequest(r.endpoint, status, outcomeOf(err), time.Since(begun))
 		}
 	}()
 	answer, err := c.http.Do(ask)

@@ -145,7 +145,7 @@ func (m *Metrics) countNotes(n transform.Notes) {
 // ConsumerHooks feed the metrics from the consumer.
 func (m *Metrics) ConsumerHooks() consumer.Hooks {
 	return consumer.Hooks{
-		OnGenerationStart: func(int32, int) { m.rebalances.Inc() },
+		OnGenerationStart: func(int32, []consumer.Assignment) { m.rebalances.Inc() },
 		OnGroupError:      func(kind consumer.ErrorKind) { m.groupErrors.WithLabelValues(string(kind)).Inc() },
 		OnFetch:           func(_ string, _ int32, bytes int) { m.fetchedBytes.Add(float64(bytes)) },
 		OnFetchError: func(_ string, _ int32, kind consumer.ErrorKind) {

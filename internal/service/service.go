@@ -29,6 +29,9 @@ type Service struct {
 	db       *sql.DB
 	migrator *migrate.Migrator
 	log      *zap.Logger
+
+	reconciling *Reconciling // nil, like schedule, where reconciling is off
+	schedule    *schedule
 }
 
 // Options are what a process gives its service beside the configuration.
@@ -54,7 +57,8 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	if err != nil {
 		return nil, fmt.Errorf("compile the transform: %w", err)
 	}
-	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, metrics.ConsumerHooks()); err != nil {
+	turn := newOwnership(cfg.Kafka.Topics[0], cfg.Kafka.RebalanceTimeout)
+	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, turn.watch(metrics.ConsumerHooks())); err != nil {
 		return nil, fmt.Errorf("set up the consumer: %w", err)
 	}
 	// A loop may rightly be silent for a whole insert and the pause after it.
@@ -70,6 +74,9 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
 		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Pulse: pulse, Now: o.Now, Log: o.Log,
 	})
+	if err := s.planReconciling(cfg, o, rules, turn); err != nil {
+		return nil, fmt.Errorf("set up reconciling: %w", err)
+	}
 	s.pages, err = httpd.Listen(ctx, httpd.Config{
 		Listen: cfg.HTTP.Listen,
 		Live:   []httpd.Check{{Name: "loop", Probe: func(context.Context) error { return pulse.Check() }}},
@@ -84,6 +91,25 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
 	return s, nil
+}
+
+// planReconciling makes the schedule, unless reconciling is off.
+func (s *Service) planReconciling(cfg config.Config, o Options, rules *transform.Rules, turn *ownership) (err error) {
+	for _, off := range cfg.Off() {
+		s.log.Info("off", zap.String("key", off.Key), zap.String("why", off.Message))
+	}
+	if !cfg.Reconciles() {
+		return nil
+	}
+	metrics := newDriftMetrics(o.Registry)
+	s.reconciling, err = NewReconciling(cfg, ReconcilingParts{
+		Rules: rules, Kafka: s.consumer, Now: o.Now, Log: o.Log, API: metrics.apiHooks(), Run: metrics.runHooks(),
+	})
+	if err != nil {
+		return err
+	}
+	s.schedule = newSchedule(cfg.Reconcile.Interval, turn, s.reconciling, metrics, o.Now, o.Log)
+	return nil
 }
 
 // Addr is where the pages are.
@@ -108,6 +134,12 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			return err
 		}
+		// What runs beside the flow ends with it, and is called off by a drain.
+		beside, end := context.WithCancel(failed)
+		defer end()
+		if s.schedule != nil {
+			group.Go(func() error { s.schedule.run(beside); return nil })
+		}
 		return s.flow.Run(failed)
 	})
 	return group.Wait()
@@ -117,6 +149,9 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) Close() {
 	if s.pages != nil {
 		_ = s.pages.Close()
+	}
+	if s.reconciling != nil {
+		s.reconciling.Close()
 	}
 	if s.db != nil {
 		_ = s.db.Close()

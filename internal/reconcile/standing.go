@@ -1,0 +1,51 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/internal/rows"
+)
+
+// Standing is what the newest complete run has left behind, whichever process ran
+// it.
+type Standing struct {
+	CompletedAt time.Time // zero where no run was complete yet; then the rest is empty
+	Compared    uint64
+	Candidates  uint64
+	NotCompared map[string]uint64
+	Open        map[Kind]uint64 // disagreements that are open now
+}
+
+// Standing reads it from the tables.
+func (r *Reconciler) Standing(ctx context.Context) (Standing, error) {
+	s := Standing{NotCompared: map[string]uint64{}, Open: map[Kind]uint64{}}
+	newest := "SELECT ifNull(completed_at, written_at), compared, candidates, not_compared FROM " + r.Tables.Table("reconciliation_runs") +
+		" FINAL WHERE state = 'complete' ORDER BY completed_at DESC, run_id DESC LIMIT 1"
+	err := rows.Each(ctx, r.Conn, newest, func(row driver.Rows) error {
+		return row.Scan(&s.CompletedAt, &s.Compared, &s.Candidates, &s.NotCompared)
+	})
+	if err != nil {
+		return Standing{}, fmt.Errorf("read the newest reconciliation: %w", err)
+	}
+	if s.CompletedAt.IsZero() {
+		return s, nil
+	}
+	open := "SELECT kind, count() FROM " + r.Tables.Table("drift") + " FINAL WHERE closed_at IS NULL GROUP BY kind"
+	err = rows.Each(ctx, r.Conn, open, func(row driver.Rows) error {
+		var kind string
+		var count uint64
+		if err := row.Scan(&kind, &count); err != nil {
+			return err
+		}
+		s.Open[Kind(kind)] = count
+		return nil
+	})
+	if err != nil {
+		return Standing{}, fmt.Errorf("count open drift: %w", err)
+	}
+	return s, nil
+}
