@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -14,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
-	"github.com/pianola/pianola/internal/piano/subscriptionlog"
 )
 
 // errTaken says that a snapshot was given up by somebody else while it was read.
@@ -47,46 +44,14 @@ func (s *store) fromAPI(ctx context.Context, api sweeper) (summary, error) {
 	return w.end(ctx, err)
 }
 
-// logReader is what reads a subscription log: *subscriptionlog.Reader.
-type logReader interface {
-	Next() (subscriptionlog.Row, error)
-}
-
-// fromLog stores a subscription log, which speaks of asOf, and its traits beside it.
-// Like fromAPI, all of it or nothing.
-func (s *store) fromLog(ctx context.Context, log logReader, asOf time.Time) (summary, error) {
-	w, err := s.begin(ctx, sourceCSV, asOf)
-	if err != nil {
-		return summary{}, err
-	}
-	for err == nil {
-		var line subscriptionlog.Row
-		if line, err = log.Next(); err != nil {
-			break
-		}
-		row, traits := FromCSV(line)
-		if !line.Internal {
-			w.traits = append(w.traits, traits)
-		}
-		if err = w.add(ctx, row, line.Internal); err == nil {
-			err = w.beat(ctx)
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return w.end(ctx, err)
-}
-
 // writing is a snapshot that is being read.
 type writing struct {
-	store  *store
-	of     summary
-	rows   []stamped
-	traits []Traits // of a log's rows that are not an internal user's
-	sent   uint64
-	last   time.Time // the latest synced_at: they never go back, so the row read last stays
-	heard  time.Time // when its state was last written
+	store *store
+	of    summary
+	rows  []stamped
+	sent  uint64
+	last  time.Time // the latest synced_at: they never go back, so the row read last stays
+	heard time.Time // when its state was last written
 }
 
 // stamped is a row, and when it was read.
@@ -145,24 +110,9 @@ func (w *writing) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.flushTraits(ctx); err != nil {
-		return err
-	}
 	w.sent += uint64(len(w.rows))
 	w.rows = w.rows[:0]
 	return nil
-}
-
-func (w *writing) flushTraits(ctx context.Context) error {
-	if len(w.traits) == 0 {
-		return nil
-	}
-	columns := "snapshot_id, synced_at, " + strings.Join(traitColumns, ", ")
-	err := w.store.insert(ctx, "subscription_traits", columns, len(w.traits), func(i int) []any {
-		return append([]any{w.of.ID, w.last}, traitValues(&w.traits[i])...)
-	})
-	w.traits = w.traits[:0]
-	return err
 }
 
 // known is a text as a column that may be NULL takes it.

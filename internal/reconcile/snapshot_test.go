@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
-	"github.com/pianola/pianola/internal/piano/subscriptionlog"
 )
 
 // noon is when the clock of these tests begins.
@@ -197,48 +195,5 @@ func TestPrune_KeepsTheNewest(t *testing.T) {
 	}
 	if got := texts(t, s.conn, `SELECT DISTINCT subscription_id FROM `+s.tables.Table("subscription_snapshots")+` WHERE NOT tombstone ORDER BY ALL`); len(got) != 3 || got[0] != "S2" {
 		t.Errorf("got %q", got)
-	}
-}
-
-// lines are a log that has these rows, and then fails or ends.
-type lines struct {
-	rows []subscriptionlog.Row
-	end  error
-}
-
-func (l *lines) Next() (subscriptionlog.Row, error) {
-	if len(l.rows) == 0 {
-		return subscriptionlog.Row{}, l.end
-	}
-	row := l.rows[0]
-	l.rows = l.rows[1:]
-	return row, nil
-}
-
-func TestSnapshot_OfALogHasTraitsBesideIt(t *testing.T) {
-	s := testStore(t)
-	row := func(id string, internal bool) subscriptionlog.Row {
-		r := subscriptionlog.Row{Status: "active", TermType: "payment", Internal: internal}
-		r.SubscriptionID, r.UserID, r.BillingPeriod, r.TermName = id, "U"+id, "1 month", "Digital"
-		return r
-	}
-	asOf := noon.Add(-time.Hour)
-	of, err := s.fromLog(t.Context(), &lines{[]subscriptionlog.Row{row("A", false), row("I", true), row("B", false)}, io.EOF}, asOf)
-	if err != nil || of.Rows != 2 || of.Filtered != 1 || of.Source != "csv" || !of.AsOf.Equal(asOf) {
-		t.Errorf("got %+v, %v", of, err)
-	}
-	if got := s.shown(t); got != "A active, B active" {
-		t.Errorf("got %q", got)
-	}
-	traits := `SELECT subscription_id || ' ' || user_id || ' ' || billing_period || ' ' || term_name FROM ` + s.tables.Table("subscription_traits") + ` ORDER BY ALL`
-	if got := strings.Join(texts(t, s.conn, traits), ", "); got != "A UA 1 month Digital, B UB 1 month Digital" {
-		t.Errorf("got %q", got)
-	}
-	stray := errors.New("line 4, column Term name: a stray quote")
-	if _, err := s.fromLog(t.Context(), &lines{[]subscriptionlog.Row{row("C", false)}, stray}, noon); !errors.Is(err, stray) {
-		t.Errorf("got %v", err)
-	}
-	if got := s.shown(t); got != "A active, B active" {
-		t.Errorf("after a file that cannot be read: %q", got)
 	}
 }
