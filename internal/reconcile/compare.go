@@ -20,10 +20,10 @@ type comparing struct {
 	run        uuid.UUID
 	snapshot   summary
 
-	began            int64 // when the stream began, in milliseconds since 1970
-	coversFrom       int64 // starts of what a file covers
-	coversTo         int64
-	rowsOfComparison uint64
+	began      int64 // when the stream began, in milliseconds since 1970
+	coversFrom int64 // starts of what a file covers
+	coversTo   int64
+	rowsAtOnce uint64
 }
 
 // rowsOfComparison is about how many events and rows of the snapshot together one
@@ -108,7 +108,7 @@ func (c *comparing) buckets(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(sample)
 	bounds := []string{""}
-	n := 1 + int(total/c.rowsOfComparison)
+	n := 1 + int(total/c.rowsAtOnce)
 	for i := 1; i < n; i++ {
 		bounds = append(bounds, sample[i*len(sample)/n])
 	}

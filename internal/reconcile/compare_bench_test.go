@@ -40,7 +40,7 @@ FROM `+o.Table("subscription_events")+` GROUP BY subscription_id SETTINGS max_by
 	}
 	for b.Loop() {
 		c := &comparing{store: newStore(conn, o, "bench", 3, time.Now, zap.NewNop()), statements: s, cfg: Defaults(),
-			run: uuid.Must(uuid.NewV7()), snapshot: snapshot, rowsOfComparison: rowsOfComparison}
+			run: uuid.Must(uuid.NewV7()), snapshot: snapshot, rowsAtOnce: rowsOfComparison}
 		before := resident(b)
 		peak := watchResident(b)
 		if err := c.compare(b.Context()); err != nil {

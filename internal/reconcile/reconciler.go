@@ -69,7 +69,8 @@ type Parts struct {
 // methods may be called at once, in several processes too: each run writes under
 // its own id, and only the one of the latest snapshot has a say.
 type Reconciler struct {
-	cfg Config
+	cfg        Config
+	rowsAtOnce uint64 // see rowsOfComparison
 	Parts
 }
 
@@ -79,7 +80,7 @@ func New(cfg Config, p Parts) (*Reconciler, error) {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}
 	p.Log = p.Log.Named("reconcile")
-	return &Reconciler{cfg: cfg, Parts: p}, nil
+	return &Reconciler{cfg: cfg, rowsAtOnce: rowsOfComparison, Parts: p}, nil
 }
 
 // Run takes a snapshot of the API, waits for the stream, compares, asks again about

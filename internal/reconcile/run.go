@@ -75,7 +75,7 @@ func (r *run) all(ctx context.Context, from source) error {
 		return err
 	}
 	r.record.snapshot, r.report.AsOf, r.report.Snapshot = &snapshot, snapshot.AsOf, shown(snapshot)
-	c := &comparing{store: r.store, statements: r.statements, cfg: r.cfg, run: r.record.id, snapshot: snapshot, rowsOfComparison: rowsOfComparison}
+	c := &comparing{store: r.store, statements: r.statements, cfg: r.cfg, run: r.record.id, snapshot: snapshot, rowsAtOnce: r.rowsAtOnce}
 	for _, phase := range []struct {
 		name Phase
 		do   func() error

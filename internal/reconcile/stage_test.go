@@ -24,7 +24,7 @@ type stage struct {
 	tables schemas.Options
 	cfg    Config
 	api    *desk
-	clock  time.Time // moves by reconcile.settle with each look, so that settling takes no time
+	clock  time.Time // the next snapshot's as_of; once that is read it moves by reconcile.settle with each look, so that settling takes no time
 	hooks  Hooks
 	stream Stream
 }
@@ -40,7 +40,12 @@ func newStage(t testing.TB) *stage {
 func (s *stage) reconciler() *Reconciler {
 	s.Helper()
 	parts := Parts{Conn: s.conn, Tables: s.tables, API: s.api, Stream: s.stream, Instance: "test", Log: zap.NewNop(), Hooks: s.hooks,
-		Now: func() time.Time { s.clock = s.clock.Add(s.cfg.Settle); return s.clock }}
+		Now: func() time.Time {
+			if s.api.read {
+				s.clock = s.clock.Add(s.cfg.Settle)
+			}
+			return s.clock
+		}}
 	r, err := New(s.cfg, parts)
 	if err != nil {
 		s.Fatal(err)
@@ -50,11 +55,17 @@ func (s *stage) reconciler() *Reconciler {
 
 func (s *stage) run() *Report {
 	s.Helper()
-	report, err := s.reconciler().Run(s.Context())
+	report, err := s.try(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
 	return report
+}
+
+func (s *stage) try(ctx context.Context) (*Report, error) {
+	s.Helper()
+	s.api.read = false
+	return s.reconciler().Run(ctx)
 }
 
 // desk is an API that gives, and answers again, what a test sets.
@@ -64,6 +75,12 @@ type desk struct {
 	gone    map[string]bool               // what Get no longer has
 	asked   []string
 	onGet   func(id string) error
+	read    bool // a sweep has begun
+}
+
+func (d *desk) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
+	d.read = true
+	return d.shelf.Sweep(ctx, page)
 }
 
 func (d *desk) Get(_ context.Context, id string) (piano.Subscription, error) {
