@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/pianola/pianola/internal/actions"
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/schemas"
+)
+
+// changePoll is how often a change of term is asked about.
+const changePoll = 2 * time.Second
+
+func (a *app) subscriptionCommand() *cobra.Command {
+	return group("subscription", "ask Piano to resume a subscription, or to change its term",
+		a.subscriptionResumeCommand(), a.subscriptionUpgradeCommand())
+}
+
+// acting are the flags that the actions share.
+type acting struct {
+	execute, asJSON *bool
+	actor           *string
+}
+
+// actionSections are the settings that an action reads.
+var actionSections = []string{"piano", "clickhouse", "log"}
+
+func actingFlags(c *cobra.Command) acting {
+	f := acting{
+		execute: c.Flags().Bool("execute", false, "ask for it; without, the plan is all there is"),
+		actor:   c.Flags().String("actor", "", "who asks, for actions_log (default: the system's user)"),
+		asJSON:  jsonFlag(c),
+	}
+	config.AddFlags(c.Flags(), actionSections...)
+	return f
+}
+
+// exitHelp is said by both commands.
+const exitHelp = `
+Exit status: 0 done, accepted by Piano, or, without --execute, possible; 1 failed, or
+nobody knows what became of it; 3 it cannot be done, and nothing was changed.`
+
+func (a *app) subscriptionResumeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "resume (--subscription ID | --user UID)",
+		Short: "let a subscription go on that was to end, or has",
+		Long: `Asks Piano to resume a subscription: dynamic terms by its resume, payment terms by
+turning auto-renew on, which no longer helps once they have ended. With only --user
+the subscription is looked for, and must be the only one of the user that can be
+resumed.
+
+Without --execute it asks nothing of Piano but how things are, and says what it would
+ask for. With it every step is a row of actions_log, written before Piano is asked:
+without ClickHouse nothing is asked for. A request whose answer is lost is not sent
+again; the subscription is looked at, and what is found is told.
+` + exitHelp,
+		Example: `  pianola subscription resume --user 4711
+  pianola subscription resume --subscription RCJFGP1JCCAT --execute --actor support-7`,
+		Args: cobra.NoArgs,
+	}
+	subscription := c.Flags().String("subscription", "", "the subscription's `ID`")
+	uid := c.Flags().String("user", "", "the user's `UID`")
+	f := actingFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if strings.TrimSpace(*subscription) == "" && strings.TrimSpace(*uid) == "" {
+			return usageError{errors.New("give --subscription or --user")}
+		}
+		return a.act(c, f, func(ctx context.Context, s *actions.Actions) (*actions.Report, error) {
+			return s.Resume(ctx, *subscription, *uid, *f.execute)
+		})
+	}
+	return c
+}
+
+func (a *app) subscriptionUpgradeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "upgrade --subscription ID --from-term TERM --to-term TERM",
+		Short: "change a subscription's term, to a dearer or a cheaper one",
+		Long: `Asks Piano whether the term of a subscription can be changed, asks for the change,
+and follows it until it is made, has come to nothing, or --wait is over. Where the
+subscription has not the term of --from-term nothing is asked for.
+
+Without --execute it asks nothing of Piano but how things are, and says what it would
+ask for. With it every step is a row of actions_log, written before Piano is asked:
+without ClickHouse nothing is asked for. A request whose answer is lost is not sent
+again; the change is looked for, and what is found is told.
+` + exitHelp,
+		Example: `  pianola subscription upgrade --subscription RC1 --from-term TM1 --to-term TM2
+  pianola subscription upgrade --subscription RC1 --from-term TM1 --to-term TM2 --billing period_end --execute`,
+		Args: cobra.NoArgs,
+	}
+	var change actions.Change
+	c.Flags().StringVar(&change.SubscriptionID, "subscription", "", "the subscription's `ID`")
+	c.Flags().StringVar(&change.FromTerm, "from-term", "", "the `TERM` it has")
+	c.Flags().StringVar(&change.ToTerm, "to-term", "", "the `TERM` it is to have")
+	c.Flags().StringVar(&change.ToPeriod, "to-period", "", "a `PERIOD` of that term (default: the term's own)")
+	c.Flags().StringVar(&change.UserID, "user", "", "the user's `UID`, to be sure (default: the subscription's)")
+	billing := c.Flags().String("billing", "now", "when the new term is charged: "+strings.Join(billingNames, ", "))
+	immediate := c.Flags().Bool("immediate-access", false, "the new term's access begins at once (default: as --billing is now)")
+	c.Flags().BoolVar(&change.ProrateAccess, "prorate-access", false, "what is left of the old period counts")
+	c.Flags().DurationVar(&change.Wait, "wait", time.Minute, "how long to follow the change (default for another --billing than now: 0s, one look)")
+	f := actingFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := prepareChange(c, &change, *billing, *immediate); err != nil {
+			return usageError{err}
+		}
+		return a.act(c, f, func(ctx context.Context, s *actions.Actions) (*actions.Report, error) {
+			return s.Upgrade(ctx, change, *f.execute)
+		})
+	}
+	return c
+}
+
+// billingNames are piano.BillingTiming's numbers in words.
+var billingNames = []string{"now", "period_end", "next_sell_date", "scheduled_period_end"}
+
+// prepareChange checks what was given, and fills in what depends on it.
+func prepareChange(c *cobra.Command, change *actions.Change, billing string, immediate bool) error {
+	for _, one := range []struct {
+		flag string
+		text *string
+	}{
+		{"subscription", &change.SubscriptionID}, {"from-term", &change.FromTerm}, {"to-term", &change.ToTerm},
+	} {
+		if *one.text = strings.TrimSpace(*one.text); *one.text == "" {
+			return fmt.Errorf("give --%s", one.flag)
+		}
+	}
+	change.UserID, change.ToPeriod = strings.TrimSpace(change.UserID), strings.TrimSpace(change.ToPeriod)
+	if change.FromTerm == change.ToTerm {
+		return errors.New("--from-term and --to-term are the same")
+	}
+	known := false
+	for i, name := range billingNames {
+		if billing == name {
+			change.Billing, known = piano.BillingTiming(i), true
+		}
+	}
+	if !known {
+		return fmt.Errorf("--billing: want one of %s", strings.Join(billingNames, ", "))
+	}
+	now := change.Billing == piano.BillNow
+	change.ImmediateAccess = now
+	if c.Flags().Changed("immediate-access") {
+		change.ImmediateAccess = immediate
+	}
+	if !now && !c.Flags().Changed("wait") {
+		change.Wait = 0
+	}
+	if change.Wait < 0 {
+		return errors.New("--wait: is below 0")
+	}
+	return nil
+}
+
+// act connects, has it done, and prints what it came to.
+func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.Actions) (*actions.Report, error)) error {
+	actor, err := actorName(*f.actor)
+	if err != nil {
+		return usageError{err}
+	}
+	settings, err := a.load(c).Check(actionSections...)
+	if err != nil {
+		return err
+	}
+	if err := wantPiano(settings); err != nil {
+		return err
+	}
+	log, err := a.logger(settings.Log)
+	if err != nil {
+		return err
+	}
+	api, err := piano.New(settings.PianoConfig(), nil, log, piano.Hooks{})
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	parts := actions.Parts{
+		API: api, Tables: schemas.Options{Database: settings.ClickHouse.Database}, Actor: actor, Instance: settings.Consumer.Instance,
+		Poll: changePoll, Now: a.now, Log: log,
+	}
+	if *f.execute {
+		if err := a.checkSchema(c.Context(), settings); err != nil {
+			return fmt.Errorf("nothing was asked of Piano: %w", err)
+		}
+		if parts.Conn, err = clickhouse.Open(settings.ClickHouseOptions()); err != nil {
+			return fmt.Errorf("nothing was asked of Piano: %w", migrate.Explain(err))
+		}
+		defer func() { _ = parts.Conn.Close() }() // every row has been answered
+	}
+	report, err := do(c.Context(), actions.New(parts))
+	if report == nil {
+		return err
+	}
+	// What was asked for before an error has been asked for, and so it is told.
+	if *f.asJSON {
+		err = errors.Join(err, a.printJSON(report))
+	} else {
+		err = errors.Join(err, a.print(actionText(report)))
+	}
+	if err == nil && report.Outcome == actions.Refused {
+		return fmt.Errorf("%w: %s %s", errFound, c.CommandPath(), report.Outcome)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", strings.TrimPrefix(c.CommandPath(), "pianola "), err)
+	}
+	return nil
+}
+
+func (a *app) checkSchema(ctx context.Context, settings config.Config) error {
+	migrator, db, err := a.migrator(settings)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // nothing was written
+	return migrator.Check(ctx)
+}
+
+// wantPiano says what an action needs that a service can do without.
+func wantPiano(settings config.Config) error {
+	var missing []config.Problem
+	if settings.Piano.APIToken == "" {
+		missing = append(missing, config.Problem{Key: "piano.api_token", Message: "is empty; set piano.api_token_file or PIANOLA_PIANO_API_TOKEN"})
+	}
+	if settings.Piano.AID == "" {
+		missing = append(missing, config.Problem{Key: "piano.aid", Message: "is empty; it is the id of the application in Piano"})
+	}
+	if len(missing) > 0 {
+		return &config.Error{Problems: missing}
+	}
+	return nil
+}
+
+// actorName is who asks: as given, or as the system names the user, who in a
+// container may have only a number.
+func actorName(given string) (string, error) {
+	const most = 200
+	name := strings.TrimSpace(given)
+	if len(name) > most || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", fmt.Errorf("--actor: is not a name of 1 to %d printable characters", most)
+	}
+	if name != "" {
+		return name, nil
+	}
+	if who, err := user.Current(); err == nil && who.Username != "" {
+		return who.Username, nil
+	}
+	return "uid " + strconv.Itoa(syscall.Getuid()), nil
+}

@@ -1,0 +1,82 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/transform"
+)
+
+// mostLooked bounds how many subscriptions of one user are asked about.
+const mostLooked = 50
+
+// find settles on the subscription that is to be resumed. why says in a sentence
+// that there is none, and is empty otherwise.
+func (a *action) find(ctx context.Context, id, user string) (s piano.Subscription, v verdict, why string, err error) {
+	switch {
+	case id == "" && user == "":
+		return s, v, "", errors.New("neither a subscription nor a user is named")
+	case id == "":
+		return a.findByUser(ctx, user)
+	}
+	s, err = a.API.Get(ctx, id)
+	switch {
+	case errors.Is(err, piano.ErrNotFound):
+		return s, v, "there is no such subscription", nil
+	case err != nil:
+		return s, v, "", err
+	case user != "" && s.UserID != transform.Guard(user):
+		return s, v, "the subscription is another user's", nil
+	}
+	return s, judge(s), "", nil
+}
+
+func (a *action) findByUser(ctx context.Context, user string) (s piano.Subscription, v verdict, why string, err error) {
+	listed, err := a.API.Find(ctx, user)
+	if err != nil {
+		return s, v, "", err
+	}
+	var can, renew []piano.Subscription
+	var verdicts []verdict
+	seen := map[string]bool{}
+	for _, one := range listed {
+		// Rows shift between pages; and an API that did not know the parameter would
+		// give us everybody's.
+		if seen[one.ID] || one.UserID != a.user {
+			continue
+		}
+		seen[one.ID] = true
+		if len(seen) > mostLooked {
+			return s, v, fmt.Sprintf("the user has more than %d subscriptions: name one with --subscription", mostLooked), nil
+		}
+		one, err = a.API.Get(ctx, one.ID) // the list does not tell what resuming depends on
+		switch {
+		case errors.Is(err, piano.ErrNotFound): // gone since it was listed
+			continue
+		case err != nil:
+			return s, v, "", err
+		}
+		its := judge(one)
+		a.report.Candidates = append(a.report.Candidates, Candidate{Subscription: viewOf(one), Why: its.why})
+		switch {
+		case its.endpoint != "":
+			can, verdicts = append(can, one), append(verdicts, its)
+		case its.already:
+			renew = append(renew, one)
+		}
+	}
+	switch {
+	case len(seen) == 0:
+		return s, v, "the user has no subscription", nil
+	case len(can) == 1:
+		return can[0], verdicts[0], "", nil
+	case len(can) > 1:
+		return s, v, fmt.Sprintf("%d subscriptions of the user can be resumed: name one with --subscription", len(can)), nil
+	case len(renew) > 0:
+		return renew[0], judge(renew[0]), "", nil
+	default:
+		return s, v, fmt.Sprintf("none of the user's %d subscriptions can be resumed", len(seen)), nil
+	}
+}

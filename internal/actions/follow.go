@@ -1,0 +1,135 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pianola/pianola/internal/piano"
+)
+
+// progress is how far a change of term has come.
+type progress struct {
+	told   bool // the API knows of a change: status is its
+	status piano.ChangeStatus
+	made   bool               // the subscription shows it
+	now    piano.Subscription // read where no change is told
+}
+
+// nothing says that there is no sign of the change.
+func (p progress) nothing() bool { return !p.told && !p.made }
+
+func (p progress) outcome() Outcome {
+	switch {
+	case p.made:
+		return Done
+	case p.told && p.status.Final():
+		return Failed
+	case p.told:
+		return Pending
+	default:
+		return Unknown
+	}
+}
+
+func (p progress) why() string {
+	switch p.outcome() {
+	case Done:
+		return "the term has been changed"
+	case Failed:
+		return "Piano says that the change came to nothing: " + p.status.String()
+	case Pending:
+		return "Piano has accepted the change, and says " + p.status.String()
+	default:
+		return "Piano has accepted the change, no longer tells of it, and the subscription is as it was"
+	}
+}
+
+// text is what was found, as actions_log has it.
+func (p progress) text(err error) string {
+	switch {
+	case err != nil:
+		return err.Error()
+	case p.told:
+		return p.status.String()
+	default:
+		return lookedText(p.now, nil)
+	}
+}
+
+// status asks for the status of a change. Where the API tells of none, as after one
+// that is done, that is no error; nor is an answer without one, whose form is not
+// known for certain.
+func (a *action) status(ctx context.Context, c Change) (progress, error) {
+	status, err := a.API.ChangeStatus(ctx, c.UserID, c.SubscriptionID)
+	switch {
+	case err == nil:
+		return progress{told: true, status: status}, nil
+	case errors.Is(err, piano.ErrNotFound), errors.Is(err, piano.ErrShape), refusal(err):
+		return progress{}, nil
+	default:
+		return progress{}, err
+	}
+}
+
+// progress asks for the status, and looks at the subscription where there is none:
+// it is upgraded, or has the new term.
+func (a *action) progress(ctx context.Context, c Change) (progress, error) {
+	p, err := a.status(ctx, c)
+	if err != nil || p.told {
+		return p, err
+	}
+	p.now, err = a.API.Get(ctx, c.SubscriptionID)
+	p.made = err == nil && (p.now.Status == "upgraded" || p.now.Term.ID == a.to)
+	return p, err
+}
+
+// follow looks at an accepted change until it will change no more, or c.Wait is
+// over. Each thing that is seen anew is a row; seen is what has been already.
+func (a *action) follow(ctx context.Context, c Change, seen string) (*Report, error) {
+	ticker := time.NewTicker(a.Poll)
+	defer ticker.Stop()
+	end := time.NewTimer(c.Wait)
+	defer end.Stop()
+	for {
+		now, err := a.progress(ctx, c)
+		if err != nil {
+			return a.end(ctx, Pending, "Piano has accepted the change, which could then not be followed: run it again, it begins by looking", err)
+		}
+		if text := now.text(nil); text != seen {
+			seen = text
+			if err := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), 0, text); err != nil {
+				return a.end(ctx, now.outcome(), now.why(), err)
+			}
+		}
+		switch now.outcome() {
+		case Done:
+			return a.end(ctx, Done, now.why(), nil)
+		case Failed:
+			return a.end(ctx, Failed, now.why(), errChange)
+		}
+		if c.Wait <= 0 {
+			return a.settled(ctx, now, nil)
+		}
+		select {
+		case <-ticker.C:
+		case <-end.C:
+			return a.settled(ctx, now, nil)
+		case <-ctx.Done():
+			return a.settled(ctx, now, ctx.Err())
+		}
+	}
+}
+
+// settled is the end of following what is not final.
+func (a *action) settled(ctx context.Context, now progress, err error) (*Report, error) {
+	if err == nil && now.outcome() == Unknown {
+		err = errGone
+	}
+	return a.end(ctx, now.outcome(), now.why(), err)
+}
+
+var (
+	errChange = errors.New("the change came to nothing")
+	errGone   = errors.New("the change is neither made nor told of: look at the subscription in Piano")
+)

@@ -1,0 +1,54 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/transform"
+)
+
+// looking bounds a look after a request whose answer did not come: the caller's
+// context may be what has ended.
+const looking = 30 * time.Second
+
+// send asks the API for a change, once, between two rows of actions_log. The
+// outcome is Done or Refused without an error, and Unknown or Failed with one.
+func (a *action) send(ctx context.Context, endpoint string, ask func(context.Context) error) (Outcome, error) {
+	if err := a.step(ctx, stepAsked, endpoint, "", 0, ""); err != nil {
+		return Failed, fmt.Errorf("nothing was asked of Piano: %w", err)
+	}
+	err := ask(ctx)
+	outcome, step, answer := Done, stepAnswered, "done"
+	switch {
+	case err == nil:
+	case errors.Is(err, piano.ErrOutcomeUnknown):
+		outcome, step, answer = Unknown, stepUnknown, err.Error()
+	case refusal(err):
+		outcome, answer = Refused, err.Error()
+	default:
+		outcome, answer = Failed, err.Error()
+	}
+	if lost := a.step(ctx, step, endpoint, outcome, codeOf(err), answer); lost != nil {
+		// It has been asked for all the same, and that is the outcome.
+		return outcome, errors.Join(err, lost)
+	}
+	if outcome == Refused {
+		a.report.Why = transform.Guard(answer)
+		return Refused, nil
+	}
+	return outcome, err
+}
+
+// refusal says whether Piano has understood the request and does not do it, as
+// opposed to a token it does not take, or a network that has failed.
+func refusal(err error) bool {
+	return !errors.Is(err, piano.ErrAccess) && (codeOf(err) != 0 || errors.Is(err, piano.ErrRefused))
+}
+
+// look is a context for looking after an answer that did not come.
+func look(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), looking)
+}

@@ -1,0 +1,122 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/transform"
+)
+
+const (
+	canEndpoint    = "/publisher/term/change/can"
+	changeEndpoint = "/publisher/term/change/do"
+	statusEndpoint = "/publisher/term/change/getSubscriptionUpgradeStatus"
+)
+
+// Change is a change of term that is asked for. FromTerm is what the subscription
+// is believed to have: where it has another, nothing is asked for.
+type Change struct {
+	piano.TermChange
+	FromTerm string
+	// Wait is how long the change is followed once it has been accepted; 0 looks
+	// once.
+	Wait time.Duration
+}
+
+// Upgrade asks that a subscription gets another term, dearer or cheaper. An empty
+// UserID is the subscription's. Report and error are as Resume's.
+func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report, error) {
+	a, err := s.begin("upgrade", execute)
+	if err != nil {
+		return nil, err
+	}
+	a.subscription, a.user = transform.Guard(c.SubscriptionID), transform.Guard(c.UserID)
+	a.from, a.to = transform.Guard(c.FromTerm), transform.Guard(c.ToTerm)
+	before, err := a.API.Get(ctx, c.SubscriptionID)
+	if errors.Is(err, piano.ErrNotFound) {
+		return a.end(ctx, Refused, "there is no such subscription", nil)
+	}
+	if err != nil {
+		return a.end(ctx, "", "", err)
+	}
+	if c.UserID != "" && before.UserID != a.user {
+		return a.end(ctx, Refused, "the subscription is another user's", nil)
+	}
+	a.about(before)
+	switch {
+	case before.Term.ID == a.to && live(before):
+		return a.end(ctx, Done, "the subscription has that term already", nil)
+	case !live(before):
+		return a.end(ctx, Refused, fmt.Sprintf("it has ended (%s)", before.Status), nil)
+	case before.Term.ID != a.from:
+		return a.end(ctx, Refused, fmt.Sprintf("its term is %s, and not %s", orNone(before.Term.ID), a.from), nil)
+	case before.UserID == "" || strings.Contains(before.UserID, "sha256:") && c.UserID == "":
+		return a.end(ctx, Refused, "the API names no user whose change it could be: give --user", nil)
+	}
+	if c.UserID == "" {
+		c.UserID = before.UserID
+	}
+	return a.upgrade(ctx, c, execute)
+}
+
+func (a *action) upgrade(ctx context.Context, c Change, execute bool) (*Report, error) {
+	earlier, err := a.status(ctx, c)
+	switch {
+	case err != nil:
+		return a.end(ctx, "", "", err)
+	case earlier.told && !earlier.status.Final():
+		return a.end(ctx, Refused, "a change of its term is under way: "+earlier.status.String(), nil)
+	}
+	can, err := a.API.CanChange(ctx, c.SubscriptionID)
+	switch {
+	case err != nil && !refusal(err):
+		return a.end(ctx, "", "", err)
+	case err != nil:
+		return a.end(ctx, Refused, err.Error(), nil)
+	case !can:
+		return a.end(ctx, Refused, "Piano says that its term cannot be changed now", nil)
+	}
+	a.report.Request = changeRequest(c)
+	if !execute {
+		return a.end(ctx, Planned, "Piano says that its term can be changed", nil)
+	}
+	outcome, err := a.send(ctx, changeEndpoint, func(ctx context.Context) error { return a.API.Change(ctx, c.TermChange) })
+	switch {
+	case outcome == Unknown:
+		looking, cancel := look(ctx)
+		defer cancel()
+		now, failed := a.progress(looking, c)
+		lost := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), codeOf(failed), now.text(failed))
+		if failed != nil || lost != nil || now.nothing() || now.told && now.status.Final() && now.status == earlier.status && earlier.told {
+			return a.end(ctx, Unknown, "no answer told what became of it, and nothing shows that it has begun: it may still, so look again before you ask again",
+				errors.Join(err, failed, lost))
+		}
+		if ctx.Err() != nil {
+			return a.end(ctx, now.outcome(), now.why(), ctx.Err())
+		}
+		return a.follow(ctx, c, now.text(nil))
+	case outcome != Done:
+		return a.end(ctx, outcome, a.report.Why, err)
+	case err != nil:
+		return a.end(ctx, Pending, "Piano has accepted the change; it was not followed, since actions_log could not be written", err)
+	}
+	return a.follow(ctx, c, "")
+}
+
+// changeRequest is what is sent, as it may be shown.
+func changeRequest(c Change) *Request {
+	parameters := map[string]string{
+		"uid": transform.Guard(c.UserID), "subscription_from": transform.Guard(c.SubscriptionID), "term_to": transform.Guard(c.ToTerm),
+		"billing_timing": strconv.Itoa(int(c.Billing)), "immediate_access": strconv.FormatBool(c.ImmediateAccess),
+		"prorate_access": strconv.FormatBool(c.ProrateAccess),
+	}
+	if c.ToPeriod != "" {
+		parameters["term_to_period_id"] = transform.Guard(c.ToPeriod)
+	}
+	return &Request{Endpoint: changeEndpoint, Parameters: parameters}
+}
