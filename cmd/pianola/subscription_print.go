@@ -32,7 +32,7 @@ func actionText(r *actions.Report) string {
 	}
 	if q := r.Request; q != nil {
 		verb := "would ask"
-		if r.Executed {
+		if slices.ContainsFunc(r.Steps, func(s actions.Step) bool { return s.Step == "asked" }) {
 			verb = "asked"
 		}
 		fmt.Fprintf(&b, "%s: POST %s", verb, q.Endpoint)
@@ -50,7 +50,7 @@ func actionText(r *actions.Report) string {
 	switch {
 	case !r.Executed && r.Outcome == actions.Planned:
 		b.WriteString("this is the plan; add --execute to do it\n")
-	case r.Executed:
+	case len(r.Steps) > 0:
 		fmt.Fprintf(&b, "actions_log has it as %s\n", r.ActionID)
 	}
 	return b.String()

@@ -57,7 +57,7 @@ func resumed(before, after piano.Subscription) bool {
 	if !live(after) {
 		return false
 	}
-	turnedOn := isTrue(after.AutoRenew) && !(live(before) && isTrue(before.AutoRenew))
+	turnedOn := isTrue(after.AutoRenew) && (!live(before) || !isTrue(before.AutoRenew))
 	return turnedOn || after.Term.Type == "dynamic" && isTrue(before.CanBeResumed) && isFalse(after.CanBeResumed)
 }
 
