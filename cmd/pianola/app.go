@@ -76,7 +76,7 @@ Exit status: 0 done; 1 failed; 2 wrong usage; 3 the check found something;
 	root.PersistentFlags().String("config", "", "YAML `FILE` with settings")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
-	root.AddCommand(a.runCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.auditCommand(), a.dlqCommand(), a.subscriptionCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.auditCommand(), a.dlqCommand(), a.reconcileCommand(), a.subscriptionCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
 	return root
 }
 
