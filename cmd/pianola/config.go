@@ -30,12 +30,13 @@ func (a *app) configValidateCommand() *cobra.Command {
 		Short: "tell every mistake in the configuration",
 		Long: `Reads flags, environment and file as pianola run would and tells every mistake at
 once, each with its key, without connecting to anything. With --connect it also
-tries the login to Kafka, the topics, ClickHouse and its schema.`,
+tries the login to Kafka, the topics, ClickHouse and its schema, and, where a token
+is set, Piano's API.`,
 		Example: `  pianola config validate --config pianola.yaml
   pianola config validate --connect`,
 		Args: cobra.NoArgs,
 	}
-	connect := c.Flags().Bool("connect", false, "try Kafka and ClickHouse too")
+	connect := c.Flags().Bool("connect", false, "try Kafka, ClickHouse and Piano's API too")
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/piano"
 )
 
 // connection is one thing that was tried.
@@ -24,10 +25,14 @@ var errNotConnected = errors.New("not everything that the configuration names ca
 // tryConnections tries all, also after one has failed, so that all is told at
 // once. Each is bounded by its own timeouts.
 func (a *app) tryConnections(ctx context.Context, settings config.Config) []connection {
-	return []connection{
+	all := []connection{
 		tried("kafka", tryKafka(ctx, settings)),
 		tried("clickhouse and its schema", a.tryClickHouse(ctx, settings)),
 	}
+	if settings.Piano.APIToken != "" {
+		all = append(all, tried("piano", tryPiano(ctx, settings)))
+	}
+	return all
 }
 
 func tried(name string, err error) connection {
@@ -56,6 +61,19 @@ func (a *app) tryClickHouse(ctx context.Context, settings config.Config) error {
 		return migrate.Explain(err)
 	}
 	return migrator.Check(ctx)
+}
+
+// tryPiano asks the API for as little as can be asked. What a run would wait for
+// is told at once here.
+func tryPiano(ctx context.Context, settings config.Config) error {
+	cfg := settings.PianoConfig()
+	cfg.Retry.Attempts = 1
+	client, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Check(ctx)
 }
 
 func failed(connections []connection) error {

@@ -28,7 +28,7 @@ func reconcileText(r *reconcile.Report) string {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "compared: %d subscriptions", r.Compared)
-	if r.Candidates > 0 {
+	if r.Candidates > 0 && r.Snapshot.Source != "csv" {
 		fmt.Fprintf(&b, "; %d of them differed at first, and the API was asked again about %d", r.Candidates, r.Verified)
 	}
 	b.WriteByte('\n')

@@ -129,6 +129,13 @@ func (c *Client) Find(ctx context.Context, uid string) ([]Subscription, error) {
 	}
 }
 
+// Check asks for one row of a list: nil where the API accepts address, application
+// and token, and answers in its form.
+func (c *Client) Check(ctx context.Context) error {
+	_, err := c.list(ctx, url.Values{"status": {Statuses()[0]}}, 0, 1)
+	return err
+}
+
 // Get gives one subscription, with what only this way tells. Where there is none
 // the error wraps ErrNotFound.
 func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {

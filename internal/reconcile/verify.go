@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -33,6 +34,9 @@ func (c *comparing) verify(ctx context.Context, api API) error {
 	asked, err := c.ask(ctx, api, ids, answers)
 	if err == nil {
 		err = c.mark(ctx, asked)
+	}
+	if err == nil {
+		err = c.keepTombstones(ctx, answers)
 	}
 	if err == nil {
 		err = c.store.write(ctx, "compare answers", c.parameters(roundAnswers, answers.of.ID), c.statements.again)
@@ -87,6 +91,22 @@ func (c *comparing) mark(ctx context.Context, asked []string) error {
 	return c.store.insert(ctx, "reconciliation_comparisons", "run_id, subscription_id, round, not_compared, differences", len(asked), func(i int) []any {
 		return []any{c.run, asked[i], uint8(roundAsked), "", []any{}}
 	})
+}
+
+// keepTombstones has the tombstone of a subscription that the API still does not
+// have stand for its answer: it was compared as deleted, and is so again.
+func (c *comparing) keepTombstones(ctx context.Context, answers *writing) error {
+	if c.snapshot.Tombstones == 0 {
+		return nil
+	}
+	table := c.store.tables.Table("subscription_snapshots")
+	return c.store.write(ctx, "keep tombstones", clickhouse.Parameters{
+		"answers": answers.of.ID.String(), "snapshot": c.snapshot.ID.String(), "run": c.run.String(),
+	}, `INSERT INTO `+table+` (`+snapshotColumns+`)
+SELECT `+strings.Replace(snapshotColumns, "snapshot_id", "{answers:UUID}", 1)+` FROM `+table+` FINAL
+WHERE snapshot_id = {snapshot:UUID} AND tombstone
+	AND subscription_id GLOBAL IN (SELECT subscription_id FROM `+c.store.tables.Table("reconciliation_comparisons")+` WHERE run_id = {run:UUID} AND round = 1)
+	AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `+table+` WHERE snapshot_id = {answers:UUID})`)
 }
 
 // choose draws at most reconcile.verify subscriptions: each kind in turn gives one,

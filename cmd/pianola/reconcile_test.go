@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/reconcile"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
+)
+
+// simulated is a simulated Piano over a stage's world, and the environment of a
+// Pianola that asks it.
+type simulated struct {
+	*pianoapi.Server
+	publisher *pianoapi.Publisher
+}
+
+func simulate(s *testbed.Stage, cfg pianoapi.Config) simulated {
+	s.Helper()
+	publisher := pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{Seed: 1})
+	server, err := pianoapi.Start(cfg, publisher)
+	s.Must(err)
+	s.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+	return simulated{server, publisher}
+}
+
+// environment is what an operator would add for the API. Nothing settles in a test.
+func (s simulated) environment() []string {
+	return []string{
+		"PIANOLA_PIANO_BASE_URL=" + s.BaseURL(), "PIANOLA_PIANO_REPORTS_URL=" + s.ReportsURL(),
+		"PIANOLA_PIANO_AID=" + s.AID(), "PIANOLA_PIANO_API_TOKEN=" + s.Token(), "PIANOLA_PIANO_RATE=10000",
+		"PIANOLA_PIANO_RETRY_INITIAL=1ms", "PIANOLA_PIANO_RETRY_MAX=5ms", "PIANOLA_RECONCILE_SETTLE=0s",
+	}
+}
+
+// export fetches the subscription log into a file.
+func (s simulated) export(t *testing.T) string {
+	t.Helper()
+	cfg := piano.Defaults()
+	cfg.BaseURL, cfg.ReportsURL, cfg.AID, cfg.Token, cfg.Rate = s.BaseURL(), s.ReportsURL(), s.AID(), s.Token(), 10_000
+	client, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	name := filepath.Join(t.TempDir(), "subscriptions.csv")
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := client.Export(t.Context(), time.Unix(0, 0), time.Now(), time.Millisecond, file); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestReconcile_Command is the exit status and both forms of output, over both
+// protocols; what is found is tested beside the package reconcile.
+func TestReconcile_Command(t *testing.T) {
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s.Tell()
+	s.Ingest()
+	api := simulate(s, pianoapi.Config{})
+	native := append(environment(s.Settings), append(api.environment(), "PIANOLA_LOG_LEVEL=error")...)
+	overHTTP := s.Services.Configure("http", s.Topic, s.Topic, s.World)
+	overHTTP.Kafka.Group = s.Settings.Kafka.Group
+	throughHTTP := append(environment(overHTTP), append(api.environment(), "PIANOLA_LOG_LEVEL=error")...)
+
+	got := call(t, native, "", "config", "validate", "--connect")
+	if got.code != exitDone || !strings.Contains(got.stdout, "\npiano: ok\n") {
+		t.Errorf("validate: %+v", got)
+	}
+	got = call(t, append(native, "PIANOLA_PIANO_API_TOKEN=wrong"), "", "config", "validate", "--connect")
+	if got.code != exitFailed || !strings.Contains(got.stdout, "\npiano: FAILED: ") || !strings.Contains(got.stdout, "check piano.api_token") {
+		t.Errorf("validate with a token of no use: %+v", got)
+	}
+	got = call(t, native, "", "reconcile")
+	if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "\nno drift: opened 0, closed 0; 0 open in the table drift\n") ||
+		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") {
+		t.Errorf("nothing is planted: %+v", got)
+	}
+
+	const each = 2
+	s.Must(api.publisher.Plant(5, each))
+	got = call(t, throughHTTP, "", "reconcile")
+	if got.code != exitFound || !strings.Contains(got.stderr, "the check found something") {
+		t.Errorf("drift is planted: %+v", got)
+	}
+	for _, want := range []string{"missing_in_stream  drift        2      0\n", "\nstatus, such as\n", "  stream: active  API: ", "16 disagreements that are drift: opened 20, closed 0; 20 open"} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("nobody says %q", want)
+		}
+	}
+
+	got = call(t, native, "", "reconcile", "--json")
+	var report reconcile.Report
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitFound {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	// By its third snapshot the API has lost what it is missing: tombstones, which
+	// compare as deleted.
+	found := map[reconcile.Kind]uint64{}
+	for _, k := range report.Drift {
+		if found[k.Kind] = k.Count; k.Unverified != 0 {
+			t.Errorf("not asked about again: %+v", k)
+		}
+	}
+	want := map[reconcile.Kind]uint64{}
+	for _, kind := range reconcile.Kinds() {
+		want[kind] = each
+	}
+	delete(want, reconcile.MissingInAPI)
+	want[reconcile.StatusDiffers] += each
+	if !maps.Equal(found, want) || report.Snapshot.Tombstones != each || report.Open != 10*each || report.Closed != each {
+		t.Errorf("found %v, want %v: %s", found, want, got.stdout)
+	}
+
+	log, now := api.export(t), time.Now().UTC().Truncate(time.Second).Format(time.RFC3339)
+	without := append(environment(s.Settings), "PIANOLA_RECONCILE_SETTLE=0s", "PIANOLA_LOG_LEVEL=error")
+	got = call(t, without, "", "reconcile", "--csv", log, "--as-of", now)
+	if got.code != exitFound || !strings.Contains(got.stdout, "(unverified)") || !strings.Contains(got.stdout, "from a file: ") {
+		t.Errorf("with a file: %+v", got)
+	}
+}
+
+func TestReconcile_WhatIsInItsWay(t *testing.T) {
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
+	api := simulate(s, pianoapi.Config{})
+	without := append(environment(s.Settings), "PIANOLA_LOG_LEVEL=error")
+	all := append(slices.Clone(without), api.environment()...)
+	garbled := write(t, "log.csv", "Subscription ID,Start date\n\"RC1,2024-01-01\n")
+	const at = "2026-01-01T00:00:00Z"
+	for name, c := range map[string]struct {
+		environment []string
+		args        []string
+		want        int
+		says        []string
+	}{
+		"no token":               {without, nil, exitConfiguration, []string{"piano.api_token: is not set", "piano.aid: is empty", "--csv"}},
+		"no application":         {append(slices.Clone(without), "PIANOLA_PIANO_API_TOKEN=t"), nil, exitConfiguration, []string{"piano.aid: is empty"}},
+		"bad settle":             {all, []string{"--reconcile.settle", "-1s"}, exitConfiguration, []string{"reconcile.settle: "}},
+		"a file without moment":  {all, []string{"--csv", garbled}, exitUsage, []string{"--as-of", "2026-01-31T12:00:00Z"}},
+		"a moment without file":  {all, []string{"--as-of", at}, exitUsage, []string{"--csv"}},
+		"a moment of no form":    {all, []string{"--csv", garbled, "--as-of", "2026-01-01"}, exitUsage, []string{"--as-of: write it as"}},
+		"a moment to come":       {all, []string{"--csv", garbled, "--as-of", "2190-01-01T00:00:00Z"}, exitUsage, []string{"lies in the future"}},
+		"no file":                {all, []string{"--csv", "/nowhere.csv", "--as-of", at}, exitFailed, []string{"/nowhere.csv"}},
+		"a garbled file":         {without, []string{"--csv", garbled, "--as-of", at}, exitFailed, []string{"subscription log", "line"}},
+		"no ClickHouse":          {all, []string{"--clickhouse.addr", "127.0.0.1:1"}, exitFailed, []string{"check clickhouse.addr"}},
+		"no tables":              {all, []string{"--clickhouse.database", "nobody_made_this"}, exitFailed, []string{"pianola migrate"}},
+		"no Kafka":               {all, []string{"--kafka.brokers", "127.0.0.1:1", "--kafka.request_timeout", "1s"}, exitFailed, []string{"kafka.brokers"}},
+		"no topic":               {all, []string{"--kafka.topics", "nobody.made.this"}, exitFailed, []string{"nobody.made.this"}},
+		"no API":                 {all, []string{"--piano.base_url", "http://127.0.0.1:1"}, exitFailed, []string{"/publisher/subscription/list", "connection refused"}},
+		"a token of no use":      {append(slices.Clone(all), "PIANOLA_PIANO_API_TOKEN=wrong"), nil, exitFailed, []string{"check piano.api_token"}},
+		"another's application":  {all, []string{"--piano.aid", "another"}, exitFailed, []string{"check piano.api_token and piano.aid"}},
+		"an address of no API's": {all, []string{"--piano.base_url", api.ReportsURL()}, exitFailed, []string{"check piano.base_url"}},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			got := call(t, c.environment, "", append([]string{"reconcile"}, c.args...)...)
+			if got.code != c.want || got.stdout != "" {
+				t.Errorf("exit status %d, want %d, and no result: %+v", got.code, c.want, got)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("standard error does not say %q: %s", want, got.stderr)
+				}
+			}
+			if strings.Contains(got.stderr, api.Token()) {
+				t.Errorf("the token comes out: %s", got.stderr)
+			}
+		})
+	}
+}
