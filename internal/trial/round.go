@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
-	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
@@ -69,9 +67,7 @@ type round struct {
 	// knows, where it is the broker that decides.
 	ends atomic.Pointer[[]int64]
 
-	telling   sync.Mutex      // held to send, or to keep the publisher from it
-	publisher *kafka.Producer // nil before and after the world is told
-	portion   portion         // of the world, where a trial deals it out
+	portion portion // of the world, where a trial deals it out
 }
 
 // newRound makes the world, topic and database. The caller closes the round.

@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -49,13 +50,11 @@ func tellSteadily(ctx context.Context, r *round) error {
 // tellWhen sends each message once ready says that it may go, which is asked again
 // and again.
 func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, error)) error {
-	producer, err := kafka.NewProducer(r.stage.broker.addr, append([]kgo.Opt{inOrder}, r.stage.access...)...)
+	producer, err := kafka.NewProducer(r.stage.broker.addr, r.stage.access...)
 	if err != nil {
 		return fmt.Errorf("connect the publisher: %w", err)
 	}
-	r.publish(producer)
 	defer producer.Close()
-	defer r.publish(nil)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	sent := int64(0)
@@ -74,9 +73,8 @@ func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, erro
 				return ctx.Err()
 			}
 		}
-		r.telling.Lock()
-		err := producer.Send(ctx, kafka.Record{Topic: r.topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time})
-		r.telling.Unlock()
+		err := producer.Send(ctx, kafka.Record{Topic: r.topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time,
+			Headers: []kgo.RecordHeader{{Key: numberHeader, Value: strconv.AppendInt(nil, sent, 10)}}})
 		if err != nil {
 			return fmt.Errorf("tell the world: %w", err)
 		}
@@ -86,34 +84,4 @@ func (r *round) tellWhen(ctx context.Context, ready func(sent int64) (bool, erro
 		return fmt.Errorf("tell the world: %w", err)
 	}
 	return nil
-}
-
-// inOrder has one request under way at a time. Of a producer that it has forgotten a
-// broker takes any batch as the next: the second of two, if the first is refused by
-// one that has just started and does not lead yet, and then the first never fits
-// again, and is sent under a new epoch together with the second.
-var inOrder = kgo.MaxProduceRequestsInflightPerBroker(1)
-
-func (r *round) publish(p *kafka.Producer) {
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	r.publisher = p
-}
-
-// quietly does what a publisher's idempotence does not outlive. Everything that has
-// been sent is acknowledged before, and nothing is sent until it is done.
-//
-// A broker tells a batch that is sent again by what it knows of its producer, and
-// when it opens its log it forgets the producers whose last record is older than
-// producer.id.expiration.ms: a simulated year lies in the past, so all of them. For
-// the same reason the publisher's requests go out one by one (inOrder).
-func (r *round) quietly(ctx context.Context, do func() error) error {
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	if r.publisher != nil {
-		if err := r.publisher.Flush(ctx); err != nil {
-			return fmt.Errorf("tell the world: %w", err)
-		}
-	}
-	return do()
 }

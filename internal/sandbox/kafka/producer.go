@@ -20,7 +20,8 @@ type Record struct {
 	Key       []byte
 	Value     []byte // empty is a tombstone
 	// Time is the record's timestamp, kept in milliseconds.
-	Time time.Time
+	Time    time.Time
+	Headers []kgo.RecordHeader
 }
 
 // Producer writes records with lz4 and large batches. Within a partition they
@@ -64,7 +65,7 @@ func (p *Producer) Send(ctx context.Context, r Record) error {
 		return err
 	}
 	p.client.Produce(ctx, &kgo.Record{
-		Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Timestamp: r.Time,
+		Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Timestamp: r.Time, Headers: r.Headers,
 	}, p.sent)
 	return ctx.Err()
 }
