@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -68,8 +69,23 @@ func (c *comparing) compare(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.whole(ctx)
 }
+
+// whole holds that the snapshot was there to the end: one that is not the newest by
+// far may have been pruned meanwhile, and what is gone must not look missing.
+func (c *comparing) whole(ctx context.Context) error {
+	var n uint64
+	err := c.store.each(ctx, "count the snapshot", "SELECT count() FROM "+c.store.tables.Table("subscription_snapshots")+" WHERE snapshot_id = {id:UUID}",
+		clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&n) })
+	if err == nil && n < c.snapshot.Rows+c.snapshot.Filtered+c.snapshot.Tombstones {
+		err = errPruned
+	}
+	return err
+}
+
+// errPruned says that the run took so long that its snapshot is no longer kept.
+var errPruned = errors.New("the snapshot was dropped before it was compared, since newer ones came; run it again, or raise reconcile.keep")
 
 // bounds asks when the stream began, and what a file covers.
 //

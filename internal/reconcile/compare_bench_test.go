@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -11,10 +13,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// BenchmarkCompare_Million compares a million subscriptions of six events each
-// with a snapshot of as many rows, of which some differ, and reports the seconds
-// and how far the memory of this process rose, in which the embedded ClickHouse
-// works.
+// BenchmarkCompare_Million compares, counts and writes drift of a million
+// subscriptions of six events each with a snapshot of as many rows, of which some
+// differ, and then without any event, so that all of them do. It reports the
+// processor's seconds, which other load changes least, and how far the memory of
+// this process rose, in which the embedded ClickHouse works.
 //
 //	go test -run '^$' -bench Million -benchtime 1x ./internal/reconcile
 func BenchmarkCompare_Million(b *testing.B) {
@@ -38,18 +41,33 @@ FROM `+o.Table("subscription_events")+` GROUP BY subscription_id SETTINGS max_by
 	if err != nil {
 		b.Fatal(err)
 	}
-	for b.Loop() {
-		c := &comparing{store: newStore(conn, o, "bench", 3, time.Now, zap.NewNop()), statements: s, cfg: Defaults(),
-			run: uuid.Must(uuid.NewV7()), snapshot: snapshot, rowsAtOnce: rowsOfComparison}
-		before := resident(b)
-		peak := watchResident(b)
-		if err := c.compare(b.Context()); err != nil {
-			b.Fatal(err)
+	once := func(b *testing.B, candidates uint64) {
+		for b.Loop() {
+			c := &comparing{store: newStore(conn, o, "bench", 3, time.Now, zap.NewNop()), statements: s, cfg: Defaults(),
+				run: uuid.Must(uuid.NewV7()), snapshot: snapshot, rowsAtOnce: rowsOfComparison}
+			execute(b, conn, "SYSTEM JEMALLOC PURGE")
+			before, cpu, peak := resident(b), spent(b), watchResident(b)
+			var report Report
+			for _, step := range []func(context.Context) error{
+				c.compare,
+				func(ctx context.Context) error { _, err := c.choose(ctx); return err },
+				func(ctx context.Context) error { return c.count(ctx, &report) },
+				func(ctx context.Context) error { return c.write(ctx, &report) },
+			} {
+				if err := step(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(peak()-before)/(1<<20), "MiB-risen")
+			b.ReportMetric((spent(b) - cpu).Seconds(), "cpu-s")
+			if report.Compared != subscriptions || report.Candidates != candidates || report.Open != candidates {
+				b.Fatalf("got %+v", report)
+			}
 		}
-		b.ReportMetric(float64(peak()-before)/(1<<20), "MiB-risen")
-		b.Log(texts(b, conn, "SELECT concat(not_compared, ' ', toString(differences.kind), ' ', toString(count())) FROM "+
-			o.Table("reconciliation_comparisons")+" WHERE run_id = '"+c.run.String()+"' GROUP BY not_compared, differences.kind"))
 	}
+	b.Run("some_differ", func(b *testing.B) { once(b, 20_090) })
+	execute(b, conn, "TRUNCATE TABLE "+o.Table("subscription_events"), "TRUNCATE TABLE "+o.Table("drift"))
+	b.Run("all_are_missing", func(b *testing.B) { once(b, subscriptions) })
 }
 
 // resident is the process's memory in bytes.
@@ -63,6 +81,15 @@ func resident(t testing.TB) int64 {
 		t.Fatal(err)
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// spent is the processor time of this process.
+func spent(t testing.TB) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // watchResident looks at it now and then, until the function that it gives is

@@ -15,7 +15,7 @@ const examples = 5
 // count puts what was found into the report.
 func (c *comparing) count(ctx context.Context, report *Report) error {
 	ofRun := clickhouse.Parameters{"run": c.run.String()}
-	query := `SELECT uniqExactIf(subscription_id, round = 0 AND arrayExists((d) -> NOT d.agrees, differences)), countIf(round = 1)
+	query := `SELECT countIf(round = 0 AND arrayExists((d) -> NOT d.agrees, differences)), countIf(round = 1)
 FROM ` + c.store.tables.Table("reconciliation_comparisons") + ` FINAL WHERE run_id = {run:UUID}`
 	err := c.store.each(ctx, "count candidates", query, ofRun, func(row driver.Rows) error {
 		return row.Scan(&report.Candidates, &report.Verified)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+
 	"github.com/pianola/pianola/internal/piano"
 )
 
@@ -39,7 +41,7 @@ FROM `+s.tables.Table("drift")+` FINAL WHERE run_id = '`+report.RunID.String()+`
 	day(5, "A status expired 06.03. 06.03. open", 1, 0, 1)
 
 	// One that is not compared is left as it is, whatever the API says.
-	s.events(event{id: "A", action: "Auto-renew enabled", ago: -6*aDay + 10*time.Second})
+	s.events(event{id: "A", action: "Auto-renew enabled", ago: -6*aDay + 100*time.Millisecond})
 	api.Status = "active"
 	day(6, "A status expired 06.03. 06.03. open", 0, 0, 1)
 	// Where neither side has it any more there is nothing to disagree about.
@@ -160,7 +162,8 @@ func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
 	}
 }
 
-// TestRun_InBucketsFindsTheSame compares a few subscriptions at a time.
+// TestRun_InBucketsFindsTheSame compares a few subscriptions at a time, and over
+// HTTP.
 func TestRun_InBucketsFindsTheSame(t *testing.T) {
 	s := newStage(t)
 	for i := range 300 {
@@ -182,7 +185,14 @@ func TestRun_InBucketsFindsTheSame(t *testing.T) {
 	}
 	execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("drift"))
 	s.clock = noon.Add(10 * time.Minute)
+	over, err := ch.Open(&ch.Options{Protocol: ch.HTTP, Addr: []string{server.HTTPAddr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = over.Close() }()
+	s.conn, over = over, s.conn
 	r := s.reconciler()
+	s.conn, over = over, s.conn
 	r.rowsAtOnce = 40
 	s.api.read = false
 	if _, err := r.Run(t.Context()); err != nil {
@@ -242,6 +252,21 @@ func TestRun_DropsWhatAKilledRunHasLeft(t *testing.T) {
 	execute(t, s.conn, "INSERT INTO "+table+" (run_id, subscription_id) VALUES ('00000000-0000-7000-8000-000000000009', 'A')") // nobody's
 	s.run()
 	s.want("left", texts(t, s.conn, "SELECT toString(run_id) FROM "+table), []string{"00000000-0000-7000-8000-000000000000"})
+}
+
+// TestRun_OfASnapshotThatIsGoneFails: what was pruned is not missing in the API.
+func TestRun_OfASnapshotThatIsGoneFails(t *testing.T) {
+	s := newStage(t)
+	s.pairs(agreeing("A"), agreeing("B"))
+	s.hooks.OnPhase = func(p Phase, _ time.Duration) {
+		if p == PhaseSettle {
+			execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("subscription_snapshots"))
+		}
+	}
+	if _, err := s.try(t.Context()); !errors.Is(err, errPruned) {
+		t.Errorf("got %v", err)
+	}
+	s.want("drift", s.drift(), nil)
 }
 
 // TestRun_FailsWhereTheAPIDoes: what it asked last decides nothing.

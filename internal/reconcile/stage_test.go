@@ -33,7 +33,7 @@ func newStage(t testing.TB) *stage {
 	t.Helper()
 	conn, o := database(t)
 	cfg := Defaults()
-	cfg.Settle = time.Minute
+	cfg.Settle = time.Second
 	return &stage{TB: t, conn: conn, tables: o, cfg: cfg, api: &desk{}, clock: noon}
 }
 
