@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +39,39 @@ func withServer(run func() int) int {
 		return 1
 	}
 	defer func() { _ = server.Close() }() // the tests are over
+	if err := migrate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return run()
+}
+
+// migrate makes the database that the tests use in turn.
+func migrate() error {
+	conn, err := ch.Open(&ch.Options{Addr: []string{server.NativeAddr()}})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	o := schemas.Options{Database: "actions"}
+	create, err := schemas.CreateDatabase(o)
+	if err != nil {
+		return err
+	}
+	statements := []string{create}
+	migrations, err := schemas.Migrations(o)
+	if err != nil {
+		return err
+	}
+	for _, m := range migrations {
+		statements = append(statements, m.Statements...)
+	}
+	for _, statement := range statements {
+		if err := conn.Exec(context.Background(), statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // record is a subscription as the fake API has it.
@@ -80,26 +111,15 @@ const (
 	can    = "/publisher/term/change/can"
 )
 
-var databases atomic.Int32
-
 func setUp(t *testing.T, subscriptions ...record) *stage {
 	t.Helper()
 	s := &stage{T: t, subscriptions: subscriptions, before: map[string]func(http.ResponseWriter, *http.Request) bool{},
-		tables: schemas.Options{Database: fmt.Sprintf("actions_%d", databases.Add(1))}}
+		tables: schemas.Options{Database: "actions"}}
 	var err error
 	s.conn, err = ch.Open(&ch.Options{Addr: []string{server.NativeAddr()}})
 	s.must(err)
 	t.Cleanup(func() { _ = s.conn.Close() })
-	create, err := schemas.CreateDatabase(s.tables)
-	s.must(err)
-	s.must(s.conn.Exec(t.Context(), create))
-	migrations, err := schemas.Migrations(s.tables)
-	s.must(err)
-	for _, m := range migrations {
-		for _, statement := range m.Statements {
-			s.must(s.conn.Exec(t.Context(), statement))
-		}
-	}
+	s.must(s.conn.Exec(t.Context(), "TRUNCATE TABLE "+s.tables.Table("actions_log")))
 	fake := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(fake.Close)
 	c := piano.Defaults()

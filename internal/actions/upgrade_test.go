@@ -40,6 +40,7 @@ func TestUpgrade_LooksBeforeItAsks(t *testing.T) {
 		"address_given":    {one: record{"user": map[string]any{"uid": "canary@example.com"}}, change: func(c *actions.Change) { c.UserID = "canary@example.com" }, want: actions.Planned},
 		"somebody_elses":   {change: func(c *actions.Change) { c.UserID = "another" }, want: actions.Refused, whyIs: "another user's"},
 		"no_subscription":  {change: func(c *actions.Change) { c.SubscriptionID = "nowhere" }, want: actions.Refused, whyIs: "no such subscription"},
+		"status_not_told":  {status: []any{"none"}, want: actions.Planned},
 		"refused_by_code":  {one: record{"changeable": "code"}, want: actions.Refused, whyIs: "1012"},
 		"period_and_dates": {change: func(c *actions.Change) { c.ToPeriod, c.Billing = "P1", piano.BillAtPeriodEnd }, want: actions.Planned},
 	} {

@@ -1,0 +1,68 @@
+package actions_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/internal/actions"
+)
+
+// flaky is a connection that inserts, and loses the answer of some inserts.
+type flaky struct {
+	driver.Conn
+	inserts int
+	lose    func(insert int) bool
+}
+
+var errLost = errors.New("the answer was lost")
+
+func (f *flaky) PrepareBatch(ctx context.Context, query string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
+	batch, err := f.Conn.PrepareBatch(ctx, query, opts...)
+	return &flakyBatch{batch, f}, err
+}
+
+type flakyBatch struct {
+	driver.Batch
+	of *flaky
+}
+
+func (b *flakyBatch) Send() error {
+	if err := b.Batch.Send(); err != nil {
+		return err
+	}
+	if b.of.inserts++; b.of.lose(b.of.inserts) {
+		return errLost
+	}
+	return nil
+}
+
+// TestLog_ARowIsWrittenOnce loses the answer to each row but the first once: what
+// has been done is told in the end, and told once.
+func TestLog_ARowIsWrittenOnce(t *testing.T) {
+	s := setUp(t, of("S", "u", "dynamic", record{"can_be_resumed": true}))
+	conn := &flaky{Conn: s.conn, lose: func(insert int) bool { return insert == 2 || insert == 4 }}
+	r, err := s.actions(conn).Resume(t.Context(), "S", "", true)
+	if err != nil || r.Outcome != actions.Done || conn.inserts != 5 {
+		t.Errorf("%+v, %v, %d inserts", r, err, conn.inserts)
+	}
+	if got := s.rows(); got != "asked resume, answered resume done, final done" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestLog_AnUncertainFirstRowAsksForNothing loses the answer to the row before the
+// request: it may be there, and says more than was done.
+func TestLog_AnUncertainFirstRowAsksForNothing(t *testing.T) {
+	s := setUp(t, of("S", "u", "dynamic", record{"can_be_resumed": true}))
+	conn := &flaky{Conn: s.conn, lose: func(insert int) bool { return insert == 1 }}
+	r, err := s.actions(conn).Resume(t.Context(), "S", "", true)
+	if !errors.Is(err, errLost) || r.Outcome != actions.Failed || s.times(resume) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := s.rows(); got != "asked resume, final failed" {
+		t.Errorf("got %q", got)
+	}
+}
