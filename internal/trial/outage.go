@@ -9,7 +9,7 @@ import (
 // brokerItself stops, kills and freezes the broker while two consumers are at
 // work, which have to outlive it all. Each time it comes back on the same ports and
 // with the same data. The publisher goes on all the while, and sends again what it
-// has no answer for (tellOrTellAgain).
+// has no answer for (orTwice).
 func brokerItself(ctx context.Context, r *round, b bounds) (int, error) {
 	const workMost = 300 * time.Millisecond
 	both, err := r.pair()

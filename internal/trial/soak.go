@@ -21,7 +21,7 @@ const (
 func soakTrial() Trial {
 	return Trial{
 		Name: "soak", Fault: "one fault of every kind after the other, at a steady rate", Times: 30, line: true,
-		server: ownClickHouse, serverInTurn: true, size: soakSize, tell: tellSteadily, run: soak,
+		server: ownClickHouse, serverInTurn: true, size: soakSize, tell: orTwice(tellSteadily), run: soak,
 	}
 }
 

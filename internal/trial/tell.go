@@ -40,7 +40,6 @@ func tellAtOnce(ctx context.Context, r *round) error {
 
 // tellSteadily sends so many a second, whoever reads them, until the trial is over.
 func tellSteadily(ctx context.Context, r *round) error {
-	r.ends.Store(&r.truth.Ends)
 	began := time.Now()
 	return r.tellWhen(ctx, func(sent int64) (bool, error) {
 		return r.hurryUp.Load() || sent < int64(time.Since(began).Seconds()*soakPace), nil

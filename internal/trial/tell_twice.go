@@ -16,18 +16,25 @@ import (
 // the stream knows of it.
 const numberHeader = "number"
 
-// tellOrTellAgain tells the world to a broker that comes and goes, and works out the
-// truth from what lies in the topic in the end.
+// orTwice tells the world to a broker that may come and go, and works out the truth
+// from what lies in the topic in the end.
 //
 // What is sent again after an answer that did not come may be there twice: a broker
 // tells it by what it knows of its producer, and when it opens its log it forgets the
 // producers whose last record is older than producer.id.expiration.ms. A simulated
 // year lies in the past, so it forgets all of them. Two records of one message are
 // two deliveries of one event, which is the consumer's to get over.
-func tellOrTellAgain(ctx context.Context, r *round) error {
-	if err := tellPlainly(ctx, r); err != nil {
-		return err
+func orTwice(tell func(context.Context, *round) error) func(context.Context, *round) error {
+	return func(ctx context.Context, r *round) error {
+		if err := tell(ctx, r); err != nil {
+			return err
+		}
+		return r.readTruth(ctx)
 	}
+}
+
+// readTruth makes what lies in the topic the truth, now that all has been told.
+func (r *round) readTruth(ctx context.Context) error {
 	ends, err := r.stable(ctx)
 	if err != nil {
 		return err
@@ -40,7 +47,9 @@ func tellOrTellAgain(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
-	r.told["messages told again"] += again
+	if again > 0 {
+		r.told["messages told again"] += again
+	}
 	if r.truth, err = r.world.TruthOf(laid, ends); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func All() []Trial {
 		{Name: "rebalance", Fault: "rebalance among three instances", Times: 50, settings: patientSettings(), run: rebalance},
 		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
-		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself, tell: tellOrTellAgain},
+		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself, tell: orTwice(tellPlainly)},
 		{Name: "kafka-errors", Fault: "error or spoilt answer of Kafka", Times: len(kafkaFaults()), needs: Embedded, apart: true,
 			settings: map[string]string{"batch.max_rows": "40"}, run: kafkaErrors, tell: tellInPortions},
 		{Name: "server", Fault: "ClickHouse gone", Times: 24, server: ownClickHouse, settings: awaySettings(), run: serverAway},
