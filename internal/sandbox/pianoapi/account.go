@@ -36,7 +36,7 @@ func (p *Publisher) render(r *record, facts []world.Fact) Subscription {
 	} else {
 		r.state = world.StateOf(r.stored, facts, max(p.millis(), p.lastAt), p.firstEvent)
 		a = p.account(r, facts)
-		if r.plant == nil {
+		if r.plant == nil && r.state.Status != world.StatusNone {
 			a.status = accepted(draw, r.state, lastFailure(facts), p.millis())
 		}
 	}
@@ -58,6 +58,9 @@ func (p *Publisher) account(r *record, facts []world.Fact) account {
 		uid: r.user.uid, status: string(st.Status), autoRenew: st.AutoRenew == world.AutoRenewOn,
 		startedAt: r.begun, endsAt: st.EndedAt, nextBill: st.CurrentPeriodEndsAt, inTrial: st.InTrial,
 		term: r.term, price: st.Price, months: monthsOf(st.BillingPeriod),
+	}
+	if st.Status == world.StatusNone { // all that became rows was of no effect
+		a.status = string(world.StatusActive)
 	}
 	if st.StartedAt.Valid {
 		a.startedAt = st.StartedAt.Millis

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/reconcile"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// theatre is a stage whose world has a simulated Piano beside its stream.
+type theatre struct {
+	*testbed.Stage
+	publisher *pianoapi.Publisher
+	server    *pianoapi.Server
+	runs      *reconcile.Reconciler
+}
+
+// open tells and ingests a world, and makes everything that reconciling needs.
+// Answers go wrong now and then, in ways that a client gets over, and rows move
+// while they are read.
+func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) *theatre {
+	t.Helper()
+	s := &theatre{Stage: servers.Stage(t, testbed.Config{Protocol: "native", Seed: seed, Subscribers: subscribers})}
+	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
+	s.Must(err)
+	t.Cleanup(producer.Close)
+	s.publisher = pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{
+		Seed: seed, Lag: 200 * time.Millisecond,
+		Produce: func(ctx context.Context, key, value []byte, at time.Time) error {
+			return producer.Send(ctx, kafka.Record{Topic: s.Topic, Partition: kafka.ByKey, Key: key, Value: value, Time: at})
+		},
+	})
+	s.server, err = pianoapi.Start(pianoapi.Config{Faults: pianoapi.Faults{Seed: seed, Share: 0.02, Shift: 0.1}}, s.publisher)
+	s.Must(err)
+	t.Cleanup(func() { s.Must(s.server.Close()) })
+
+	rules, err := transform.New(s.Settings.TransformConfig())
+	s.Must(err)
+	api := piano.Defaults()
+	api.BaseURL, api.ReportsURL, api.AID, api.Token = s.server.BaseURL(), s.server.ReportsURL(), s.server.AID(), s.server.Token()
+	api.Rate, api.Retry.Initial = 10_000, 10*time.Millisecond
+	client, err := piano.New(api, rules, zap.NewNop(), piano.Hooks{})
+	s.Must(err)
+	t.Cleanup(client.Close)
+	cfg := reconcile.Defaults()
+	cfg.Settle = time.Second
+	s.runs, err = reconcile.New(cfg, reconcile.Parts{
+		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: s, Filter: rules,
+		Instance: "sandbox", Now: time.Now, Log: testbed.Log(),
+	})
+	s.Must(err)
+	return s
+}
+
+// Positions is reconcile.Stream's.
+func (s *theatre) Positions(context.Context) ([]reconcile.Position, error) {
+	var all []reconcile.Position
+	committed := s.Committed()
+	for p := range int32(testbed.Partitions) {
+		all = append(all, reconcile.Position{Topic: s.Topic, Partition: p, Committed: committed[p], LastStable: s.Services.Kafka.EndOffset(s.Topic, p)})
+	}
+	return all, nil
+}
+
+// drift is what is open in the table, as "kind subscription".
+func (s *theatre) drift() []string {
+	s.Helper()
+	rows, err := s.Analyst.Query(s.Context(), `SELECT concat(kind, ' ', subscription_id, if(kind = 'status', concat(' ', ifNull(stream_value, ''), '→', ifNull(api_value, '')), '')), verified FROM drift FINAL WHERE closed_at IS NULL`)
+	s.Must(err)
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var one string
+		var verified bool
+		s.Must(rows.Scan(&one, &verified))
+		if !verified {
+			one += " unverified"
+		}
+		found = append(found, one)
+	}
+	s.Must(rows.Err())
+	slices.Sort(found)
+	return found
+}
+
+func TestReconciliation_FindsWhatIsPlanted(t *testing.T) {
+	servers := testbed.Start(t)
+	for seed := uint64(1); seed <= 5; seed++ {
+		t.Run(fmt.Sprintf("seed_%d", seed), func(t *testing.T) {
+			s := open(t, servers, seed, 500)
+			s.Must(s.publisher.Plant(seed, 6))
+			s.Tell()
+			s.Ingest()
+			report, err := s.runs.Run(t.Context())
+			s.Must(err)
+			var want []string
+			for _, p := range s.publisher.Planted() {
+				want = append(want, p.Kind+" "+p.SubscriptionID)
+			}
+			slices.Sort(want)
+			if found := s.drift(); !slices.Equal(found, want) {
+				t.Errorf("%+v\nfound\n  %s\nwant\n  %s", report, strings.Join(found, "\n  "), strings.Join(want, "\n  "))
+			}
+			for _, reason := range []string{"filtered", "dead_letters", "other_term", "before_stream"} {
+				if report.NotCompared[reason] == 0 {
+					t.Errorf("nothing was left out as %s: %v", reason, report.NotCompared)
+				}
+			}
+			if report.Compared < 400 || len(report.Agreed) < 6 {
+				t.Errorf("%d compared, %v agreed: want more", report.Compared, report.Agreed)
+			}
+		})
+	}
+}
+
+func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
+	servers := testbed.Start(t)
+	s := open(t, servers, 6, 500)
+	s.Tell()
+	one := s.Serve()
+	s.AwaitIngested(one.Run)
+	living := testbed.Go(t, func(ctx context.Context) error { return s.publisher.Live(ctx, 50) })
+	for range 3 {
+		report, err := s.runs.Run(t.Context())
+		s.Must(err)
+		if found := s.drift(); len(found) > 0 {
+			t.Errorf("%+v\nnothing was planted, and there is\n  %s", report, strings.Join(found, "\n  "))
+		}
+		if report.NotCompared["recent"] == 0 {
+			t.Errorf("nobody has acted while it was read: %v", report.NotCompared)
+		}
+	}
+	living.Drain()
+	// Once all has settled, what they did is compared too.
+	report, err := s.runs.Run(t.Context())
+	s.Must(err)
+	if found := s.drift(); len(found) > 0 || report.NotCompared["recent"] > 30 {
+		t.Errorf("%+v\nafter the last act there is\n  %s", report, strings.Join(found, "\n  "))
+	}
+	one.Drain()
+}
