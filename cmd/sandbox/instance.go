@@ -13,22 +13,28 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/service"
+	"github.com/pianola/pianola/transform"
 )
 
-// instance is a Pianola as `pianola run` would start it, and a connection of an
-// analyst's beside it.
+// instance is a Pianola as `pianola run` would start it, what `pianola reconcile`
+// would be beside it, and a connection of an analyst's.
 type instance struct {
-	service *service.Service
-	analyst driver.Conn
+	service     *service.Service
+	analyst     driver.Conn
+	reconciling *service.Reconciling
+	offsets     *consumer.Consumer // of the reconciliation: it asks how far the group is
 }
 
 // newInstance migrates the schema and assembles the service.
-func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.World, progress io.Writer) (*instance, error) {
+func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.World, p *publisher, progress io.Writer) (*instance, error) {
 	cfg := s.Configure(o.protocol, topic, database, w)
 	cfg.HTTP.Listen = o.http
+	p.configure(&cfg)
 
 	log := logger(o.verbose, progress)
 	if err := sandbox.Migrate(ctx, cfg, log); err != nil {
@@ -42,14 +48,36 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 		}
 		return nil, err
 	}
-	if i.analyst, err = s.Analyst(database); err != nil {
+	if i.analyst, err = s.Analyst(database); err == nil {
+		err = i.reconciles(cfg, log)
+	}
+	if err != nil {
 		i.close()
 		return nil, err
 	}
 	return i, nil
 }
 
+// reconciles assembles the reconciliation.
+func (i *instance) reconciles(cfg config.Config, log *zap.Logger) error {
+	rules, err := transform.New(cfg.TransformConfig())
+	if err != nil {
+		return fmt.Errorf("compile the transform: %w", err)
+	}
+	if i.offsets, err = consumer.New(cfg.ConsumerConfig(), log, consumer.Hooks{}); err != nil {
+		return fmt.Errorf("set up asking for offsets: %w", err)
+	}
+	i.reconciling, err = service.NewReconciling(cfg, service.ReconcilingParts{Rules: rules, Kafka: i.offsets, Now: time.Now, Log: log})
+	return err
+}
+
 func (i *instance) close() {
+	if i.reconciling != nil {
+		i.reconciling.Close()
+	}
+	if i.offsets != nil {
+		i.offsets.Close()
+	}
 	if i.analyst != nil {
 		_ = i.analyst.Close()
 	}

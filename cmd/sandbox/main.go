@@ -1,11 +1,13 @@
 // Command sandbox is Pianola's whole demonstration on one machine: an embedded
 // Kafka, an embedded ClickHouse, a simulated publisher whose subscribers live a
-// year, and the same service as `pianola run` between them. At the end it holds
-// the views against the known truth of the simulated world. `sandbox clickhouse`
+// year, with its Piano API, and the same service as `pianola run` between them. At
+// the end it holds the views against the known truth of the simulated world, and
+// what reconciliation finds against the drift that was planted. `sandbox clickhouse`
 // is its ClickHouse alone.
 //
 // Exit status: 0 done; 1 failed or interrupted before the verdict; 2 wrong usage;
-// 3 the views do not equal the truth.
+// 3 the views do not equal the truth, or reconciliation has found something else
+// than the drift that was planted.
 package main
 
 import (
@@ -20,7 +22,7 @@ import (
 )
 
 var (
-	// errUnequal is the one finding of the sandbox: stored data and truth differ.
+	// errUnequal is a finding of the sandbox: stored data and truth differ.
 	errUnequal = errors.New("the views do not equal the truth of the simulated world")
 
 	// errInterrupted ends a demonstration that has not come to its verdict: who
@@ -43,7 +45,7 @@ func main() {
 		os.Exit(2)
 	}
 	switch err := do(ctx); {
-	case errors.Is(err, errUnequal):
+	case errors.Is(err, errUnequal), errors.Is(err, errMisjudged):
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(3)
 	case err != nil && ctx.Err() != nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,9 +12,10 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// report prints what came in and what became of it, a few answers, and the
-// verdict. It returns errUnequal when views and truth differ.
-func report(ctx context.Context, w *world.World, i *instance, out io.Writer) error {
+// report prints what came in and what became of it, a few answers, the verdict, and
+// what reconciliation finds. It returns errUnequal when views and truth differ, and
+// errMisjudged when drift and what was planted do.
+func report(ctx context.Context, w *world.World, truth *world.Truth, p *publisher, i *instance, out io.Writer) error {
 	if err := outcomes(ctx, i, out); err != nil {
 		return err
 	}
@@ -23,7 +25,11 @@ func report(ctx context.Context, w *world.World, i *instance, out io.Writer) err
 			return fmt.Errorf("%s: %w", q.asks, err)
 		}
 	}
-	return verdict(ctx, w, i, out)
+	unequal := verdict(ctx, w, truth, i, out)
+	if unequal != nil && !errors.Is(unequal, errUnequal) {
+		return unequal
+	}
+	return errors.Join(unequal, reconciliation(ctx, p, i, out))
 }
 
 // outcomes prints the ledger's account, and the dead letters by reason.
@@ -66,8 +72,8 @@ func outcomes(ctx context.Context, i *instance, out io.Writer) error {
 }
 
 // verdict holds the views against the truth.
-func verdict(ctx context.Context, w *world.World, i *instance, out io.Writer) error {
-	found, err := w.Truth().Compare(ctx, i.analyst)
+func verdict(ctx context.Context, w *world.World, truth *world.Truth, i *instance, out io.Writer) error {
+	found, err := truth.Compare(ctx, i.analyst)
 	if err != nil {
 		return fmt.Errorf("compare with the truth: %w", err)
 	}
@@ -83,7 +89,7 @@ func verdict(ctx context.Context, w *world.World, i *instance, out io.Writer) er
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
 // connect says where everything is.
-func connect(o options, s *sandbox.Services, i *instance, out io.Writer) {
+func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.Writer) {
 	native, http := s.ClickHouse.NativeAddr(), s.ClickHouse.HTTPAddr()
 	fmt.Fprint(out, "\nWhere to connect\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -95,6 +101,9 @@ func connect(o options, s *sandbox.Services, i *instance, out io.Writer) {
 		fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password)\n", native)
 	}
 	fmt.Fprintf(table, "  Kafka\t%s, topic %s, %d partitions\n", s.Kafka.Addr(), topic, o.partitions)
+	if p != nil {
+		fmt.Fprintf(table, "  Piano's API\t%s, aid %s, api_token %s\n", p.api.BaseURL(), p.api.AID(), p.api.Token())
+	}
 	if i != nil {
 		fmt.Fprintf(table, "  Pianola\thttp://%s/metrics, /livez, /readyz\n", i.service.Addr())
 	}
@@ -103,7 +112,7 @@ func connect(o options, s *sandbox.Services, i *instance, out io.Writer) {
 
 // ownPianola says how to run a Pianola against the services, in a second
 // terminal.
-func ownPianola(s *sandbox.Services, w *world.World, out io.Writer) {
+func ownPianola(s *sandbox.Services, w *world.World, p *publisher, out io.Writer) {
 	fmt.Fprintf(out, `
 To run Pianola against them, in another terminal:
 
@@ -113,7 +122,11 @@ To run Pianola against them, in another terminal:
 	if w != nil {
 		fmt.Fprintf(out, `  export PIANOLA_TRANSFORM_INTERNAL_USER_IDS=%s
   export PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS=%s
-`, strings.Join(w.InternalUserIDs(), ","), strings.Join(w.InternalEmailDomains(), ","))
+  export PIANOLA_PIANO_BASE_URL=%s PIANOLA_PIANO_REPORTS_URL=%s
+  export PIANOLA_PIANO_AID=%s PIANOLA_PIANO_API_TOKEN=%s PIANOLA_PIANO_RATE=1000
+  export PIANOLA_RECONCILE_INTERVAL=0 PIANOLA_RECONCILE_SETTLE=%s
+`, strings.Join(w.InternalUserIDs(), ","), strings.Join(w.InternalEmailDomains(), ","),
+			p.api.BaseURL(), p.api.ReportsURL(), p.api.AID(), p.api.Token(), settle)
 	}
 	fmt.Fprintf(out, `  go run ./cmd/pianola migrate
   go run ./cmd/pianola run --log.format console

@@ -43,6 +43,8 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	defer s.Close()
 
 	var w *world.World
+	var truth *world.Truth
+	var piano *publisher
 	if tells {
 		cfg := world.Defaults()
 		cfg.Seed, cfg.Subscribers, cfg.Topic, cfg.Partitions = o.seed, o.subscribers, topic, o.partitions
@@ -52,12 +54,17 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		if err := keep(o); err != nil {
 			return err
 		}
+		truth = w.Truth()
+		if piano, err = openPiano(o, s, w, truth); err != nil {
+			return err
+		}
+		defer piano.close()
 	}
 	if o.servicesOnly {
-		return servicesOnly(ctx, o, s, w, out)
+		return servicesOnly(ctx, o, s, w, piano, out)
 	}
 
-	pianola, err := newInstance(ctx, o, s, w, progress)
+	pianola, err := newInstance(ctx, o, s, w, piano, progress)
 	if err != nil {
 		return err
 	}
@@ -73,17 +80,18 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		defer stop()
 		return pianola.service.Run(running)
 	})
-	// The verdict is nil, errUnequal, or why there is none.
+	// The verdict is nil, errUnequal, errMisjudged, or why there is none.
 	verdict := func() error {
 		if err := ingest(running, o, s, w, pianola, progress); err != nil {
 			return err
 		}
-		return report(running, w, pianola, out)
+		return report(running, w, truth, piano, pianola, out)
 	}()
-	reached := verdict == nil || errors.Is(verdict, errUnequal)
+	reached := verdict == nil || errors.Is(verdict, errUnequal) || errors.Is(verdict, errMisjudged)
 	if reached && !o.exit && running.Err() == nil {
-		connect(o, s, pianola, out)
-		fmt.Fprintln(out, "\nPianola goes on consuming. Ctrl-C ends everything.")
+		connect(o, s, piano, pianola, out)
+		fmt.Fprintln(out, "\nPianola goes on consuming, and people go on acting. Ctrl-C ends everything.")
+		group.Go(func() error { return piano.live(running, o.live) })
 		<-running.Done()
 	}
 	interrupted := ctx.Err() != nil
@@ -98,15 +106,15 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 }
 
 // servicesOnly keeps Kafka and ClickHouse up for somebody else's pianola.
-func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.World, out io.Writer) error {
+func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.World, p *publisher, out io.Writer) error {
 	if w != nil {
 		if err := s.Tell(ctx, w, func(int) {}); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%d messages of %d subscribers are in %s.\n", w.Total(), o.subscribers, topic)
 	}
-	connect(o, s, nil, out)
-	ownPianola(s, w, out)
+	connect(o, s, p, nil, out)
+	ownPianola(s, w, p, out)
 	fmt.Fprintln(out, "\nCtrl-C ends everything.")
 	<-ctx.Done()
 	return nil

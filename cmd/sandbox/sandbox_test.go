@@ -15,7 +15,7 @@ import (
 func small(t *testing.T) options {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free}, io.Discard)
+	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
 		if err := demonstrate(t.Context(), o, &out, &progress); err != nil {
 			t.Fatalf("%s: %v\n%s%s", run, err, &progress, &out)
 		}
-		for _, want := range []string{"messages read", "dead letters", "SELECT ", "YES, all of it (seed 1, 300 subscribers)."} {
+		for _, want := range []string{"messages read", "dead letters", "SELECT ", "YES, all of it (seed 1, 300 subscribers).", "YES, all that was planted and nothing else (30 disagreements"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: the report lacks %q:\n%s", run, want, &out)
 			}
@@ -94,7 +94,7 @@ func TestGrid_NumbersAreRightTextLeft(t *testing.T) {
 }
 
 func TestParse_RefusesWhatMakesNoSense(t *testing.T) {
-	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--services-only --exit", "more"} {
+	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--services-only --exit", "more", "--drift -1", "--live NaN"} {
 		if _, err := parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
 		}

@@ -38,17 +38,19 @@ type Planted struct {
 	Stream, API          string
 }
 
-// errNoRoom says that a world is too small for what is to be planted.
-var errNoRoom = errors.New("not enough subscriptions that are compared for certain")
+// ErrNoRoom says that a world is too small for what was to be planted: Planted says
+// what there was room for.
+var ErrNoRoom = errors.New("not enough subscriptions that are compared for certain")
 
 // Plant puts in so many disagreements of each kind, each with a subscription of its
 // own that is compared for certain, and whose other fields agree to the letter. It
-// is called once, before anybody acts.
+// is called once, before anybody acts. An error is ErrNoRoom.
 func (p *Publisher) Plant(seed uint64, each int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dice := rand.New(rand.NewPCG(seed, 0xd41f7))
 	order := dice.Perm(len(p.records))
+	var short error
 	for _, kind := range Kinds() {
 		for n := range each {
 			if kind == MissingInStream {
@@ -63,12 +65,13 @@ func (p *Publisher) Plant(seed uint64, each int) error {
 				}
 			}
 			if at < 0 {
-				return fmt.Errorf("plant %d of %s: %w", each, kind, errNoRoom)
+				short = fmt.Errorf("plant %d of %s: %w", each, kind, ErrNoRoom)
+				break
 			}
 			order[at] = -1
 		}
 	}
-	return nil
+	return short
 }
 
 // Planted are all that Plant has put in.
