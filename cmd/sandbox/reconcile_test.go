@@ -39,7 +39,10 @@ func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) 
 	s.publisher = pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{
 		Seed: seed, Lag: 200 * time.Millisecond,
 		Produce: func(ctx context.Context, key, value []byte, at time.Time) error {
-			return producer.Send(ctx, kafka.Record{Topic: s.Topic, Partition: kafka.ByKey, Key: key, Value: value, Time: at})
+			if err := producer.Send(ctx, kafka.Record{Topic: s.Topic, Partition: kafka.ByKey, Key: key, Value: value, Time: at}); err != nil {
+				return err
+			}
+			return producer.Flush(ctx)
 		},
 	})
 	s.server, err = pianoapi.Start(pianoapi.Config{Faults: pianoapi.Faults{Seed: seed, Share: 0.02, Shift: 0.1}}, s.publisher)

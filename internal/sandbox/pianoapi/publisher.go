@@ -11,8 +11,9 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Produce sends one event: the record's key, value and timestamp. It is called by
-// one goroutine at a time.
+// Produce sends one event: the record's key, value and timestamp. It returns once
+// the event is there: after that ctx may end, and what the API says is changed. It
+// is called by one goroutine at a time.
 type Produce func(ctx context.Context, key, value []byte, at time.Time) error
 
 // PublisherConfig says what a Publisher is like.
