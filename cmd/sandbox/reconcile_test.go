@@ -49,22 +49,30 @@ func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) 
 	s.Must(err)
 	t.Cleanup(func() { s.Must(s.server.Close()) })
 
+	s.runs = reconciler(s.Stage, s.server, s)
+	return s
+}
+
+// reconciler is one of a stage's tables and a simulated Piano. stream is nil where
+// nothing is to be waited for.
+func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stream) *reconcile.Reconciler {
+	s.Helper()
 	rules, err := transform.New(s.Settings.TransformConfig())
 	s.Must(err)
 	api := piano.Defaults()
-	api.BaseURL, api.ReportsURL, api.AID, api.Token = s.server.BaseURL(), s.server.ReportsURL(), s.server.AID(), s.server.Token()
+	api.BaseURL, api.ReportsURL, api.AID, api.Token = server.BaseURL(), server.ReportsURL(), server.AID(), server.Token()
 	api.Rate, api.Retry.Initial = 10_000, 10*time.Millisecond
 	client, err := piano.New(api, rules, zap.NewNop(), piano.Hooks{})
 	s.Must(err)
-	t.Cleanup(client.Close)
+	s.Cleanup(client.Close)
 	cfg := reconcile.Defaults()
 	cfg.Settle = time.Second
-	s.runs, err = reconcile.New(cfg, reconcile.Parts{
-		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: s, Filter: rules,
+	runs, err := reconcile.New(cfg, reconcile.Parts{
+		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: stream, Filter: rules,
 		Instance: "sandbox", Now: time.Now, Log: testbed.Log(),
 	})
 	s.Must(err)
-	return s
+	return runs
 }
 
 // Positions is reconcile.Stream's.
@@ -175,4 +183,20 @@ func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
 		}
 	}
 	one.Drain()
+}
+
+// What is measured with the large shelf is worth something only if its events and
+// its API agree.
+func TestReconciliation_OfTheLargeShelfIsClean(t *testing.T) {
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
+	shelf := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
+	server, err := pianoapi.Start(pianoapi.Config{}, shelf)
+	s.Must(err)
+	t.Cleanup(func() { s.Must(server.Close()) })
+	s.Exec(shelf.EventsSQL("subscription_events"))
+	report, err := reconciler(s, server, nil).Run(t.Context())
+	s.Must(err)
+	if report.Compared != 3000 || report.Candidates != 0 || len(report.Agreed) < 5 {
+		t.Errorf("%+v", report)
+	}
 }
