@@ -70,7 +70,9 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if took, _, err := settles(t.Context(), &film{frames: c.frames}, c.of); err != nil || took != c.took {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				if took, _, err := settles(ctx, &film{frames: c.frames}, c.of); err != nil || took != c.took {
 					t.Errorf("took %v, %v; want %v", took, err, c.took)
 				}
 			})
