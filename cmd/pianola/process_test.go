@@ -14,7 +14,7 @@ import (
 )
 
 // build compiles this command as it is shipped.
-func build(t *testing.T) string {
+func build(t testing.TB) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "pianola")
 	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
