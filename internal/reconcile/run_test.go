@@ -162,6 +162,17 @@ func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
 	}
 }
 
+// TestRun_AsksAboutNoHash: an id that holds an address is known by its hash, by which
+// the API does not know it. Asking would come out as not found.
+func TestRun_AsksAboutNoHash(t *testing.T) {
+	s := newStage(t)
+	s.pairs(agreeing("sha256:5f7c8d").status("expired"), agreeing("plain").status("expired"))
+	report := s.run()
+	if !slices.Equal(s.api.asked, []string{"plain"}) || report.Candidates != 2 || report.Verified != 1 || report.Drift[0].Unverified != 1 {
+		t.Errorf("asked about %v: %+v", s.api.asked, report)
+	}
+}
+
 // TestRun_InBucketsFindsTheSame compares a few subscriptions at a time, and over
 // HTTP.
 func TestRun_InBucketsFindsTheSame(t *testing.T) {
