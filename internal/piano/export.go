@@ -133,7 +133,7 @@ func (c *Client) download(ctx context.Context, id string, dst io.Writer) error {
 	unhurried := &http.Client{Transport: c.http.Transport}
 	answer, err := unhurried.Do(ask)
 	if err != nil {
-		return fail(0, withoutURL(err))
+		return fail(0, broken(err))
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -143,7 +143,7 @@ func (c *Client) download(ctx context.Context, id string, dst io.Writer) error {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errCut
 		}
-		return fail(answer.StatusCode, withoutURL(err))
+		return fail(answer.StatusCode, broken(err))
 	}
 	return nil
 }

@@ -97,9 +97,10 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	defer answer.Body.Close()
 	status = answer.StatusCode
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	body = c.withoutToken(body)
 	switch {
 	case err != nil:
-		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: %w", errCut, withoutURL(err))), "")
+		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: %w", errCut, broken(err))), "")
 	case len(body) > maxAnswer:
 		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: more than %d MiB", ErrShape, maxAnswer>>20)), "lower piano.page_size")
 	case status == http.StatusOK:
@@ -159,25 +160,15 @@ var errUnsent = errors.New("not connected")
 func (r request) unanswered(err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		return fmt.Errorf("%w: %w", errUnsent, withoutURL(err))
+		return fmt.Errorf("%w: %w", errUnsent, broken(err))
 	}
-	return r.untold(withoutURL(err))
+	return r.untold(broken(err))
 }
 
 // untold marks an answer that does not tell what became of a request.
 func (r request) untold(err error) error {
 	if r.changes {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-	}
-	return err
-}
-
-// withoutURL takes off the address that net/http puts around an error: its
-// parameters can hold who is asked about.
-func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
 	}
 	return err
 }
@@ -195,7 +186,7 @@ func repeatable(r request, err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.Is(err, ErrBusy) || errors.Is(err, errCut) || errors.Is(err, errNoJSON) ||
+	return errors.Is(err, ErrBusy) || errors.Is(err, errCut) || errors.Is(err, errNoJSON) || errors.Is(err, errNoHTTP) ||
 		errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 

@@ -1,0 +1,133 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+)
+
+const (
+	listing = "/publisher/subscription/list"
+	single  = "/publisher/subscription/get"
+)
+
+// reconciles gives the stage a Piano, whose slow answers come after an hour, and
+// has its services reconcile as soon as they can.
+func (s *stage) reconciles() *pianoapi.Server {
+	s.Helper()
+	publisher := pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{Seed: 1})
+	s.Must(publisher.Plant(1, 1))
+	api, err := pianoapi.Start(pianoapi.Config{Faults: pianoapi.Faults{Slow: time.Hour}}, publisher)
+	s.Must(err)
+	s.Cleanup(func() { _ = api.Close() }) // clients may hang on it still
+	p := &s.Settings.Piano
+	p.BaseURL, p.AID, p.Rate = api.BaseURL(), api.AID(), 10_000
+	p.APIToken = config.Secret(api.Token())
+	p.Retry.Initial, p.Retry.Max, p.Timeout = time.Millisecond, 10*time.Millisecond, time.Hour
+	s.Settings.Reconcile.Settle = 0
+	return api
+}
+
+// shows says whether the instance's metrics have such a line.
+func (i *instance) shows(line string) bool {
+	_, text := i.page("/metrics")
+	return strings.Contains(text, "\n"+line+"\n")
+}
+
+func (i *instance) untilShows(line string) {
+	i.stage.Helper()
+	i.until(line, func() bool { return i.shows(line) })
+}
+
+const (
+	complete = `pianola_reconciliations_total{outcome="complete"} 1`
+	canceled = `pianola_reconciliations_total{outcome="canceled"} 1`
+	failed   = `pianola_reconciliations_total{outcome="failed"} 1`
+	// planted is one of each kind.
+	planted = `pianola_drift_open{kind="missing_in_api",severity="drift"} 1`
+)
+
+// states are those of all runs, in their order.
+func (s *stage) states() (all []string) {
+	s.Helper()
+	s.One("SELECT groupArray(toString(state)) FROM (SELECT state FROM reconciliation_runs FINAL ORDER BY started_at)", &all)
+	return all
+}
+
+// TestService_LosesPartition0AmidARun: the run ends, another instance makes up for
+// it, and nothing of the first one counts.
+func TestService_LosesPartition0AmidARun(t *testing.T) {
+	s := newStage(t, "native")
+	api := s.reconciles()
+	s.tell(1)
+	for phase, endpoint := range map[string]string{"while the snapshot is read": listing, "while it asks again": single} {
+		api.Fail(pianoapi.Slow, endpoint, 2, 1)
+		waiting := api.Failed()[pianoapi.Slow]
+		s.Exec("TRUNCATE TABLE reconciliation_runs")
+		// The members' ids begin with the client's: the second is the first in order.
+		s.Settings.Kafka.ClientID = "b"
+		loser := s.start()
+		loser.until(phase, func() bool { return api.Failed()[pianoapi.Slow] > waiting })
+		s.Settings.Kafka.ClientID = "a"
+		heir := s.start()
+		loser.untilShows(canceled)
+		if _, metrics := loser.page("/metrics"); strings.Contains(metrics, "pianola_drift_open") || strings.Contains(metrics, "last_success") {
+			t.Error("an instance that does not reconcile tells what a run has found")
+		}
+		heir.untilShows(complete)
+		heir.untilShows(planted)
+		if got := strings.Join(s.states(), " "); got != "failed complete" {
+			t.Errorf("%s: the runs are %s", phase, got)
+		}
+		if n := heir.Metric("pianola_drift_open"); n != 10 {
+			t.Errorf("%s: %v disagreements are open, 10 are planted", phase, n)
+		}
+		s.AwaitIngested(loser.Run, heir.Run)
+		loser.Drain()
+		heir.Drain()
+	}
+	s.WantTruth()
+}
+
+// TestService_DrainsAmidARun: what a run waits for is no reason to wait.
+func TestService_DrainsAmidARun(t *testing.T) {
+	s := newStage(t, "native")
+	api := s.reconciles()
+	s.tell(1)
+	for phase, prepare := range map[string]func(){
+		"the snapshot is read": func() { api.Fail(pianoapi.Slow, listing, 2, 1) },
+		"it settles":           func() { s.Settings.Reconcile.Settle = time.Hour },
+	} {
+		prepare()
+		i := s.start()
+		s.AwaitIngested(i.Run)
+		i.until(phase, func() bool { return api.Failed()[pianoapi.Slow] > 0 || i.Metric("pianola_snapshot_pages_total") > 12 })
+		i.Drain()
+		s.Settings.Reconcile.Settle = 0
+	}
+	s.WantTruth()
+}
+
+// TestService_ReconcilingFails: nobody else notices.
+func TestService_ReconcilingFails(t *testing.T) {
+	s := newStage(t, "native")
+	api := s.reconciles()
+	s.Must(api.Close())
+	s.tell(0.5)
+	i := s.start()
+	i.untilShows(failed)
+	i.untilReady()
+	s.tell(1)
+	s.AwaitIngested(i.Run)
+	if !i.shows(failed) || !i.shows("pianola_reconciliation_last_success_timestamp_seconds 0") {
+		t.Error("it has been tried again and again, or does not say that it has never worked")
+	}
+	if alive, text := i.page("/livez"); !alive {
+		t.Errorf("not alive: %s", text)
+	}
+	i.Drain()
+	s.WantTruth()
+}
