@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,46 @@ func (s *stage) states() (all []string) {
 	return all
 }
 
+// handOver has the group rebalance until partition 0 is the heir's: who gets which
+// partition goes by the order in which the broker names them.
+func (s *stage) handOver(loser, heir *instance) {
+	s.Helper()
+	loser.until("the heir owns partition 0", func() bool {
+		s.Must(heir.Ended())
+		owner, members := s.ownerOfPartition0()
+		if members == 2 && owner == "loser" {
+			rounds := loser.Metric("pianola_rebalances_total")
+			s.addPartition()
+			loser.until("a rebalance", func() bool { return loser.Metric("pianola_rebalances_total") > rounds })
+		}
+		return members == 2 && owner == "heir"
+	})
+}
+
+// ownerOfPartition0 is the client that the group has given it to, and how many
+// members the group has; nobody while it rebalances.
+func (s *stage) ownerOfPartition0() (client string, members int) {
+	s.Helper()
+	groups, err := s.Admin.DescribeGroups(s.Context(), s.Settings.Kafka.Group)
+	s.Must(err)
+	group := groups[s.Settings.Kafka.Group]
+	if group.State != "Stable" {
+		return "", 0
+	}
+	for _, m := range group.Members {
+		assigned, ok := m.Assigned.AsConsumer()
+		if !ok {
+			continue
+		}
+		for _, t := range assigned.Topics {
+			if t.Topic == s.Topic && slices.Contains(t.Partitions, 0) {
+				client = m.ClientID
+			}
+		}
+	}
+	return client, len(group.Members)
+}
+
 // TestService_LosesPartition0AmidARun: the run ends, another instance makes up for
 // it, and nothing of the first one counts.
 func TestService_LosesPartition0AmidARun(t *testing.T) {
@@ -67,12 +108,12 @@ func TestService_LosesPartition0AmidARun(t *testing.T) {
 		api.Fail(pianoapi.Slow, endpoint, 2, 1)
 		waiting := api.Failed()[pianoapi.Slow]
 		s.Exec("TRUNCATE TABLE reconciliation_runs")
-		// The members' ids begin with the client's: the second is the first in order.
-		s.Settings.Kafka.ClientID = "b"
+		s.Settings.Kafka.ClientID = "loser"
 		loser := s.start()
 		loser.until(phase, func() bool { return api.Failed()[pianoapi.Slow] > waiting })
-		s.Settings.Kafka.ClientID = "a"
+		s.Settings.Kafka.ClientID = "heir"
 		heir := s.start()
+		s.handOver(loser, heir)
 		loser.untilShows(canceled)
 		if _, metrics := loser.page("/metrics"); strings.Contains(metrics, "pianola_drift_open") || strings.Contains(metrics, "last_success") {
 			t.Error("an instance that does not reconcile tells what a run has found")

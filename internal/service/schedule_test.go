@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ type scripted struct {
 	t        *testing.T
 	begun    []time.Duration
 	since    time.Time
+	mu       sync.Mutex
 	standing reconcile.Standing
 	blind    error // of Standing
 	fails    func(run int) error
@@ -50,7 +52,18 @@ func (s *scripted) series(name string) map[string]float64 {
 	return found
 }
 
-func (s *scripted) Standing(context.Context) (reconcile.Standing, error) { return s.standing, s.blind }
+func (s *scripted) Standing(context.Context) (reconcile.Standing, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.standing, s.blind
+}
+
+// ran leaves behind what a run does.
+func (s *scripted) ran() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.standing = reconcile.Standing{CompletedAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
+}
 
 func (s *scripted) Run(ctx context.Context) (*reconcile.Report, error) {
 	if s.runs++; s.runs > 1 {
@@ -71,7 +84,7 @@ func (s *scripted) Run(ctx context.Context) (*reconcile.Report, error) {
 		return nil, ctx.Err()
 	}
 	if !s.forgets {
-		s.standing = reconcile.Standing{CompletedAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
+		s.ran()
 	}
 	return &reconcile.Report{}, nil
 }
@@ -110,7 +123,7 @@ func TestSchedule_EveryIntervalFromTheNewestRun(t *testing.T) {
 		runs := &scripted{}
 		wantRuns(t, play(t, runs, 30*time.Hour, func(*schedule) {
 			pass(10 * time.Hour)
-			runs.standing.CompletedAt = time.Now()
+			runs.ran()
 		}), 0)
 	})
 	t.Run("a_missed_one_is_made_up", func(t *testing.T) {
