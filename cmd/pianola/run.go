@@ -31,6 +31,10 @@ The first SIGTERM or Ctrl-C drains: it stops fetching, flushes, commits and leav
 the group, within shutdown.timeout. The second ends the process at once, which
 loses nothing: what was not committed is read again.
 
+Where piano.api_token is set, the instance that owns partition 0 of the first topic
+also reconciles every reconcile.interval, as pianola reconcile does by hand. What
+goes wrong there is told in log and metrics, and stops nothing.
+
 Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		Example: `  pianola run --config pianola.yaml
   PIANOLA_KAFKA_BROKERS=localhost:9092 PIANOLA_CLICKHOUSE_ADDR=localhost:9000 pianola run`,
