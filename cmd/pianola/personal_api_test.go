@@ -141,7 +141,7 @@ func wrongAnswers() map[string]func(http.ResponseWriter) {
 		}
 	}
 	list := func(item string) string { return `{"code":0,"ts":1,"total":1,"subscriptions":[` + item + `]}` }
-	refused := `{"code":2999,"message":"` + leak + `: no such user as ` + address("refused") + `","validation_errors":{"` + address("key") + `":"` +
+	refused := `{"code":2999,"message":"` + leak + `: no such user as ` + surname + `, ` + address("refused") + `","validation_errors":{"` + address("key") + `":"` +
 		address("invalid") + `","token":"` + leak + `","other":{"a":"` + leak + `"}}}`
 	return map[string]func(http.ResponseWriter){
 		"a page":             send(200, "<html><title>"+address("page")+"</title>"+leak+"</html>"),

@@ -117,7 +117,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 func clean(t *testing.T, where, text string, words ...string) string {
 	t.Helper()
 	folded := strings.ToLower(text)
-	for _, word := range words {
+	for _, word := range append(slices.Clip(words), surname) {
 		for _, spelling := range []string{strings.ToLower(word), strings.ToLower(escaped(word))} {
 			if at := strings.Index(folded, spelling); at >= 0 {
 				t.Errorf("%s: %q comes out: …%s…", where, word, text[max(0, at-200):min(len(text), at+100)])
@@ -126,6 +126,9 @@ func clean(t *testing.T, where, text string, words ...string) string {
 	}
 	return text
 }
+
+// surname is somebody's name in a sentence of Piano's, where nothing marks it as one.
+const surname = "Solheim"
 
 func both(o outcome) string { return o.stdout + o.stderr }
 

@@ -159,7 +159,7 @@ func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
 	one := s.Serve()
 	s.AwaitIngested(one.Run)
 	living := testbed.Go(t, func(ctx context.Context) error { return s.publisher.Live(ctx, 50) })
-	for range 3 {
+	for range 2 {
 		report, err := s.runs.Run(t.Context())
 		s.Must(err)
 		if found := s.drift(); len(found) > 0 {

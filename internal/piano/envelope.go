@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/pianola/pianola/transform"
 )
 
 // errNoJSON says that an answer is something else, such as the page of a proxy.
@@ -106,22 +104,6 @@ func (r request) refusal(status int, body []byte) error {
 		return r.refused(status, e)
 	}
 	return nil
-}
-
-// shown is a text of Piano's as it may be shown: guarded, on one line, and short.
-func shown(text string) string {
-	const most = 300
-	text = transform.Guard(text)
-	clean := make([]rune, 0, min(len(text), most))
-	for _, r := range text {
-		if r < ' ' || r == 0x7f {
-			r = ' '
-		}
-		if clean = append(clean, r); len(clean) == most {
-			return string(clean) + "…"
-		}
-	}
-	return string(clean)
 }
 
 // shape turns an error of encoding/json into one that names the field, and holds

@@ -33,8 +33,8 @@ type Error struct {
 	Endpoint string   // path of the API, such as /publisher/subscription/list
 	Status   int      // of HTTP; 0 where there was no answer
 	Code     int      // Piano's; 0 where it gave none
-	Message  string   // Piano's, after the guard
-	Invalid  []string // Piano's validation errors, after the guard: "field: what is wrong"
+	Message  string   // Piano's, but for words that may be somebody's name
+	Invalid  []string // Piano's validation errors, likewise: "field: what is wrong"
 	Hint     string   // what to do; may be empty
 
 	cause error

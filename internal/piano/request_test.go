@@ -89,14 +89,14 @@ func TestGet_ExplainsRefusals(t *testing.T) {
 		is     error
 		want   string
 	}{
-		"code_2":      {200, `{"code":2,"message":"Access denied for kari@example.com"}`, piano.ErrAccess, "code 2 (Access denied for sha256:"},
+		"code_2":      {200, `{"code":2,"message":"Access denied for kari@example.com"}`, piano.ErrAccess, "code 2 (Access denied for …)"},
 		"not_found":   {200, `{"code":8005,"message":"Subscription not found"}`, piano.ErrNotFound, "no such subscription"},
 		"401":         {401, ``, piano.ErrAccess, "check piano.api_token"},
 		"403":         {403, `{"code":2}`, piano.ErrAccess, "status 403"},
 		"404":         {404, `gone`, piano.ErrShape, "check piano.base_url"},
 		"400_in_form": {400, `{"code":1012,"message":"no option"}`, piano.ErrNotFound, "code 1012 (no option)"},
 		"redirect":    {302, ``, piano.ErrShape, "redirect"},
-		"validation":  {200, `{"code":5,"message":"bad","validation_errors":{"uid":"is a@b.com's","aid":3}}`, nil, "[aid: invalid; uid: is sha256:"},
+		"validation":  {200, `{"code":5,"message":"bad","validation_errors":{"uid":"is a@b.com's","aid":3}}`, nil, "[aid: invalid; uid: is …]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, client, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
