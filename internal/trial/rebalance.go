@@ -22,6 +22,10 @@ func patientSettings() map[string]string {
 // generations, beyond the first, as the instances have told of them.
 func rebalance(ctx context.Context, r *round, b bounds) (int, error) {
 	const instances = 3
+	// What is told is dealt out step by step: a world that is small would be stored
+	// before the group has come to its second generation.
+	share := int64(max(1, r.world.Total()/30))
+	defer r.portion.everything()
 	var there, leaving [instances]*process
 	faults := func() int { return max(0, r.generations.count()-1) }
 	for !b.reached(faults()) {
@@ -32,6 +36,7 @@ func rebalance(ctx context.Context, r *round, b bounds) (int, error) {
 		if r.all(before) {
 			break
 		}
+		r.portion.more(share)
 		i := r.dice.IntN(instances)
 		if p := leaving[i]; p != nil {
 			if err := p.drained(ctx); err != nil {

@@ -45,7 +45,7 @@ type Trial struct {
 func All() []Trial {
 	return []Trial{
 		{Name: "kill", Fault: "kill -9 of the consumer at work", Times: 50, run: kill},
-		{Name: "rebalance", Fault: "rebalance among three instances", Times: 50, settings: patientSettings(), run: rebalance},
+		{Name: "rebalance", Fault: "rebalance among three instances", Times: 50, settings: patientSettings(), run: rebalance, tell: tellInPortions},
 		{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, line: true, run: clickHouseLine},
 		{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30, run: kafkaLine},
 		{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, needs: Apache, run: brokerItself, tell: orTwice(tellPlainly)},
