@@ -42,10 +42,10 @@ func misfortunes() []misfortune {
 }
 
 // slice is how much is told at a time, and leastLeft what must be left of the world
-// for another misfortune.
+// for another misfortune, whose new topic has to come to hold something everywhere.
 const (
 	slice     = 120
-	leastLeft = 5 * slice
+	leastLeft = 9 * slice
 )
 
 // loss visits one misfortune after the other on a topic, each of them once before
