@@ -19,7 +19,8 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 	if report.Superseded = newest.AsOf.After(c.snapshot.AsOf); report.Superseded {
 		return nil
 	}
-	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10)}
+	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10),
+		"whole": strconv.FormatBool(c.snapshot.Source == sourceAPI)}
 	var before, after uint64
 	if before, _, err = c.open(ctx); err != nil {
 		return err

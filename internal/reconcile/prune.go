@@ -3,22 +3,23 @@ package reconcile
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 )
 
 // prune drops what no reader needs any more: complete snapshots beyond the newest
-// ones that are kept, failed ones, and those that nobody has been heard reading for
+// ones of their source that are kept, failed ones, and those that nobody has been heard reading for
 // an hour. It may be interrupted, and two may prune at once.
 func (s *store) prune(ctx context.Context) error {
 	all, err := s.runs(ctx)
 	if err != nil {
 		return err
 	}
-	complete := 0
+	complete, needed := map[string]int{}, neededFor(all)
 	for _, one := range all {
 		switch one.State {
 		case stateComplete:
-			if complete++; complete <= s.keep {
+			if complete[one.Source]++; complete[one.Source] <= s.keep || needed[one.ID] {
 				continue
 			}
 		case stateBegun:
@@ -39,4 +40,23 @@ func (s *store) prune(ctx context.Context) error {
 		s.log.Info("a snapshot was dropped", zap.Stringer("snapshot_id", one.ID), zap.String("state", one.State), zap.Time("as_of", one.AsOf))
 	}
 	return nil
+}
+
+// neededFor are the snapshots that the next one's tombstones are judged by: the one
+// before it, and the base.
+func neededFor(all []recorded) map[uuid.UUID]bool {
+	needed := map[uuid.UUID]bool{}
+	var api []recorded
+	for _, one := range all {
+		if one.State == stateComplete && one.Source == sourceAPI {
+			api = append(api, one)
+		}
+	}
+	if len(api) > 0 {
+		needed[api[0].ID] = true
+	}
+	if from, ok := base(api); ok {
+		needed[from.ID] = true
+	}
+	return needed
 }

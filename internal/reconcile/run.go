@@ -88,16 +88,26 @@ func (r *run) all(ctx context.Context, from source) error {
 			return c.compare(ctx)
 		}},
 		{PhaseVerify, func() error { return c.verify(ctx, r.API) }},
-		{PhaseDrift, func() error {
-			if err := c.count(ctx, r.report); err != nil {
-				return err
-			}
-			return c.write(ctx, r.report)
-		}},
 	} {
 		if err := r.phase(phase.name, phase.do); err != nil {
 			return err
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	// From here on it is done to the end, whoever wants it to stop: drift that was
+	// written counts, so the run has to be complete.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err = r.phase(PhaseDrift, func() error {
+		if err := c.count(ctx, r.report); err != nil {
+			return err
+		}
+		return c.write(ctx, r.report)
+	})
+	if err != nil {
+		return err
 	}
 	return r.complete(ctx)
 }

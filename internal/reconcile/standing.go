@@ -10,8 +10,9 @@ import (
 	"github.com/pianola/pianola/internal/rows"
 )
 
-// Standing is what the newest complete run has left behind, whichever process ran
-// it.
+// Standing is what the newest complete run of the API has left behind, whichever
+// process ran it. One of a file does not count: it may be of a few days, and says
+// nothing of whether the API still answers.
 type Standing struct {
 	CompletedAt time.Time // zero where no run was complete yet; then the rest is empty
 	Compared    uint64
@@ -24,7 +25,8 @@ type Standing struct {
 func (r *Reconciler) Standing(ctx context.Context) (Standing, error) {
 	s := Standing{NotCompared: map[string]uint64{}, Open: map[Kind]uint64{}}
 	newest := "SELECT ifNull(completed_at, written_at), compared, candidates, not_compared FROM " + r.Tables.Table("reconciliation_runs") +
-		" FINAL WHERE state = 'complete' ORDER BY completed_at DESC, run_id DESC LIMIT 1"
+		" FINAL WHERE state = 'complete' AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + r.Tables.Table("snapshot_runs") +
+		" WHERE source = 'api') ORDER BY completed_at DESC, run_id DESC LIMIT 1"
 	err := rows.Each(ctx, r.Conn, newest, func(row driver.Rows) error {
 		return row.Scan(&s.CompletedAt, &s.Compared, &s.Candidates, &s.NotCompared)
 	})

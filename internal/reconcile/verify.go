@@ -51,18 +51,20 @@ func (c *comparing) verify(ctx context.Context, api API) error {
 }
 
 // ask stores what the API answers. What it no longer has leaves no row: it is
-// missing. An answer that cannot be read leaves its subscription unverified; any
-// other error ends the run, for it would end every further question too.
+// missing. Where the API does not answer for one subscription, or not so that it can
+// be read, that one stays unverified; several in a row end the run, as any other
+// error does: it would end every further question too.
 func (c *comparing) ask(ctx context.Context, api API, ids []string, into *writing) (asked []string, err error) {
 	unread := 0 // in a row
 	for _, id := range ids {
 		one, err := api.Get(ctx, id)
-		if unread++; !errors.Is(err, piano.ErrShape) {
+		unanswered := ofOne(err)
+		if unread++; !unanswered {
 			unread = 0
 		}
 		switch {
 		case errors.Is(err, piano.ErrNotFound):
-		case errors.Is(err, piano.ErrShape) && unread < mostUnread:
+		case unanswered && unread < mostUnread:
 			c.store.log.Warn("a subscription could not be asked about again and stays unverified", zap.Error(err))
 			continue
 		case err != nil:
@@ -81,6 +83,15 @@ func (c *comparing) ask(ctx context.Context, api API, ids []string, into *writin
 		}
 	}
 	return asked, into.flush(ctx)
+}
+
+// ofOne says whether an error may be of one subscription alone: an answer that
+// cannot be read, a failure of the API's own, or a code. A token that is not taken is
+// of all.
+func ofOne(err error) bool {
+	var answered *piano.Error
+	return errors.Is(err, piano.ErrShape) || errors.Is(err, piano.ErrBusy) ||
+		errors.As(err, &answered) && answered.Code != 0 && !errors.Is(err, piano.ErrAccess) && !errors.Is(err, piano.ErrNotFound)
 }
 
 // mark says which subscriptions were asked about.

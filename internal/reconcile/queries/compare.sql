@@ -19,7 +19,8 @@ SELECT
     CAST(multiIf(
         not_compared != '', [],
         NOT in_api, if(stream_status = '', [], [('missing_in_api', CAST(stream_status, 'Nullable(String)'), NULL, false)]),
-        NOT in_stream, [('missing_in_stream', NULL, CAST(api_status, 'Nullable(String)'), false)],
+        -- the API has no more of a tombstone than the stream
+        NOT in_stream, if(is_tombstone, [], [('missing_in_stream', CAST(NULL, 'Nullable(String)'), CAST(api_status, 'Nullable(String)'), false)]),
         arrayFilter((d) -> d.1 != '', [
             -- status: the table of values that agree
             if(stream_status = '' OR stream_status = api_status, nothing, (
@@ -70,8 +71,9 @@ FROM
         if(a.present, a.subscription_id, s.subscription_id) AS subscription_id,
         s.events > 0 AS in_stream,
         a.present AS in_api,
+        a.tombstone AS is_tombstone,
         a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Filtered }} WHERE {{ .Where }}) AS is_filtered,
-        subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL) AS has_dead_letters,
+        subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL AND {{ .Where }}) AS has_dead_letters,
         subscription_id GLOBAL IN (
             SELECT subscription_id FROM {{ .Events }}
             WHERE (event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64}) AND {{ .Where }}) AS has_recent,

@@ -1,9 +1,11 @@
 {{- /*
 Opens, updates and closes drift, in one insert: {{ `{{ .Found }}` }} is found.sql.
-What was not compared is left as it is. An open disagreement about a subscription
-that neither side has any more is closed too.
+What could not be compared for now is left as it is; what is no longer to be compared
+(filtered, another term, before the stream) is closed, and so is an open disagreement
+about a subscription that neither side has any more. A file, which is not whole, closes
+only what it has been compared with.
 
-Parameters: run, as_of in milliseconds.
+Parameters: run, as_of in milliseconds, whole.
 */ -}}
 INSERT INTO {{ .Drift }} (subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at, closed_at, run_id, compared_as_of)
 WITH
@@ -26,6 +28,9 @@ SELECT
     CAST(as_of, 'Nullable(DateTime64(3, \'UTC\'))'), {run:UUID}, as_of
 FROM open
 WHERE (subscription_id, toString(kind)) GLOBAL NOT IN (SELECT subscription_id, toString(kind) FROM differing)
-    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM found WHERE not_compared != '')
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM found WHERE not_compared IN ('recent', 'dead_letters', 'not_in_file')
+        AND subscription_id GLOBAL IN (SELECT subscription_id FROM open))
+    AND ({whole:Bool} OR subscription_id GLOBAL IN (SELECT subscription_id FROM found WHERE not_compared = ''
+        AND subscription_id GLOBAL IN (SELECT subscription_id FROM open)))
 SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1,
     max_insert_threads = 1, min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 1000000000
