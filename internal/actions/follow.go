@@ -65,34 +65,40 @@ func (a *action) status(ctx context.Context, c Change) (progress, error) {
 	switch {
 	case err == nil:
 		return progress{told: true, status: status}, nil
-	case errors.Is(err, piano.ErrNotFound), errors.Is(err, piano.ErrShape), refusal(err):
+	case errors.Is(err, piano.ErrNotFound), errors.Is(err, piano.ErrNoStatus), refusal(err):
 		return progress{}, nil
 	default:
 		return progress{}, err
 	}
 }
 
-// progress asks for the status, and looks at the subscription where there is none:
-// it is upgraded, or has the new term.
-func (a *action) progress(ctx context.Context, c Change) (progress, error) {
+// progress asks for the status, and looks at the subscription where there is none
+// that goes on: it is upgraded, or has the new term. A final status that was there
+// before the request is an earlier change's, and tells nothing of this one.
+func (a *action) progress(ctx context.Context, c Change, earlier progress) (progress, error) {
 	p, err := a.status(ctx, c)
-	if err != nil || p.told {
+	if err != nil || p.told && !p.status.Final() {
 		return p, err
 	}
+	if p.told && earlier.told && p.status == earlier.status {
+		p = progress{}
+	}
 	p.now, err = a.API.Get(ctx, c.SubscriptionID)
-	p.made = err == nil && (p.now.Status == "upgraded" || p.now.Term.ID == a.to)
+	if p.made = err == nil && (p.now.Status == "upgraded" || p.now.Term.ID == a.to); p.made {
+		p.told = false
+	}
 	return p, err
 }
 
 // follow looks at an accepted change until it will change no more, or c.Wait is
 // over. Each thing that is seen anew is a row; seen is what has been already.
-func (a *action) follow(ctx context.Context, c Change, seen string) (*Report, error) {
+func (a *action) follow(ctx context.Context, c Change, earlier progress, seen string) (*Report, error) {
 	ticker := time.NewTicker(a.Poll)
 	defer ticker.Stop()
 	end := time.NewTimer(c.Wait)
 	defer end.Stop()
 	for {
-		now, err := a.progress(ctx, c)
+		now, err := a.progress(ctx, c, earlier)
 		if err != nil {
 			return a.end(ctx, Pending, "Piano has accepted the change, which could then not be followed: run it again, it begins by looking", err)
 		}

@@ -2,6 +2,9 @@ package actions
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +45,15 @@ type Report struct {
 type Request struct {
 	Endpoint   string            `json:"endpoint"`
 	Parameters map[string]string `json:"parameters"`
+}
+
+// text is what is asked for, as actions_log has it: name=value, by name.
+func (r *Request) text() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
+		parts = append(parts, name+"="+r.Parameters[name])
+	}
+	return strings.Join(parts, " ")
 }
 
 // Subscription is what the API says of one, as far as actions need it; nil is what

@@ -180,7 +180,11 @@ func TestResume_Refused(t *testing.T) {
 		want   actions.Outcome
 		rows   string
 	}{
-		"by_code":  {func(w http.ResponseWriter) { code(w, 8002, "Not canary@example.com") }, actions.Refused, "asked resume, answered resume refused 8002, final refused"},
+		"by_code": {func(w http.ResponseWriter) { code(w, 8002, "Not canary@example.com") }, actions.Refused, "asked resume, answered resume refused 8002, final refused"},
+		"by_a_code_that_nobody_knows": {func(w http.ResponseWriter) { code(w, 5000, "timed out") }, actions.Unknown,
+			"asked resume, unknown resume unknown 5000, looked get unknown, final unknown 5000"},
+		"by_accepted": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusAccepted) }, actions.Unknown,
+			"asked resume, unknown resume unknown, looked get unknown, final unknown"},
 		"by_false": {func(w http.ResponseWriter) { given(w, false) }, actions.Refused, "asked resume, answered resume refused, final refused"},
 		"token":    {func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, actions.Failed, "asked resume, answered resume failed, final failed"},
 	} {

@@ -17,7 +17,7 @@ const looking = 30 * time.Second
 // send asks the API for a change, once, between two rows of actions_log. The
 // outcome is Done or Refused without an error, and Unknown or Failed with one.
 func (a *action) send(ctx context.Context, endpoint string, ask func(context.Context) error) (Outcome, error) {
-	if err := a.step(ctx, stepAsked, endpoint, "", 0, ""); err != nil {
+	if err := a.step(ctx, stepAsked, endpoint, "", 0, a.report.Request.text()); err != nil {
 		return Failed, fmt.Errorf("nothing was asked of Piano: %w", err)
 	}
 	err := ask(ctx)

@@ -90,22 +90,22 @@ func (a *action) upgrade(ctx context.Context, c Change, execute bool) (*Report, 
 	case outcome == Unknown:
 		looking, cancel := look(ctx)
 		defer cancel()
-		now, failed := a.progress(looking, c)
+		now, failed := a.progress(looking, c, earlier)
 		lost := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), codeOf(failed), now.text(failed))
-		if failed != nil || lost != nil || now.nothing() || now.told && now.status.Final() && now.status == earlier.status && earlier.told {
+		if failed != nil || lost != nil || now.nothing() {
 			return a.end(ctx, Unknown, "no answer told what became of it, and nothing shows that it has begun: it may still, so look again before you ask again",
 				errors.Join(err, failed, lost))
 		}
 		if ctx.Err() != nil {
 			return a.end(ctx, now.outcome(), now.why(), ctx.Err())
 		}
-		return a.follow(ctx, c, now.text(nil))
+		return a.follow(ctx, c, earlier, now.text(nil))
 	case outcome != Done:
 		return a.end(ctx, outcome, a.report.Why, err)
 	case err != nil:
 		return a.end(ctx, Pending, "Piano has accepted the change; it was not followed, since actions_log could not be written", err)
 	}
-	return a.follow(ctx, c, "")
+	return a.follow(ctx, c, earlier, "")
 }
 
 // changeRequest is what is sent, as it may be shown.

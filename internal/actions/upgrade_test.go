@@ -73,6 +73,7 @@ func TestUpgrade_LooksBeforeItAsks(t *testing.T) {
 func TestUpgrade_FollowsTheChange(t *testing.T) {
 	const asked = "asked do, answered do done, "
 	for name, c := range map[string]struct {
+		before []any // the status of an earlier change
 		status []any // after the change was asked for
 		made   any   // the subscription's status afterwards
 		wait   time.Duration
@@ -85,10 +86,15 @@ func TestUpgrade_FollowsTheChange(t *testing.T) {
 		"failed":    {status: []any{0, 2}, wait: time.Minute, want: actions.Failed, err: true, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus failed, final failed"},
 		"suspended": {status: []any{0, 3}, wait: 50 * time.Millisecond, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus pending, final pending"},
 		"one_look":  {status: []any{0}, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, final pending"},
-		"vanished":  {status: []any{0, nil}, wait: 50 * time.Millisecond, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus unknown, final unknown"},
+		// An earlier change's end is not this one's, and an unknown number is no end.
+		"old_failure":      {before: []any{1}, status: []any{1, 1, 0}, wait: time.Minute, made: "upgraded", want: actions.Done, rows: asked + "looked getSubscriptionUpgradeStatus done, final done"},
+		"old_failure_left": {before: []any{1}, status: []any{1}, wait: 50 * time.Millisecond, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus unknown, final unknown"},
+		"unknown_number":   {status: []any{6}, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, final pending"},
+		"vanished":         {status: []any{0, nil}, wait: 50 * time.Millisecond, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus unknown, final unknown"},
 	} {
 		one := of("S", "u", "payment", nil)
 		s := setUp(t, one)
+		s.status = c.before
 		s.before[change] = func(_ http.ResponseWriter, r *http.Request) bool {
 			if got := s.rows(); got != "asked do" {
 				t.Errorf("%s: when asked, actions_log has %q", name, got)
@@ -124,7 +130,7 @@ func TestUpgrade_ALostAnswerIsLookedFor(t *testing.T) {
 		"under_way":      {status: []any{0, 0, 0, nil}, made: "upgraded", want: actions.Done, rows: asked + looked + "pending, " + looked + "done, final done"},
 		"made":           {made: "upgraded", want: actions.Done, rows: asked + looked + "done, final done"},
 		"nothing":        {want: actions.Unknown, rows: asked + looked + "unknown, final unknown"},
-		"an_earlier_one": {before: []any{4}, status: []any{4}, want: actions.Unknown, rows: asked + looked + "failed, final unknown"},
+		"an_earlier_one": {before: []any{4}, status: []any{4}, want: actions.Unknown, rows: asked + looked + "unknown, final unknown"},
 		"came_to_nought": {before: []any{4}, status: []any{1}, want: actions.Failed, rows: asked + looked + "failed, final failed"},
 	} {
 		one := of("S", "u", "payment", nil)

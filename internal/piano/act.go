@@ -98,8 +98,11 @@ func (s ChangeStatus) String() string {
 	return names[s]
 }
 
-// Final says whether it will change no more.
-func (s ChangeStatus) Final() bool { return s != ChangePending && s != ChangeSuspended }
+// Final says whether it will change no more. Of a number that is not documented
+// nobody knows: it is not taken for an end.
+func (s ChangeStatus) Final() bool {
+	return s == ChangeFailed || s == ChangeFailedClosed || s == ChangeCanceled || s == ChangeAborted
+}
 
 // ChangeStatus asks how far a change of term has come. Where there is none the
 // error wraps ErrNotFound.
@@ -121,7 +124,7 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 	case json.Unmarshal(e.payload, &object) == nil && object.Status != nil:
 		return *object.Status, nil
 	default:
-		return 0, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: status is missing", ErrShape)}
+		return 0, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: %w", ErrShape, ErrNoStatus)}
 	}
 }
 
@@ -133,8 +136,14 @@ func (c *Client) change(ctx context.Context, endpoint string, params url.Values)
 		return err
 	}
 	// update answers with the subscription, the others with true or false.
-	if len(e.payload) > 0 && e.payload[0] == '{' {
-		return nil
+	if want := params.Get("auto_renew"); want != "" && len(e.payload) > 0 && e.payload[0] == '{' {
+		var subscription struct {
+			AutoRenew *bool `json:"auto_renew"`
+		}
+		if json.Unmarshal(e.payload, &subscription) == nil && subscription.AutoRenew != nil && strconv.FormatBool(*subscription.AutoRenew) == want {
+			return nil
+		}
+		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.untold(fmt.Errorf("%w: the subscription is not as it was asked for", ErrShape))}
 	}
 	done, err := e.yes(endpoint)
 	if err != nil {

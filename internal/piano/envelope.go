@@ -67,6 +67,9 @@ func open(body []byte) (*envelope, error) {
 	if e.Code == nil {
 		return nil, errNoEnvelope
 	}
+	if *e.Code != 0 {
+		return &e, nil // an error has no payload to be read
+	}
 	for key, value := range fields {
 		if slices.Contains(envelopeKeys, key) {
 			continue
@@ -79,9 +82,19 @@ func open(body []byte) (*envelope, error) {
 	return &e, nil
 }
 
+// errUnknownCode says that a code may be a refusal, or a failure half way through.
+var errUnknownCode = errors.New("a code that is not known")
+
 // refused is the error of an answer with a code.
 func (r request) refused(status int, e *envelope) error {
 	hint, cause := byCode(*e.Code)
+	if hint == "" && len(e.Invalid) == 0 {
+		// A failure of Piano's own comes with a code too, and with status 200.
+		cause = r.untold(errUnknownCode)
+		if !r.changes {
+			cause = nil
+		}
+	}
 	refused := &Error{Endpoint: r.endpoint, Status: status, Code: *e.Code, Message: shown(e.Message), Hint: hint, cause: cause}
 	var invalid map[string]json.RawMessage
 	if json.Unmarshal(e.Invalid, &invalid) == nil {

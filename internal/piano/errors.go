@@ -23,6 +23,9 @@ var (
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
 	// ErrRefused says that Piano answered "false" to something that was to be done.
 	ErrRefused = errors.New("refused without a reason")
+	// ErrNoStatus says that an answer about a change of term has no status: what
+	// Piano answers where there is no change is not known for certain.
+	ErrNoStatus = errors.New("no status in the answer")
 	// ErrExport says that Piano did not make the file.
 	ErrExport = errors.New("the export failed")
 )
@@ -77,6 +80,8 @@ func byCode(code int) (hint string, cause error) {
 		return "the terms have no such change option in Piano", ErrNotFound
 	case 8001:
 		return "the next bill date must be in the future", nil
+	case 8002, 8004:
+		return "Piano could not cancel or refund", nil
 	case 8005:
 		return "there is no such subscription in this application", ErrNotFound
 	default:

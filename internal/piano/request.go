@@ -114,13 +114,28 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	case status >= 500:
 		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.untold(ErrBusy), "")
 	case status >= 300 && status < 400:
-		return nil, 0, fail(status, fmt.Errorf("%w: a redirect, which is not followed", ErrShape), "check piano.base_url and piano.reports_url")
+		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: a redirect, which is not followed", ErrShape)), "check piano.base_url and piano.reports_url")
 	default:
 		// An answer in the API's own form says more than its status.
 		if refused := r.refusal(status, body); refused != nil {
 			return nil, 0, refused
 		}
-		return nil, 0, fail(status, fmt.Errorf("%w: %s", ErrShape, http.StatusText(status)), "check piano.base_url")
+		cause := fmt.Errorf("%w: %s", ErrShape, http.StatusText(status))
+		if !neverDone(status) {
+			cause = r.untold(cause)
+		}
+		return nil, 0, fail(status, cause, "check piano.base_url")
+	}
+}
+
+// neverDone are statuses by which a server says that it has not begun.
+func neverDone(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	default:
+		return false
 	}
 }
 

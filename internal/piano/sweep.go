@@ -74,7 +74,7 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 
 // sweepStatus reads one status, and gives the total as of its first page.
 func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Subscription) error, report *SweepReport) (total int, err error) {
-	offset, last, shifts := 0, "", 0
+	offset, last, shifts, back := 0, "", 0, 0
 	for first := true; ; first = false {
 		got, err := c.list(ctx, url.Values{"status": {status}}, offset, c.cfg.PageSize)
 		if err != nil {
@@ -96,7 +96,7 @@ func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Sub
 			shifts++
 			report.Shifts++
 			c.log.Debug("rows have moved between two pages", zap.String("status", status), zap.Int("offset", int(offset)))
-			offset, last = max(0, offset-c.cfg.PageSize), ""
+			offset, last = max(0, offset-back), ""
 			continue
 		case len(got.rows) == 0, len(got.rows) == 1 && last != "" && !moved:
 			return total, nil
@@ -104,6 +104,7 @@ func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Sub
 		if last != "" && !moved {
 			shifts = 0
 		}
+		back = len(got.rows) // the API may give fewer than were asked for
 		offset += len(got.rows)
 		if last = got.rows[len(got.rows)-1].ID; len(got.rows) > 1 {
 			offset-- // the next page begins with this one's last row

@@ -43,7 +43,7 @@ func (s *store) prune(ctx context.Context) error {
 }
 
 // neededFor are the snapshots that the next one's tombstones are judged by: the one
-// before it, and the base.
+// before it, and the base, with the one that says which is the base.
 func neededFor(all []recorded) map[uuid.UUID]bool {
 	needed := map[uuid.UUID]bool{}
 	var api []recorded
@@ -55,8 +55,8 @@ func neededFor(all []recorded) map[uuid.UUID]bool {
 	if len(api) > 0 {
 		needed[api[0].ID] = true
 	}
-	if from, ok := base(api); ok {
-		needed[from.ID] = true
+	for i := settled(api); i < min(settled(api)+2, len(api)); i++ {
+		needed[api[i].ID] = true
 	}
 	return needed
 }

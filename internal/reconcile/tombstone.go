@@ -31,14 +31,19 @@ func earlier(all []recorded, than time.Time) []recorded {
 // Where tombstones were withheld from a snapshot, what its own base had is still
 // to be judged, so the base stays.
 func base(previous []recorded) (recorded, bool) {
+	if i := settled(previous) + 1; i < len(previous) {
+		return previous[i], true
+	}
+	return recorded{}, false
+}
+
+// settled is the place of the latest snapshot from which no tombstone was withheld.
+func settled(previous []recorded) int {
 	i := 0
 	for i < len(previous) && previous[i].TombstonesWithheld > 0 {
 		i++
 	}
-	if i++; i < len(previous) {
-		return previous[i], true
-	}
-	return recorded{}, false
+	return i
 }
 
 // bury puts tombstones into a snapshot that has all its rows: those of the previous

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "actions_log" }}{{ .OnCluster }}
     `to_term` String COMMENT 'Term after a change; empty otherwise' CODEC(ZSTD(1)),
     `outcome` LowCardinality(String) COMMENT 'done, refused, pending, unknown or failed; empty for a request that is about to be sent' CODEC(ZSTD(1)),
     `code` Int32 COMMENT 'Code of Piano''s answer; 0 for success or none' CODEC(ZSTD(1)),
-    `answer` String COMMENT 'What Piano answered, with everything personal removed' CODEC(ZSTD(1)),
+    `answer` String COMMENT 'What Piano answered, or, of a request that is about to be sent, its parameters; with everything personal removed' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process' CODEC(ZSTD(1)),
     `written_at` DateTime64(3, 'UTC') COMMENT 'When' CODEC(Delta(8), ZSTD(1))
 )
