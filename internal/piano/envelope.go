@@ -88,12 +88,9 @@ var errUnknownCode = errors.New("a code that is not known")
 // refused is the error of an answer with a code.
 func (r request) refused(status int, e *envelope) error {
 	hint, cause := byCode(*e.Code)
-	if hint == "" && len(e.Invalid) == 0 {
+	if r.changes && hint == "" && len(e.Invalid) == 0 {
 		// A failure of Piano's own comes with a code too, and with status 200.
 		cause = r.untold(errUnknownCode)
-		if !r.changes {
-			cause = nil
-		}
 	}
 	refused := &Error{Endpoint: r.endpoint, Status: status, Code: *e.Code, Message: shown(e.Message), Hint: hint, cause: cause}
 	var invalid map[string]json.RawMessage

@@ -105,11 +105,6 @@ func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, as
 	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) { return s.fromCSV(ctx, log, asOf) })
 }
 
-// LastSuccess is when a run of the API was last complete; the zero time where none was.
-func (r *Reconciler) LastSuccess(ctx context.Context) (time.Time, error) {
-	return newStore(r.Conn, r.Tables, r.Instance, r.cfg.Keep, r.Now, r.Log).lastSuccess(ctx)
-}
-
 // telling is the API, whose pages a hook is told of.
 type telling struct {
 	API

@@ -57,11 +57,3 @@ ORDER BY as_of DESC, completed_at DESC LIMIT 1`, nil, func(row driver.Rows) erro
 	})
 	return newest, err
 }
-
-// lastSuccess is when a run of the API was last complete.
-func (s *store) lastSuccess(ctx context.Context) (at time.Time, err error) {
-	err = s.each(ctx, "read reconciliation_runs", `SELECT max(assumeNotNull(completed_at)) FROM `+s.tables.Table("reconciliation_runs")+`
-FINAL WHERE state = 'complete' AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM `+s.tables.Table("snapshot_runs")+` WHERE source = 'api')
-HAVING count() > 0`, nil, func(row driver.Rows) error { return row.Scan(&at) })
-	return at, err
-}

@@ -72,7 +72,7 @@ func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
 	}
 	s.want("drift", s.drift(), before)
 	s.want("runs", texts(t, s.conn, "SELECT toString(state) FROM "+s.tables.Table("reconciliation_runs")+" FINAL ORDER BY as_of"), []string{"superseded", "complete"})
-	if at, err := s.reconciler().LastSuccess(t.Context()); err != nil || !at.After(noon.Add(aDay)) || newest.Superseded {
+	if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.After(noon.Add(aDay)) || newest.Superseded {
 		t.Errorf("last success %v, %v", at, err)
 	}
 }
@@ -295,7 +295,7 @@ func TestRun_FailsWhereTheAPIDoes(t *testing.T) {
 			s.want("drift", s.drift(), nil)
 			s.want("runs", texts(t, s.conn, "SELECT concat(state, ' ', problem) FROM "+s.tables.Table("reconciliation_runs")+" FINAL"),
 				[]string{"failed ask again about a subscription: " + err.Error()})
-			if at, err := s.reconciler().LastSuccess(t.Context()); err != nil || !at.IsZero() {
+			if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.IsZero() {
 				t.Errorf("last success %v, %v", at, err)
 			}
 		})
