@@ -13,7 +13,7 @@ const (
 	soakPace   = 250 // messages a second
 	soakEvery  = 2 * time.Second
 	soakLeast  = 90 * time.Second // of a round's world
-	soakMost   = 15 * time.Minute
+	soakMost   = time.Hour
 	soakSample = 250 * time.Millisecond
 	soakWarmUp = 0.2 // of a watch's samples
 )

@@ -34,8 +34,8 @@ func TestSoaking_draw(t *testing.T) {
 }
 
 func TestSoakSize(t *testing.T) {
-	short, hour := soakSize(Plan{}), soakSize(Plan{Duration: time.Hour})
+	short, hour := soakSize(Plan{}), soakSize(Plan{Duration: 2 * time.Hour})
 	if short*5 < int(soakLeast.Seconds())*soakPace || hour*5 != int(soakMost.Seconds())*soakPace {
-		t.Errorf("a short round has %d subscribers, one of an hour %d", short, hour)
+		t.Errorf("a short round has %d subscribers, the longest %d", short, hour)
 	}
 }
