@@ -65,7 +65,7 @@ func (w *writing) addTraits(ctx context.Context, traits []Traits) error {
 		return nil
 	}
 	columns := "snapshot_id, " + strings.Join(traitColumns, ", ") + ", synced_at"
-	return w.store.insert(ctx, "subscription_traits", columns, len(traits), func(i int) []any {
+	return w.store.insert(ctx, "subscription_snapshot_traits", columns, len(traits), func(i int) []any {
 		return append(append([]any{w.of.ID}, traitValues(&traits[i])...), w.last)
 	})
 }

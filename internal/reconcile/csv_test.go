@@ -81,7 +81,7 @@ func TestTraits_AreTheTablesColumns(t *testing.T) {
 	var names, types []string
 	for _, m := range migrations {
 		for _, s := range m.Statements {
-			if !strings.Contains(s, "CREATE TABLE IF NOT EXISTS `piano`.`subscription_traits`") {
+			if !strings.Contains(s, "CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshot_traits`") {
 				continue
 			}
 			for line := range strings.Lines(s) {

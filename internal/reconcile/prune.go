@@ -27,7 +27,7 @@ func (s *store) prune(ctx context.Context) error {
 				continue
 			}
 		}
-		for _, table := range []string{"subscription_snapshots", "subscription_traits"} {
+		for _, table := range []string{"subscription_snapshots", "subscription_snapshot_traits"} {
 			if err := s.drop(ctx, table, one.ID); err != nil {
 				return err
 			}

@@ -7,14 +7,14 @@ import (
 )
 
 // Traits are one subscription's thirty synced traits: the columns of
-// subscription_traits beside the snapshot's own, in their order.
+// subscription_snapshot_traits beside the snapshot's own, in their order.
 type Traits = subscriptionlog.Traits
 
 // noTrial is how the log says that there was none.
 var noTrial = regexp.MustCompile(`(?i)^(no trial|no|none|false|n/a|-)$`)
 
-// traitColumns are the columns of subscription_traits that traitValues fills, in
-// the table's order.
+// traitColumns are the columns of subscription_snapshot_traits that traitValues
+// fills, in the table's order.
 var traitColumns = []string{
 	"subscription_id", "created_at", "started_at", "ended_at", "days_subscribed", "subscription_status", "upgrade_status",
 	"trial_status", "trial_period_ended_at", "autorenew", "autorenew_disabled_at", "billing_period", "total_charged",

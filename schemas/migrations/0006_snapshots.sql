@@ -70,7 +70,11 @@ COMMENT 'What became of every snapshot of Piano''s API. May hold several states 
 -- ten columns of the snapshot that the same file became. Everything else of the
 -- file, all that is personal among it, is dropped while reading. Traits are kept
 -- as the file writes them but for instants, flags and amounts.
-CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_traits" }}{{ .OnCluster }}
+--
+-- Stored like the snapshot, and as little to be read by itself: a file that is still
+-- being read, or never was to its end, is here too. The view subscription_traits
+-- shows what counts.
+CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshot_traits" }}{{ .OnCluster }}
 (
     `snapshot_id` UUID COMMENT 'The snapshot that the file became' CODEC(ZSTD(1)),
     `subscription_id` String COMMENT 'Subscription ID' CODEC(ZSTD(1)),
@@ -109,8 +113,8 @@ ENGINE = {{ .Engine "ReplacingMergeTree" "synced_at" }}
 PARTITION BY snapshot_id
 ORDER BY (snapshot_id, subscription_id)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'The thirty synced traits of a subscription-log export, one row a subscription and file';
-{{ .Distributed "subscription_traits" "murmurHash3_64(subscription_id)" }}
+COMMENT 'The thirty synced traits of a subscription-log export, one row a subscription and file. Holds incomplete files too: read the view subscription_traits';
+{{ .Distributed "subscription_snapshot_traits" "murmurHash3_64(subscription_id)" }}
 
 -- The documented snapshot: its ten columns in their order, and synced_at, of the
 -- complete snapshot that speaks of the latest moment.
@@ -153,3 +157,87 @@ WHERE snapshot_id GLOBAL IN
 AND NOT filtered
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
+
+-- The thirty traits and synced_at, of the complete file that speaks of the latest
+-- moment: one row a subscription, without those of internal users. A subscription may
+-- come twice in a file, and be an internal user's only the second time.
+CREATE VIEW IF NOT EXISTS {{ .View "subscription_traits" }}{{ .OnCluster }}
+(
+    `subscription_id` String COMMENT 'Subscription ID',
+    `created_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Create date',
+    `started_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Start date',
+    `ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'End date',
+    `days_subscribed` Nullable(Int32) COMMENT 'Days subscribed',
+    `subscription_status` LowCardinality(Nullable(String)) COMMENT 'Subscription status',
+    `upgrade_status` LowCardinality(Nullable(String)) COMMENT 'Upgrade status',
+    `trial_status` LowCardinality(Nullable(String)) COMMENT 'Trial status',
+    `trial_period_ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Trial period end date',
+    `autorenew` Nullable(Bool) COMMENT 'Auto-renew',
+    `autorenew_disabled_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Auto-renew disablement date',
+    `billing_period` LowCardinality(Nullable(String)) COMMENT 'Billing period',
+    `total_charged` Nullable(Decimal(18, 4)) COMMENT 'Total charged',
+    `next_billed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Next billing date',
+    `renewed` LowCardinality(Nullable(String)) COMMENT 'Renewed',
+    `in_grace_period` Nullable(Bool) COMMENT 'Currently in grace period',
+    `grace_period_started_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Grace period start date',
+    `grace_period_extended_to` Nullable(DateTime64(3, 'UTC')) COMMENT 'Grace period extended to',
+    `user_id` String COMMENT 'User ID (UID); empty when the file named none',
+    `access_expires_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Access expiration date',
+    `resource_id` LowCardinality(Nullable(String)) COMMENT 'Resource ID (RID)',
+    `resource_name` LowCardinality(Nullable(String)) COMMENT 'Resource name',
+    `term_id` LowCardinality(Nullable(String)) COMMENT 'Term ID',
+    `term_name` LowCardinality(Nullable(String)) COMMENT 'Term name',
+    `term_type` LowCardinality(Nullable(String)) COMMENT 'Term type',
+    `template_id` LowCardinality(Nullable(String)) COMMENT 'Template ID',
+    `template_name` LowCardinality(Nullable(String)) COMMENT 'Template name',
+    `offer_id` LowCardinality(Nullable(String)) COMMENT 'Offer ID',
+    `offer_name` LowCardinality(Nullable(String)) COMMENT 'Offer name',
+    `promo_code` LowCardinality(Nullable(String)) COMMENT 'Promo code',
+    `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read, UTC; the sync timestamp'
+)
+AS
+WITH latest AS
+(
+    SELECT snapshot_id
+    FROM {{ .Table "snapshot_runs" }} FINAL
+    WHERE state = 'complete' AND source = 'csv'
+    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    LIMIT 1
+)
+SELECT
+    subscription_id,
+    created_at,
+    started_at,
+    ended_at,
+    days_subscribed,
+    subscription_status,
+    upgrade_status,
+    trial_status,
+    trial_period_ended_at,
+    autorenew,
+    autorenew_disabled_at,
+    billing_period,
+    total_charged,
+    next_billed_at,
+    renewed,
+    in_grace_period,
+    grace_period_started_at,
+    grace_period_extended_to,
+    user_id,
+    access_expires_at,
+    resource_id,
+    resource_name,
+    term_id,
+    term_name,
+    term_type,
+    template_id,
+    template_name,
+    offer_id,
+    offer_name,
+    promo_code,
+    synced_at
+FROM {{ .Table "subscription_snapshot_traits" }} FINAL
+WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "subscription_snapshots" }} FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
+COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export';

@@ -93,16 +93,16 @@ SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'What became of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
 CREATE TABLE IF NOT EXISTS `piano`.`snapshot_runs` ON CLUSTER `main` AS `piano`.`snapshot_runs_local`
 ENGINE = Distributed(`main`, `piano`, `snapshot_runs_local`, murmurHash3_64(snapshot_id));
-CREATE TABLE IF NOT EXISTS `piano`.`subscription_traits_local` ON CLUSTER `main`
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshot_traits_local` ON CLUSTER `main`
 (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', synced_at)
 PARTITION BY snapshot_id
 ORDER BY (snapshot_id, subscription_id)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'The thirty synced traits of a subscription-log export, one row a subscription and file';
-CREATE TABLE IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main` AS `piano`.`subscription_traits_local`
-ENGINE = Distributed(`main`, `piano`, `subscription_traits_local`, murmurHash3_64(subscription_id));
+COMMENT 'The thirty synced traits of a subscription-log export, one row a subscription and file. Holds incomplete files too: read the view subscription_traits';
+CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshot_traits` ON CLUSTER `main` AS `piano`.`subscription_snapshot_traits_local`
+ENGINE = Distributed(`main`, `piano`, `subscription_snapshot_traits_local`, murmurHash3_64(subscription_id));
 CREATE VIEW IF NOT EXISTS `piano`.`piano_api_subscriptions` ON CLUSTER `main`
 (
 )
@@ -131,6 +131,55 @@ WHERE snapshot_id GLOBAL IN
 AND NOT filtered
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
+CREATE VIEW IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main`
+(
+)
+AS
+WITH latest AS
+(
+    SELECT snapshot_id
+    FROM `piano`.`snapshot_runs` FINAL
+    WHERE state = 'complete' AND source = 'csv'
+    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    LIMIT 1
+)
+SELECT
+    subscription_id,
+    created_at,
+    started_at,
+    ended_at,
+    days_subscribed,
+    subscription_status,
+    upgrade_status,
+    trial_status,
+    trial_period_ended_at,
+    autorenew,
+    autorenew_disabled_at,
+    billing_period,
+    total_charged,
+    next_billed_at,
+    renewed,
+    in_grace_period,
+    grace_period_started_at,
+    grace_period_extended_to,
+    user_id,
+    access_expires_at,
+    resource_id,
+    resource_name,
+    term_id,
+    term_name,
+    term_type,
+    template_id,
+    template_name,
+    offer_id,
+    offer_name,
+    promo_code,
+    synced_at
+FROM `piano`.`subscription_snapshot_traits` FINAL
+WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`subscription_snapshots` FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export';
 CREATE TABLE IF NOT EXISTS `piano`.`drift_local` ON CLUSTER `main`
 (
 )
