@@ -12,6 +12,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // Kafka says which broker a stage has.
@@ -26,7 +27,7 @@ const (
 // broker is a running Kafka.
 type broker struct {
 	addr string
-	line *line // between the consumers and the broker
+	line *line.Line // between the consumers and the broker
 	stop func() error
 
 	apache *apachekafka.Broker // nil for kfake
@@ -40,7 +41,7 @@ type broker struct {
 func (b *broker) direct() kgo.Opt {
 	return kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if b.line != nil && addr == b.addr {
-			addr = b.line.server
+			addr = b.line.Server()
 		}
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	})
@@ -67,13 +68,13 @@ func startEmbedded(dir string) (*broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLine("kafka", front, b.ListenAddr())
+	l, err := line.New("kafka", front, b.ListenAddr())
 	if err != nil {
 		b.Close()
 		return nil, err
 	}
 	return &broker{addr: front, line: l, compact: b.Cluster().Compact, stop: func() error {
-		l.close()
+		l.Close()
 		b.Close()
 		return nil
 	}}, nil
@@ -106,12 +107,12 @@ func startApache(ctx context.Context, dir string) (*broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLine("kafka", front, b.Brokers()[0])
+	l, err := line.New("kafka", front, b.Brokers()[0])
 	if err != nil {
 		return nil, errors.Join(err, b.Stop())
 	}
 	return &broker{addr: front, line: l, apache: b, stop: func() error {
-		l.close()
+		l.Close()
 		return b.Stop()
 	}}, nil
 }

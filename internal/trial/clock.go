@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // clockTrial sets the clock that a service goes by.
@@ -62,14 +64,14 @@ func (r *round) jump(ctx context.Context, c *setClock, p *process) (done bool, e
 		r.tally[c.jump(r.dice)]++
 		return false, nil
 	}
-	silence := fault{name: "answers vanish", stream: "downstream", kind: "timeout", attributes: `{"timeout":0}`}
-	if err := r.line.strike(silence, 0); err != nil {
+	silence := line.AnswersVanish
+	if err := r.line.Strike(silence, 0); err != nil {
 		return false, err
 	}
 	r.tally[c.jump(r.dice)]++
 	r.tally["and answers vanished"]++
 	err = r.pause(ctx, silenceMost)
-	if healed := r.line.heal(context.WithoutCancel(ctx), silence); err == nil {
+	if healed := r.line.Heal(context.WithoutCancel(ctx), silence); err == nil {
 		err = healed
 	}
 	return false, err

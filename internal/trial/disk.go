@@ -2,10 +2,13 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/smalldisk"
 )
 
 // diskBytes is the size of ClickHouse's disk: a world fits, with what merges leave
@@ -14,13 +17,16 @@ const diskBytes = 512 << 20
 
 // onSmallDisk starts a server whose data lie on a small disk.
 func onSmallDisk(ctx context.Context, s *Stage, dir string) (*clickHouseProcess, error) {
-	disk, err := newSmallDisk(ctx, dir, diskBytes)
+	disk, err := smalldisk.New(ctx, dir, diskBytes)
+	if errors.Is(err, smalldisk.ErrNotHere) {
+		return nil, fmt.Errorf("%w: %w", ErrNotHere, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &clickHouseProcess{dir: filepath.Join(dir, "data"), disk: disk, enter: disk.enter}
+	c := &clickHouseProcess{dir: filepath.Join(dir, "data"), disk: disk, enter: disk.Enter}
 	if err := c.first(ctx, s); err != nil {
-		disk.close()
+		disk.Close()
 		return nil, err
 	}
 	return c, nil
@@ -92,7 +98,7 @@ func (r *round) noRoom(ctx context.Context, p *process) (done bool, err error) {
 	defer cancel()
 	for p.alive() == nil && !done {
 		// What ClickHouse tidies away is taken too.
-		if err := r.server.disk.fill(leftBytes); err != nil {
+		if err := r.server.disk.Fill(leftBytes); err != nil {
 			return false, err
 		}
 		if !wait(bounded, again) {
@@ -107,7 +113,7 @@ func (r *round) noRoom(ctx context.Context, p *process) (done bool, err error) {
 		}
 		done = r.all(now)
 	}
-	if err := r.server.disk.free(); err != nil || done {
+	if err := r.server.disk.Free(); err != nil || done {
 		return done, err
 	}
 	said := noRoomSaid.FindStringSubmatch(p.journal.tail())

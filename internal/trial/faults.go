@@ -3,6 +3,8 @@ package trial
 import (
 	"context"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // clickHouseLine puts faults on the line of a consumer at work to ClickHouse.
@@ -17,7 +19,7 @@ func kafkaLine(ctx context.Context, r *round, b bounds) (int, error) {
 
 // onLine puts one fault after the other on a line, each while a consumer is at
 // work, which has to outlive them all: what is wrong out there is waited for.
-func (r *round) onLine(ctx context.Context, l *line, b bounds) (int, error) {
+func (r *round) onLine(ctx context.Context, l *line.Line, b bounds) (int, error) {
 	const (
 		workMost   = 100 * time.Millisecond
 		strikeMost = 2500 * time.Millisecond // sessions and inserts are bounded by 1 s
@@ -40,19 +42,19 @@ func (r *round) onLine(ctx context.Context, l *line, b bounds) (int, error) {
 		if err := r.pause(ctx, workMost); err != nil {
 			return faults, err
 		}
-		f := lineFaults[r.dice.IntN(len(lineFaults))]
-		if err := l.strike(f, r.dice.IntN(bytesMost)); err != nil {
+		f := line.Draw(r.dice)
+		if err := l.Strike(f, r.dice.IntN(bytesMost)); err != nil {
 			return faults, err
 		}
 		err = r.pause(ctx, strikeMost)
-		if healed := l.heal(context.WithoutCancel(ctx), f); err == nil {
+		if healed := l.Heal(context.WithoutCancel(ctx), f); err == nil {
 			err = healed
 		}
 		if err != nil {
 			return faults, err
 		}
 		faults++
-		r.tally[f.name]++
+		r.tally[f.Name]++
 	}
 	p.terminate()
 	return faults, p.drained(ctx)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // lockoutsARound is how many a round takes at most, so that many rounds, and with
@@ -154,8 +155,8 @@ func (r *round) underway(ctx context.Context, m lockout) (done bool, err error) 
 	if m.world == "kafka" {
 		l = x.kafka.line
 	}
-	cut := lineFaults[0]
-	if err := errors.Join(l.strike(cut, 0), l.heal(context.WithoutCancel(ctx), cut)); err != nil {
+	cut := line.Cut
+	if err := errors.Join(l.Strike(cut, 0), l.Heal(context.WithoutCancel(ctx), cut)); err != nil {
 		return false, err
 	}
 	err = r.comesOf(ctx, p, m, after)

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/internal/trial/line"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -86,9 +87,9 @@ func (l *losses) retain(ctx context.Context, to []int64) error {
 
 // cutOff does something while nothing reaches ClickHouse.
 func (l *losses) cutOff(ctx context.Context, do func() error) error {
-	cut := fault{name: "cut"}
-	if err := l.line.strike(cut, 0); err != nil {
+	cut := line.Cut
+	if err := l.line.Strike(cut, 0); err != nil {
 		return err
 	}
-	return errors.Join(do(), l.line.heal(context.WithoutCancel(ctx), cut))
+	return errors.Join(do(), l.line.Heal(context.WithoutCancel(ctx), cut))
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/line"
+	"github.com/pianola/pianola/internal/trial/usage"
 )
 
 // memoryBound is what one `pianola run` with its default limits stays under,
@@ -49,12 +52,12 @@ func (r *round) measured(ctx context.Context, what string, meanwhile func(contex
 	if err != nil {
 		return err
 	}
-	w := startWatch(ctx, p, every)
+	w := usage.Start(ctx, p.watched(), every)
 	err = meanwhile(ctx, p)
 	if err == nil {
 		err = r.until(ctx, "every message committed", []*process{p}, r.committed)
 	}
-	seen := w.stop(ctx)
+	seen := w.Stop(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,12 +65,12 @@ func (r *round) measured(ctx context.Context, what string, meanwhile func(contex
 	if err := p.drained(ctx); err != nil {
 		return err
 	}
-	r.peak = max(r.peak, seen.peak)
+	r.peak = max(r.peak, seen.Peak)
 	switch {
-	case seen.peak == 0:
+	case seen.Peak == 0:
 		return fmt.Errorf("%s: nobody has told how much memory the process takes", what)
-	case seen.peak >= memoryBound:
-		return fmt.Errorf("%s: the process has taken %d MiB at its peak, the bound is %d MiB", what, seen.peak>>20, memoryBound>>20)
+	case seen.Peak >= memoryBound:
+		return fmt.Errorf("%s: the process has taken %d MiB at its peak, the bound is %d MiB", what, seen.Peak>>20, memoryBound>>20)
 	}
 	return nil
 }
@@ -76,8 +79,8 @@ func (r *round) measured(ctx context.Context, what string, meanwhile func(contex
 // it will answer: what has been fetched waits, and more must not be fetched.
 func (r *round) stall(ctx context.Context, p *process) error {
 	const most = 2500 * time.Millisecond
-	for _, f := range lineFaults {
-		if f.kind != "timeout" && f.kind != "bandwidth" {
+	for _, f := range line.Faults() {
+		if !f.Stalls() {
 			continue
 		}
 		before, err := r.covered(ctx)
@@ -87,11 +90,11 @@ func (r *round) stall(ctx context.Context, p *process) error {
 		if done, err := r.advance(ctx, before, p); err != nil || done {
 			return err
 		}
-		if err := r.line.strike(f, 0); err != nil {
+		if err := r.line.Strike(f, 0); err != nil {
 			return err
 		}
 		err = r.pause(ctx, most)
-		if healed := r.line.heal(context.WithoutCancel(ctx), f); err == nil {
+		if healed := r.line.Heal(context.WithoutCancel(ctx), f); err == nil {
 			err = healed
 		}
 		if err != nil {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // struck is a fault on a line, to be taken off again.
 type struck struct {
-	line  *line
-	fault fault
+	on    *line.Line
+	fault line.Fault
 }
 
 // network puts faults on the line to ClickHouse, on the one to Kafka and on both at
@@ -75,7 +77,7 @@ func (r *round) drain(ctx context.Context, processes []*process) error {
 // random time below most. It gives how many.
 func (r *round) strikeLines(ctx context.Context, most time.Duration) (int, error) {
 	const bytesMost = 60_000 // a batch is larger
-	lines := []*line{r.line, r.stage.broker.line}
+	lines := []*line.Line{r.line, r.stage.broker.line}
 	switch r.dice.IntN(3) {
 	case 0:
 		lines = lines[:1]
@@ -89,19 +91,19 @@ func (r *round) strikeLines(ctx context.Context, most time.Duration) (int, error
 	var all []struck
 	var errs []error
 	for _, l := range lines {
-		f := lineFaults[r.dice.IntN(len(lineFaults))]
-		if err := l.strike(f, r.dice.IntN(bytesMost)); err != nil {
+		f := line.Draw(r.dice)
+		if err := l.Strike(f, r.dice.IntN(bytesMost)); err != nil {
 			errs = append(errs, err)
 			break
 		}
 		all = append(all, struck{l, f})
-		r.tally[f.name]++
+		r.tally[f.Name]++
 	}
 	if len(errs) == 0 {
 		errs = append(errs, r.pause(ctx, most))
 	}
 	for _, s := range all {
-		errs = append(errs, s.line.heal(context.WithoutCancel(ctx), s.fault))
+		errs = append(errs, s.on.Heal(context.WithoutCancel(ctx), s.fault))
 	}
 	return len(all), errors.Join(errs...)
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/usage"
 )
 
 // process is a running `pianola run`.
@@ -51,6 +53,11 @@ func (p *process) alive() error {
 }
 
 var errEnded = errors.New("process ended")
+
+// watched is the process for who looks at what it takes.
+func (p *process) watched() usage.Process {
+	return usage.Process{ID: p.command.Process.Pid, Ended: p.ended, Pages: p.journal.pagesAt}
+}
 
 // kill is kill -9, and waits until the process is gone. It may have ended before.
 func (p *process) kill() {

@@ -19,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 const partitions = 6 // of a topic, unless a trial says otherwise
@@ -50,7 +51,7 @@ type round struct {
 	tell        func(context.Context, *round) error
 	running     []*process         // all that have been started
 	server      *clickHouseProcess // the round's own ClickHouse; nil where it is the stage's
-	line        *line              // to ClickHouse; nil without
+	line        *line.Line         // to ClickHouse; nil without
 	protocol    string             // to ClickHouse: native or http
 	settings    map[string]string  // the trial's own, by key path
 	tally       map[string]int
@@ -107,7 +108,7 @@ func (s *Stage) newRound(ctx context.Context, t Trial, seed uint64, subscribers 
 		return nil, err
 	}
 	if t.line {
-		if r.line, err = newLine(name, "127.0.0.1:0", r.clickHouseAddr()); err != nil {
+		if r.line, err = line.New(name, "127.0.0.1:0", r.clickHouseAddr()); err != nil {
 			r.close()
 			return nil, err
 		}
@@ -148,7 +149,7 @@ func (r *round) close() {
 		p.kill()
 	}
 	if r.line != nil {
-		r.line.close()
+		r.line.Close()
 	}
 	if r.conn != nil {
 		_ = r.conn.Close() // nothing was written

@@ -24,6 +24,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
+	"github.com/pianola/pianola/internal/trial/line"
 )
 
 // securedKafka is a broker with TLS and logins. Processes come through its door,
@@ -52,11 +53,11 @@ func (x *secured) startKafka(ctx context.Context, kind Kafka) (*securedKafka, er
 	if err != nil {
 		return nil, err
 	}
-	if k.line, err = newLine("secured-kafka", door, behind); err != nil {
+	if k.line, err = line.New("secured-kafka", door, behind); err != nil {
 		return nil, errors.Join(err, stop())
 	}
 	k.stop = func() error {
-		k.line.close()
+		k.line.Close()
 		return stop()
 	}
 	return k, nil

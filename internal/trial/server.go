@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/loopback"
+	"github.com/pianola/pianola/internal/trial/smalldisk"
 )
 
 // clickHouseProcess is the embedded ClickHouse in a process of its own, which may
@@ -21,9 +22,9 @@ import (
 // are for one goroutine; only the addresses may be read by others.
 type clickHouseProcess struct {
 	binary, dir  string
-	native, http string     // addresses, the same for every start
-	disk         *smallDisk // that the data are on; nil for the machine's own
-	enter        []string   // a command that the server is started through; may be empty
+	native, http string          // addresses, the same for every start
+	disk         *smalldisk.Disk // that the data are on; nil for the machine's own
+	enter        []string        // a command that the server is started through; may be empty
 
 	command *exec.Cmd
 	journal *journal
@@ -145,7 +146,7 @@ func (c *clickHouseProcess) terminate(ctx context.Context) error {
 func (c *clickHouseProcess) close() {
 	c.kill()
 	if c.disk != nil {
-		c.disk.close()
+		c.disk.Close()
 	}
 	_ = os.RemoveAll(c.dir) // what is left goes with the stage
 }

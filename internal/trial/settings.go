@@ -87,7 +87,7 @@ func hurry() map[string]string {
 func (r *round) processSettings(instance string) map[string]string {
 	clickHouse := r.clickHouseAddr()
 	if r.line != nil {
-		clickHouse = r.line.addr()
+		clickHouse = r.line.Addr()
 	}
 	settings := map[string]string{
 		"kafka.brokers":                    strings.Join(r.cfg.Kafka.Brokers, ","),

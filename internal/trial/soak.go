@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/usage"
 )
 
 // A soak goes on at a steady rate: so many messages a second, and one thing that
@@ -36,7 +38,7 @@ type soaking struct {
 	*round
 	stays *process
 	goes  *process // nil while it is away
-	watch *watch
+	watch *usage.Watch
 	deck  []soakFault
 }
 
@@ -47,8 +49,8 @@ func soak(ctx context.Context, r *round, b bounds) (int, error) {
 	if s.stays, err = r.start("stays"); err != nil {
 		return 0, err
 	}
-	s.watch = startWatch(ctx, s.stays, soakSample)
-	defer s.watch.stop(ctx)
+	s.watch = usage.Start(ctx, s.stays.watched(), soakSample)
+	defer s.watch.Stop(ctx)
 	faults, err := s.run(ctx, b)
 	if err != nil {
 		return faults, err
@@ -111,16 +113,16 @@ func (s *soaking) draw() soakFault {
 // judgeGrowth holds the end of the staying process's life against its beginning.
 func (s *soaking) judgeGrowth(ctx context.Context) error {
 	// A short soak may have too little to go by: the process goes on being watched.
-	const enough = 3 * leastSamples
-	seen := func(context.Context) (bool, error) { return s.watch.count() >= enough, nil }
+	const enough = 3 * usage.LeastSamples
+	seen := func(context.Context) (bool, error) { return s.watch.Count() >= enough, nil }
 	if err := s.until(ctx, "enough samples of a process", []*process{s.stays}, seen); err != nil {
 		return err
 	}
-	u := s.watch.stop(ctx)
-	g, err := u.trend(soakWarmUp)
+	u := s.watch.Stop(ctx)
+	g, err := u.Trend(soakWarmUp)
 	if err != nil {
 		return err
 	}
-	s.peak, s.growth = max(s.peak, u.peak), g.String()
-	return g.judge()
+	s.peak, s.growth = max(s.peak, u.Peak), g.String()
+	return g.Judge()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/trial/spoil"
 )
 
 // threeBrokers is a kfake whose every answer can be another one: kfake itself
@@ -17,13 +18,13 @@ import (
 // way out.
 type threeBrokers struct {
 	cluster *kfake.Cluster
-	spoiler *spoiler
+	spoiler *spoil.Spoiler
 }
 
 // apart is the stage with three brokers of its own instead of the one that it has.
 // The caller calls the function when it is done with them.
 func (s *Stage) apart() (*Stage, func(), error) {
-	b := &threeBrokers{spoiler: &spoiler{}}
+	b := &threeBrokers{spoiler: &spoil.Spoiler{}}
 	var err error
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(3),
@@ -34,7 +35,7 @@ func (s *Stage) apart() (*Stage, func(), error) {
 			if err != nil {
 				return nil, err
 			}
-			return b.spoiler.listener(l), nil
+			return b.spoiler.Listener(l), nil
 		}),
 	)
 	if err != nil {

@@ -11,6 +11,10 @@ import (
 	"time"
 )
 
+// ErrNotHere says that this machine does not allow what a trial needs. The trial
+// is left out, which is no verdict.
+var ErrNotHere = errors.New("this trial cannot be made on this machine")
+
 // Trial is one kind of fault.
 type Trial struct {
 	Name  string

@@ -1,4 +1,4 @@
-package trial
+package spoil
 
 import (
 	"encoding/binary"
@@ -8,60 +8,65 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// spoiler sits in the brokers' connections and does things to the answers to one
+// Spoiler sits in the brokers' connections and does things to the answers to one
 // kind of request, one kind at a time.
-type spoiler struct {
+type Spoiler struct {
 	mu      sync.Mutex
-	current *spoil
+	current *Spoil
 }
 
-// spoil is what is done to answers. It is used by one spoiler, once.
-type spoil struct {
-	key   kmsg.Key
-	least int // bytes; shorter answers are left alone
-	left  int // how many answers still, -1 for all
+// Spoil is what is done to answers. It is used by one spoiler, once.
+type Spoil struct {
+	Key   kmsg.Key // of the requests that are answered
+	Least int      // bytes; shorter answers are left alone
+	Left  int      // how many answers still, -1 for all
+	Do    Harm
 	hits  int
-	do    func(conn *spoiledConn, answer []byte, version int16) (written bool, err error)
 }
 
-// set puts a spoil in, and takes the last one away; nil puts in none.
-func (s *spoiler) set(to *spoil) {
+// Harm is done to one answer, of a version of the protocol. written says that it was
+// done and that the answer needs no more writing; otherwise the answer goes on whole.
+type Harm func(conn *Conn, answer []byte, version int16) (written bool, err error)
+
+// Set puts a spoil in, and takes the last one away; nil puts in none.
+func (s *Spoiler) Set(to *Spoil) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = to
 }
 
-// hit is how many answers a spoil has been done to.
-func (s *spoiler) hit(one *spoil) int {
+// Hit is how many answers a spoil has been done to.
+func (s *Spoiler) Hit(one *Spoil) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return one.hits
 }
 
 // take gives what is to be done to an answer, nil for nothing.
-func (s *spoiler) take(key kmsg.Key, size int) *spoil {
+func (s *Spoiler) take(key kmsg.Key, size int) *Spoil {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.current; c != nil && c.key == key && size >= c.least && c.left != 0 {
+	if c := s.current; c != nil && c.Key == key && size >= c.Least && c.Left != 0 {
 		return c
 	}
 	return nil
 }
 
 // done counts one. Two connections may do the last one both.
-func (s *spoiler) done(one *spoil) {
+func (s *Spoiler) done(one *Spoil) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one.hits++; one.left > 0 {
-		one.left--
+	if one.hits++; one.Left > 0 {
+		one.Left--
 	}
 }
 
-func (s *spoiler) listener(l net.Listener) net.Listener { return spoiledListener{l, s} }
+// Listener gives connections in which the spoiler sits.
+func (s *Spoiler) Listener(l net.Listener) net.Listener { return spoiledListener{l, s} }
 
 type spoiledListener struct {
 	net.Listener
-	spoiler *spoiler
+	spoiler *Spoiler
 }
 
 func (l spoiledListener) Accept() (net.Conn, error) {
@@ -69,14 +74,14 @@ func (l spoiledListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spoiledConn{Conn: conn, spoiler: l.spoiler}, nil
+	return &Conn{Conn: conn, spoiler: l.spoiler}, nil
 }
 
-// spoiledConn follows what is asked on a connection, so as to know what is being
+// Conn is a connection to a broker. It follows what is asked on a connection, so as to know what is being
 // answered: kfake answers in order, and each answer in one Write.
-type spoiledConn struct {
+type Conn struct {
 	net.Conn
-	spoiler *spoiler
+	spoiler *Spoiler
 
 	mu    sync.Mutex
 	head  []byte // of the request that is being read: length, key, version
@@ -93,7 +98,7 @@ type asked struct {
 // requestHead is a request's length, key and version (Kafka's protocol).
 const requestHead = 4 + 2 + 2
 
-func (c *spoiledConn) Read(b []byte) (int, error) {
+func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +122,7 @@ func (c *spoiledConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *spoiledConn) Write(b []byte) (int, error) {
+func (c *Conn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	var request asked
 	if len(c.asked) > 0 {
@@ -132,7 +137,7 @@ func (c *spoiledConn) Write(b []byte) (int, error) {
 	if one == nil {
 		return c.Conn.Write(b)
 	}
-	written, err := one.do(c, b, request.version)
+	written, err := one.Do(c, b, request.version)
 	if written {
 		c.spoiler.done(one)
 	} else if err == nil {

@@ -1,4 +1,4 @@
-package trial
+package smalldisk
 
 import (
 	"bufio"
@@ -14,17 +14,17 @@ import (
 	"syscall"
 )
 
-// ErrNotHere says that this machine does not allow what a trial needs. The trial
-// is left out, which is no verdict.
-var ErrNotHere = errors.New("this trial cannot be made on this machine")
+// ErrNotHere says that this machine does not allow a mount.
+var ErrNotHere = errors.New("no small disk can be mounted on this machine")
 
-// smallDisk is a tmpfs in a mount namespace of its own. A process keeps the
+// Disk is a tmpfs in a mount namespace of its own. A process keeps the
 // namespace; when it ends, in whatever way the trial does, nothing is left mounted.
-type smallDisk struct {
+type Disk struct {
 	keeper *exec.Cmd
 	held   io.Closer // the keeper's standard input, which it reads to the end
-	inside string    // the directory, for processes started through enter
-	enter  []string  // starts what follows it inside of the namespace
+	inside string    // the directory, for processes started through Enter
+	// Enter is a command that starts what follows it inside of the namespace.
+	Enter []string
 }
 
 // namespaces are the ways to get one that may mount: for root in a container of
@@ -34,9 +34,9 @@ var namespaces = []struct{ leave, enter []string }{
 	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
 }
 
-// newSmallDisk mounts one at dir, which is made. The error wraps ErrNotHere where
+// New mounts one of so many bytes at dir, which is made. The error wraps ErrNotHere where
 // no way works.
-func newSmallDisk(ctx context.Context, dir string, bytes int64) (*smallDisk, error) {
+func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
@@ -48,13 +48,13 @@ func newSmallDisk(ctx context.Context, dir string, bytes int64) (*smallDisk, err
 		}
 		refused = append(refused, err)
 	}
-	return nil, fmt.Errorf("%w: it mounts a small disk: %w", ErrNotHere, errors.Join(refused...))
+	return nil, fmt.Errorf("%w: %w", ErrNotHere, errors.Join(refused...))
 }
 
-func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*smallDisk, error) {
+func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*Disk, error) {
 	const script = `mount -t tmpfs -o "size=$1,mode=700" pianola-trial "$2" && echo mounted && exec cat`
 	args := append(append([]string{}, leave...), "--", "sh", "-c", script, "sh", strconv.FormatInt(bytes, 10), dir)
-	d := &smallDisk{keeper: exec.Command("unshare", args...), inside: dir}
+	d := &Disk{keeper: exec.Command("unshare", args...), inside: dir}
 	var complaint strings.Builder
 	d.keeper.Stderr = &complaint
 	stdin, err := d.keeper.StdinPipe()
@@ -75,22 +75,22 @@ func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) 
 		err := d.keeper.Wait()
 		return nil, fmt.Errorf("unshare %s: %w: %s", strings.Join(leave, " "), errors.Join(err, ctx.Err()), strings.TrimSpace(complaint.String()))
 	}
-	d.enter = append(append([]string{"nsenter", "--target", strconv.Itoa(d.keeper.Process.Pid)}, enter...), "--")
+	d.Enter = append(append([]string{"nsenter", "--target", strconv.Itoa(d.keeper.Process.Pid)}, enter...), "--")
 	return d, nil
 }
 
 // outside is a path of the disk for this process, which is not in the namespace.
-func (d *smallDisk) outside(name string) string {
+func (d *Disk) outside(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(d.keeper.Process.Pid), "root", d.inside, name)
 }
 
 // filler is the file that takes the room.
 const filler = "filler"
 
-// fill takes the room that there is but for so many bytes. It looks again before
+// Fill takes the room that there is but for so many bytes. It looks again before
 // every step, and takes small ones towards the end: what ClickHouse writes in the
 // meantime must not be taken from what is to be left.
-func (d *smallDisk) fill(but int64) error {
+func (d *Disk) Fill(but int64) error {
 	const near, small = 32 << 20, 64 << 10
 	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -121,16 +121,16 @@ func (d *smallDisk) fill(but int64) error {
 	}
 }
 
-// free gives the room back.
-func (d *smallDisk) free() error {
+// Free gives the room back.
+func (d *Disk) Free() error {
 	if err := os.Remove(d.outside(filler)); err != nil {
 		return fmt.Errorf("free the disk: %w", err)
 	}
 	return nil
 }
 
-// close lets the disk go once nobody is inside of it any more.
-func (d *smallDisk) close() {
+// Close lets the disk go once nobody is inside of it any more.
+func (d *Disk) Close() {
 	_ = d.held.Close()
 	_ = d.keeper.Wait() // it has nothing to say
 }

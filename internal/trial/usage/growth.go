@@ -1,4 +1,4 @@
-package trial
+package usage
 
 import (
 	"cmp"
@@ -7,34 +7,34 @@ import (
 	"strings"
 )
 
-// usage is what a watch has seen.
-type usage struct {
+// Usage is what a watch has seen.
+type Usage struct {
 	samples []sample // in order of time
-	peak    int64    // resident bytes
+	Peak    int64    // resident bytes
 }
 
-// growth holds the beginning of a process's life, after a warm-up, against its
+// Growth holds the beginning of a process's life, after a warm-up, against its
 // end: the medians of the first and of the last third of the samples. The median
 // is blind to a rebalance or a garbage collection that one look has fallen into,
 // and not to what never comes back.
-type growth struct {
+type Growth struct {
 	samples     int
 	first, last sample
 }
 
-// trend leaves the first share of the samples out, in which caches fill and
-// connections are made. It needs leastSamples behind them.
-func (u usage) trend(warmUp float64) (growth, error) {
+// Trend leaves the first share of the samples out, in which caches fill and
+// connections are made. It needs LeastSamples behind them.
+func (u Usage) Trend(warmUp float64) (Growth, error) {
 	rest := u.samples[int(warmUp*float64(len(u.samples))):]
-	if len(rest) < leastSamples {
-		return growth{}, fmt.Errorf("%d samples of a process after its warm-up are too few to tell whether it grows, %d are needed", len(rest), leastSamples)
+	if len(rest) < LeastSamples {
+		return Growth{}, fmt.Errorf("%d samples of a process after its warm-up are too few to tell whether it grows, %d are needed", len(rest), LeastSamples)
 	}
 	third := len(rest) / 3
-	return growth{samples: len(rest), first: median(rest[:third]), last: median(rest[len(rest)-third:])}, nil
+	return Growth{samples: len(rest), first: median(rest[:third]), last: median(rest[len(rest)-third:])}, nil
 }
 
-// leastSamples make thirds of which a median says anything.
-const leastSamples = 9
+// LeastSamples make thirds of which a median says anything.
+const LeastSamples = 9
 
 func median(samples []sample) sample {
 	middle := len(samples) / 2
@@ -69,8 +69,8 @@ const (
 	allowedResident = 64 << 20
 )
 
-// judge gives an error that names what has grown.
-func (g growth) judge() error {
+// Judge gives an error that names what has grown.
+func (g Growth) Judge() error {
 	var grown []string
 	if g.last.goroutines > g.first.goroutines+allowedGoroutines {
 		grown = append(grown, "goroutines")
@@ -88,7 +88,7 @@ func (g growth) judge() error {
 }
 
 // String says it for the line of the result.
-func (g growth) String() string {
+func (g Growth) String() string {
 	return fmt.Sprintf("goroutines %d to %d, open files %d to %d, resident %d to %d MiB (medians of the first and last third of %d samples)",
 		g.first.goroutines, g.last.goroutines, g.first.files, g.last.files, g.first.resident>>20, g.last.resident>>20, g.samples)
 }

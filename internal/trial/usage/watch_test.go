@@ -1,12 +1,10 @@
-package trial
+package usage
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -35,12 +33,7 @@ func TestWatch(t *testing.T) {
 		looks <- struct{}{}
 	}))
 	defer server.Close()
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{command: &exec.Cmd{Process: self}, journal: &journal{generations: &generations{}}, ended: make(chan struct{})}
-	fmt.Fprintf(p.journal, "{\"msg\":\"pianola runs\",\"pages\":%q}\n", server.URL)
+	p := Process{ID: os.Getpid(), Pages: func() string { return server.URL }}
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -55,15 +48,15 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	debug.FreeOSMemory() // what tests before this one have left would be given back in the middle
-	w := startWatch(ctx, p, time.Millisecond)
+	w := Start(ctx, p, time.Millisecond)
 	see(60)
-	calm := w.stop(ctx)
-	g, err := calm.trend(0.2)
+	calm := w.Stop(ctx)
+	g, err := calm.Trend(0.2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.judge(); err != nil || calm.peak < 1<<20 || g.first.goroutines < 2 || g.first.files < 3 || g.first.resident < 1<<20 {
-		t.Errorf("nothing grows: %v; peak %d, %s", err, calm.peak, g)
+	if err := g.Judge(); err != nil || calm.Peak < 1<<20 || g.first.goroutines < 2 || g.first.files < 3 || g.first.resident < 1<<20 {
+		t.Errorf("nothing grows: %v; peak %d, %s", err, calm.Peak, g)
 	}
 
 	for len(looks) > 0 {
@@ -71,7 +64,7 @@ func TestWatch(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	defer close(stop)
-	w = startWatch(ctx, p, time.Millisecond)
+	w = Start(ctx, p, time.Millisecond)
 	see(60)
 	for range allowedGoroutines + 8 {
 		go func() { <-stop }()
@@ -94,21 +87,21 @@ func TestWatch(t *testing.T) {
 		heap[i] = 1
 	}
 	see(60)
-	leaky := w.stop(ctx)
-	if g, err = leaky.trend(0.2); err != nil {
+	leaky := w.Stop(ctx)
+	if g, err = leaky.Trend(0.2); err != nil {
 		t.Fatal(err)
 	}
-	err = g.judge()
+	err = g.Judge()
 	if err == nil || !strings.Contains(err.Error(), "grown in goroutines, open files, resident memory") {
 		t.Errorf("a process that leaks: %v", err)
 	}
-	if leaky.peak < int64(len(heap)) {
-		t.Errorf("its peak was %d", leaky.peak)
+	if leaky.Peak < int64(len(heap)) {
+		t.Errorf("its peak was %d", leaky.Peak)
 	}
 }
 
-func TestUsage_trend(t *testing.T) {
-	var u usage
+func TestUsage_Trend(t *testing.T) {
+	var u Usage
 	for i := range 30 {
 		s := sample{goroutines: 40, files: 20, resident: 100 << 20}
 		if i < 6 {
@@ -119,11 +112,11 @@ func TestUsage_trend(t *testing.T) {
 		}
 		u.samples = append(u.samples, s)
 	}
-	g, err := u.trend(0.2)
-	if err != nil || g.first != g.last || g.judge() != nil {
+	g, err := u.Trend(0.2)
+	if err != nil || g.first != g.last || g.Judge() != nil {
 		t.Errorf("%s, %v: one look decides nothing, and a warm-up is no growth", g, err)
 	}
-	if _, err := (usage{samples: u.samples[:10]}).trend(0.2); err == nil {
+	if _, err := (Usage{samples: u.samples[:10]}).Trend(0.2); err == nil {
 		t.Error("ten samples are enough for nothing, and it says they are")
 	}
 }

@@ -1,4 +1,4 @@
-package trial
+package spoil
 
 import (
 	"net"
@@ -7,19 +7,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// What a spoil does to an answer: written says that it was done, and that the answer
-// needs no more writing.
-
-// cutInside ends the connection in the middle of an answer.
-func cutInside(c *spoiledConn, answer []byte, _ int16) (bool, error) {
+// CutInside ends the connection in the middle of an answer.
+func CutInside(c *Conn, answer []byte, _ int16) (bool, error) {
 	_, _ = c.Conn.Write(answer[:len(answer)/2]) // the client may have gone by itself
 	_ = c.Close()
 	return true, net.ErrClosed
 }
 
-// reset ends it without a word and at once, as a machine does that has lost what it
+// Reset ends it without a word and at once, as a machine does that has lost what it
 // knew of the connection. What was asked for has been done.
-func reset(c *spoiledConn, _ []byte, _ int16) (bool, error) {
+func Reset(c *Conn, _ []byte, _ int16) (bool, error) {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
@@ -27,9 +24,9 @@ func reset(c *spoiledConn, _ []byte, _ int16) (bool, error) {
 	return true, net.ErrClosed
 }
 
-// silence sends the beginning of an answer, and then the connection is there and
+// Silence sends the beginning of an answer, and then the connection is there and
 // nothing comes over it any more.
-func silence(c *spoiledConn, answer []byte, _ int16) (bool, error) {
+func Silence(c *Conn, answer []byte, _ int16) (bool, error) {
 	c.mu.Lock()
 	c.mute = true
 	c.mu.Unlock()
@@ -37,18 +34,18 @@ func silence(c *spoiledConn, answer []byte, _ int16) (bool, error) {
 	return true, err
 }
 
-// late sends the answer after a while.
-func late(c *spoiledConn, answer []byte, _ int16) (bool, error) {
+// Late sends the answer after a while.
+func Late(c *Conn, answer []byte, _ int16) (bool, error) {
 	<-time.NewTimer(300 * time.Millisecond).C
 	_, err := c.Conn.Write(answer)
 	return true, err
 }
 
-// damage turns one bit in the last batch of a fetch answer's partition, so that its
+// Damage turns one bit in the last batch of a fetch answer's partition, so that its
 // checksum does not fit any more. Answers about other topics or partitions, or
 // without records, are left alone; a negative partition is any.
-func damage(topic string, partition int32) func(*spoiledConn, []byte, int16) (bool, error) {
-	return func(c *spoiledConn, answer []byte, version int16) (bool, error) {
+func Damage(topic string, partition int32) Harm {
+	return func(c *Conn, answer []byte, version int16) (bool, error) {
 		// Behind length and correlation; kafka-go's fetches are not of the flexible
 		// versions, whose header is longer.
 		const header = 8

@@ -1,4 +1,4 @@
-package trial
+package usage
 
 import (
 	"bufio"
@@ -21,10 +21,17 @@ type sample struct {
 	resident   int64 // bytes
 }
 
-// watch looks at a running process, again and again, through its own metrics page,
+// Process is what has to be known of a running process.
+type Process struct {
+	ID    int
+	Ended <-chan struct{} // closed once it has ended
+	Pages func() string   // where its pages are, as a URL; empty before it listens
+}
+
+// Watch looks at a running process, again and again, through its own metrics page,
 // and asks the system for its peak.
-type watch struct {
-	process *process
+type Watch struct {
+	process Process
 	client  http.Client
 	end     context.CancelFunc
 	done    sync.WaitGroup
@@ -38,10 +45,10 @@ type watch struct {
 // busy, so a look that takes longer is left out.
 const sampleWithin = 5 * time.Second
 
-// startWatch looks every so often until the process or ctx ends, or stop.
-func startWatch(ctx context.Context, p *process, every time.Duration) *watch {
+// Start looks every so often until the process or ctx ends, or Stop.
+func Start(ctx context.Context, p Process, every time.Duration) *Watch {
 	ctx, end := context.WithCancel(ctx)
-	w := &watch{process: p, end: end, client: http.Client{Timeout: sampleWithin, Transport: &http.Transport{DisableKeepAlives: true}}}
+	w := &Watch{process: p, end: end, client: http.Client{Timeout: sampleWithin, Transport: &http.Transport{DisableKeepAlives: true}}}
 	w.done.Go(func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
@@ -49,7 +56,7 @@ func startWatch(ctx context.Context, p *process, every time.Duration) *watch {
 			w.look(ctx)
 			select {
 			case <-ticker.C:
-			case <-p.ended:
+			case <-p.Ended:
 				return
 			case <-ctx.Done():
 				return
@@ -59,20 +66,22 @@ func startWatch(ctx context.Context, p *process, every time.Duration) *watch {
 	return w
 }
 
-// stop ends the watch and gives what was seen, after a last look.
-func (w *watch) stop(ctx context.Context) usage {
+// Stop ends the watch and gives what was seen, after a last look.
+func (w *Watch) Stop(ctx context.Context) Usage {
 	w.end()
 	w.done.Wait()
-	if w.process.alive() == nil {
+	select {
+	case <-w.process.Ended:
+	default:
 		w.look(ctx)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return usage{samples: w.samples, peak: w.peak}
+	return Usage{samples: w.samples, Peak: w.peak}
 }
 
-// count is how many samples there are.
-func (w *watch) count() int {
+// Count is how many samples there are.
+func (w *Watch) Count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.samples)
@@ -80,10 +89,10 @@ func (w *watch) count() int {
 
 // look takes one sample. A page that does not answer is no finding: whether the
 // process lives is asked elsewhere.
-func (w *watch) look(ctx context.Context) {
+func (w *Watch) look(ctx context.Context) {
 	// The peak first: a process that ends in between has told the higher number.
-	w.keep(nil, peakOf(w.process.command.Process.Pid))
-	pages := w.process.journal.pagesAt()
+	w.keep(nil, peakOf(w.process.ID))
+	pages := w.process.Pages()
 	if pages == "" {
 		return // it has not begun to listen
 	}
@@ -94,13 +103,13 @@ func (w *watch) look(ctx context.Context) {
 	w.keep([]sample{s}, s.resident)
 }
 
-func (w *watch) keep(samples []sample, resident int64) {
+func (w *Watch) keep(samples []sample, resident int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.samples, w.peak = append(w.samples, samples...), max(w.peak, resident)
 }
 
-func (w *watch) ask(ctx context.Context, url string) (sample, error) {
+func (w *Watch) ask(ctx context.Context, url string) (sample, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return sample{}, err
