@@ -16,15 +16,18 @@ import (
 // long as the faults do.
 const backlog = 3000
 
+// ahead is the same in a world that is small itself: it takes several flushes.
+func (r *round) ahead() int64 { return min(backlog, int64(r.world.Total()/4)) }
+
 // tellPlainly sends the world's messages, always a backlog ahead, to the last.
 func tellPlainly(ctx context.Context, r *round) error {
-	allowed := int64(backlog)
+	allowed := r.ahead()
 	return r.tellWhen(ctx, func(sent int64) (bool, error) {
 		if sent < allowed {
 			return true, nil
 		}
 		covered, err := r.covered(ctx)
-		allowed = covered + backlog
+		allowed = covered + r.ahead()
 		return sent < allowed, err
 	})
 }
