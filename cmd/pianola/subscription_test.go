@@ -127,7 +127,7 @@ func walkSubscription(t *testing.T, protocol string) {
 	arrived("Resumed", dynamic.ID)
 
 	paying := p.take("paying one", func(s piano.Subscription) bool {
-		all, err := p.client.Find(t.Context(), s.UserID)
+		all, _, err := p.client.Find(t.Context(), s.UserID, 50)
 		return err == nil && len(all) == 1 && s.Status == "active" && s.Term.Type == "payment" && *s.AutoRenewChangeEnabled && *s.AutoRenew
 	})
 	s.Must(p.client.SetAutoRenew(t.Context(), paying.ID, false))

@@ -9,7 +9,7 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// mostLooked bounds how many subscriptions of one user are asked about.
+// mostLooked bounds how many subscriptions of one user are read and asked about.
 const mostLooked = 50
 
 // find settles on the subscription that is to be resumed. why says in a sentence
@@ -34,31 +34,29 @@ func (a *action) find(ctx context.Context, id, user string) (s piano.Subscriptio
 }
 
 func (a *action) findByUser(ctx context.Context, user string) (s piano.Subscription, v verdict, why string, err error) {
-	listed, err := a.API.Find(ctx, user)
-	if err != nil {
+	listed, more, err := a.API.Find(ctx, user, mostLooked)
+	switch {
+	case errors.Is(err, piano.ErrUnfiltered):
+		return s, v, "", fmt.Errorf("%w: name the subscription with --subscription", err)
+	case err != nil:
 		return s, v, "", err
+	case more:
+		return s, v, fmt.Sprintf("the user has more than %d subscriptions: name one with --subscription", mostLooked), nil
 	}
 	var can, renew []piano.Subscription
 	var verdicts []verdict
-	seen := map[string]bool{}
 	for _, one := range listed {
-		// Rows shift between pages; and an API that did not know the parameter would
-		// give us everybody's.
-		if seen[one.ID] || one.UserID != a.user {
-			continue
-		}
-		seen[one.ID] = true
-		if len(seen) > mostLooked {
-			return s, v, fmt.Sprintf("the user has more than %d subscriptions: name one with --subscription", mostLooked), nil
-		}
-		one, err = a.API.Get(ctx, one.ID) // the list does not tell what resuming depends on
+		now, err := a.API.Get(ctx, one.ID) // the list does not tell what resuming depends on
+		its := judge(now)
 		switch {
-		case errors.Is(err, piano.ErrNotFound): // gone since it was listed
-			continue
+		case errors.Is(err, piano.ErrNotFound):
+			now, its = one, verdict{why: "it is gone, or its id holds an address, which only --subscription can name"}
 		case err != nil:
 			return s, v, "", err
+		case now.UserID != one.UserID:
+			its = verdict{why: "Piano lists it for the user, and then names another"}
 		}
-		its := judge(one)
+		one = now
 		a.report.Candidates = append(a.report.Candidates, Candidate{Subscription: viewOf(one), Why: its.why})
 		switch {
 		case its.endpoint != "":
@@ -68,8 +66,8 @@ func (a *action) findByUser(ctx context.Context, user string) (s piano.Subscript
 		}
 	}
 	switch {
-	case len(seen) == 0:
-		return s, v, "the user has no subscription", nil
+	case len(listed) == 0:
+		return s, v, "Piano lists no subscription of the user: look at the UID", nil
 	case len(can) == 1:
 		return can[0], verdicts[0], "", nil
 	case len(can) > 1:
@@ -77,6 +75,6 @@ func (a *action) findByUser(ctx context.Context, user string) (s piano.Subscript
 	case len(renew) > 0:
 		return renew[0], judge(renew[0]), "", nil
 	default:
-		return s, v, fmt.Sprintf("none of the user's %d subscriptions can be resumed", len(seen)), nil
+		return s, v, fmt.Sprintf("none of the user's %d subscriptions can be resumed", len(listed)), nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,7 @@ type stage struct {
 
 	mu            sync.Mutex
 	subscriptions []record
+	unfiltered    bool  // the list is of everybody's, whatever is asked for
 	status        []any // answers of a change's status, in turn; the last one stays; nil is code 1012
 	asked         []string
 	// before is called with the lock held before an endpoint is answered; true says
@@ -175,8 +177,17 @@ func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
 	case "/publisher/subscription/get":
 		given(w, one)
 	case "/publisher/subscription/list":
-		rows := append([]record{}, s.subscriptions...) // everybody's: who asks has to look
-		_ = json.NewEncoder(w).Encode(map[string]any{"code": 0, "total": len(rows), "subscriptions": rows})
+		rows := []record{}
+		for _, one := range s.subscriptions {
+			whose, _ := one["user"].(map[string]any)
+			if s.unfiltered || one["status"] == r.Form.Get("status") && whose["uid"] == r.Form.Get("uid") {
+				rows = append(rows, one)
+			}
+		}
+		total := len(rows)
+		offset, _ := strconv.Atoi(r.Form.Get("offset"))
+		rows = rows[min(offset, total):]
+		_ = json.NewEncoder(w).Encode(map[string]any{"code": 0, "total": total, "subscriptions": rows})
 	case resume:
 		s.resumed(one)
 		given(w, true)

@@ -3,6 +3,7 @@ package actions_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -101,7 +102,7 @@ func TestResume_FindsTheSubscriptionOfAUser(t *testing.T) {
 		id, whyIs  string
 		candidates int
 	}{
-		"none":        {want: actions.Refused, whyIs: "no subscription"},
+		"none":        {want: actions.Refused, whyIs: "no subscription of the user"},
 		"one":         {all: []record{of("A", "u", "dynamic", good)}, want: actions.Planned, id: "A", candidates: 1},
 		"one_of_two":  {all: []record{of("A", "u", "gift", good), of("B", "u", "payment", nil)}, want: actions.Planned, id: "B", candidates: 2},
 		"several":     {all: []record{of("A", "u", "dynamic", good), of("B", "u", "payment", nil)}, want: actions.Refused, whyIs: "2 subscriptions of the user can be resumed: name one with --subscription", candidates: 2},
@@ -121,7 +122,34 @@ func TestResume_FindsTheSubscriptionOfAUser(t *testing.T) {
 			t.Errorf("%s: settled on none", name)
 		}
 	}
-	s := setUp(t, of("A", "u", "dynamic", good))
+	var many []record
+	for i := range 51 {
+		many = append(many, of(fmt.Sprint("A", i), "u", "dynamic", good))
+	}
+	s := setUp(t, many...)
+	if r, err := s.actions(nil).Resume(t.Context(), "", "u", false); err != nil || r.Outcome != actions.Refused || !strings.Contains(r.Why, "more than 50") || s.times("/publisher/subscription/get") > 0 {
+		t.Errorf("too many: %+v, %v", r, err)
+	}
+	s = setUp(t, of("A", "u", "dynamic", good), of("B", "u", "dynamic", good))
+	s.before["/publisher/subscription/get"] = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Form.Get("subscription_id") == "A" {
+			given(w, of("A", "somebody", "dynamic", good))
+			return true
+		}
+		code(w, 8005, "gone")
+		return true
+	}
+	if r, err := s.actions(nil).Resume(t.Context(), "", "u", false); err != nil || r.Outcome != actions.Refused || len(r.Candidates) != 2 ||
+		!strings.Contains(r.Candidates[0].Why, "names another") || !strings.Contains(r.Candidates[1].Why, "gone") {
+		t.Errorf("neither is his any more: %+v, %v", r, err)
+	}
+	s = setUp(t, of("A", "u", "dynamic", good), strangers)
+	s.unfiltered = true
+	r, err := s.actions(s.conn).Resume(t.Context(), "", "u", true)
+	if !errors.Is(err, piano.ErrUnfiltered) || !strings.Contains(r.Why, "--subscription") || r.Outcome != actions.Failed || s.times(resume) > 0 || s.rows() != "final failed" {
+		t.Errorf("an API that lists everybody's: %+v, %v", r, err)
+	}
+	s = setUp(t, of("A", "u", "dynamic", good))
 	if r, err := s.actions(s.conn).Resume(t.Context(), "A", "another", true); err != nil || r.Outcome != actions.Refused || !strings.Contains(r.Why, "another user's") {
 		t.Errorf("not his: %+v, %v", r, err)
 	}
@@ -131,7 +159,7 @@ func TestResume_FindsTheSubscriptionOfAUser(t *testing.T) {
 	if s.times(resume) > 0 || s.rows() != "final refused, final refused" {
 		t.Errorf("got %q", s.rows())
 	}
-	r, err := s.actions(s.conn).Resume(t.Context(), "", "u", true)
+	r, err = s.actions(s.conn).Resume(t.Context(), "", "u", true)
 	if err != nil || r.Outcome != actions.Done || s.times(resume) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}

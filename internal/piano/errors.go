@@ -26,6 +26,9 @@ var (
 	// ErrNoStatus says that an answer about a change of term has no status: what
 	// Piano answers where there is no change is not known for certain.
 	ErrNoStatus = errors.New("no status in the answer")
+	// ErrUnfiltered says that the API lists somebody else's subscription where one
+	// user's were asked for: it does not know the parameter, or knows it otherwise.
+	ErrUnfiltered = errors.New("the API lists other users' subscriptions too, or names no user of them")
 	// ErrExport says that Piano did not make the file.
 	ErrExport = errors.New("the export failed")
 )

@@ -87,7 +87,8 @@ type shelf struct {
 	pages int
 	// before is called before each page of more than one row, with its number.
 	before func(s *shelf, page int)
-	most   int // rows of a page, whatever is asked for
+	most   int    // rows of a page, whatever is asked for
+	user   string // whose they are; empty: each is of one of its own
 }
 
 func numbered(n int) []string {
@@ -117,9 +118,15 @@ func (s *shelf) answer(w http.ResponseWriter, r *http.Request) {
 		limit = min(limit, s.most)
 	}
 	rows := []any{}
+	whose := func(id string) string {
+		if s.user != "" {
+			return s.user
+		}
+		return "u-" + id
+	}
 	for i := offset; i < min(offset+limit, len(s.ids)); i++ {
 		rows = append(rows, map[string]any{"subscription_id": s.ids[i], "status": "active",
-			"user":       map[string]any{"uid": "u-" + s.ids[i], "email": "canary@example.com", "first_name": "Canary"},
+			"user":       map[string]any{"uid": whose(s.ids[i]), "email": "canary@example.com", "first_name": "Canary"},
 			"term":       map[string]any{"term_id": "T1", "type": "payment", "payment_first_price": 9.99},
 			"auto_renew": true, "start_date": 1767225600, "unheard_of": []any{1, map[string]any{}}})
 	}

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/transform"
 )
 
 // Statuses are those that the API is known to have; a sweep asks for each.
@@ -49,7 +53,7 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 	totals, shifted := map[string]int{}, map[string]bool{}
 	for _, status := range Statuses() {
 		before := report.Shifts
-		total, err := c.sweepStatus(ctx, status, page, &report)
+		total, err := c.sweepStatus(ctx, url.Values{"status": {status}}, page, &report)
 		if err != nil {
 			return report, err
 		}
@@ -65,21 +69,32 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 			continue
 		}
 		report.Again++
-		if _, err := c.sweepStatus(ctx, status, page, &report); err != nil {
+		if _, err := c.sweepStatus(ctx, url.Values{"status": {status}}, page, &report); err != nil {
 			return report, err
 		}
 	}
 	return report, nil
 }
 
-// sweepStatus reads one status, and gives the total as of its first page.
-func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Subscription) error, report *SweepReport) (total int, err error) {
+// sweepStatus reads the list of a query, which names one status, and gives the
+// total as of its first page.
+func (c *Client) sweepStatus(ctx context.Context, query url.Values, page func([]Subscription) error, report *SweepReport) (total int, err error) {
 	offset, last, shifts, back := 0, "", 0, 0
+	var before []Subscription
+	same := 0 // pages in a row that are the one before, though another offset was asked for
 	for first := true; ; first = false {
-		got, err := c.list(ctx, url.Values{"status": {status}}, offset, c.cfg.PageSize)
-		if err != nil {
-			return total, fmt.Errorf("sweep of status %s, offset %d: %w", status, offset, err)
+		got, err := c.list(ctx, query, offset, c.cfg.PageSize)
+		if err == nil && len(got.rows) > 0 && slices.EqualFunc(got.rows, before, sameID) {
+			if same++; same > maxShifts {
+				err = &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same rows whatever the offset", ErrShape)}
+			}
+		} else {
+			same = 0
 		}
+		if err != nil {
+			return total, fmt.Errorf("sweep of status %s, offset %d: %w", query.Get("status"), offset, err)
+		}
+		before = got.rows
 		report.Pages++
 		report.Rows += len(got.rows)
 		if first {
@@ -95,7 +110,7 @@ func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Sub
 		case moved && shifts < maxShifts:
 			shifts++
 			report.Shifts++
-			c.log.Debug("rows have moved between two pages", zap.String("status", status), zap.Int("offset", int(offset)))
+			c.log.Debug("rows have moved between two pages", zap.String("status", query.Get("status")), zap.Int("offset", offset))
 			offset, last = max(0, offset-back), ""
 			continue
 		case len(got.rows) == 0, len(got.rows) == 1 && last != "" && !moved:
@@ -114,21 +129,7 @@ func (c *Client) sweepStatus(ctx context.Context, status string, page func([]Sub
 	}
 }
 
-// Find gives the subscriptions of one user, of every status that the API lists
-// without being asked for one.
-func (c *Client) Find(ctx context.Context, uid string) ([]Subscription, error) {
-	var all []Subscription
-	for {
-		got, err := c.list(ctx, url.Values{"uid": {uid}}, len(all), c.cfg.PageSize)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, got.rows...)
-		if len(got.rows) == 0 || len(all) >= got.total {
-			return all, nil
-		}
-	}
-}
+func sameID(a, b Subscription) bool { return a.ID == b.ID }
 
 // Check asks for one row of a list: nil where the API accepts address, application
 // and token, and answers in its form.
@@ -138,7 +139,7 @@ func (c *Client) Check(ctx context.Context) error {
 }
 
 // Get gives one subscription, with what only this way tells. Where there is none
-// the error wraps ErrNotFound.
+// the error wraps ErrNotFound. An answer about another one is no answer.
 func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	const endpoint = "/publisher/subscription/get"
 	e, err := c.call(ctx, request{method: http.MethodGet, base: c.cfg.BaseURL, endpoint: endpoint,
@@ -147,11 +148,16 @@ func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 		return Subscription{}, err
 	}
 	s, err := decodeSubscription(e.payload, "subscription", c.filter)
+	if err == nil && !strings.EqualFold(s.ID, transform.Guard(strings.TrimSpace(id))) {
+		err = fmt.Errorf("%w: subscription.subscription_id: is not the one that was asked for", ErrShape)
+	}
 	if err != nil {
 		return Subscription{}, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: err}
 	}
 	return s, nil
 }
+
+const listEndpoint = "/publisher/subscription/list"
 
 // listed is one page.
 type listed struct {
@@ -160,15 +166,14 @@ type listed struct {
 }
 
 func (c *Client) list(ctx context.Context, params url.Values, offset, limit int) (listed, error) {
-	const endpoint = "/publisher/subscription/list"
 	params.Set("offset", strconv.Itoa(offset))
 	params.Set("limit", strconv.Itoa(limit))
-	e, err := c.call(ctx, request{method: http.MethodGet, base: c.cfg.BaseURL, endpoint: endpoint, params: params})
+	e, err := c.call(ctx, request{method: http.MethodGet, base: c.cfg.BaseURL, endpoint: listEndpoint, params: params})
 	if err != nil {
 		return listed{}, err
 	}
 	fail := func(err error) (listed, error) {
-		return listed{}, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: err}
+		return listed{}, &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: err}
 	}
 	var raws []json.RawMessage
 	switch {

@@ -89,7 +89,7 @@ func TestServer_FindsByUserAndGets(t *testing.T) {
 		n++
 		one, err := s.client.Get(t.Context(), k.ID)
 		s.must(err)
-		all, err := s.client.Find(t.Context(), k.UserID)
+		all, _, err := s.client.Find(t.Context(), k.UserID, 50)
 		s.must(err)
 		there := false
 		for _, f := range all {
@@ -107,7 +107,7 @@ func TestServer_FindsByUserAndGets(t *testing.T) {
 func TestServer_FaultsAsTheClientMeetsThem(t *testing.T) {
 	s := setUp(t, 1, pianoapi.Config{Faults: pianoapi.Faults{Slow: 10 * time.Millisecond}})
 	get := func() error {
-		_, err := s.client.Find(t.Context(), "u-nobody")
+		_, _, err := s.client.Find(t.Context(), "u-nobody", 10)
 		return err
 	}
 	for _, f := range []pianoapi.Fault{pianoapi.TooMany, pianoapi.Failing, pianoapi.Page, pianoapi.Cut, pianoapi.Slow, pianoapi.Lost} {

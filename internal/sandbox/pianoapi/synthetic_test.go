@@ -27,7 +27,7 @@ func TestSynthetic_IsReadWhole(t *testing.T) {
 		if err != nil || one.ID != id {
 			t.Errorf("%s: %+v, %v", id, one, err)
 		}
-		found, err := client.Find(t.Context(), one.UserID)
+		found, _, err := client.Find(t.Context(), one.UserID, 10)
 		if err != nil || len(found) != 1 || found[0].ID != id {
 			t.Errorf("%s: found %d, %v", one.UserID, len(found), err)
 		}

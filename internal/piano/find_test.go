@@ -1,0 +1,99 @@
+package piano_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pianola/pianola/internal/piano"
+)
+
+// ofUser answers a list from a shelf, whose rows are all one user's, for a status.
+func ofUser(s *shelf, status string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Form.Get("uid") == "" || r.Form.Get("status") != status {
+			enveloped(w, "subscriptions", []any{}, map[string]any{"total": 0})
+			return
+		}
+		s.user = r.Form.Get("uid")
+		s.answer(w, r)
+	}
+}
+
+func TestFind_AsksForEveryStatus(t *testing.T) {
+	for _, status := range piano.Statuses() {
+		for _, uid := range []string{"u1", "kari@example.com"} {
+			a, c, _ := serve(t, ofUser(&shelf{ids: numbered(25), most: 10}, status), nil)
+			got, more, err := c.Find(t.Context(), uid, 25)
+			if err != nil || len(got) != 25 || more {
+				t.Errorf("%s of %s: %d, %v, %v", status, uid, len(got), more, err)
+			}
+			if a.count() > len(piano.Statuses())+3 {
+				t.Errorf("%d requests", a.count())
+			}
+		}
+	}
+}
+
+func TestFind_SurvivesShifts(t *testing.T) {
+	s := &shelf{ids: numbered(25), most: 10}
+	s.before = func(s *shelf, page int) {
+		if page == 2 {
+			s.ids = append(slices.Clone(s.ids[1:]), s.ids[0]) // one goes behind
+		}
+	}
+	_, c, _ := serve(t, ofUser(s, "active"), nil)
+	got, more, err := c.Find(t.Context(), "u1", 25)
+	if err != nil || len(got) != 25 || more {
+		t.Errorf("%d, %v, %v", len(got), more, err)
+	}
+}
+
+// Whatever an API answers to a parameter that it does not know, it is not read to
+// its end.
+func TestFind_IsBounded(t *testing.T) {
+	everybody := func(w http.ResponseWriter, r *http.Request) {
+		r.Form.Set("status", "active")
+		(&shelf{ids: numbered(5000)}).answer(w, r)
+	}
+	a, c, _ := serve(t, everybody, nil)
+	if _, _, err := c.Find(t.Context(), "u-S0000", 50); !errors.Is(err, piano.ErrUnfiltered) || a.count() != 1 {
+		t.Errorf("everybody's: %v after %d requests", err, a.count())
+	}
+	a, c, _ = serve(t, ofUser(&shelf{ids: numbered(5000), most: 20}, "active"), nil)
+	if got, more, err := c.Find(t.Context(), "u1", 50); err != nil || !more || len(got) != 50 || a.count() != 3 {
+		t.Errorf("too many: %d, %v, %v after %d requests", len(got), more, err, a.count())
+	}
+	turn := 0
+	a, c, _ = serve(t, func(w http.ResponseWriter, r *http.Request) { // the same three, in another order each time
+		turn++
+		rows := []any{}
+		for i := range 3 {
+			rows = append(rows, map[string]any{"subscription_id": fmt.Sprint("S", (i+turn)%3), "status": "active", "user": map[string]any{"uid": "u1"}})
+		}
+		enveloped(w, "subscriptions", rows, map[string]any{"total": 3})
+	}, nil)
+	if _, _, err := c.Find(t.Context(), "u1", 5); !errors.Is(err, piano.ErrShape) || a.count() > 200 {
+		t.Errorf("over and over: %v after %d requests", err, a.count())
+	}
+	_, c, _ = serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"code": 0, "total": 1, "subscriptions": []any{map[string]any{"subscription_id": "S1", "status": "active"}}})
+	}, nil)
+	if _, _, err := c.Find(t.Context(), "u1", 5); !errors.Is(err, piano.ErrUnfiltered) {
+		t.Errorf("nobody's: %v", err)
+	}
+}
+
+func TestGet_TakesNoOtherForTheOneThatItAskedFor(t *testing.T) {
+	_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(found)) }, nil)
+	if _, err := c.Get(t.Context(), "s1"); err != nil { // Piano's ids are capitals
+		t.Error(err)
+	}
+	if _, err := c.Get(t.Context(), "S2"); !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "not the one that was asked for") {
+		t.Errorf("got %v", err)
+	}
+}
