@@ -1,11 +1,13 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/transform"
 )
 
 // progress is how far a change of term has come.
@@ -91,23 +93,27 @@ func (a *action) progress(ctx context.Context, c Change, earlier progress) (prog
 }
 
 // follow looks at an accepted change until it will change no more, or c.Wait is
-// over. Each thing that is seen anew is a row; seen is what has been already.
-func (a *action) follow(ctx context.Context, c Change, earlier progress, seen string) (*Report, error) {
+// over, which bounds the looks too. Each thing that is seen anew is a row; last is
+// what has been seen already, nil for nothing.
+func (a *action) follow(ctx context.Context, c Change, earlier progress, last *progress) (*Report, error) {
 	ticker := time.NewTicker(a.Poll)
 	defer ticker.Stop()
-	end := time.NewTimer(c.Wait)
-	defer end.Stop()
+	bounded, cancel := context.WithTimeout(ctx, cmp.Or(c.Wait, looking))
+	defer cancel()
 	for {
-		now, err := a.progress(ctx, c, earlier)
-		if err != nil {
+		now, err := a.progress(bounded, c, earlier)
+		switch {
+		case err != nil && bounded.Err() != nil:
+			return a.over(ctx, last, err)
+		case err != nil:
 			return a.end(ctx, Pending, "Piano has accepted the change, which could then not be followed: run it again, it begins by looking", err)
 		}
-		if text := now.text(nil); text != seen {
-			seen = text
-			if err := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), 0, text); err != nil {
+		if last == nil || now.text(nil) != last.text(nil) {
+			if err := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), 0, now.text(nil)); err != nil {
 				return a.end(ctx, now.outcome(), now.why(), err)
 			}
 		}
+		last = &now
 		switch now.outcome() {
 		case Done:
 			return a.end(ctx, Done, now.why(), nil)
@@ -119,12 +125,19 @@ func (a *action) follow(ctx context.Context, c Change, earlier progress, seen st
 		}
 		select {
 		case <-ticker.C:
-		case <-end.C:
-			return a.settled(ctx, now, nil)
-		case <-ctx.Done():
-			return a.settled(ctx, now, ctx.Err())
+		case <-bounded.Done():
+			return a.over(ctx, last, nil)
 		}
 	}
+}
+
+// over is the end of following where the time for it is over, or ctx has ended.
+// failed is why a look did not come to its end.
+func (a *action) over(ctx context.Context, last *progress, failed error) (*Report, error) {
+	if last != nil {
+		return a.settled(ctx, *last, ctx.Err())
+	}
+	return a.end(ctx, Pending, "Piano has accepted the change, and did not tell in time how far it has come: "+transform.Guard(failed.Error()), ctx.Err())
 }
 
 // settled is the end of following what is not final.

@@ -111,6 +111,7 @@ const (
 	update = "/publisher/subscription/update"
 	change = "/publisher/term/change/do"
 	can    = "/publisher/term/change/can"
+	status = "/publisher/term/change/getSubscriptionUpgradeStatus"
 )
 
 func setUp(t *testing.T, subscriptions ...record) *stage {

@@ -28,6 +28,10 @@ func (a *action) send(ctx context.Context, endpoint string, ask func(context.Con
 		outcome, step, answer = Unknown, stepUnknown, err.Error()
 	case refusal(err):
 		outcome, answer = Refused, err.Error()
+	case errors.Is(err, piano.ErrBusy):
+		// It could be sent again for long; but by then the look before it is old.
+		outcome, answer = Failed, err.Error()
+		a.report.Why = "Piano is too busy and has done nothing: run it again later, it begins by looking"
 	default:
 		outcome, answer = Failed, err.Error()
 	}

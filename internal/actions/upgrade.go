@@ -23,8 +23,8 @@ const (
 type Change struct {
 	piano.TermChange
 	FromTerm string
-	// Wait is how long the change is followed once it has been accepted; 0 looks
-	// once.
+	// Wait is how long the change is followed once it has been accepted, however
+	// long the API takes for an answer; 0 looks once.
 	Wait time.Duration
 }
 
@@ -99,13 +99,13 @@ func (a *action) upgrade(ctx context.Context, c Change, execute bool) (*Report, 
 		if ctx.Err() != nil {
 			return a.end(ctx, now.outcome(), now.why(), ctx.Err())
 		}
-		return a.follow(ctx, c, earlier, now.text(nil))
+		return a.follow(ctx, c, earlier, &now)
 	case outcome != Done:
 		return a.end(ctx, outcome, a.report.Why, err)
 	case err != nil:
 		return a.end(ctx, Pending, "Piano has accepted the change; it was not followed, since actions_log could not be written", err)
 	}
-	return a.follow(ctx, c, earlier, "")
+	return a.follow(ctx, c, earlier, nil)
 }
 
 // changeRequest is what is sent, as it may be shown.

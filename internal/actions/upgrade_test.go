@@ -84,13 +84,13 @@ func TestUpgrade_FollowsTheChange(t *testing.T) {
 		"made":      {status: []any{0, 0, 0, nil}, made: "upgraded", wait: time.Minute, want: actions.Done, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus done, final done"},
 		"at_once":   {status: []any{nil}, made: "upgraded", want: actions.Done, rows: asked + "looked getSubscriptionUpgradeStatus done, final done"},
 		"failed":    {status: []any{0, 2}, wait: time.Minute, want: actions.Failed, err: true, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus failed, final failed"},
-		"suspended": {status: []any{0, 3}, wait: 50 * time.Millisecond, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus pending, final pending"},
+		"suspended": {status: []any{0, 3, nil}, made: "upgraded", wait: time.Minute, want: actions.Done, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus done, final done"},
 		"one_look":  {status: []any{0}, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, final pending"},
 		// An earlier change's end is not this one's, and an unknown number is no end.
 		"old_failure":      {before: []any{1}, status: []any{1, 1, 0}, wait: time.Minute, made: "upgraded", want: actions.Done, rows: asked + "looked getSubscriptionUpgradeStatus done, final done"},
-		"old_failure_left": {before: []any{1}, status: []any{1}, wait: 50 * time.Millisecond, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus unknown, final unknown"},
+		"old_failure_left": {before: []any{1}, status: []any{1}, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus unknown, final unknown"},
 		"unknown_number":   {status: []any{6}, want: actions.Pending, rows: asked + "looked getSubscriptionUpgradeStatus pending, final pending"},
-		"vanished":         {status: []any{0, nil}, wait: 50 * time.Millisecond, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus pending, looked getSubscriptionUpgradeStatus unknown, final unknown"},
+		"vanished":         {status: []any{nil}, want: actions.Unknown, err: true, rows: asked + "looked getSubscriptionUpgradeStatus unknown, final unknown"},
 	} {
 		one := of("S", "u", "payment", nil)
 		s := setUp(t, one)
@@ -152,12 +152,72 @@ func TestUpgrade_ALostAnswerIsLookedFor(t *testing.T) {
 	}
 }
 
+// However an API puts off its answers, --wait ends it: what was seen last counts.
+func TestUpgrade_FollowsNoLongerThanItMay(t *testing.T) {
+	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	busy := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		after  int // looks that are answered before
+		whyIs  string
+	}{
+		"hangs":                {hang, 0, "did not tell in time how far it has come: piano " + status},
+		"is_busy":              {busy, 0, "did not tell in time how far it has come: piano " + status + ": status 429"},
+		"is_busy_after_a_look": {busy, 1, "Piano has accepted the change, and says PENDING"},
+	} {
+		s := setUp(t, of("S", "u", "payment", nil))
+		looks := 0
+		s.before[change] = func(http.ResponseWriter, *http.Request) bool {
+			s.status = []any{0}
+			s.before[status] = func(w http.ResponseWriter, r *http.Request) bool {
+				if looks++; looks <= c.after {
+					return false
+				}
+				c.answer(w, r)
+				return true
+			}
+			return false
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // a look that is not bounded hangs for longer
+		defer cancel()
+		r, err := s.actions(s.conn).Upgrade(ctx, toT2(time.Second), true)
+		if err != nil || r.Outcome != actions.Pending || !strings.Contains(r.Why, c.whyIs) || !strings.HasSuffix(s.rows(), "final pending") {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+// An API that is busy for long is not waited for: what was looked at gets old.
+func TestActions_AreNotSentOnAnOldLook(t *testing.T) {
+	for endpoint, act := range map[string]func(*stage) (*actions.Report, error){
+		resume: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "D", "", true) },
+		update: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "S", "", true) },
+		change: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Upgrade(t.Context(), toT2(0), true) },
+	} {
+		s := setUp(t, of("S", "u", "payment", nil), of("D", "u", "dynamic", record{"can_be_resumed": true}))
+		s.before[endpoint] = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		r, err := act(s)
+		last := endpoint[strings.LastIndex(endpoint, "/")+1:]
+		if !errors.Is(err, piano.ErrBusy) || r.Outcome != actions.Failed || !strings.Contains(r.Why, "run it again later") || s.times(endpoint) != 1 ||
+			s.rows() != "asked "+last+", answered "+last+" failed, final failed" {
+			t.Errorf("%s: %+v, %v, %s", endpoint, r, err, s.rows())
+		}
+	}
+}
+
 func TestUpgrade_InterruptedWhileItFollows(t *testing.T) {
 	s := setUp(t, of("S", "u", "payment", nil))
 	ctx, interrupt := context.WithCancel(t.Context())
 	s.before[change] = func(http.ResponseWriter, *http.Request) bool { s.status = []any{0}; return false }
 	looks := 0
-	s.before["/publisher/term/change/getSubscriptionUpgradeStatus"] = func(http.ResponseWriter, *http.Request) bool {
+	s.before[status] = func(http.ResponseWriter, *http.Request) bool {
 		if looks++; looks == 3 {
 			interrupt()
 		}

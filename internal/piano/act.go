@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Resume undoes the end of a subscription. Piano documents it for dynamic terms
 // alone. Like all that changes something here: nil means that Piano says it is
 // done; an error that wraps ErrOutcomeUnknown that nobody knows; any other that
-// Piano has refused.
+// nothing was done: Piano has refused, or could not be asked within a few seconds
+// (ErrBusy is its word for "later"), after which the caller's own look is old.
 func (c *Client) Resume(ctx context.Context, id string) error {
 	return c.change(ctx, "/publisher/subscription/resume", url.Values{"subscription_id": {id}})
 }
@@ -128,9 +130,14 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 	}
 }
 
+// freshFor bounds how long what changes something is sent again after it was
+// refused for now, or did not get through: the caller has looked before, and by
+// then things may be otherwise.
+const freshFor = 5 * time.Second
+
 // change sends what changes something, and takes true for done.
 func (c *Client) change(ctx context.Context, endpoint string, params url.Values) error {
-	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true}
+	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true, fresh: freshFor}
 	e, err := c.call(ctx, r)
 	if err != nil {
 		return err

@@ -11,9 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
-	"go.uber.org/zap"
 )
 
 // request is one call of the API.
@@ -25,6 +22,9 @@ type request struct {
 	// changes says that it may change something: it is sent once, and no answer
 	// that tells is ErrOutcomeUnknown.
 	changes bool
+	// fresh is how long after the first attempt another one may begin: what it was
+	// decided on gets old. 0 is any time.
+	fresh time.Duration
 	// bare says that an answer may come without the envelope.
 	bare bool
 }
@@ -32,40 +32,6 @@ type request struct {
 // maxAnswer bounds an answer in memory: a page of 10,000 subscriptions is a third
 // of it.
 const maxAnswer = 128 << 20
-
-// call sends a request, opens the envelope of its answer, and does so again for as
-// many attempts as the request allows. The error is an *Error.
-func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = c.cfg.Retry.Initial, c.cfg.Retry.Max
-	attempt := 0
-	var last error
-	answer, err := backoff.Retry(ctx, func() (*envelope, error) {
-		attempt++
-		var answer *envelope
-		var wait time.Duration
-		answer, wait, last = c.once(ctx, r)
-		switch {
-		case last == nil:
-			return answer, nil
-		case ctx.Err() != nil || !repeatable(r, last):
-			return nil, backoff.Permanent(last)
-		case wait > 0:
-			return nil, &backoff.RetryAfterError{Duration: wait}
-		default:
-			return nil, last
-		}
-	},
-		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(c.cfg.Retry.Attempts)), backoff.WithMaxElapsedTime(0),
-		backoff.WithNotify(func(_ error, wait time.Duration) {
-			c.log.Warn("request failed and is tried again", zap.String("endpoint", r.endpoint),
-				zap.Int("attempt", attempt), zap.Duration("wait", wait), zap.Error(last))
-		}))
-	if err != nil {
-		return nil, last // without backoff's wrapping; a context's end is in it
-	}
-	return answer, nil
-}
 
 // once sends it once. wait is how long the API wants to be left alone, 0 where it
 // did not say.
