@@ -51,7 +51,8 @@ func actingFlags(c *cobra.Command) acting {
 // exitHelp is said by both commands.
 const exitHelp = `
 Exit status: 0 done, accepted by Piano, or, without --execute, possible; 1 failed, or
-nobody knows what became of it; 3 it cannot be done, and nothing was changed.`
+nobody knows what became of it, or whatever became of it, actions_log lacks rows of it
+(the output says which); 3 it cannot be done, and nothing was changed.`
 
 func (a *app) subscriptionResumeCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -59,8 +60,8 @@ func (a *app) subscriptionResumeCommand() *cobra.Command {
 		Short: "let a subscription go on that was to end, or has",
 		Long: `Asks Piano to resume a subscription: dynamic terms by its resume, payment terms by
 turning auto-renew on, which no longer helps once they have ended. With only --user
-the subscription is looked for, and must be the only one of the user that can be
-resumed.
+the subscription is looked for, in every status, and must be the only one of the user
+that can be resumed.
 
 Without --execute it asks nothing of Piano but how things are, and says what it would
 ask for. With it every step is a row of actions_log, written before Piano is asked:
@@ -107,11 +108,11 @@ again; the change is looked for, and what is found is told.
 	c.Flags().StringVar(&change.FromTerm, "from-term", "", "the `TERM` it has")
 	c.Flags().StringVar(&change.ToTerm, "to-term", "", "the `TERM` it is to have")
 	c.Flags().StringVar(&change.ToPeriod, "to-period", "", "a `PERIOD` of that term (default: the term's own)")
-	c.Flags().StringVar(&change.UserID, "user", "", "the user's `UID`, to be sure (default: the subscription's)")
+	c.Flags().StringVar(&change.UserID, "user", "", "the user's `UID`, to be sure, or where Piano names none (default: the subscription's)")
 	billing := c.Flags().String("billing", "now", "when the new term is charged: "+strings.Join(billingNames, ", "))
 	immediate := c.Flags().Bool("immediate-access", false, "the new term's access begins at once (default: as --billing is now)")
 	c.Flags().BoolVar(&change.ProrateAccess, "prorate-access", false, "what is left of the old period counts")
-	c.Flags().DurationVar(&change.Wait, "wait", time.Minute, "how long to follow the change (default for another --billing than now: 0s, one look)")
+	c.Flags().DurationVar(&change.Wait, "wait", time.Minute, "how long to follow the change at most (default for another --billing than now: 0s, one look)")
 	f := actingFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := prepareChange(c, &change, *billing, *immediate); err != nil {

@@ -2,6 +2,8 @@ package actions
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -64,7 +66,8 @@ func (a *action) about(s piano.Subscription) {
 }
 
 // end closes the action: with an error it has failed, unless an outcome says more.
-// The last row is written even where ctx has ended.
+// The last row is written even where ctx has ended; that it is missing is told
+// beside whatever else went wrong.
 func (a *action) end(ctx context.Context, outcome Outcome, why string, err error) (*Report, error) {
 	if err != nil && outcome == "" {
 		outcome = Failed
@@ -76,8 +79,11 @@ func (a *action) end(ctx context.Context, outcome Outcome, why string, err error
 	if !a.report.Executed {
 		return a.report, err
 	}
-	if lost := a.step(ctx, stepFinal, "", outcome, codeOf(err), a.report.Why); lost != nil && err == nil {
+	switch lost := a.step(ctx, stepFinal, "", outcome, codeOf(err), a.report.Why); {
+	case err == nil:
 		err = lost
+	case lost != nil && !errors.Is(err, errUnwritten): // else that has been said
+		err = fmt.Errorf("%w; %w", err, lost)
 	}
 	a.Log.Info("action ended", zap.Stringer("action_id", a.id), zap.String("action", a.report.Action),
 		zap.String("subscription_id", a.subscription), zap.String("outcome", string(outcome)))

@@ -27,6 +27,8 @@ func (a *action) find(ctx context.Context, id, user string) (s piano.Subscriptio
 		return s, v, "there is no such subscription", nil
 	case err != nil:
 		return s, v, "", err
+	case user != "" && s.UserID == "":
+		return s, v, "Piano names no user of it, so --user cannot be checked: leave it out, if you are sure of the subscription", nil
 	case user != "" && s.UserID != transform.Guard(user):
 		return s, v, "the subscription is another user's", nil
 	}

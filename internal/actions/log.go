@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -31,6 +32,9 @@ const (
 	telling = time.Minute
 )
 
+// errUnwritten says that a row is missing.
+var errUnwritten = errors.New("write actions_log")
+
 // step writes a row of the action and adds it to the report. A row before a request
 // is tried once, and so is the first of all; the others for as long as telling,
 // whether or not ctx has ended.
@@ -48,7 +52,7 @@ func (a *action) step(ctx context.Context, step, request string, outcome Outcome
 		err = a.persist(bounded, s)
 	}
 	if err != nil {
-		return fmt.Errorf("write actions_log, step %s: %w", step, err)
+		return fmt.Errorf("%w, step %s: %w", errUnwritten, step, err)
 	}
 	a.report.Steps = append(a.report.Steps, s)
 	return nil

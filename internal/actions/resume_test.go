@@ -153,6 +153,11 @@ func TestResume_FindsTheSubscriptionOfAUser(t *testing.T) {
 	if r, err := s.actions(s.conn).Resume(t.Context(), "A", "another", true); err != nil || r.Outcome != actions.Refused || !strings.Contains(r.Why, "another user's") {
 		t.Errorf("not his: %+v, %v", r, err)
 	}
+	s.subscriptions[0]["user"] = nil
+	if r, err := s.actions(nil).Resume(t.Context(), "A", "u", false); err != nil || r.Outcome != actions.Refused || !strings.Contains(r.Why, "cannot be checked: leave it out") {
+		t.Errorf("nobody's: %+v, %v", r, err)
+	}
+	s.subscriptions[0]["user"] = map[string]any{"uid": "u"}
 	if r, err := s.actions(s.conn).Resume(t.Context(), "nowhere", "", true); err != nil || r.Outcome != actions.Refused || !strings.Contains(r.Why, "no such subscription") {
 		t.Errorf("not there: %+v, %v", r, err)
 	}
@@ -243,6 +248,18 @@ func TestResume_WithoutClickHouseNothingIsAsked(t *testing.T) {
 	}
 	if s.times(resume) > 0 {
 		t.Error("it was asked for")
+	}
+	if n := strings.Count(err.Error(), "actions_log"); n != 1 {
+		t.Errorf("it says %d times that the log cannot be written: %v", n, err)
+	}
+	// That the end is missing is told beside what went wrong.
+	s.before["/publisher/subscription/get"] = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	}
+	r, err = s.actions(away).Resume(t.Context(), "S", "", true)
+	if !errors.Is(err, piano.ErrAccess) || !strings.Contains(err.Error(), "; write actions_log, step final: ") || strings.Contains(err.Error(), "\n") || r.Outcome != actions.Failed {
+		t.Errorf("%+v, %v", r, err)
 	}
 	// There is no table: a refusal of the server's is the same.
 	s.tables.Database = "nowhere"

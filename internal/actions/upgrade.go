@@ -29,7 +29,8 @@ type Change struct {
 }
 
 // Upgrade asks that a subscription gets another term, dearer or cheaper. An empty
-// UserID is the subscription's. Report and error are as Resume's.
+// UserID is the subscription's; where the API names none, the one that is given is
+// what Piano is asked with. Report and error are as Resume's.
 func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report, error) {
 	a, err := s.begin("upgrade", execute)
 	if err != nil {
@@ -44,10 +45,14 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	if err != nil {
 		return a.end(ctx, "", "", err)
 	}
-	if c.UserID != "" && before.UserID != a.user {
+	if c.UserID != "" && before.UserID != "" && before.UserID != a.user {
 		return a.end(ctx, Refused, "the subscription is another user's", nil)
 	}
+	given := a.user
 	a.about(before)
+	if before.UserID == "" {
+		a.user = given // whom Piano is asked about; it decides whether that is his
+	}
 	switch {
 	case before.Term.ID == a.to && live(before):
 		return a.end(ctx, Done, "the subscription has that term already", nil)
@@ -55,8 +60,10 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 		return a.end(ctx, Refused, fmt.Sprintf("it has ended (%s)", before.Status), nil)
 	case before.Term.ID != a.from:
 		return a.end(ctx, Refused, fmt.Sprintf("its term is %s, and not %s", orNone(before.Term.ID), a.from), nil)
-	case before.UserID == "" || strings.Contains(before.UserID, "sha256:") && c.UserID == "":
-		return a.end(ctx, Refused, "the API names no user whose change it could be: give --user", nil)
+	case c.UserID == "" && before.UserID == "":
+		return a.end(ctx, Refused, "Piano names no user of it, and has to be told whose change it is: give --user", nil)
+	case c.UserID == "" && strings.Contains(before.UserID, "sha256:"):
+		return a.end(ctx, Refused, "its user's UID holds an address, which is known here by its hash alone: give --user", nil)
 	}
 	if c.UserID == "" {
 		c.UserID = before.UserID

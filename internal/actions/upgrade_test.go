@@ -35,8 +35,9 @@ func TestUpgrade_LooksBeforeItAsks(t *testing.T) {
 		"no_term":          {one: record{"term": nil}, want: actions.Refused, whyIs: "(none told)"},
 		"ended":            {one: record{"status": "expired"}, want: actions.Refused, whyIs: "has ended (expired)"},
 		"ended_with_it":    {one: record{"status": "expired", "term": map[string]any{"term_id": "T2", "type": "payment"}}, want: actions.Refused, whyIs: "has ended"},
-		"nobodys":          {one: record{"user": nil}, want: actions.Refused, whyIs: "give --user"},
-		"user_is_address":  {one: record{"user": map[string]any{"uid": "canary@example.com"}}, want: actions.Refused, whyIs: "give --user"},
+		"nobodys":          {one: record{"user": nil}, want: actions.Refused, whyIs: "names no user of it, and has to be told whose change it is: give --user"},
+		"nobodys_given":    {one: record{"user": nil}, change: func(c *actions.Change) { c.UserID = "u" }, want: actions.Planned},
+		"user_is_address":  {one: record{"user": map[string]any{"uid": "canary@example.com"}}, want: actions.Refused, whyIs: "known here by its hash alone: give --user"},
 		"address_given":    {one: record{"user": map[string]any{"uid": "canary@example.com"}}, change: func(c *actions.Change) { c.UserID = "canary@example.com" }, want: actions.Planned},
 		"somebody_elses":   {change: func(c *actions.Change) { c.UserID = "another" }, want: actions.Refused, whyIs: "another user's"},
 		"no_subscription":  {change: func(c *actions.Change) { c.SubscriptionID = "nowhere" }, want: actions.Refused, whyIs: "no such subscription"},
@@ -59,6 +60,9 @@ func TestUpgrade_LooksBeforeItAsks(t *testing.T) {
 		}
 		if s.times(change) > 0 {
 			t.Errorf("%s: a dry run has asked", name)
+		}
+		if name == "nobodys_given" && r.Request.Parameters["uid"] != "u" {
+			t.Errorf("would ask %v", r.Request)
 		}
 		if r.Request != nil && c.change == nil && (r.Request.Parameters["billing_timing"] != "0" || r.Request.Parameters["uid"] != "u" || r.Request.Parameters["immediate_access"] != "true") {
 			t.Errorf("%s: would ask %v", name, r.Request)
