@@ -68,7 +68,7 @@ func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stre
 	cfg := reconcile.Defaults()
 	cfg.Settle = time.Second
 	runs, err := reconcile.New(cfg, reconcile.Parts{
-		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: stream, Filter: rules,
+		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: stream,
 		Instance: "sandbox", Now: time.Now, Log: testbed.Log(),
 	})
 	s.Must(err)

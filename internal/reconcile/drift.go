@@ -12,11 +12,11 @@ import (
 // complete first. Two that do so at once do no harm: the row of the later snapshot
 // stays. All is one insert, and on one server it is there as a whole or not at all.
 func (c *comparing) write(ctx context.Context, report *Report) error {
-	newest, err := c.store.newestRun(ctx)
+	newest, err := c.store.superseding(ctx, c.snapshot.Source)
 	if err != nil {
 		return err
 	}
-	if report.Superseded = newest.AsOf.After(c.snapshot.AsOf); report.Superseded {
+	if report.Superseded = newest.After(c.snapshot.AsOf); report.Superseded {
 		return nil
 	}
 	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10),

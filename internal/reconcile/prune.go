@@ -8,18 +8,18 @@ import (
 )
 
 // prune drops what no reader needs any more: complete snapshots beyond the newest
-// ones of their source that are kept, failed ones, and those that nobody has been heard reading for
-// an hour. It may be interrupted, and two may prune at once.
+// ones of their source that are kept, failed ones, and those that nobody has been
+// heard reading for an hour. It may be interrupted, and two may prune at once.
 func (s *store) prune(ctx context.Context) error {
 	all, err := s.runs(ctx)
 	if err != nil {
 		return err
 	}
-	complete, needed := map[string]int{}, neededFor(all)
+	complete, needed, shown := map[string]int{}, neededFor(all), shownBy(all)
 	for _, one := range all {
 		switch one.State {
 		case stateComplete:
-			if complete[one.Source]++; complete[one.Source] <= s.keep || needed[one.ID] {
+			if complete[one.Source]++; complete[one.Source] <= s.keep || needed[one.ID] || shown[one.ID] {
 				continue
 			}
 		case stateBegun:

@@ -57,7 +57,6 @@ type Parts struct {
 	Tables schemas.Options
 	API    API    // nil where only files are compared
 	Stream Stream // nil where nothing is to be waited for: a stream that is not running
-	Filter piano.Filter
 	// Instance names this process in the tables.
 	Instance string
 	Now      func() time.Time

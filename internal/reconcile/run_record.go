@@ -44,16 +44,18 @@ func (s *store) recordRun(ctx context.Context, r runRecord) error {
 	})
 }
 
-// completeRun is a run that was complete.
-type completeRun struct{ AsOf, CompletedAt time.Time }
-
-// newestRun is the complete run of the latest snapshot; the zero value where there
-// is none.
-func (s *store) newestRun(ctx context.Context) (newest completeRun, err error) {
-	err = s.each(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of), assumeNotNull(completed_at)
-FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'
-ORDER BY as_of DESC, completed_at DESC LIMIT 1`, nil, func(row driver.Rows) error {
-		return row.Scan(&newest.AsOf, &newest.CompletedAt)
-	})
-	return newest, err
+// superseding is the moment that the snapshot of the latest complete run speaks of,
+// among the runs that may take the say from one over a snapshot of this source; zero
+// where there is none. A file is compared within the days that it reaches: it does not
+// silence a run of the API, which is about all. What such a file has said of one
+// subscription stays, since its rows speak of a later moment.
+func (s *store) superseding(ctx context.Context, source string) (asOf time.Time, err error) {
+	of := ""
+	if source == sourceAPI {
+		of = " AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + s.tables.Table("snapshot_runs") + " WHERE source = 'api')"
+	}
+	err = s.each(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of)
+FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'`+of+`
+ORDER BY as_of DESC LIMIT 1`, nil, func(row driver.Rows) error { return row.Scan(&asOf) })
+	return asOf, err
 }

@@ -72,6 +72,10 @@ func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
 	}
 	s.want("drift", s.drift(), before)
 	s.want("runs", texts(t, s.conn, "SELECT toString(state) FROM "+s.tables.Table("reconciliation_runs")+" FINAL ORDER BY as_of"), []string{"superseded", "complete"})
+	if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.Before(noon.Add(aDay)) {
+		t.Errorf("last success %v, %v: it lies in the future", at, err)
+	}
+	s.clock = noon.Add(2 * aDay)
 	if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.After(noon.Add(aDay)) || newest.Superseded {
 		t.Errorf("last success %v, %v", at, err)
 	}

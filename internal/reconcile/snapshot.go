@@ -170,9 +170,13 @@ func (w *writing) complete(ctx context.Context) error {
 		return errTaken
 	}
 	if w.of.Source == sourceAPI { // a file may be of some days only: absence from it says nothing
-		if err := w.bury(ctx, earlier(all, w.of.AsOf)); err != nil {
-			return err
-		}
+		err = w.bury(ctx, earlier(all, w.of.AsOf))
+	}
+	if err == nil {
+		err = w.judge(ctx, all)
+	}
+	if err != nil {
+		return err
 	}
 	w.of.CompletedAt = w.store.now().UTC()
 	return w.store.record(ctx, stateComplete, w.of, "")

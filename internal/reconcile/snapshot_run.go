@@ -18,6 +18,7 @@ type summary struct {
 	Filtered           uint64
 	Repeated           uint64
 	UnreadPlans        uint64
+	Whole              bool // see writing.judge
 	Tombstones         uint64
 	TombstonesWithheld uint64
 }
@@ -44,9 +45,9 @@ func (s *store) record(ctx context.Context, state string, of summary, problem st
 		completed = &of.CompletedAt
 	}
 	return s.insert(ctx, "snapshot_runs", "snapshot_id, source, state, as_of, completed_at, pages, rows, filtered, repeated, "+
-		"unread_plans, tombstones, tombstones_withheld, problem, instance, written_at", 1, func(int) []any {
+		"unread_plans, whole, tombstones, tombstones_withheld, problem, instance, written_at", 1, func(int) []any {
 		return []any{of.ID, of.Source, state, of.AsOf, completed, of.Pages, of.Rows, of.Filtered, of.Repeated,
-			of.UnreadPlans, of.Tombstones, of.TombstonesWithheld, problem, s.instance, s.now().UTC()}
+			of.UnreadPlans, of.Whole, of.Tombstones, of.TombstonesWithheld, problem, s.instance, s.now().UTC()}
 	})
 }
 
@@ -62,12 +63,12 @@ type recorded struct {
 func (s *store) runs(ctx context.Context) ([]recorded, error) {
 	var all []recorded
 	err := s.each(ctx, "read snapshot_runs", `SELECT snapshot_id, toString(source), toString(state), as_of, ifNull(completed_at, toDateTime64(0, 3, 'UTC')),
-	pages, rows, filtered, repeated, unread_plans, tombstones, tombstones_withheld, written_at
+	pages, rows, filtered, repeated, unread_plans, whole, tombstones, tombstones_withheld, written_at
 FROM `+s.tables.Table("snapshot_runs")+` FINAL WHERE state != 'dropped'
 ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC`, nil, func(row driver.Rows) error {
 		var r recorded
 		err := row.Scan(&r.ID, &r.Source, &r.State, &r.AsOf, &r.CompletedAt, &r.Pages, &r.Rows, &r.Filtered, &r.Repeated,
-			&r.UnreadPlans, &r.Tombstones, &r.TombstonesWithheld, &r.WrittenAt)
+			&r.UnreadPlans, &r.Whole, &r.Tombstones, &r.TombstonesWithheld, &r.WrittenAt)
 		all = append(all, r)
 		return err
 	})

@@ -50,7 +50,7 @@ func NewReconciling(cfg config.Config, p ReconcilingParts) (_ *Reconciling, err 
 	}()
 	parts := reconcile.Parts{
 		Tables: schemas.Options{Database: cfg.ClickHouse.Database}, Stream: stream{p.Kafka, consumer.Isolation(cfg.Kafka.Isolation)},
-		Filter: p.Rules, Instance: cfg.Consumer.Instance, Now: p.Now, Log: p.Log, Hooks: p.Run,
+		Instance: cfg.Consumer.Instance, Now: p.Now, Log: p.Log, Hooks: p.Run,
 	}
 	if cfg.Piano.APIToken != "" {
 		client, err := piano.New(cfg.PianoConfig(), p.Rules, p.Log, p.API)

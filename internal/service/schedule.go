@@ -89,16 +89,23 @@ func (s *schedule) step(ctx context.Context) time.Duration {
 }
 
 // due is how long the next run is away, counted from the newest complete one of
-// any instance. One that was missed is due now.
+// any instance: an interval at most. One that was missed is due now, and so is one
+// where the last is only known to lie in the future.
 func (s *schedule) due(completed time.Time) time.Duration {
+	now := s.now()
+	if completed.After(now) {
+		completed = time.Time{} // a clock was ahead: when that was is not known
+	}
+	if s.done.After(now) {
+		s.done = now // this one's was, and has been set back
+	}
 	if s.done.After(completed) {
 		completed = s.done // whatever the table says, not again and again
 	}
 	if completed.IsZero() {
 		return 0
 	}
-	// An instance whose clock is ahead does not put the next run off by more.
-	return min(completed.Add(s.interval).Sub(s.now()), s.interval)
+	return completed.Add(s.interval).Sub(now)
 }
 
 // reconcile is one run, counted.

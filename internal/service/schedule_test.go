@@ -134,13 +134,18 @@ func TestSchedule_EveryIntervalFromTheNewestRun(t *testing.T) {
 		wantRuns(t, play(t, &scripted{forgets: true}, 25*time.Hour, nil), 0, 24*time.Hour+time.Minute)
 	})
 	t.Run("a_run_in_the_future_does_not_put_it_off", func(t *testing.T) {
-		runs := &scripted{}
-		runs.standing.CompletedAt = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-		play(t, runs, time.Minute, func(s *schedule) {
-			if wait := s.due(runs.standing.CompletedAt); wait != s.interval {
-				t.Errorf("the next run is %v away", wait)
+		runs := &scripted{forgets: true, standing: reconcile.Standing{CompletedAt: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)}}
+		wantRuns(t, play(t, runs, 49*time.Hour, nil), 0, 24*time.Hour+time.Minute, 48*time.Hour+2*time.Minute)
+	})
+	t.Run("a_clock_that_was_set_back_does_not_put_it_off", func(t *testing.T) {
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		s := &schedule{interval: 24 * time.Hour, now: func() time.Time { return now }, done: now.AddDate(1, 0, 0)}
+		for _, want := range []time.Duration{24 * time.Hour, 23 * time.Hour} { // counted from the first look
+			if wait := s.due(s.done); wait != want {
+				t.Errorf("the next run is %v away, want %v", wait, want)
 			}
-		})
+			now = now.Add(time.Hour)
+		}
 	})
 }
 

@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
     `repeated` UInt64 COMMENT 'Times that a subscription was read once more because pages shifted' CODEC(ZSTD(1)),
     `unread_plans` UInt64 COMMENT 'Billing plans that the grammar does not know' CODEC(ZSTD(1)),
     `tombstones` UInt64 COMMENT 'Subscriptions that the API no longer has' CODEC(ZSTD(1)),
+    `whole` Bool COMMENT 'It has every subscription, as far as is known: the API always; a file unless it lacks more than 2 % of what the whole snapshot before it had. Set once complete' CODEC(ZSTD(1)),
     `tombstones_withheld` UInt64 COMMENT 'Subscriptions that would have got a tombstone, had there not been too many of them: an alarm' CODEC(ZSTD(1)),
     `problem` String COMMENT 'Why it failed; empty otherwise' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process read it' CODEC(ZSTD(1)),
@@ -117,7 +118,9 @@ COMMENT 'The thirty synced traits of a subscription-log export, one row a subscr
 {{ .Distributed "subscription_snapshot_traits" "murmurHash3_64(subscription_id)" }}
 
 -- The documented snapshot: its ten columns in their order, and synced_at, of the
--- complete snapshot that speaks of the latest moment.
+-- complete snapshot that speaks of the latest moment. A file that is known to be of
+-- some subscriptions only does not take the place of a whole snapshot; where no whole
+-- one is kept, the latest file is better than nothing.
 CREATE VIEW IF NOT EXISTS {{ .View "piano_api_subscriptions" }}{{ .OnCluster }}
 (
     `subscription_id` String COMMENT 'The subscription',
@@ -151,16 +154,17 @@ WHERE snapshot_id GLOBAL IN
     SELECT snapshot_id
     FROM {{ .Table "snapshot_runs" }} FINAL
     WHERE state = 'complete'
-    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
 AND NOT filtered
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
-COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
+COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 
 -- The thirty traits and synced_at, of the complete file that speaks of the latest
--- moment: one row a subscription, without those of internal users. A subscription may
--- come twice in a file, and be an internal user's only the second time.
+-- moment, chosen among files as the view above chooses: one row a subscription, without
+-- those of internal users. A subscription may come twice in a file, and be an internal
+-- user's only the second time.
 CREATE VIEW IF NOT EXISTS {{ .View "subscription_traits" }}{{ .OnCluster }}
 (
     `subscription_id` String COMMENT 'Subscription ID',
@@ -201,7 +205,7 @@ WITH latest AS
     SELECT snapshot_id
     FROM {{ .Table "snapshot_runs" }} FINAL
     WHERE state = 'complete' AND source = 'csv'
-    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
 SELECT
@@ -240,4 +244,4 @@ FROM {{ .Table "subscription_snapshot_traits" }} FINAL
 WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "subscription_snapshots" }} FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
-COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export';
+COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export; one of some subscriptions only does not displace a whole one';

@@ -125,12 +125,12 @@ WHERE snapshot_id GLOBAL IN
     SELECT snapshot_id
     FROM `piano`.`snapshot_runs` FINAL
     WHERE state = 'complete'
-    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
 AND NOT filtered
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
-COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot';
+COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 CREATE VIEW IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main`
 (
 )
@@ -140,7 +140,7 @@ WITH latest AS
     SELECT snapshot_id
     FROM `piano`.`snapshot_runs` FINAL
     WHERE state = 'complete' AND source = 'csv'
-    ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC
+    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
 SELECT
@@ -179,7 +179,7 @@ FROM `piano`.`subscription_snapshot_traits` FINAL
 WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`subscription_snapshots` FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
-COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export';
+COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export; one of some subscriptions only does not displace a whole one';
 CREATE TABLE IF NOT EXISTS `piano`.`drift_local` ON CLUSTER `main`
 (
 )
