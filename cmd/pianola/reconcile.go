@@ -35,21 +35,27 @@ reconcile.interval.
 or as a ZIP file. It needs --as-of, the moment of the export, and no API token; what
 differs stays unverified.
 
+--export has Piano make that log now, which can take it long, and compares with it: it
+tells more of each subscription than the API's list. It is fetched into a file that
+nobody else sees and that is gone afterwards.
+
 Exit status 3 says that there is drift. A moved bill date (routine) and a price
 (information) are told, and are none.`,
 		Example: `  pianola reconcile
   pianola reconcile --json | jq '.drift[] | {kind, count}'
-  pianola reconcile --csv subscriptions.csv --as-of 2026-03-01T06:00:00Z`,
+  pianola reconcile --csv subscriptions.csv --as-of 2026-03-01T06:00:00Z
+  pianola reconcile --export --export-from 2024-01-01`,
 		Args: cobra.NoArgs,
 	}
 	var from file
 	c.Flags().StringVar(&from.name, "csv", "", "compare with this subscription log in place of the API (`FILE`)")
 	asOf := c.Flags().String("as-of", "", "when the subscription log was exported, as an RFC 3339 `TIME`")
+	export := exportFlags(c)
 	asJSON := jsonFlag(c)
 	sections := []string{"kafka", "clickhouse", "transform", "piano", "reconcile", "log"}
 	config.AddFlags(c.Flags(), append(sections, "consumer.instance")...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := from.at(*asOf, a.now()); err != nil {
+		if err := errors.Join(from.at(*asOf, a.now()), export.check(c, from, a.now())); err != nil {
 			return usageError{err}
 		}
 		settings, err := a.load(c).Check(sections...)
@@ -59,7 +65,7 @@ Exit status 3 says that there is drift. A moved bill date (routine) and a price
 		if err != nil {
 			return err
 		}
-		report, err := a.reconcile(c.Context(), settings, from)
+		report, err := a.reconcile(c.Context(), settings, from, export)
 		if err != nil {
 			return fmt.Errorf("reconcile: %w", err)
 		}
@@ -115,7 +121,7 @@ func wantAPI(p config.Piano) error {
 
 // reconcile runs once. What can be known to fail is tried first: taking a snapshot
 // and waiting for the stream is a matter of many minutes.
-func (a *app) reconcile(ctx context.Context, settings config.Config, from file) (*reconcile.Report, error) {
+func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *export) (*reconcile.Report, error) {
 	log, err := a.logger(settings.Log)
 	if err != nil {
 		return nil, err
@@ -129,8 +135,12 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file) 
 		if csv, err = subscriptionlog.OpenFile(from.name, rules); err != nil {
 			return nil, err
 		}
-		defer func() { _ = csv.Close() }() // it was only read
 	}
+	defer func() {
+		if csv != nil {
+			_ = csv.Close() // it was only read
+		}
+	}()
 	if err := a.tryClickHouse(ctx, settings); err != nil {
 		return nil, err
 	}
@@ -149,6 +159,17 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file) 
 		return nil, err
 	}
 	defer r.Close()
+	if export.wanted {
+		from.asOf = a.now().UTC().Truncate(time.Millisecond) // whatever happens from here on may be in the file
+		made, size, err := export.fetch(ctx, settings, from.asOf, log)
+		if err != nil {
+			return nil, err
+		}
+		defer made.Close()
+		if csv, err = subscriptionlog.Open(made, size, rules); err != nil {
+			return nil, fmt.Errorf("the export: %w", err)
+		}
+	}
 	log.Info("reconciling: a snapshot is taken, and then the stream is waited for", zap.Duration("settle", settings.Reconcile.Settle))
 	if csv != nil {
 		return r.RunCSV(ctx, csv, from.asOf)

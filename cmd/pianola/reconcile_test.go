@@ -158,6 +158,16 @@ func TestReconcile_WhatIsInItsWay(t *testing.T) {
 		"a moment without file":  {all, []string{"--as-of", at}, exitUsage, []string{"--csv"}},
 		"a moment of no form":    {all, []string{"--csv", garbled, "--as-of", "2026-01-01"}, exitUsage, []string{"--as-of: write it as"}},
 		"a moment to come":       {all, []string{"--csv", garbled, "--as-of", "2190-01-01T00:00:00Z"}, exitUsage, []string{"lies in the future"}},
+		"an export and a file":   {all, []string{"--export", "--csv", garbled, "--as-of", at}, exitUsage, []string{"give one of them"}},
+		"a day without export":   {all, []string{"--export-from", "2024-01-01"}, exitUsage, []string{"add --export"}},
+		"a day of no form":       {all, []string{"--export", "--export-from", "1.1.2024"}, exitUsage, []string{"2024-01-31"}},
+		"a day to come":          {all, []string{"--export", "--export-from", "2190-01-01"}, exitUsage, []string{"lies in the future"}},
+		"no time for an export":  {all, []string{"--export", "--export-wait", "0s"}, exitUsage, []string{"not above 0"}},
+		"an export, no token":    {without, []string{"--export"}, exitConfiguration, []string{"piano.api_token: is not set"}},
+		"an export from nobody":  {all, []string{"--export", "--piano.reports_url", "http://127.0.0.1:1"}, exitFailed, []string{"/export/schedule", "connection refused"}},
+		"an export of no API's":  {all, []string{"--export", "--piano.reports_url", api.BaseURL()}, exitFailed, []string{"/export/schedule", "check piano.reports_url"}},
+		"an export that lasts":   {all, []string{"--export", "--export-wait", "10ms"}, exitFailed, []string{"/export/", "--export-wait was over"}},
+		"an export before all":   {all, []string{"--export", "--export-from", time.Now().UTC().Format(time.DateOnly)}, exitFailed, []string{"subscription log: holds no subscription"}},
 		"no file":                {all, []string{"--csv", "/nowhere.csv", "--as-of", at}, exitFailed, []string{"/nowhere.csv"}},
 		"a garbled file":         {without, []string{"--csv", garbled, "--as-of", at}, exitFailed, []string{"subscription log", "line"}},
 		"no ClickHouse":          {all, []string{"--clickhouse.addr", "127.0.0.1:1"}, exitFailed, []string{"check clickhouse.addr"}},
@@ -183,5 +193,46 @@ func TestReconcile_WhatIsInItsWay(t *testing.T) {
 				t.Errorf("the token comes out: %s", got.stderr)
 			}
 		})
+	}
+}
+
+// TestReconcile_Export has the log made by the API, in every form.
+func TestReconcile_Export(t *testing.T) {
+	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s.Tell()
+	s.Ingest()
+	place := t.TempDir()
+	t.Setenv("TMPDIR", place)
+	var began time.Time
+	for _, form := range []pianoapi.FileForm{pianoapi.PlainCSV, pianoapi.ZippedCSV} {
+		api := simulate(s, pianoapi.Config{Export: pianoapi.Export{File: form, Polls: 1}})
+		all := append(environment(s.Settings), api.environment()...)
+		began = time.Now().UTC().Truncate(time.Millisecond)
+		got := call(t, all, "", "reconcile", "--export", "--json")
+		var report reconcile.Report
+		if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitDone {
+			t.Fatalf("%v: %+v", err, got)
+		}
+		if report.Snapshot.Source != "csv" || report.Snapshot.Rows == 0 || report.Compared == 0 || report.AsOf.Before(began) || report.AsOf.After(time.Now()) {
+			t.Errorf("begun at %v: %s", began, got.stdout)
+		}
+		if out := got.stdout + got.stderr; strings.Contains(out, "@") || strings.Contains(out, "canary") {
+			t.Errorf("something personal comes out: %s", out)
+		}
+	}
+	api := simulate(s, pianoapi.Config{Export: pianoapi.Export{Polls: 1}})
+	const each = 1
+	s.Must(api.publisher.Plant(5, each))
+	all := append(environment(s.Settings), append(api.environment(), "PIANOLA_LOG_LEVEL=error")...)
+	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFound || !strings.Contains(got.stdout, "from a file: ") || !strings.Contains(got.stdout, "(unverified)") {
+		t.Errorf("drift is planted: %+v", got)
+	}
+	api.Fail(pianoapi.Cut, "/files/", 0, 1)
+	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFailed || !strings.Contains(got.stderr, "the answer was cut: the file could not be fetched") {
+		t.Errorf("a file that is cut: %+v", got)
+	}
+	left, err := os.ReadDir(place)
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v is left of them, %v", left, err)
 	}
 }

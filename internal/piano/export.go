@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,28 +19,34 @@ var attributeGroups = []string{"DEFAULT", "RENEWABLE_GIFT", "USER", "PAYMENT", "
 
 // Export has Piano prepare the subscription log of subscriptions that started on
 // the days from and to (UTC, both included), waits until it is there, and writes
-// the file to dst: CSV, perhaps with a byte order mark, perhaps zipped. It asks
-// every poll, for as long as ctx lives. Where Piano gives up the error wraps
-// ErrExport. What has been written to dst before an error is not the file.
+// the file to dst: CSV, perhaps with a byte order mark, perhaps zipped. It asks a
+// second later, and then less and less often, every poll in the end, for as long as
+// ctx lives. Where Piano gives up the error wraps ErrExport; where nobody knows
+// whether an export was scheduled, ErrOutcomeUnknown. What has been written to dst
+// before an error is not the file.
 func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Duration, dst io.Writer) error {
 	id, err := c.schedule(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	ticker := time.NewTicker(poll)
-	defer ticker.Stop()
+	pause := min(time.Second, poll)
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	for {
 		ready, err := c.exportReady(ctx, id)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return &Error{Endpoint: statusEndpoint, cause: ctx.Err(), Hint: "the export was not finished by then"}
+		case err != nil:
 			return err
-		}
-		if ready {
+		case ready:
 			return c.download(ctx, id, dst)
 		}
 		select {
-		case <-ticker.C:
+		case <-timer.C:
+			pause = min(2*pause, poll)
+			timer.Reset(pause)
 		case <-ctx.Done():
-			return &Error{Endpoint: statusEndpoint, cause: ctx.Err(), Hint: "the export " + shown(id) + " was not finished by then"}
 		}
 	}
 }
@@ -63,11 +68,17 @@ type job struct {
 
 func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, err error) {
 	const day = "2006-01-02"
-	j, err := c.report(ctx, request{method: http.MethodPost, endpoint: scheduleEndpoint, params: url.Values{
+	// The name is one of its own, so that no export passes for an earlier one.
+	name := "pianola-" + time.Now().UTC().Format("20060102T150405.000Z")
+	j, err := c.report(ctx, request{method: http.MethodPost, endpoint: scheduleEndpoint, changes: true, params: url.Values{
 		"start_date_from": {from.UTC().Format(day)}, "start_date_to": {to.UTC().Format(day)},
-		"file_name": {"pianola"}, "attribute_groups": attributeGroups,
+		"file_name": {name}, "attribute_groups": attributeGroups,
 	}})
+	var said *Error
 	switch {
+	case errors.Is(err, ErrOutcomeUnknown) && errors.As(err, &said):
+		said.Hint = "an export may have been scheduled all the same, which does no harm: run again"
+		return "", said
 	case err != nil:
 		return "", err
 	case j.ID == "":
@@ -86,7 +97,10 @@ func (c *Client) exportReady(ctx context.Context, id string) (bool, error) {
 	switch j.Status {
 	case "FINISHED":
 		return true, nil
-	case "CREATED", "IN_PROGRESS", "REPROCESS", "DUPLICATE":
+	case "DUPLICATE":
+		c.log.Warn("piano calls the export a duplicate: its file may be an earlier one", zap.String("export", shown(id)))
+		return false, nil
+	case "CREATED", "IN_PROGRESS", "REPROCESS":
 		return false, nil
 	case "INTERNAL_ERROR", "REMOVED", "FAILED":
 		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText), cause: ErrExport,
@@ -109,41 +123,4 @@ func (c *Client) report(ctx context.Context, r request) (job, error) {
 		return job{}, &Error{Endpoint: r.endpoint, Status: http.StatusOK, cause: shape("", err)}
 	}
 	return j, nil
-}
-
-// download asks for the file's address and fetches it. The address lies elsewhere
-// and carries its own permission: the token stays here.
-func (c *Client) download(ctx context.Context, id string, dst io.Writer) error {
-	j, err := c.report(ctx, request{method: http.MethodGet, endpoint: urlEndpoint, params: url.Values{"export_id": {id}}})
-	if err != nil {
-		return err
-	}
-	fail := func(status int, cause error) error {
-		return &Error{Endpoint: urlEndpoint, Status: status, cause: cause, Hint: "the file could not be fetched; its address is good for half an hour"}
-	}
-	address, err := url.Parse(j.URL)
-	if err != nil || address.Host == "" || !strings.HasPrefix(address.Scheme, "http") {
-		return fail(http.StatusOK, fmt.Errorf("%w: url is no address", ErrShape))
-	}
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return fail(http.StatusOK, fmt.Errorf("%w: url is no address", ErrShape))
-	}
-	// A file takes as long as it takes: ctx bounds it, not piano.timeout.
-	unhurried := &http.Client{Transport: c.http.Transport}
-	answer, err := unhurried.Do(ask)
-	if err != nil {
-		return fail(0, broken(err))
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fail(answer.StatusCode, ErrExport)
-	}
-	if _, err := io.Copy(dst, answer.Body); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errCut
-		}
-		return fail(answer.StatusCode, broken(err))
-	}
-	return nil
 }

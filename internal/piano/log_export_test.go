@@ -10,7 +10,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
 )
@@ -81,4 +84,115 @@ func TestExport(t *testing.T) {
 	if err := c.Export(ctx, from, to, time.Millisecond, io.Discard); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("an export that never ends: %v", err)
 	}
+}
+
+// What schedules an export is sent once: another one would be made.
+func TestExport_IsScheduledOnce(t *testing.T) {
+	a, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, nil)
+	err := c.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, io.Discard)
+	if !errors.Is(err, piano.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "run again") || a.count() != 1 {
+		t.Errorf("%v after %d requests", err, a.count())
+	}
+}
+
+// A file is fetched over https, or from this machine where the API is there too;
+// whoever has it never sees the token, and nobody the permission in its address.
+func TestExport_FetchesFromNowhereElse(t *testing.T) {
+	const reports = "https://reports-api.piano.io/rest"
+	for name, c := range map[string]struct {
+		reports, address string
+		redirect         string
+		fetched          bool
+	}{
+		"https":                     {reports: reports, address: "https://files.example.com/f?permission=canary", fetched: true},
+		"http":                      {reports: reports, address: "http://files.example.com/f?permission=canary"},
+		"this_machine":              {reports: reports, address: "http://127.0.0.1:8123/?query=canary"},
+		"this_machine_and_its_api":  {reports: "http://localhost:8090/rest", address: "http://127.0.0.1:8090/f?permission=canary", fetched: true},
+		"an_http_api_and_elsewhere": {reports: "http://localhost:8090/rest", address: "http://files.example.com/f?permission=canary"},
+		"a_login":                   {reports: reports, address: "https://canary:canary@files.example.com/f"},
+		"a_file":                    {reports: reports, address: "file:///etc/canary"},
+		"no_address":                {reports: reports, address: "canary"},
+		"redirected":                {reports: reports, address: "https://files.example.com/f?permission=canary", redirect: "https://others.example.com/f", fetched: true},
+		"redirected_to_http":        {reports: reports, address: "https://files.example.com/f?permission=canary", redirect: "http://files.example.com/f?permission=canary"},
+		"redirected_here":           {reports: reports, address: "https://files.example.com/f?permission=canary", redirect: "http://169.254.169.254/canary"},
+	} {
+		cfg := piano.Defaults()
+		cfg.ReportsURL, cfg.AID, cfg.Token, cfg.Rate = c.reports, "app1", token, 10_000
+		client, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var elsewhere []string
+		piano.SetTransport(client, roundTrip(func(r *http.Request) (*http.Response, error) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/subscriptionLog"):
+				return response(200, `{"export_id":"E1"}`, nil), nil
+			case strings.HasSuffix(r.URL.Path, "/status"):
+				return response(200, `{"job_status":"FINISHED"}`, nil), nil
+			case strings.HasSuffix(r.URL.Path, "/url"):
+				return response(200, fmt.Sprintf(`{"url":%q}`, c.address), nil), nil
+			}
+			elsewhere = append(elsewhere, r.URL.String())
+			if r.Header.Get("api_token") != "" || r.Header.Get("Referer") != "" {
+				t.Errorf("%s: told elsewhere: %v", name, r.Header)
+			}
+			if c.redirect != "" && len(elsewhere) == 1 {
+				return response(302, "", http.Header{"Location": {c.redirect}}), nil
+			}
+			return response(200, "the file", nil), nil
+		}))
+		var dst bytes.Buffer
+		err = client.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, &dst)
+		if c.fetched != (err == nil && dst.String() == "the file") || !c.fetched && !errors.Is(err, piano.ErrShape) || strings.Contains(fmt.Sprint(err), "canary") {
+			t.Errorf("%s: %v, %q", name, err, dst.String())
+		}
+		if want := map[bool]int{true: 1}[c.fetched || c.redirect != ""] + map[bool]int{true: 1}[c.fetched && c.redirect != ""]; len(elsewhere) != want {
+			t.Errorf("%s: asked %v", name, elsewhere)
+		}
+	}
+}
+
+// full is a disk on which there is no room.
+type full struct{}
+
+var errFull = errors.New("no space left on device")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestExport_SaysWhatIsWrongWithTheFile(t *testing.T) {
+	from := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, c := job(t, "FINISHED", 0, false)
+	if err := c.Export(t.Context(), from, time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC), time.Millisecond, full{}); !errors.Is(err, errFull) {
+		t.Errorf("no room: %v", err)
+	}
+	// A file that stops in the middle for longer than piano.timeout.
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := offline(t, nil)
+		piano.SetTransport(c, roundTrip(func(r *http.Request) (*http.Response, error) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/subscriptionLog"):
+				return response(200, `{"export_id":"E1"}`, nil), nil
+			case strings.HasSuffix(r.URL.Path, "/status"):
+				return response(200, `{"job_status":"FINISHED"}`, nil), nil
+			case strings.HasSuffix(r.URL.Path, "/url"):
+				return response(200, `{"url":"https://files.example.com/f"}`, nil), nil
+			}
+			body, end := io.Pipe()
+			context.AfterFunc(r.Context(), func() { _ = end.CloseWithError(r.Context().Err()) })
+			go func() {
+				for range 3 { // slow, and in time
+					if _, err := end.Write([]byte("Subscription ID\n")); err != nil {
+						return
+					}
+					<-time.After(20 * time.Second)
+				}
+			}()
+			return &http.Response{StatusCode: 200, Body: body}, nil
+		}))
+		begun := time.Now()
+		err := c.Export(t.Context(), from, from, time.Millisecond, io.Discard)
+		if took := time.Since(begun).Round(time.Second); err == nil || !strings.Contains(err.Error(), "nothing came any more") || took != 70*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+	})
 }

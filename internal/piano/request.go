@@ -80,7 +80,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	case status >= 500:
 		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.untold(ErrBusy), "")
 	case status >= 300 && status < 400:
-		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: a redirect, which is not followed", ErrShape)), "check piano.base_url and piano.reports_url")
+		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: a redirect, which is not followed", ErrShape)), "check "+r.setting())
 	default:
 		// An answer in the API's own form says more than its status.
 		if refused := r.refusal(status, body); refused != nil {
@@ -90,8 +90,16 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		if !neverDone(status) {
 			cause = r.untold(cause)
 		}
-		return nil, 0, fail(status, cause, "check piano.base_url")
+		return nil, 0, fail(status, cause, "check "+r.setting())
 	}
+}
+
+// setting is where the address of the API comes from.
+func (r request) setting() string {
+	if strings.HasPrefix(r.endpoint, "/export/") {
+		return "piano.reports_url"
+	}
+	return "piano.base_url"
 }
 
 // neverDone are statuses by which a server says that it has not begun.
