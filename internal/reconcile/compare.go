@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +24,7 @@ type comparing struct {
 	coversFrom int64 // starts of what a file covers
 	coversTo   int64
 	rowsAtOnce uint64
+	ranges     []string // see cut
 }
 
 // rowsOfComparison is about how many events and rows of the snapshot together one
@@ -36,6 +36,7 @@ const (
 	roundSnapshot = 0
 	roundAsked    = 1 // marks what the API is asked about again
 	roundAnswers  = 2
+	// 3 marks what effects.sql has found.
 )
 
 // parameters of a statement that compares with the rows of a snapshot.
@@ -53,21 +54,22 @@ func (c *comparing) parameters(round int, snapshot uuid.UUID) clickhouse.Paramet
 }
 
 // compare writes what comparing with the snapshot says of every subscription, a
-// bucket at a time.
+// range at a time.
 func (c *comparing) compare(ctx context.Context) error {
 	if err := c.bounds(ctx); err != nil {
 		return err
 	}
-	buckets, err := c.buckets(ctx)
-	if err != nil {
+	if err := c.cut(ctx); err != nil {
 		return err
 	}
-	parameters := c.parameters(roundSnapshot, c.snapshot.ID)
-	for i := range len(buckets) - 1 {
-		parameters["from"], parameters["to"] = escaped(buckets[i]), escaped(buckets[i+1])
-		if err := c.store.write(ctx, "compare", parameters, c.statements.compare); err != nil {
-			return err
-		}
+	if err := c.effects(ctx); err != nil {
+		return err
+	}
+	err := c.eachRange(c.parameters(roundSnapshot, c.snapshot.ID), func(parameters clickhouse.Parameters) error {
+		return c.store.write(ctx, "compare", parameters, c.statements.compare)
+	})
+	if err != nil {
+		return err
 	}
 	return c.whole(ctx)
 }
@@ -105,28 +107,4 @@ func (c *comparing) bounds(ctx context.Context) error {
 	return c.store.each(ctx, "ask what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
 FROM `+snapshots+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
 		clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&c.coversFrom, &c.coversTo) })
-}
-
-// buckets cuts the subscription ids into ranges of about equal work, each from one
-// of the texts up to the next; the first and the last text are empty. Ranges, for
-// the tables are sorted by id: of each only its own part is read.
-func (c *comparing) buckets(ctx context.Context) ([]string, error) {
-	var total uint64
-	var sample []string
-	err := c.store.each(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
-(
-	SELECT subscription_id FROM `+c.store.tables.Table("subscription_events")+`
-	UNION ALL
-	SELECT subscription_id FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID}
-)`, clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&total, &sample) })
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(sample)
-	bounds := []string{""}
-	n := 1 + int(total/c.rowsAtOnce)
-	for i := 1; i < n; i++ {
-		bounds = append(bounds, sample[i*len(sample)/n])
-	}
-	return append(slices.Compact(bounds), ""), nil
 }

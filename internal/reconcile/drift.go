@@ -10,7 +10,17 @@ import (
 
 // write opens, updates and closes drift, unless a run of a later snapshot was
 // complete first. Two that do so at once do no harm: the row of the later snapshot
-// stays. All is one insert, and on one server it is there as a whole or not at all.
+// stays.
+//
+// It is done a range at a time, and each insert depends on its own range alone. So one
+// that is repeated changes nothing more, and a process that is killed between two
+// leaves the earlier ranges as this run found them and the later ones as the run before
+// did: each row is right for the moment that it names, no run says that it is complete,
+// and the next one goes through all of them. One insert for all would spare a reader
+// that mixture, for as much memory in ClickHouse as there is drift.
+//
+// Once it has begun it goes on to its end, also when ctx ends, with patience for each
+// range: what was written counts.
 func (c *comparing) write(ctx context.Context, report *Report) error {
 	newest, err := c.store.superseding(ctx, c.snapshot.Source)
 	if err != nil {
@@ -25,9 +35,16 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 	if before, _, err = c.open(ctx); err != nil {
 		return err
 	}
-	if err := c.store.write(ctx, "write drift", parameters, c.statements.drift); err != nil {
+	err = c.eachRange(parameters, func(parameters clickhouse.Parameters) error {
+		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		return c.store.write(one, "write drift", parameters, c.statements.drift)
+	})
+	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	if after, report.Closed, err = c.open(ctx); err != nil {
 		return err
 	}

@@ -93,16 +93,12 @@ func (r *run) all(ctx context.Context, from source) error {
 			return err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	// From here on it is done to the end, whoever wants it to stop: drift that was
-	// written counts, so the run has to be complete.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
 	err = r.phase(PhaseDrift, func() error {
 		if err := c.count(ctx, r.report); err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		return c.write(ctx, r.report)
 	})
@@ -127,7 +123,11 @@ func (r *run) phase(name Phase, do func() error) error {
 	return nil
 }
 
+// complete is said whoever wants it to stop meanwhile: drift that was written counts,
+// so the run has to be complete.
 func (r *run) complete(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	now := r.Now().UTC()
 	r.record.state, r.record.completedAt = stateComplete, &now
 	if r.report.Superseded {

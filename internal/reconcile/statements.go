@@ -12,6 +12,9 @@ import (
 //go:embed queries/compare.sql
 var compareSQL string
 
+//go:embed queries/effects.sql
+var effectsSQL string
+
 //go:embed queries/found.sql
 var foundSQL string
 
@@ -21,11 +24,15 @@ var driftSQL string
 // statements are the queries of a run, for one deployment. Their parameters are in
 // the comments of queries/*.sql.
 type statements struct {
-	compare string // of a bucket, against the snapshot
+	effects string // of changes, by subscriptions that have just begun
+	compare string // of a range, against the snapshot
 	again   string // of those that the API was asked about, against its answers
 	found   string // in parentheses, to be selected from
-	drift   string
+	drift   string // of a range
 }
+
+// ofAll is no bucket.
+const ofAll = "true"
 
 // ofRange is a bucket of neighbours in the tables' order: ["" means no bound].
 const ofRange = "subscription_id >= {from:String} AND ({to:String} = '' OR subscription_id < {to:String})"
@@ -37,11 +44,12 @@ func newStatements(o schemas.Options) (*statements, error) {
 	asked := "subscription_id GLOBAL IN (SELECT subscription_id FROM " + o.Table("reconciliation_comparisons") + " WHERE run_id = {run:UUID} AND round = 1)"
 	q := &queries{o: o}
 	s := &statements{
+		effects: q.render(effectsSQL, ofAll, ""),
 		compare: q.render(compareSQL, ofRange, ""),
 		again:   q.render(compareSQL, asked, ""),
-		found:   "(" + q.render(foundSQL, "", "") + ")",
+		found:   "(" + q.render(foundSQL, ofAll, "") + ")",
+		drift:   q.render(driftSQL, ofRange, q.render(foundSQL, ofRange, "")),
 	}
-	s.drift = q.render(driftSQL, "", s.found)
 	return s, q.err
 }
 
@@ -59,7 +67,7 @@ func (q *queries) render(file, where, found string) string {
 	}
 	var sql strings.Builder
 	if err == nil {
-		err = t.Execute(&sql, clauses{Options: q.o, State: state, Where: where, Found: strings.Trim(found, "()")})
+		err = t.Execute(&sql, clauses{Options: q.o, State: state, Where: where, Found: found})
 	}
 	if q.err == nil {
 		q.err = err
@@ -89,6 +97,11 @@ func (c clauses) Filtered() string { return c.Table("filtered_subscriptions") }
 
 // DeadLetters names the refused messages.
 func (c clauses) DeadLetters() string { return c.Table("dead_letters") }
+
+// Recent is the condition of events that have happened or come after the cutoff.
+func (clauses) Recent() string {
+	return "(event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64})"
+}
 
 // Drift names the disagreements.
 func (c clauses) Drift() string { return c.Table("drift") }

@@ -39,6 +39,9 @@ func (c *comparing) verify(ctx context.Context, api API) error {
 		err = c.keepTombstones(ctx, answers)
 	}
 	if err == nil {
+		err = c.effects(ctx)
+	}
+	if err == nil {
 		err = c.store.write(ctx, "compare answers", c.parameters(roundAnswers, answers.of.ID), c.statements.again)
 	}
 	if err != nil {

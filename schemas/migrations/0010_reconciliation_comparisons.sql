@@ -5,12 +5,12 @@
 -- Partitions: a run each, so that they go at once. Few are there at a time.
 --
 -- A subscription that the API was asked about again has rows of later rounds; the
--- last round counts.
+-- last of these counts. Round 3 is no round of comparing but a mark.
 CREATE TABLE IF NOT EXISTS {{ .Stored "reconciliation_comparisons" }}{{ .OnCluster }}
 (
     `run_id` UUID COMMENT 'The run' CODEC(ZSTD(1)),
     `subscription_id` String COMMENT 'The subscription' CODEC(ZSTD(1)),
-    `round` UInt8 COMMENT '0 against the snapshot; 1 the API was asked about it again, and 2 against that answer' CODEC(ZSTD(1)),
+    `round` UInt8 COMMENT '0 against the snapshot; 1 the API was asked about it again, and 2 against that answer; 3 a change of it may just have taken effect' CODEC(ZSTD(1)),
     `not_compared` LowCardinality(String) COMMENT 'Why it was not compared; empty otherwise' CODEC(ZSTD(1)),
     `differences` Array(Tuple(kind LowCardinality(String), stream_value Nullable(String), api_value Nullable(String), agrees Bool)) COMMENT 'Where the two sides differ; agrees: in a way that counts as agreement' CODEC(ZSTD(1))
 )

@@ -74,19 +74,9 @@ FROM
         a.tombstone AS is_tombstone,
         a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Filtered }} WHERE {{ .Where }}) AS is_filtered,
         subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL AND {{ .Where }}) AS has_dead_letters,
-        subscription_id GLOBAL IN (
-            SELECT subscription_id FROM {{ .Events }}
-            WHERE (event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64}) AND {{ .Where }}) AS has_recent,
-        -- a change takes effect by the first event of another subscription
-        has_recent OR subscription_id GLOBAL IN (
-            SELECT subscription_id FROM {{ .Events }}
-            WHERE subscription_action IN ('Upgraded', 'Downgraded') AND {{ .Where }} AND upgrade_to_subscription_id GLOBAL IN (
-                SELECT subscription_id FROM {{ .Events }}
-                WHERE subscription_id GLOBAL IN (
-                    SELECT subscription_id FROM {{ .Events }}
-                    WHERE event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64})
-                GROUP BY subscription_id
-                HAVING min(event_timestamp) > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR min(intDiv(version, 1048576)) > {cutoff:Int64})) AS is_recent,
+        subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Events }} WHERE {{ .Recent }} AND {{ .Where }})
+            -- effects.sql: a change takes effect by the first event of another subscription
+            OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 3 AND {{ .Where }}) AS is_recent,
         multiIf(
             is_filtered, 'filtered',
             has_dead_letters, 'dead_letters',

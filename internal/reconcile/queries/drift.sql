@@ -1,5 +1,7 @@
 {{- /*
-Opens, updates and closes drift, in one insert: {{ `{{ .Found }}` }} is found.sql.
+Opens, updates and closes drift, of one bucket of subscriptions, so that ClickHouse's
+memory is bounded where everything is drift: {{ `{{ .Found }}` }} is found.sql. Each
+bucket by itself, and repeated as often as need be, makes the same of the table.
 What could not be compared for now is left as it is; what is no longer to be compared
 (filtered, another term, before the stream) is closed, and so is an open disagreement
 about a subscription that neither side has any more. A file, which is not whole, closes
@@ -10,7 +12,7 @@ Parameters: run, as_of in milliseconds, whole.
 INSERT INTO {{ .Drift }} (subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at, closed_at, run_id, compared_as_of)
 WITH
     fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS as_of,
-    open AS (SELECT *, true AS is_open FROM {{ .Drift }} FINAL WHERE closed_at IS NULL),
+    open AS (SELECT *, true AS is_open FROM {{ .Drift }} FINAL WHERE closed_at IS NULL AND {{ .Where }}),
     found AS ({{ .Found }}),
     differing AS (SELECT subscription_id, d.kind AS kind, d.stream_value AS stream_value, d.api_value AS api_value, asked
         FROM found ARRAY JOIN differences AS d WHERE NOT d.agrees)
@@ -32,5 +34,4 @@ WHERE (subscription_id, toString(kind)) GLOBAL NOT IN (SELECT subscription_id, t
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open))
     AND ({whole:Bool} OR subscription_id GLOBAL IN (SELECT subscription_id FROM found WHERE not_compared = ''
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open)))
-SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1,
-    max_insert_threads = 1, min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 1000000000
+SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1

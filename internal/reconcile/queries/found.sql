@@ -8,7 +8,8 @@ Parameters: run.
 SELECT subscription_id, not_compared, differences, false AS asked
 FROM {{ .Comparisons }} FINAL
 WHERE run_id = {run:UUID} AND round = 0
-    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1)
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1 AND {{ .Where }})
+    AND {{ .Where }}
 UNION ALL
 SELECT
     subscription_id,
@@ -16,6 +17,6 @@ SELECT
     arrayFilter((d) -> has(argMin(c.differences.kind, round) AS before, d.kind), argMax(c.differences, round)) AS differences,
     true AS asked
 FROM {{ .Comparisons }} AS c FINAL
-WHERE run_id = {run:UUID}
-    AND subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1)
+WHERE run_id = {run:UUID} AND round <= 2
+    AND subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 1 AND {{ .Where }})
 GROUP BY subscription_id

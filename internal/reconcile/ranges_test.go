@@ -1,0 +1,130 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// listening is a connection that keeps what is inserted into, and refuses one
+// statement for good.
+type listening struct {
+	driver.Conn
+	inserts []string // tables
+	refused string   // the table, of whose inserts
+	after   int      // this many pass
+}
+
+func (l *listening) Exec(ctx context.Context, query string, args ...any) error {
+	if into, ok := strings.CutPrefix(strings.TrimSpace(query), "INSERT INTO "); ok {
+		table, _, _ := strings.Cut(into, " ")
+		_, table, _ = strings.Cut(strings.ReplaceAll(table, "`", ""), ".")
+		if table == l.refused {
+			if l.after == 0 {
+				return &ch.Exception{Code: 62}
+			}
+			l.after--
+		}
+		l.inserts = append(l.inserts, table)
+	}
+	return l.Conn.Exec(ctx, query, args...)
+}
+
+// inRanges is one run that looks at a few subscriptions at a time.
+func (s *stage) inRanges(conn driver.Conn) (*Report, error) {
+	s.Helper()
+	s.api.read = false
+	r := s.reconciler()
+	r.Conn, r.rowsAtOnce = conn, 40
+	return r.Run(s.Context())
+}
+
+// TestRun_WritesDriftARangeAtATime: where all is drift no statement is about all of it.
+// A run that ends between two ranges counts as none, and the next one makes up for it.
+func TestRun_WritesDriftARangeAtATime(t *testing.T) {
+	s := newStage(t)
+	for i := range 100 {
+		s.pairs(agreeing(fmt.Sprint(i * 7919)).status("expired"))
+	}
+	s.cfg.Verify = 0
+	conn := &listening{Conn: s.conn, refused: "drift", after: 3}
+	if _, err := s.inRanges(conn); err == nil {
+		t.Fatal("the run is complete, although its drift was refused")
+	}
+	if n := len(s.drift()); n == 0 || n > 90 {
+		t.Errorf("%d of 100 were written before the refusal", n)
+	}
+	s.want("runs", texts(t, s.conn, "SELECT toString(state) FROM "+s.tables.Table("reconciliation_runs")+" FINAL"), []string{"failed"})
+	s.nothingLeft()
+
+	s.clock = noon.Add(10 * time.Minute)
+	conn = &listening{Conn: s.conn}
+	report, err := s.inRanges(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inserts := 0
+	for _, table := range conn.inserts {
+		if table == "drift" {
+			inserts++
+		}
+	}
+	if open := report.Open; open != 100 || len(s.drift()) != 100 || inserts < 5 {
+		t.Errorf("%d open, %d rows by %d inserts", open, len(s.drift()), inserts)
+	}
+	for i := range s.api.subscriptions {
+		s.api.subscriptions[i].Status = "active"
+	}
+	s.clock = noon.Add(aDay)
+	if report, err = s.inRanges(s.conn); err != nil || report.Open != 0 || report.Closed != 100 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+}
+
+// TestRun_LooksForEffectsOnce: what has just begun may be in any range, and is not
+// looked for again in each.
+func TestRun_LooksForEffectsOnce(t *testing.T) {
+	s := newStage(t)
+	for i := range 100 {
+		s.pairs(agreeing(fmt.Sprintf("b%02d", i)))
+	}
+	s.pairs( // at both ends of the ranges
+		agreeing("a-changed").then(event{action: "Upgraded", ago: 5 * aDay, to: "z-began"}).status("cancelled"),
+		agreeing("z-changed").then(event{action: "Downgraded", ago: 5 * aDay, to: "a-began"}).status("cancelled"),
+		agreeing("z-waits").then(event{action: "Downgraded", ago: 5 * aDay, to: "b00"}).status("cancelled"),
+	)
+	s.events(event{id: "a-began", action: "Created", ago: -time.Hour}, event{id: "z-began", action: "Created", ago: time.Hour, late: 2 * time.Hour})
+	// While the API is asked again another change takes effect.
+	s.pairs(agreeing("m-changes").then(event{action: "Upgraded", ago: 5 * aDay, to: "m-begins"}).status("cancelled"))
+	s.api.onGet = func(id string) error {
+		if id == "m-changes" {
+			s.events(event{id: "m-begins", action: "Created", ago: -time.Minute})
+		}
+		return nil
+	}
+	conn := &listening{Conn: s.conn}
+	report, err := s.inRanges(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want("drift", s.drift(), []string{"z-waits status upgraded→cancelled"})
+	s.want("not compared", counts(report.NotCompared), []string{"recent 4"})
+	st, err := newStatements(s.tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{st.compare, st.again} {
+		if strings.Contains(statement, "HAVING") {
+			t.Error("a range looks for what has just begun by itself")
+		}
+	}
+	if n := len(slices.DeleteFunc(conn.inserts, func(table string) bool { return table != "reconciliation_comparisons" })); n < 5 {
+		t.Errorf("only %d statements: there were no ranges", n)
+	}
+}
