@@ -206,20 +206,33 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 	if report == nil {
 		return err
 	}
-	// What was asked for before an error has been asked for, and so it is told.
-	if *f.asJSON {
+	// What was asked for before an error has been asked for, and so it is told. Where
+	// nothing was even found out, the error says all that there is.
+	switch {
+	case *f.asJSON:
 		err = errors.Join(err, a.printJSON(report))
-	} else {
+	case err == nil || report.Subscription != nil || len(report.Candidates)+len(report.Steps) > 0:
 		err = errors.Join(err, a.print(actionText(report)))
 	}
-	if err == nil && report.Outcome == actions.Refused {
-		return fmt.Errorf("%w: %s %s", errFound, c.CommandPath(), report.Outcome)
+	command := strings.TrimPrefix(c.CommandPath(), "pianola ")
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", command, err)
+	case report.Outcome == actions.Refused:
+		return refusal{command}
+	default:
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", strings.TrimPrefix(c.CommandPath(), "pianola "), err)
-	}
-	return nil
 }
+
+// refusal is what the check of an action finds: errFound in its own words.
+type refusal struct{ command string }
+
+// Error says which it was; why is in the report.
+func (r refusal) Error() string { return r.command + ": it cannot be done, and nothing was changed" }
+
+// Is makes it errFound.
+func (refusal) Is(target error) bool { return target == errFound }
 
 func (a *app) checkSchema(ctx context.Context, settings config.Config) error {
 	migrator, db, err := a.migrator(settings)

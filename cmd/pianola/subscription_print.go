@@ -16,16 +16,19 @@ func actionText(r *actions.Report) string {
 	var b strings.Builder
 	if len(r.Candidates) > 0 || r.Subscription != nil {
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "SUBSCRIPTION\tUSER\tSTATUS\tTERM\tTYPE\tAUTO-RENEW\tNEXT BILL\tENDS\t")
-		row := func(s actions.Subscription, why string) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.ID), printable(s.UserID), printable(s.Status), printable(s.TermID),
-				printable(s.TermType), flagText(s.AutoRenew), dateText(s.NextBillAt), dateText(s.EndedAt), printable(why))
+		row := func(s actions.Subscription, more string) {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", cell(s.ID), cell(s.UserID), cell(s.Status), cell(s.TermID),
+				cell(s.TermType), flagText(s.AutoRenew), dateText(s.NextBillAt), dateText(s.EndedAt), more)
+		}
+		const titles = "SUBSCRIPTION\tUSER\tSTATUS\tTERM\tTYPE\tAUTO-RENEW\tNEXT BILL\tENDS"
+		if len(r.Candidates) > 0 {
+			fmt.Fprintln(w, titles+"\tRESUME")
+		} else {
+			fmt.Fprintln(w, titles)
+			row(*r.Subscription, "")
 		}
 		for _, one := range r.Candidates {
-			row(one.Subscription, one.Why)
-		}
-		if len(r.Candidates) == 0 {
-			row(*r.Subscription, "")
+			row(one.Subscription, "\t"+printable(one.Why))
 		}
 		_ = w.Flush() // into memory
 		b.WriteString("\n")
@@ -54,6 +57,20 @@ func actionText(r *actions.Report) string {
 		fmt.Fprintf(&b, "actions_log has it as %s\n", r.ActionID)
 	}
 	return b.String()
+}
+
+// cell is a text of the API's in a table: never empty, and not of any length.
+func cell(text string) string {
+	const most = 40
+	runes := []rune(printable(text))
+	switch {
+	case len(runes) == 0:
+		return "-"
+	case len(runes) > most:
+		return string(runes[:most]) + "…"
+	default:
+		return string(runes)
+	}
 }
 
 func flagText(b *bool) string {

@@ -13,66 +13,25 @@ import (
 	"testing"
 	"time"
 
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
 
-// server is the engine that the package's tests share: a process can hold one.
-var server *clickhouse.Server
+// server is the engine that the package's tests share.
+var server engine.Engine
 
-func TestMain(m *testing.M) { os.Exit(withServer(m.Run)) }
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 
-func withServer(run func() int) int {
-	dir, err := os.MkdirTemp("", "pianola-actions")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }() // the machine's temporary files
-		server, err = clickhouse.Start(context.Background(), clickhouse.Config{DataDir: dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = server.Close() }() // the tests are over
-	if err := migrate(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return run()
-}
-
-// migrate makes the database that the tests use in turn.
-func migrate() error {
-	conn, err := ch.Open(&ch.Options{Addr: []string{server.NativeAddr()}})
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	o := schemas.Options{Database: "actions"}
-	create, err := schemas.CreateDatabase(o)
-	if err != nil {
-		return err
-	}
-	statements := []string{create}
-	migrations, err := schemas.Migrations(o)
-	if err != nil {
-		return err
-	}
-	for _, m := range migrations {
-		statements = append(statements, m.Statements...)
-	}
-	for _, statement := range statements {
-		if err := conn.Exec(context.Background(), statement); err != nil {
-			return err
-		}
-	}
-	return nil
+// tables are those that the tests use in turn; the first one makes them.
+var tables struct {
+	sync.Once
+	schemas.Options
 }
 
 // record is a subscription as the fake API has it.
@@ -116,12 +75,9 @@ const (
 
 func setUp(t *testing.T, subscriptions ...record) *stage {
 	t.Helper()
+	tables.Do(func() { _, tables.Options = server.Database(t) })
 	s := &stage{T: t, subscriptions: subscriptions, before: map[string]func(http.ResponseWriter, *http.Request) bool{},
-		tables: schemas.Options{Database: "actions"}}
-	var err error
-	s.conn, err = ch.Open(&ch.Options{Addr: []string{server.NativeAddr()}})
-	s.must(err)
-	t.Cleanup(func() { _ = s.conn.Close() })
+		conn: server.Connect(t), tables: tables.Options}
 	s.must(s.conn.Exec(t.Context(), "TRUNCATE TABLE "+s.tables.Table("actions_log")))
 	fake := httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(fake.Close)
@@ -130,6 +86,7 @@ func setUp(t *testing.T, subscriptions ...record) *stage {
 	c.Retry = piano.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 3}
 	core, logs := observer.New(zap.DebugLevel)
 	s.logs = logs
+	var err error
 	s.api, err = piano.New(c, nil, zap.New(core), piano.Hooks{})
 	s.must(err)
 	t.Cleanup(s.api.Close)

@@ -48,14 +48,24 @@ func endedIn(ended, last error) error {
 	if errors.Is(last, ended) || !errors.As(last, &answered) {
 		return last // it says so already
 	}
-	what := "it was interrupted"
-	if errors.Is(ended, context.DeadlineExceeded) {
-		what = "its time was over"
-	}
 	said := *answered
-	said.cause = fmt.Errorf("%w; %s before it could be tried again: %w", answered.cause, what, ended)
+	said.cause = fmt.Errorf("%w; %w before it could be tried again", answered.cause, noTime{ended})
 	return &said
 }
+
+// noTime is the end of a context in words.
+type noTime struct{ ended error }
+
+// Error says which end it was.
+func (n noTime) Error() string {
+	if errors.Is(n.ended, context.DeadlineExceeded) {
+		return "its time was over"
+	}
+	return "it was interrupted"
+}
+
+// Unwrap gives the context's own error.
+func (n noTime) Unwrap() error { return n.ended }
 
 // pauses grow, but for those that the API asks for, which it is given; they grow
 // on behind these. (backoff.RetryAfterError would begin with the first one again.)

@@ -36,7 +36,7 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Durat
 		ready, err := c.exportReady(ctx, id)
 		switch {
 		case ctx.Err() != nil:
-			return &Error{Endpoint: statusEndpoint, cause: ctx.Err(), Hint: "the export was not finished by then"}
+			return &Error{Endpoint: statusEndpoint, cause: noTime{ctx.Err()}, Hint: "the export was not finished by then"}
 		case err != nil:
 			return err
 		case ready:
@@ -85,7 +85,7 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 		return "", &Error{Endpoint: scheduleEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText),
 			cause: fmt.Errorf("%w: export_id is missing", ErrShape)}
 	}
-	c.log.Info("export scheduled", zap.String("export", shown(j.ID)))
+	c.log.Info("export scheduled", zap.String("file_name", name)) // Piano's id of it is text from outside
 	return j.ID, nil
 }
 
@@ -97,10 +97,8 @@ func (c *Client) exportReady(ctx context.Context, id string) (bool, error) {
 	switch j.Status {
 	case "FINISHED":
 		return true, nil
-	case "DUPLICATE":
-		c.log.Warn("piano calls the export a duplicate: its file may be an earlier one", zap.String("export", shown(id)))
-		return false, nil
-	case "CREATED", "IN_PROGRESS", "REPROCESS":
+	case "CREATED", "IN_PROGRESS", "REPROCESS", "DUPLICATE":
+		c.log.Debug("export not finished", zap.String("job_status", j.Status))
 		return false, nil
 	case "INTERNAL_ERROR", "REMOVED", "FAILED":
 		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText), cause: ErrExport,

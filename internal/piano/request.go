@@ -40,10 +40,8 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		return &Error{Endpoint: r.endpoint, Status: status, cause: cause, Hint: hint}
 	}
 	if err := c.rate.Wait(ctx); err != nil {
-		if ctx.Err() == nil { // it would end before it is our turn
-			err = context.DeadlineExceeded
-		}
-		return nil, 0, fail(0, err, "")
+		<-ctx.Done() // also where it will have ended before it is our turn
+		return nil, 0, fail(0, noTime{ctx.Err()}, "")
 	}
 	ask, err := c.prepare(ctx, r)
 	if err != nil {

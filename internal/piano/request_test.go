@@ -200,10 +200,13 @@ func TestActions_SayWhatTheApiExpects(t *testing.T) {
 
 // offline is a client whose requests are answered by a function, for tests whose
 // time is not the clock's.
-func offline(t *testing.T, answer func(attempt int) *http.Response) (c *piano.Client, times *[]time.Time) {
+func offline(t *testing.T, answer func(attempt int) *http.Response, change ...func(*piano.Config)) (c *piano.Client, times *[]time.Time) {
 	t.Helper()
 	cfg := piano.Defaults()
 	cfg.AID, cfg.Token, cfg.Rate = "app1", token, 1000
+	for _, f := range change {
+		f(&cfg)
+	}
 	c, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +233,23 @@ func TestChange_IsNotSentOnAnOldLook(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A request whose turn comes after its context's end waits for that end, once.
+func TestRequests_ThatGetNoTurnInTimeSaySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, times := offline(t, func(int) *http.Response { return response(200, found, nil) }, func(cfg *piano.Config) { cfg.Rate = 0.01 })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := c.Get(ctx, "S1"); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_, err := c.Get(ctx, "S1")
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "its time was over") || len(*times) != 1 || time.Since(begun) != 10*time.Second {
+			t.Errorf("%v after %v and %d attempts", err, time.Since(begun), len(*times))
+		}
+	})
 }
 
 // A pause that the API asks for does not let the others begin anew.
