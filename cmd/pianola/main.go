@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/piano"
 )
 
 // The exit statuses.
@@ -59,6 +60,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, new(outputError)) && errors.Is(err, syscall.EPIPE):
 		return exitFailed // whoever read our output has gone; there is nothing to tell
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		var answered *piano.Error
+		if errors.As(err, &answered) && answered.Status != 0 { // and that is what it was waiting for
+			fmt.Fprintf(stderr, "pianola: interrupted: %v\n", err)
+			return exitFailed
+		}
 		fmt.Fprintln(stderr, "pianola: interrupted")
 		return exitFailed
 	default:

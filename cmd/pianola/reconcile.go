@@ -36,8 +36,8 @@ or as a ZIP file. It needs --as-of, the moment of the export, and no API token; 
 differs stays unverified.
 
 --export has Piano make that log now, which can take it long, and compares with it: it
-tells more of each subscription than the API's list. It is fetched into a file that
-nobody else sees and that is gone afterwards.
+tells more of each subscription than the API's list. It needs the API token, and is
+fetched into a file that nobody else sees and that is gone afterwards.
 
 Exit status 3 says that there is drift. A moved bill date (routine) and a price
 (information) are told, and are none.`,

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -215,5 +219,36 @@ func TestSubscription_Usage(t *testing.T) {
 		if got.code != c.want || !strings.Contains(got.stderr, c.says) || got.stdout != "" {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// interrupting is a standard error that ends the command when it says something.
+type interrupting struct {
+	bytes.Buffer
+	at  string
+	end context.CancelFunc
+}
+
+func (w *interrupting) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(w.at)) {
+		w.end()
+	}
+	return w.Buffer.Write(p)
+}
+
+// Who ends a command that waits for a busy API is told what it waited for.
+func TestSubscription_InterruptedInAPause(t *testing.T) {
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer busy.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stderr := &interrupting{at: "is tried again", end: cancel}
+	code := run(ctx, []string{"subscription", "resume", "--subscription", "S"}, strings.NewReader(""), io.Discard, stderr, []string{
+		"PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1", "PIANOLA_PIANO_BASE_URL=" + busy.URL, "PIANOLA_PIANO_AID=a", "PIANOLA_PIANO_API_TOKEN=canary-token"})
+	if code != exitFailed || !strings.Contains(stderr.String(), "pianola: interrupted: subscription resume: piano /publisher/subscription/get: status 429") {
+		t.Errorf("exit status %d: %s", code, stderr.String())
 	}
 }
