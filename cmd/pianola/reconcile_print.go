@@ -132,6 +132,14 @@ func snapshotLine(r *reconcile.Report) string {
 		phases = append(phases, fmt.Sprintf("%s %v", p.Phase, took.Round(time.Millisecond)))
 	}
 	text := strings.Join(parts, ", ")
+	if !s.Whole {
+		text += "\nof some subscriptions only: the views go on showing the whole snapshot before it, where one is kept"
+	}
+	if r.StreamBegan != nil {
+		text += "\nstream: began at " + r.StreamBegan.UTC().Format(time.RFC3339)
+	} else {
+		text += "\nstream: no events"
+	}
 	if len(phases) > 0 {
 		text += "\ntook: " + strings.Join(phases, ", ")
 	}

@@ -91,7 +91,7 @@ func TestReconcile_Command(t *testing.T) {
 	}
 	got = call(t, native, "", "reconcile")
 	if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "\nno drift: opened 0, closed 0; 0 open in the table drift\n") ||
-		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") {
+		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") || !strings.Contains(got.stdout, "\nstream: began at 20") {
 		t.Errorf("nothing is planted: %+v", got)
 	}
 
@@ -109,7 +109,7 @@ func TestReconcile_Command(t *testing.T) {
 
 	got = call(t, native, "", "reconcile", "--json")
 	var report reconcile.Report
-	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitFound {
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitFound || report.StreamBegan == nil {
 		t.Fatalf("%v: %+v", err, got)
 	}
 	// By its third snapshot the API has lost what it is missing: tombstones, which

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
 
@@ -56,14 +55,10 @@ func (c *comparing) parameters(round int, snapshot uuid.UUID) clickhouse.Paramet
 // compare writes what comparing with the snapshot says of every subscription, a
 // range at a time.
 func (c *comparing) compare(ctx context.Context) error {
-	if err := c.bounds(ctx); err != nil {
-		return err
-	}
-	if err := c.cut(ctx); err != nil {
-		return err
-	}
-	if err := c.effects(ctx); err != nil {
-		return err
+	for _, ask := range []func(context.Context) error{c.askBegan, c.reach, c.cut, c.effects} {
+		if err := ask(ctx); err != nil {
+			return err
+		}
 	}
 	err := c.eachRange(c.parameters(roundSnapshot, c.snapshot.ID), func(parameters clickhouse.Parameters) error {
 		return c.store.write(ctx, "compare", parameters, c.statements.compare)
@@ -78,8 +73,8 @@ func (c *comparing) compare(ctx context.Context) error {
 // far may have been pruned meanwhile, and what is gone must not look missing.
 func (c *comparing) whole(ctx context.Context) error {
 	var n uint64
-	err := c.store.each(ctx, "count the snapshot", "SELECT count() FROM "+c.store.tables.Table("subscription_snapshots")+" WHERE snapshot_id = {id:UUID}",
-		clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&n) })
+	err := c.store.readOne(ctx, "count the snapshot", "SELECT count() FROM "+c.store.tables.Table("subscription_snapshots")+" WHERE snapshot_id = {id:UUID}",
+		clickhouse.Parameters{"id": c.snapshot.ID.String()}, &n)
 	if err == nil && n < c.snapshot.Rows+c.snapshot.Filtered+c.snapshot.Tombstones {
 		err = errPruned
 	}
@@ -89,22 +84,13 @@ func (c *comparing) whole(ctx context.Context) error {
 // errPruned says that the run took so long that its snapshot is no longer kept.
 var errPruned = errors.New("the snapshot was dropped before it was compared, since newer ones came; run it again, or raise reconcile.keep")
 
-// bounds asks when the stream began, and what a file covers.
-//
-// The stream began with its first message. Rows of files have no message time: they
-// count only where there is nothing else. Without any event nothing is before the
-// stream: that all of it is missing must not look like agreement.
-func (c *comparing) bounds(ctx context.Context) error {
-	events, snapshots := c.store.tables.Table("subscription_events"), c.store.tables.Table("subscription_snapshots")
-	err := c.store.each(ctx, "ask when the stream began", `SELECT if(countIf(version >= 1048576) > 0,
-	intDiv(minIf(version, version >= 1048576), 1048576)::Int64, toUnixTimestamp64Milli(min(event_timestamp))) FROM `+events,
-		nil, func(row driver.Rows) error { return row.Scan(&c.began) })
-	if err != nil || c.snapshot.Source == sourceAPI {
-		return err
+// reach asks what a file covers: an export is made for a range of start dates.
+func (c *comparing) reach(ctx context.Context) error {
+	if c.snapshot.Source == sourceAPI {
+		return nil
 	}
-	// An export is made for a range of start dates.
 	c.coversFrom, c.coversTo = math.MaxInt64, math.MinInt64
-	return c.store.each(ctx, "ask what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
-FROM `+snapshots+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
-		clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&c.coversFrom, &c.coversTo) })
+	return c.store.readOne(ctx, "ask what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
+FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
+		clickhouse.Parameters{"id": c.snapshot.ID.String()}, &c.coversFrom, &c.coversTo)
 }

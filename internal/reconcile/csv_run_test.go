@@ -12,6 +12,7 @@ func TestRunCSV_ComparesAFile(t *testing.T) {
 	s := newStage(t)
 	old := agreeing("before-the-file").absent()
 	old.events[0].ago = 60 * aDay
+	old.then(event{action: "Auto-renew disabled", ago: 59 * aDay}, event{action: "Auto-renew enabled", ago: 58 * aDay}) // the stream is older than the file reaches
 	s.pairs(agreeing("agrees").absent(), agreeing("differs").absent(), agreeing("missing").absent(), old,
 		(&pair{id: "start-unknown"}).then(event{user: "u", action: "Renewed", ago: 3 * aDay}))
 	day := func(ago int) string { return noon.Add(-time.Duration(ago) * aDay).Format("2006-01-02 15:04:05 -0700") }

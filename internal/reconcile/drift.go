@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // write opens, updates and closes drift, unless a run of a later snapshot was
@@ -56,8 +55,6 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 // open counts what is open, and what this run has closed.
 func (c *comparing) open(ctx context.Context) (open, closed uint64, err error) {
 	query := "SELECT countIf(closed_at IS NULL), countIf(closed_at IS NOT NULL AND run_id = {run:UUID}) FROM " + c.store.tables.Table("drift") + " FINAL"
-	err = c.store.each(ctx, "count drift", query, clickhouse.Parameters{"run": c.run.String()}, func(row driver.Rows) error {
-		return row.Scan(&open, &closed)
-	})
+	err = c.store.readOne(ctx, "count drift", query, clickhouse.Parameters{"run": c.run.String()}, &open, &closed)
 	return open, closed, err
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // cut cuts the subscription ids into ranges of about equal work, each from one of the
@@ -16,14 +15,14 @@ import (
 func (c *comparing) cut(ctx context.Context) error {
 	var total uint64
 	var sample []string
-	err := c.store.each(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
+	err := c.store.readOne(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
 (
 	SELECT subscription_id FROM `+c.store.tables.Table("subscription_events")+`
 	UNION ALL
 	SELECT subscription_id FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID}
 	UNION ALL
 	SELECT subscription_id FROM `+c.store.tables.Table("drift")+` WHERE closed_at IS NULL
-)`, clickhouse.Parameters{"id": c.snapshot.ID.String()}, func(row driver.Rows) error { return row.Scan(&total, &sample) })
+)`, clickhouse.Parameters{"id": c.snapshot.ID.String()}, &total, &sample)
 	if err != nil {
 		return err
 	}
@@ -54,8 +53,7 @@ func (c *comparing) effects(ctx context.Context) error {
 	parameters := c.parameters(roundSnapshot, c.snapshot.ID)
 	var recent uint64
 	query := "SELECT uniq(subscription_id) FROM " + c.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Recent()
-	err := c.store.each(ctx, "count recent subscriptions", query, parameters, func(row driver.Rows) error { return row.Scan(&recent) })
-	if err != nil {
+	if err := c.store.readOne(ctx, "count recent subscriptions", query, parameters, &recent); err != nil {
 		return err
 	}
 	buckets := 1 + recent/rowsOfBucket

@@ -55,6 +55,9 @@ type Report struct {
 	RunID    uuid.UUID `json:"run_id"`
 	AsOf     time.Time `json:"as_of"` // the moment that the snapshot speaks of
 	Snapshot Snapshot  `json:"snapshot"`
+	// StreamBegan is when the stream's first messages were sent: what started or ended
+	// before it, and has no events, is not compared. Nil where there are no events.
+	StreamBegan *time.Time `json:"stream_began"`
 
 	Compared    uint64            `json:"compared"`     // subscriptions
 	NotCompared map[string]uint64 `json:"not_compared"` // subscriptions, by reason
@@ -106,6 +109,7 @@ type Example struct {
 type Snapshot struct {
 	ID                 uuid.UUID `json:"snapshot_id"`
 	Source             string    `json:"source"` // api or csv
+	Whole              bool      `json:"whole"`  // of every subscription, as far as is known: the views show it
 	CompletedAt        time.Time `json:"completed_at"`
 	Pages              uint64    `json:"pages"`
 	Rows               uint64    `json:"rows"`

@@ -85,7 +85,9 @@ func (r *run) all(ctx context.Context, from source) error {
 			if err := r.store.recordRun(ctx, r.record); err != nil { // says that it is alive: tidy
 				return err
 			}
-			return c.compare(ctx)
+			err := c.compare(ctx)
+			r.report.StreamBegan = c.streamBegan()
+			return err
 		}},
 		{PhaseVerify, func() error { return c.verify(ctx, r.API) }},
 	} {
@@ -154,7 +156,7 @@ func (r *run) failed(ctx context.Context, err error) {
 }
 
 func shown(s summary) Snapshot {
-	return Snapshot{ID: s.ID, Source: s.Source, CompletedAt: s.CompletedAt, Pages: s.Pages, Rows: s.Rows, Filtered: s.Filtered,
+	return Snapshot{ID: s.ID, Source: s.Source, Whole: s.Whole, CompletedAt: s.CompletedAt, Pages: s.Pages, Rows: s.Rows, Filtered: s.Filtered,
 		Repeated: s.Repeated, UnreadPlans: s.UnreadPlans, Tombstones: s.Tombstones, TombstonesWithheld: s.TombstonesWithheld}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
 
@@ -54,8 +53,8 @@ func (s *store) superseding(ctx context.Context, source string) (asOf time.Time,
 	if source == sourceAPI {
 		of = " AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + s.tables.Table("snapshot_runs") + " WHERE source = 'api')"
 	}
-	err = s.each(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of)
+	err = s.readOne(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of)
 FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'`+of+`
-ORDER BY as_of DESC LIMIT 1`, nil, func(row driver.Rows) error { return row.Scan(&asOf) })
+ORDER BY as_of DESC LIMIT 1`, nil, &asOf)
 	return asOf, err
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
@@ -187,12 +186,8 @@ func (w *writing) count(ctx context.Context) error {
 	table, filtered := w.store.tables.Table("subscription_snapshots"), w.store.tables.Table("filtered_subscriptions")
 	query := `SELECT count(), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + filtered + `))
 FROM ` + table + ` FINAL WHERE snapshot_id = {id:UUID}`
-	return w.store.each(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.of.ID.String()}, func(row driver.Rows) error {
-		var all uint64
-		if err := row.Scan(&all, &w.of.Filtered); err != nil {
-			return err
-		}
-		w.of.Rows, w.of.Repeated = all-w.of.Filtered, w.sent-min(all, w.sent)
-		return nil
-	})
+	var all uint64
+	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.of.ID.String()}, &all, &w.of.Filtered)
+	w.of.Rows, w.of.Repeated = all-w.of.Filtered, w.sent-min(all, w.sent)
+	return err
 }

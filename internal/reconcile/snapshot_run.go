@@ -61,16 +61,11 @@ type recorded struct {
 // runs are all snapshots' last states but those of dropped ones, the latest moment
 // first. There are a few dozen (reconcile.keep).
 func (s *store) runs(ctx context.Context) ([]recorded, error) {
-	var all []recorded
-	err := s.each(ctx, "read snapshot_runs", `SELECT snapshot_id, toString(source), toString(state), as_of, ifNull(completed_at, toDateTime64(0, 3, 'UTC')),
+	return read(ctx, s, "read snapshot_runs", `SELECT snapshot_id, toString(source), toString(state), as_of, ifNull(completed_at, toDateTime64(0, 3, 'UTC')),
 	pages, rows, filtered, repeated, unread_plans, whole, tombstones, tombstones_withheld, written_at
 FROM `+s.tables.Table("snapshot_runs")+` FINAL WHERE state != 'dropped'
-ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC`, nil, func(row driver.Rows) error {
-		var r recorded
-		err := row.Scan(&r.ID, &r.Source, &r.State, &r.AsOf, &r.CompletedAt, &r.Pages, &r.Rows, &r.Filtered, &r.Repeated,
+ORDER BY as_of DESC, completed_at DESC, snapshot_id DESC`, nil, func(row driver.Rows, r *recorded) error {
+		return row.Scan(&r.ID, &r.Source, &r.State, &r.AsOf, &r.CompletedAt, &r.Pages, &r.Rows, &r.Filtered, &r.Repeated,
 			&r.UnreadPlans, &r.Whole, &r.Tombstones, &r.TombstonesWithheld, &r.WrittenAt)
-		all = append(all, r)
-		return err
 	})
-	return all, err
 }

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
-	"github.com/pianola/pianola/internal/rows"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -55,24 +54,15 @@ func writeSettings() clickhouse.Settings {
 func (s *store) write(ctx context.Context, what string, parameters clickhouse.Parameters, statement string) error {
 	return s.persist(ctx, what, func(ctx context.Context) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()), clickhouse.WithParameters(parameters))
-		return s.conn.Exec(ctx, statement)
+		return migrate.Explain(s.conn.Exec(ctx, statement))
 	})
 }
 
-// each runs a query and hands over its rows.
-func (s *store) each(ctx context.Context, what, query string, parameters clickhouse.Parameters, each func(driver.Rows) error) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
-	if err := rows.Each(ctx, s.conn, query, each); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
 // persist calls attempt until it succeeds, is refused for good, or has failed for
-// as long as patience. Errors come out fit to be shown.
+// as long as patience. Errors of attempt are fit to be shown: migrate.Explain.
 func (s *store) persist(ctx context.Context, what string, attempt func(context.Context) error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := migrate.Explain(attempt(ctx))
+		err := attempt(ctx)
 		if err != nil && !passes(err) {
 			err = backoff.Permanent(err)
 		}
@@ -106,7 +96,7 @@ func (s *store) insert(ctx context.Context, table, columns string, n int, row fu
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()))
 		batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.tables.Table(table)+" ("+columns+")")
 		if err != nil {
-			return err
+			return migrate.Explain(err)
 		}
 		defer func() { _ = batch.Close() }() // Send tells
 		for i := range n {
@@ -114,7 +104,7 @@ func (s *store) insert(ctx context.Context, table, columns string, n int, row fu
 				return backoff.Permanent(err)
 			}
 		}
-		return batch.Send()
+		return migrate.Explain(batch.Send())
 	})
 }
 

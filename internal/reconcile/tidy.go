@@ -32,22 +32,22 @@ func (r *run) clean(ctx context.Context) {
 // dropLeftovers drops the comparisons of runs that have ended, or have been silent
 // for too long.
 func (s *store) dropLeftovers(ctx context.Context) error {
-	var left []uuid.UUID
-	err := s.each(ctx, "look for leftovers", `SELECT c.run_id, toString(r.state), r.written_at
+	type leftover struct {
+		run       uuid.UUID
+		state     string
+		writtenAt time.Time
+	}
+	left, err := read(ctx, s, "look for leftovers", `SELECT c.run_id, toString(r.state), r.written_at
 FROM (SELECT DISTINCT run_id FROM `+s.tables.Table("reconciliation_comparisons")+`) AS c
 LEFT JOIN (SELECT * FROM `+s.tables.Table("reconciliation_runs")+` FINAL) AS r ON c.run_id = r.run_id
-SETTINGS join_use_nulls = 0`, nil, func(row driver.Rows) error {
-		var id uuid.UUID
-		var state string
-		var writtenAt time.Time
-		err := row.Scan(&id, &state, &writtenAt)
-		if state != stateBegun || s.now().Sub(writtenAt) > silentFor {
-			left = append(left, id)
-		}
-		return err
+SETTINGS join_use_nulls = 0`, nil, func(row driver.Rows, one *leftover) error {
+		return row.Scan(&one.run, &one.state, &one.writtenAt)
 	})
-	for _, id := range left {
-		if err := s.drop(ctx, "reconciliation_comparisons", id); err != nil {
+	for _, one := range left {
+		if one.state == stateBegun && s.now().Sub(one.writtenAt) <= silentFor {
+			continue
+		}
+		if err := s.drop(ctx, "reconciliation_comparisons", one.run); err != nil {
 			return err
 		}
 	}

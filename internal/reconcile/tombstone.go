@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 )
 
@@ -78,9 +77,7 @@ func (w *writing) bury(ctx context.Context, previous []recorded) error {
 		}
 	}
 	query := "SELECT count() FROM " + w.store.tables.Table("subscription_snapshots") + " FINAL WHERE snapshot_id = {id:UUID} AND tombstone"
-	return w.store.each(ctx, "count tombstones", query, clickhouse.Parameters{"id": w.of.ID.String()}, func(row driver.Rows) error {
-		return row.Scan(&w.of.Tombstones)
-	})
+	return w.store.readOne(ctx, "count tombstones", query, clickhouse.Parameters{"id": w.of.ID.String()}, &w.of.Tombstones)
 }
 
 // ofBucket keeps the sets that ClickHouse holds in memory small.
@@ -111,15 +108,11 @@ SELECT {id:UUID}, subscription_id, user_id, started_at, billing_period, 'deleted
 			}
 			continue
 		}
-		err := w.store.each(ctx, "look for absent subscriptions", count, parameters, func(row driver.Rows) error {
-			var n uint64
-			err := row.Scan(&n)
-			total += n
-			return err
-		})
-		if err != nil {
+		var n uint64
+		if err := w.store.readOne(ctx, "look for absent subscriptions", count, parameters, &n); err != nil {
 			return 0, fmt.Errorf("snapshot %v: %w", w.of.ID, err)
 		}
+		total += n
 	}
 	return total, nil
 }

@@ -127,18 +127,19 @@ WHERE snapshot_id = {snapshot:UUID} AND tombstone
 // so that a kind with a million of them leaves room for the others. An id that holds
 // an address is known here by its hash alone: the API cannot be asked about it.
 func (c *comparing) choose(ctx context.Context) ([]string, error) {
-	byKind := map[Kind][]string{}
+	type drawn struct {
+		kind string
+		ids  []string
+	}
 	seed := strconv.FormatUint(binary.BigEndian.Uint64(c.run[8:]), 10) // another draw in each run
-	err := c.store.each(ctx, "choose what to ask about again", `SELECT toString(kind), groupArraySample(`+strconv.Itoa(c.cfg.Verify)+`, `+seed+`)(subscription_id)
+	all, err := read(ctx, c.store, "choose what to ask about again", `SELECT toString(kind), groupArraySample(`+strconv.Itoa(c.cfg.Verify)+`, `+seed+`)(subscription_id)
 FROM (SELECT subscription_id, d.kind AS kind FROM `+c.store.tables.Table("reconciliation_comparisons")+` FINAL ARRAY JOIN differences AS d
 	WHERE run_id = {run:UUID} AND round = 0 AND NOT d.agrees AND position(subscription_id, 'sha256:') = 0)
-GROUP BY kind`, clickhouse.Parameters{"run": c.run.String()}, func(row driver.Rows) error {
-		var kind string
-		var ids []string
-		err := row.Scan(&kind, &ids)
-		byKind[Kind(kind)] = ids
-		return err
-	})
+GROUP BY kind`, clickhouse.Parameters{"run": c.run.String()}, func(row driver.Rows, one *drawn) error { return row.Scan(&one.kind, &one.ids) })
+	byKind := map[Kind][]string{}
+	for _, one := range all {
+		byKind[Kind(one.kind)] = one.ids
+	}
 	return inTurn(byKind, c.cfg.Verify), err
 }
 

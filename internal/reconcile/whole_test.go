@@ -113,11 +113,11 @@ func TestRun_OfTheAPIIsNotSupersededByAFile(t *testing.T) {
 		s.api.read = false
 		s.clock = noon.Add(time.Hour)
 		report, err := s.reconciler().RunCSV(t.Context(), csvLog(t, ",in-file,Cancelled,"+started+",u,a@example.com,A,Payment,1 month,9.99,FALSE,,,,"), s.clock)
-		if err != nil || report.Superseded {
+		if err != nil || report.Superseded || report.Snapshot.Whole {
 			t.Errorf("the file: %+v, %v", report, err)
 		}
 	}
-	if report := s.run(); report.Superseded {
+	if report := s.run(); report.Superseded || !report.Snapshot.Whole {
 		t.Error("a file of one subscription has superseded a run of the API")
 	}
 	s.want("drift", s.drift(), []string{"in-file status active→cancelled unverified", "other status active→expired"})

@@ -7,7 +7,7 @@ What could not be compared for now is left as it is; what is no longer to be com
 about a subscription that neither side has any more. A file, which is not whole, closes
 only what it has been compared with.
 
-Parameters: run, as_of in milliseconds, whole.
+Parameters: run, as_of in milliseconds, whole; from and to, the bucket.
 */ -}}
 INSERT INTO {{ .Drift }} (subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at, closed_at, run_id, compared_as_of)
 WITH
