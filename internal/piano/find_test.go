@@ -40,16 +40,23 @@ func TestFind_AsksForEveryStatus(t *testing.T) {
 }
 
 func TestFind_SurvivesShifts(t *testing.T) {
-	s := &shelf{ids: numbered(25), most: 10}
-	s.before = func(s *shelf, page int) {
-		if page == 2 {
-			s.ids = append(slices.Clone(s.ids[1:]), s.ids[0]) // one goes behind
+	for name, move := range map[string]func(ids []string) []string{
+		"one goes behind": func(ids []string) []string { return append(slices.Clone(ids[1:]), ids[0]) },
+		"one comes first": func(ids []string) []string { // past the reader: only a second reading meets it
+			return append([]string{ids[22]}, slices.Delete(slices.Clone(ids), 22, 23)...)
+		},
+	} {
+		s := &shelf{ids: numbered(25), most: 10}
+		s.before = func(s *shelf, page int) {
+			if page == 3 {
+				s.ids = move(s.ids)
+			}
 		}
-	}
-	_, c, _ := serve(t, ofUser(s, "active"), nil)
-	got, more, err := c.Find(t.Context(), "u1", 25)
-	if err != nil || len(got) != 25 || more {
-		t.Errorf("%d, %v, %v", len(got), more, err)
+		_, c, _ := serve(t, ofUser(s, "active"), nil)
+		got, more, err := c.Find(t.Context(), "u1", 25)
+		if err != nil || len(got) != 25 || more {
+			t.Errorf("%s: %d, %v, %v", name, len(got), more, err)
+		}
 	}
 }
 
