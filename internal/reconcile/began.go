@@ -22,11 +22,17 @@ import (
 func (c *comparing) askBegan(ctx context.Context) error {
 	events := c.store.tables.Table("subscription_events")
 	// A row may be there more than once until ClickHouse has merged: hence the ids.
-	return c.store.readOne(ctx, "ask when the stream began", `SELECT if(notEmpty(first), first[least(3, intDiv(length(first) + 1, 2))].1, files.began)
+	return c.store.readOne(ctx, "ask when the stream began", `SELECT if(notEmpty(first), first[least(3, intDiv(length(first) + 1, 2))], files.began)
 FROM
 (
-	SELECT arrayDistinct(groupArraySorted(20)((greatest(toInt64(intDiv(version, 1048576)), toUnixTimestamp64Milli(event_timestamp)), event_id))) AS first
-	FROM `+events+` WHERE version >= 1048576
+	SELECT arraySort(groupArray(sent)) AS first FROM
+	(
+		SELECT DISTINCT sent, event_id FROM
+		(
+			SELECT greatest(toInt64(intDiv(version, 1048576)), toUnixTimestamp64Milli(event_timestamp)) AS sent, event_id
+			FROM `+events+` WHERE version >= 1048576 ORDER BY sent LIMIT 20
+		)
+	)
 ) AS messages
 CROSS JOIN (SELECT toUnixTimestamp64Milli(min(event_timestamp)) AS began FROM `+events+`) AS files`, nil, &c.began)
 }
