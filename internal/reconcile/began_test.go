@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pianola/pianola/internal/piano"
 )
 
@@ -34,9 +36,10 @@ VALUES (generateUUIDv4(), 'M%d', 'Renewed', toDateTime64('%s', 3, 'UTC'), %d, '%
 	}
 }
 
-// TestRun_KnowsWhenTheStreamBegan: by its first messages, whatever one of them says of
+// TestAskBegan_KnowsWhenTheStreamBegan: by its first messages, whatever one of them says of
 // its time.
-func TestRun_KnowsWhenTheStreamBegan(t *testing.T) {
+func TestAskBegan_KnowsWhenTheStreamBegan(t *testing.T) {
+	s := newStage(t)
 	steady := []message{{"a", 0, 1, 90, 90}, {"a", 0, 2, 90, 90}, {"a", 0, 3, 90, 90}, {"a", 0, 4, 80, 80}, {"a", 0, 5, 70, 70}, {"a", 0, 6, 60, 60}}
 	for name, c := range map[string]struct {
 		messages []message
@@ -58,10 +61,13 @@ func TestRun_KnowsWhenTheStreamBegan(t *testing.T) {
 		"a_record_of_1970_in_its_partition": {append([]message{{"a", 1, 0, from1970, 88}}, steady...), 90},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("subscription_events"))
 			s.messages(c.messages...)
-			report := s.run()
-			switch at := report.StreamBegan; {
+			asking := comparing{store: newStore(s.conn, s.tables, "test", 3, time.Now, zap.NewNop())}
+			if err := asking.askBegan(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			switch at := asking.streamBegan(); {
 			case c.ago == 0 && at != nil:
 				t.Errorf("began at %v", at)
 			case c.ago != 0 && (at == nil || !at.Equal(noon.Add(-time.Duration(c.ago)*aDay))):
@@ -83,4 +89,7 @@ func TestRun_ARecordOf1970MakesNoDrift(t *testing.T) {
 	s.api.subscriptions = append(s.api.subscriptions, named("M0")...)
 	report := s.run()
 	s.want("not compared", counts(report.NotCompared), []string{"before_stream 1"})
+	if at := report.StreamBegan; at == nil || at.Year() == 1970 {
+		t.Errorf("the report says that the stream began at %v", at)
+	}
 }

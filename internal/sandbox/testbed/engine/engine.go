@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,37 +18,49 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Engine is one, of which a process can hold one. The zero Engine is to be run.
+// Engine is one, of which a process can hold one. It starts when a test first asks for
+// it: what needs none, such as fuzzing, does not wait for it. Tests may share one at
+// the same time.
 type Engine struct {
-	*clickhouse.Server
-
+	once      sync.Once
+	server    *clickhouse.Server
+	dir       string
+	err       error
 	databases atomic.Int32
 }
 
-// Run starts the engine, runs the tests of a package, and gives the exit status of
-// the process. It is for TestMain.
+// Run runs the tests of a package, ends the engine, and gives the exit status of the
+// process. It is for TestMain.
 func (e *Engine) Run(m *testing.M) int {
-	fail := func(err error) int {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	dir, err := os.MkdirTemp("", "pianola-engine-")
-	if err != nil {
-		return fail(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // the machine's temporary files
-	e.Server, err = clickhouse.Start(context.Background(), clickhouse.Config{DataDir: dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
-	if err != nil {
-		return fail(err)
-	}
-	defer func() { _ = e.Close() }() // the tests are over
+	defer func() {
+		if e.server != nil {
+			_ = e.server.Close() // the tests are over
+		}
+		if e.dir != "" {
+			_ = os.RemoveAll(e.dir) // among the machine's temporary files
+		}
+	}()
 	return m.Run()
+}
+
+// Server is the engine at work.
+func (e *Engine) Server(t testing.TB) *clickhouse.Server {
+	t.Helper()
+	e.once.Do(func() {
+		if e.dir, e.err = os.MkdirTemp("", "pianola-engine-"); e.err == nil {
+			e.server, e.err = clickhouse.Start(context.Background(), clickhouse.Config{DataDir: e.dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
+		}
+	})
+	if e.err != nil {
+		t.Fatal(e.err)
+	}
+	return e.server
 }
 
 // Connect is a connection for one test, over the native protocol.
 func (e *Engine) Connect(t testing.TB) driver.Conn {
 	t.Helper()
-	conn, err := ch.Open(&ch.Options{Addr: []string{e.NativeAddr()}})
+	conn, err := ch.Open(&ch.Options{Addr: []string{e.Server(t).NativeAddr()}})
 	if err != nil {
 		t.Fatal(err)
 	}
