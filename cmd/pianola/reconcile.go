@@ -84,8 +84,9 @@ Exit status 3 says that there is drift. A moved bill date (routine) and a price
 
 // file is a subscription log and its moment; no name is none.
 type file struct {
-	name string
-	asOf time.Time
+	name  string
+	asOf  time.Time
+	until time.Time // the latest moment that it may tell of
 }
 
 // at takes the moment. Only together do the two flags say something.
@@ -104,6 +105,7 @@ func (f *file) at(asOf string, now time.Time) (err error) {
 	if f.asOf.After(now) {
 		return errors.New("--as-of: lies in the future")
 	}
+	f.until = f.asOf
 	return nil
 }
 
@@ -166,13 +168,14 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 			return nil, err
 		}
 		defer made.Close()
+		from.until = a.now().UTC() // what happened while it was made may be in it too
 		if csv, err = subscriptionlog.Open(made, size, rules); err != nil {
 			return nil, fmt.Errorf("the export: %w", err)
 		}
 	}
 	log.Info("reconciling: a snapshot is taken, and then the stream is waited for", zap.Duration("settle", settings.Reconcile.Settle))
 	if csv != nil {
-		return r.RunCSV(ctx, csv, from.asOf)
+		return r.RunCSV(ctx, csv, from.asOf, from.until)
 	}
 	return r.Run(ctx)
 }

@@ -133,7 +133,7 @@ func snapshotLine(r *reconcile.Report) string {
 	}
 	text := strings.Join(parts, ", ")
 	if !s.Whole {
-		text += "\nof some subscriptions only: the views go on showing the whole snapshot before it, where one is kept"
+		text += "\nnot known to have every subscription: where a whole snapshot is kept, the views show that one"
 	}
 	if r.StreamBegan != nil {
 		text += "\nstream: began at " + r.StreamBegan.UTC().Format(time.RFC3339)

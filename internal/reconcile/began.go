@@ -21,7 +21,8 @@ import (
 // look like agreement.
 func (c *comparing) askBegan(ctx context.Context) error {
 	events := c.store.tables.Table("subscription_events")
-	// A row may be there more than once until ClickHouse has merged: hence the ids.
+	// A row may be there more than once until ClickHouse has merged, though not hundreds
+	// of times: hence the ids, and so many rows.
 	return c.store.readOne(ctx, "ask when the stream began", `SELECT if(notEmpty(first), first[least(3, intDiv(length(first) + 1, 2))], files.began)
 FROM
 (
@@ -30,7 +31,7 @@ FROM
 		SELECT DISTINCT sent, event_id FROM
 		(
 			SELECT greatest(toInt64(intDiv(version, 1048576)), toUnixTimestamp64Milli(event_timestamp)) AS sent, event_id
-			FROM `+events+` WHERE version >= 1048576 ORDER BY sent LIMIT 20
+			FROM `+events+` WHERE version >= 1048576 ORDER BY sent LIMIT 1000
 		)
 	)
 ) AS messages

@@ -20,7 +20,7 @@ func TestRunCSV_ClosesOnlyWhatItHasCompared(t *testing.T) {
 	}
 	s.clock = noon.Add(aDay)
 	started := noon.Add(-40 * aDay).Format("2006-01-02 15:04:05 -0700")
-	_, err = s.reconciler().RunCSV(t.Context(), csvLog(t, ",differs,Active,"+started+",u,a@example.com,A,Payment,1 month,9.99,TRUE,,,,"), s.clock)
+	_, err = s.reconciler().RunCSV(t.Context(), csvLog(t, ",differs,Active,"+started+",u,a@example.com,A,Payment,1 month,9.99,TRUE,,,,"), s.clock, s.clock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,14 +2,17 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 // write opens, updates and closes drift, unless a run of a later snapshot was
-// complete first. Two that do so at once do no harm: the row of the later snapshot
-// stays.
+// complete first. Where two write at once the row of the later snapshot stays; but of
+// what agrees in its eyes that one writes none. So whether there is a later one is
+// asked before every range, and what a run that is overtaken in the middle of one
+// still opens there is closed by the next.
 //
 // It is done a range at a time, and each insert depends on its own range alone. So one
 // that is repeated changes nothing more, and a process that is killed between two
@@ -21,12 +24,19 @@ import (
 // Once it has begun it goes on to its end, also when ctx ends, with patience for each
 // range: what was written counts.
 func (c *comparing) write(ctx context.Context, report *Report) error {
-	newest, err := c.store.superseding(ctx, c.snapshot.Source)
-	if err != nil {
+	overtaken := func(ctx context.Context) error {
+		newest, err := c.store.superseding(ctx, c.snapshot.Source)
+		if err == nil && newest.After(c.snapshot.AsOf) {
+			err = errOvertaken
+		}
 		return err
 	}
-	if report.Superseded = newest.After(c.snapshot.AsOf); report.Superseded {
+	err := overtaken(ctx)
+	if report.Superseded = errors.Is(err, errOvertaken); report.Superseded {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10),
 		"whole": strconv.FormatBool(c.snapshot.Source == sourceAPI)}
@@ -37,9 +47,12 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 	err = c.eachRange(parameters, func(parameters clickhouse.Parameters) error {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
+		if err := overtaken(one); err != nil {
+			return err
+		}
 		return c.store.write(one, "write drift", parameters, c.statements.drift)
 	})
-	if err != nil {
+	if report.Superseded = errors.Is(err, errOvertaken); err != nil && !report.Superseded {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -51,6 +64,9 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 	report.Open, report.Opened = after, max(after+report.Closed, before)-before
 	return nil
 }
+
+// errOvertaken says that a run of a later snapshot is complete.
+var errOvertaken = errors.New("a run of a later snapshot was complete first")
 
 // open counts what is open, and what this run has closed.
 func (c *comparing) open(ctx context.Context) (open, closed uint64, err error) {

@@ -87,6 +87,54 @@ func TestRun_WritesDriftARangeAtATime(t *testing.T) {
 	}
 }
 
+// overtaking is a connection on which something happens once a second range of drift
+// has been written.
+type overtaking struct {
+	driver.Conn
+	written int
+	happens func()
+}
+
+func (o *overtaking) Exec(ctx context.Context, query string, args ...any) error {
+	err := o.Conn.Exec(ctx, query, args...)
+	if strings.Contains(query, "INSERT INTO `") && strings.Contains(query, ".`drift`") {
+		if o.written++; o.written == 2 {
+			o.happens()
+		}
+	}
+	return err
+}
+
+// TestRun_OvertakenBetweenRangesOpensNothingMore: a run of a later snapshot has closed
+// what agrees by now, and writes no rows that would hold against an older run's.
+func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
+	s := newStage(t)
+	var all []*pair
+	for i := range 60 {
+		all = append(all, agreeing(fmt.Sprint(i*7919)).status("expired"))
+	}
+	s.pairs(all...)
+	s.cfg.Verify = 0
+	conn := &overtaking{Conn: s.conn}
+	conn.happens = func() {
+		for i := range s.api.subscriptions {
+			s.api.subscriptions[i].Status = "active"
+		}
+		s.clock = noon.Add(time.Hour)
+		if report := s.run(); report.Superseded || report.Closed == 0 || report.Open != 0 {
+			t.Errorf("the later run: %+v", report)
+		}
+	}
+	report, err := s.inRanges(conn)
+	if err != nil || !report.Superseded || conn.written != 2 {
+		t.Errorf("the older run: %+v, %v; %d ranges", report, err, conn.written)
+	}
+	var open uint64
+	if err := s.conn.QueryRow(t.Context(), "SELECT count() FROM "+s.tables.Table("drift")+" FINAL WHERE closed_at IS NULL").Scan(&open); err != nil || open > 0 {
+		t.Errorf("%d are open, %v", open, err)
+	}
+}
+
 // TestRun_LooksForEffectsOnce: what has just begun may be in any range, and is not
 // looked for again in each.
 func TestRun_LooksForEffectsOnce(t *testing.T) {

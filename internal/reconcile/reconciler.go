@@ -90,18 +90,29 @@ func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
 		return nil, errNoAPI
 	}
 	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
-		return s.fromAPI(ctx, telling{r.API, r.Hooks.OnPage})
+		of, err := s.fromAPI(ctx, telling{r.API, r.Hooks.OnPage})
+		of.Until = of.CompletedAt // it has been read until then
+		return of, err
 	})
 }
 
 // RunCSV does the same with a subscription-log export in place of the API; what
 // differs stays unverified. The file has been opened and is read to its end; asOf is
-// the moment that it speaks of.
-func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, asOf time.Time) (*Report, error) {
-	if asOf.After(r.Now()) {
+// the moment that it speaks of, and until the latest that it may tell of: the same
+// where it was made at that moment, later where it took its time. Settling counts from
+// there.
+func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, asOf, until time.Time) (*Report, error) {
+	switch {
+	case asOf.After(r.Now()):
 		return nil, fmt.Errorf("as of %s: lies in the future", asOf.UTC().Format(time.RFC3339))
+	case until.Before(asOf):
+		return nil, fmt.Errorf("until %s: lies before as of %s", until.UTC().Format(time.RFC3339), asOf.UTC().Format(time.RFC3339))
 	}
-	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) { return s.fromCSV(ctx, log, asOf) })
+	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
+		of, err := s.fromCSV(ctx, log, asOf)
+		of.Until = until
+		return of, err
+	})
 }
 
 // telling is the API, whose pages a hook is told of.

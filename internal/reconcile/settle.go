@@ -24,13 +24,9 @@ const (
 // A partition that appears later holds nothing that was sent by then. One that has
 // gone, or has been cut, is not waited for: what was lost is drift.
 //
-// A file may speak of a moment long ago; then its messages have come.
+// A file may tell of nothing later than a moment long ago; then its messages have come.
 func (r *Reconciler) settle(ctx context.Context, s summary) error {
-	from := s.CompletedAt
-	if s.Source == sourceCSV {
-		from = s.AsOf
-	}
-	if err := wait(ctx, from.Add(r.cfg.Settle).Sub(r.Now())); err != nil {
+	if err := wait(ctx, s.Until.Add(r.cfg.Settle).Sub(r.Now())); err != nil {
 		return err
 	}
 	if r.Stream == nil {

@@ -49,7 +49,7 @@ func settles(ctx context.Context, f *film, of func(now time.Time) summary) (took
 
 func TestSettle_WaitsForTheStream(t *testing.T) {
 	fresh := func(now time.Time) summary {
-		return summary{Source: sourceAPI, AsOf: now.Add(-time.Hour), CompletedAt: now}
+		return summary{Source: sourceAPI, AsOf: now.Add(-time.Hour), CompletedAt: now, Until: now}
 	}
 	for name, c := range map[string]struct {
 		frames [][]Position
@@ -65,8 +65,11 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 		"nothing_committed_and_nothing_left": {[][]Position{{{Topic: "t", Committed: -1, LogStart: 8, LastStable: 8}}}, fresh, 15 * time.Minute},
 		"nothing_committed_yet":              {[][]Position{{{Topic: "t", Committed: -1, LogStart: 7, LastStable: 8}}, {at(0, 8, 8)}}, fresh, 15*time.Minute + 5*time.Second},
 		"a_file_of_last_week": {[][]Position{{at(0, 10, 10)}}, func(now time.Time) summary {
-			return summary{Source: sourceCSV, AsOf: now.Add(-7 * aDay), CompletedAt: now}
+			return summary{Source: sourceCSV, AsOf: now.Add(-7 * aDay), CompletedAt: now, Until: now.Add(-7 * aDay)}
 		}, 0},
+		"a_file_that_took_an_hour_to_make": {[][]Position{{at(0, 10, 10)}}, func(now time.Time) summary {
+			return summary{Source: sourceCSV, AsOf: now.Add(-time.Hour), CompletedAt: now, Until: now.Add(-time.Minute)}
+		}, 14 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -88,7 +91,7 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 }
 
 func TestSettle_SaysWhatItWaitsForAndEnds(t *testing.T) {
-	fresh := func(now time.Time) summary { return summary{Source: sourceAPI, CompletedAt: now} }
+	fresh := func(now time.Time) summary { return summary{Source: sourceAPI, CompletedAt: now, Until: now} }
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute+150*time.Second)
 		defer cancel()

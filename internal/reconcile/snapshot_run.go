@@ -13,6 +13,7 @@ type summary struct {
 	ID                 uuid.UUID
 	Source             string // api or csv
 	AsOf, CompletedAt  time.Time
+	Until              time.Time // the latest moment that its rows may tell of
 	Pages              uint64
 	Rows               uint64
 	Filtered           uint64

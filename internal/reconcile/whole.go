@@ -16,13 +16,12 @@ const mostLacking = mostBuried
 // views may show it in place of the one before. The API always tells of all. A file
 // does not say what it was exported for, so it is held against the latest whole
 // snapshot of an earlier moment: one of some days lacks most of what that one has.
-// The first of all has nothing to displace.
+// Without one a file is not known to be whole; then the views show the latest there is.
 //
 // A file is compared within the days that it reaches all the same: what it lacks
 // within the percentage is not known to be missing.
 func (w *writing) judge(ctx context.Context, all []recorded) error {
-	w.of.Whole = true
-	if w.of.Source == sourceAPI {
+	if w.of.Whole = w.of.Source == sourceAPI; w.of.Whole {
 		return nil
 	}
 	before, ok := latestWhole(all, func(one recorded) bool { return one.AsOf.Before(w.of.AsOf) })
@@ -34,8 +33,8 @@ func (w *writing) judge(ctx context.Context, all []recorded) error {
 	if err != nil {
 		return err
 	}
-	if had := before.Rows + before.Filtered; lacking*100 > mostLacking*had {
-		w.of.Whole = false
+	had := before.Rows + before.Filtered
+	if w.of.Whole = lacking*100 <= mostLacking*had; !w.of.Whole {
 		w.store.log.Info("the file has some subscriptions only: the views go on showing the whole snapshot before it",
 			zap.Uint64("lacking", lacking), zap.Uint64("of", had), zap.Stringer("snapshot_id", w.of.ID), zap.Stringer("shown", before.ID))
 	}

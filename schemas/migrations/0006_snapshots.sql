@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
     `repeated` UInt64 COMMENT 'Times that a subscription was read once more because pages shifted' CODEC(ZSTD(1)),
     `unread_plans` UInt64 COMMENT 'Billing plans that the grammar does not know' CODEC(ZSTD(1)),
     `tombstones` UInt64 COMMENT 'Subscriptions that the API no longer has' CODEC(ZSTD(1)),
-    `whole` Bool COMMENT 'It has every subscription, as far as is known: the API always; a file unless it lacks more than 2 % of what the whole snapshot before it had. Set once complete' CODEC(ZSTD(1)),
+    `whole` Bool COMMENT 'It has every subscription, as far as is known: the API always; a file that lacks at most 2 % of what the whole snapshot before it had. Set once complete' CODEC(ZSTD(1)),
     `tombstones_withheld` UInt64 COMMENT 'Subscriptions that would have got a tombstone, had there not been too many of them: an alarm' CODEC(ZSTD(1)),
     `problem` String COMMENT 'Why it failed; empty otherwise' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process read it' CODEC(ZSTD(1)),
