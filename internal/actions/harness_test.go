@@ -57,8 +57,9 @@ type stage struct {
 
 	mu            sync.Mutex
 	subscriptions []record
-	unfiltered    bool  // the list is of everybody's, whatever is asked for
-	status        []any // answers of a change's status, in turn; the last one stays; nil is code 1012
+	late          time.Duration // how far the actions' clock is ahead
+	unfiltered    bool          // the list is of everybody's, whatever is asked for
+	status        []any         // answers of a change's status, in turn; the last one stays; nil is code 1012
 	asked         []string
 	// before is called with the lock held before an endpoint is answered; true says
 	// that it has answered.
@@ -103,7 +104,14 @@ func (s *stage) must(err error) {
 // actions are those of an actor; without a database where dry.
 func (s *stage) actions(conn driver.Conn) *actions.Actions {
 	return actions.New(actions.Parts{API: s.api, Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
-		Poll: time.Millisecond, Now: time.Now, Log: zap.NewNop()})
+		Poll: time.Millisecond, Now: s.now, Log: zap.NewNop()})
+}
+
+// now is the actions' clock, which a test's handler can put forward.
+func (s *stage) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.late)
 }
 
 func (s *stage) find(id string) record {

@@ -21,6 +21,20 @@ type verdict struct {
 	why      string
 }
 
+// against is what it says against resuming in one way, or in any where that is empty.
+func (v verdict) against(endpoint string) (Outcome, string) {
+	switch {
+	case v.already:
+		return Done, v.why
+	case v.endpoint == "":
+		return Refused, v.why
+	case endpoint != "" && v.endpoint != endpoint:
+		return Refused, "it is to be resumed in another way than when it was looked at first: run it again"
+	default:
+		return "", ""
+	}
+}
+
 // closed are the statuses of a subscription that has ended.
 var closed = []string{"cancelled", "expired", "expired_with_error", "completed", "deleted", "upgraded"}
 

@@ -24,6 +24,7 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 	}
 	id, user = strings.TrimSpace(id), strings.TrimSpace(user)
 	a.subscription, a.user = transform.Guard(id), transform.Guard(user)
+	at := a.Now()
 	before, v, why, err := a.find(ctx, id, user)
 	switch {
 	case err != nil:
@@ -32,11 +33,8 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 		return a.end(ctx, Refused, why, nil)
 	}
 	a.about(before)
-	switch {
-	case v.already:
-		return a.end(ctx, Done, v.why, nil)
-	case v.endpoint == "":
-		return a.end(ctx, Refused, v.why, nil)
+	if outcome, why := v.against(""); outcome != "" {
+		return a.end(ctx, outcome, why, nil)
 	}
 	if id == "" {
 		id = before.ID
@@ -50,12 +48,13 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 	if !execute {
 		return a.end(ctx, Planned, v.why, nil)
 	}
-	outcome, err := a.send(ctx, v.endpoint, ask)
-	switch outcome {
-	case Done:
+	on := &sight{id: id, at: at, found: before, against: func(now piano.Subscription) (Outcome, string) { return judge(now).against(v.endpoint) }}
+	outcome, sent, err := a.send(ctx, v.endpoint, on, ask)
+	switch {
+	case sent && outcome == Done:
 		return a.end(ctx, Done, "Piano says that it is done", err)
-	case Unknown:
-		return a.seen(ctx, id, before, err)
+	case outcome == Unknown:
+		return a.seen(ctx, id, on.found, err)
 	default:
 		return a.end(ctx, outcome, a.report.Why, err)
 	}

@@ -14,14 +14,23 @@ import (
 // context may be what has ended.
 const looking = 30 * time.Second
 
-// send asks the API for a change, once, between two rows of actions_log. The
-// outcome is Done or Refused without an error, and Unknown or Failed with one.
-func (a *action) send(ctx context.Context, endpoint string, ask func(context.Context) error) (Outcome, error) {
-	if err := a.step(ctx, stepAsked, endpoint, "", 0, a.report.Request.text()); err != nil {
-		return Failed, fmt.Errorf("nothing was asked of Piano: %w", err)
+// send asks the API for a change, once, between two rows of actions_log, and on no
+// old look: where a new one speaks against it nothing is sent, and the outcome is
+// that look's. The outcome is Done or Refused without an error, and Unknown or Failed
+// with one; the report says why nothing was sent.
+func (a *action) send(ctx context.Context, endpoint string, on *sight, ask func(context.Context) error) (outcome Outcome, sent bool, err error) {
+	if outcome, err := a.renew(ctx, on); outcome != "" {
+		return outcome, false, err
 	}
-	err := ask(ctx)
-	outcome, step, answer := Done, stepAnswered, "done"
+	if err := a.step(ctx, stepAsked, endpoint, "", 0, a.report.Request.text()); err != nil {
+		return Failed, false, fmt.Errorf("nothing was asked of Piano: %w", err)
+	}
+	if outcome, err := a.renew(ctx, on); outcome != "" { // the row may have taken long
+		return outcome, false, err
+	}
+	err = ask(ctx)
+	step, answer := stepAnswered, "done"
+	outcome = Done
 	switch {
 	case err == nil:
 	case errors.Is(err, piano.ErrOutcomeUnknown):
@@ -37,13 +46,13 @@ func (a *action) send(ctx context.Context, endpoint string, ask func(context.Con
 	}
 	if lost := a.step(ctx, step, endpoint, outcome, codeOf(err), answer); lost != nil {
 		// It has been asked for all the same, and that is the outcome.
-		return outcome, errors.Join(err, lost)
+		return outcome, true, errors.Join(err, lost)
 	}
 	if outcome == Refused {
 		a.report.Why = transform.Guard(answer)
-		return Refused, nil
+		return Refused, true, nil
 	}
-	return outcome, err
+	return outcome, true, err
 }
 
 // refusal says whether Piano has understood the request and does not do it, as

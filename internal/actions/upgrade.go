@@ -38,6 +38,7 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	}
 	a.subscription, a.user = transform.Guard(c.SubscriptionID), transform.Guard(c.UserID)
 	a.from, a.to = transform.Guard(c.FromTerm), transform.Guard(c.ToTerm)
+	at := a.Now()
 	before, err := a.API.Get(ctx, c.SubscriptionID)
 	if errors.Is(err, piano.ErrNotFound) {
 		return a.end(ctx, Refused, "there is no such subscription", nil)
@@ -53,13 +54,10 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	if before.UserID == "" {
 		a.user = given // whom Piano is asked about; it decides whether that is his
 	}
+	outcome, why := a.against(before)
 	switch {
-	case before.Term.ID == a.to && live(before):
-		return a.end(ctx, Done, "the subscription has that term already", nil)
-	case !live(before):
-		return a.end(ctx, Refused, fmt.Sprintf("it has ended (%s)", before.Status), nil)
-	case before.Term.ID != a.from:
-		return a.end(ctx, Refused, fmt.Sprintf("its term is %s, and not %s", orNone(before.Term.ID), a.from), nil)
+	case outcome != "":
+		return a.end(ctx, outcome, why, nil)
 	case c.UserID == "" && before.UserID == "":
 		return a.end(ctx, Refused, "Piano names no user of it, and has to be told whose change it is: give --user", nil)
 	case c.UserID == "" && strings.Contains(before.UserID, "sha256:"):
@@ -68,10 +66,24 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	if c.UserID == "" {
 		c.UserID = before.UserID
 	}
-	return a.upgrade(ctx, c, execute)
+	return a.upgrade(ctx, c, &sight{id: c.SubscriptionID, at: at, found: before, against: a.against}, execute)
 }
 
-func (a *action) upgrade(ctx context.Context, c Change, execute bool) (*Report, error) {
+// against is what a look at the subscription says against the change of its term.
+func (a *action) against(s piano.Subscription) (Outcome, string) {
+	switch {
+	case !live(s):
+		return Refused, fmt.Sprintf("it has ended (%s)", s.Status)
+	case s.Term.ID == a.to:
+		return Done, "the subscription has that term already"
+	case s.Term.ID != a.from:
+		return Refused, fmt.Sprintf("its term is %s, and not %s", orNone(s.Term.ID), a.from)
+	default:
+		return "", ""
+	}
+}
+
+func (a *action) upgrade(ctx context.Context, c Change, on *sight, execute bool) (*Report, error) {
 	earlier, err := a.status(ctx, c)
 	switch {
 	case err != nil:
@@ -92,8 +104,10 @@ func (a *action) upgrade(ctx context.Context, c Change, execute bool) (*Report, 
 	if !execute {
 		return a.end(ctx, Planned, "Piano says that its term can be changed", nil)
 	}
-	outcome, err := a.send(ctx, changeEndpoint, func(ctx context.Context) error { return a.API.Change(ctx, c.TermChange) })
+	outcome, sent, err := a.send(ctx, changeEndpoint, on, func(ctx context.Context) error { return a.API.Change(ctx, c.TermChange) })
 	switch {
+	case !sent:
+		return a.end(ctx, outcome, a.report.Why, err)
 	case outcome == Unknown:
 		looking, cancel := look(ctx)
 		defer cancel()
