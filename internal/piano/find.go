@@ -25,9 +25,6 @@ var errMore = errors.New("there are more")
 func (c *Client) Find(ctx context.Context, uid string, most int) (all []Subscription, more bool, err error) {
 	known, whose, rows := map[string]int{}, transform.Guard(uid), 0
 	take := func(page []Subscription) error {
-		if rows += len(page); rows > 100*most { // rows that keep moving are read again, but not for ever
-			return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same subscriptions over and over", ErrShape)}
-		}
 		for _, one := range page {
 			if one.UserID != whose {
 				return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: ErrUnfiltered}
@@ -41,6 +38,11 @@ func (c *Client) Find(ctx context.Context, uid string, most int) (all []Subscrip
 			}
 			known[one.ID] = len(all)
 			all = append(all, one)
+		}
+		// Rows that keep moving are read again, but not for ever. What the page itself
+		// says comes first: one page may have more rows than that.
+		if rows += len(page); rows > 100*most {
+			return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same subscriptions over and over", ErrShape)}
 		}
 		return nil
 	}

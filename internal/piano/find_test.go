@@ -95,6 +95,19 @@ func TestFind_IsBounded(t *testing.T) {
 	}
 }
 
+// One page can hold more rows than are read in all: what it says is told all the same.
+func TestFind_ReadsALargePage(t *testing.T) {
+	large := func(cfg *piano.Config) { cfg.PageSize = 10_000 }
+	_, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { (&shelf{ids: numbered(6000)}).answer(w, r) }, large)
+	if _, _, err := c.Find(t.Context(), "u-S0000", 50); !errors.Is(err, piano.ErrUnfiltered) {
+		t.Errorf("everybody's: %v", err)
+	}
+	_, c, _ = serve(t, ofUser(&shelf{ids: numbered(6000)}, "active"), large)
+	if got, more, err := c.Find(t.Context(), "u1", 50); err != nil || !more || len(got) != 50 {
+		t.Errorf("too many: %d, %v, %v", len(got), more, err)
+	}
+}
+
 func TestGet_TakesNoOtherForTheOneThatItAskedFor(t *testing.T) {
 	_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(found)) }, nil)
 	if _, err := c.Get(t.Context(), "s1"); err != nil { // Piano's ids are capitals
