@@ -82,7 +82,14 @@ func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Ti
 	log.Info("piano is asked for an export, and it is waited for", zap.Duration("at_most", e.wait))
 	bounded, cancel := context.WithTimeout(ctx, e.wait)
 	defer cancel()
-	if err := client.Export(bounded, e.from, asOf, exportPoll, file); err != nil {
+	begin := func() (io.Writer, error) {
+		if err := file.Truncate(0); err != nil {
+			return nil, err
+		}
+		_, err := file.Seek(0, io.SeekStart)
+		return file, err
+	}
+	if err := client.Export(bounded, e.from, asOf, exportPoll, begin); err != nil {
 		if ctx.Err() == nil && bounded.Err() != nil {
 			err = fmt.Errorf("%w: --export-wait was over", err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func (s simulated) export(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := client.Export(t.Context(), time.Unix(0, 0), time.Now(), time.Millisecond, file); err != nil {
+	if err := client.Export(t.Context(), time.Unix(0, 0), time.Now(), time.Millisecond, func() (io.Writer, error) { return file, nil }); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -227,7 +228,11 @@ func TestReconcile_Export(t *testing.T) {
 	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFound || !strings.Contains(got.stdout, "from a file: ") || !strings.Contains(got.stdout, "(unverified)") {
 		t.Errorf("drift is planted: %+v", got)
 	}
-	api.Fail(pianoapi.Cut, "/files/", 0, 1)
+	api.Fail(pianoapi.Cut, "/files/", 0, 1) // once does not matter
+	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFound {
+		t.Errorf("a file that is cut once: %+v", got)
+	}
+	api.Fail(pianoapi.Cut, "/files/", 0, 3)
 	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFailed || !strings.Contains(got.stderr, "the answer was cut: the file could not be fetched") {
 		t.Errorf("a file that is cut: %+v", got)
 	}

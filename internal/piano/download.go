@@ -2,120 +2,44 @@ package piano
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
 )
 
-var (
-	errAddress = fmt.Errorf("%w: the file's address is not https", ErrShape)
-	errStalled = errors.New("nothing came any more")
-)
+// fetches is how often a file is fetched that does not come whole: Piano has perhaps
+// taken an hour to make it, and a connection breaks in a moment.
+const fetches = 3
 
-// download asks for the file's address and fetches it. The address lies elsewhere
-// and carries its own permission: the token stays here.
-func (c *Client) download(ctx context.Context, id string, dst io.Writer) error {
-	j, err := c.report(ctx, request{method: http.MethodGet, endpoint: urlEndpoint, params: url.Values{"export_id": {id}}})
-	if err != nil {
-		return err
-	}
-	fail := func(status int, cause error) error {
-		return &Error{Endpoint: urlEndpoint, Status: status, cause: cause, Hint: "the file could not be fetched; run again, or export from the console (Reports, Logs, Subscriptions)"}
-	}
-	address, err := url.Parse(j.URL)
-	if err != nil || !c.mayHoldFiles(address) {
-		return fail(http.StatusOK, errAddress)
-	}
-	// A file takes as long as it takes: piano.timeout bounds the silence in it, not
-	// the whole.
-	ctx, cancel := context.WithCancelCause(ctx)
-	silence := time.AfterFunc(c.cfg.Timeout, func() { cancel(errStalled) })
-	defer func() { silence.Stop(); cancel(nil) }()
-	cause := func(err error) error {
-		if errors.Is(context.Cause(ctx), errStalled) {
-			return errStalled
+// download fetches the file of an export, with the client's pauses between the
+// attempts, before each of which begin is called.
+func (c *Client) download(ctx context.Context, id string, begin func() (io.Writer, error)) error {
+	growing := backoff.NewExponentialBackOff()
+	growing.InitialInterval, growing.MaxInterval = c.cfg.Retry.Initial, c.cfg.Retry.Max
+	pause := &pauses{BackOff: growing}
+	attempt := 0
+	var again bool
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		attempt++
+		pause.told, again, last = c.fetch(ctx, id, begin)
+		if last != nil && !again {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return broken(err)
+		return struct{}{}, last
+	},
+		backoff.WithBackOff(pause), backoff.WithMaxTries(fetches), backoff.WithMaxElapsedTime(0), // ctx bounds it
+		backoff.WithNotify(func(_ error, wait time.Duration) {
+			c.log.Warn("the file of an export did not come whole and is fetched again",
+				zap.Int("attempt", attempt), zap.Duration("wait", wait), zap.Error(last))
+		}))
+	if err == nil {
+		return nil
 	}
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return fail(http.StatusOK, errAddress)
+	if ended := ctx.Err(); ended != nil && again {
+		return endedIn(ended, last)
 	}
-	fetching := &http.Client{Transport: c.http.Transport, CheckRedirect: c.mayRedirect}
-	answer, err := fetching.Do(ask)
-	switch {
-	case errors.Is(err, errAddress):
-		return fail(0, errAddress)
-	case err != nil:
-		return fail(0, cause(err))
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fail(answer.StatusCode, ErrExport)
-	}
-	to := &taker{dst: dst}
-	_, err = io.Copy(to, &watched{from: answer.Body, silence: silence, most: c.cfg.Timeout})
-	switch {
-	case to.err != nil:
-		return fmt.Errorf("write the export: %w", to.err)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fail(answer.StatusCode, errCut)
-	case err != nil:
-		return fail(answer.StatusCode, cause(err))
-	}
-	return nil
-}
-
-// mayHoldFiles says whether a file is fetched from an address: over https, or from
-// this machine where the reports API is simulated on it.
-func (c *Client) mayHoldFiles(address *url.URL) bool {
-	if address.Host == "" || address.User != nil {
-		return false
-	}
-	reports, err := url.Parse(c.cfg.ReportsURL)
-	return address.Scheme == "https" || address.Scheme == "http" && err == nil && loopback(reports) && loopback(address)
-}
-
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// mayRedirect lets a few redirects pass, each to where a file may lie. The address
-// before, which carries a permission, is not told there.
-func (c *Client) mayRedirect(to *http.Request, via []*http.Request) error {
-	to.Header.Del("Referer")
-	if len(via) > 5 || !c.mayHoldFiles(to.URL) {
-		return errAddress
-	}
-	return nil
-}
-
-// taker keeps what went wrong with its own end of a copy.
-type taker struct {
-	dst io.Writer
-	err error
-}
-
-func (t *taker) Write(p []byte) (int, error) {
-	n, err := t.dst.Write(p)
-	t.err = err
-	return n, err
-}
-
-// watched is a reader whose silence is timed; what dst takes of time is not.
-type watched struct {
-	from    io.Reader
-	silence *time.Timer
-	most    time.Duration
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	w.silence.Reset(w.most)
-	defer w.silence.Stop()
-	return w.from.Read(p)
+	return last
 }

@@ -19,12 +19,13 @@ var attributeGroups = []string{"DEFAULT", "RENEWABLE_GIFT", "USER", "PAYMENT", "
 
 // Export has Piano prepare the subscription log of subscriptions that started on
 // the days from and to (UTC, both included), waits until it is there, and writes
-// the file to dst: CSV, perhaps with a byte order mark, perhaps zipped. It asks a
-// second later, and then less and less often, every poll in the end, for as long as
-// ctx lives. Where Piano gives up the error wraps ErrExport; where nobody knows
-// whether an export was scheduled, ErrOutcomeUnknown. What has been written to dst
-// before an error is not the file.
-func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Duration, dst io.Writer) error {
+// the file to what begin gives: CSV, perhaps with a byte order mark, perhaps zipped.
+// It asks a second later, and then less and less often, every poll in the end, for as
+// long as ctx lives. A file that does not come whole is fetched again, three times in
+// all: begin is called each time, and has to throw away what was written before. Where Piano gives up the error wraps ErrExport; where nobody knows
+// whether an export was scheduled, ErrOutcomeUnknown. What has been written before an
+// error is not the file.
+func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Duration, begin func() (io.Writer, error)) error {
 	id, err := c.schedule(ctx, from, to)
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Durat
 		case err != nil:
 			return err
 		case ready:
-			return c.download(ctx, id, dst)
+			return c.download(ctx, id, begin)
 		}
 		select {
 		case <-timer.C:

@@ -170,7 +170,7 @@ func TestServer_Export(t *testing.T) {
 		s := setUp(t, 1, pianoapi.Config{Export: pianoapi.Export{File: form, Polls: 3}})
 		var file bytes.Buffer
 		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-		s.must(s.client.Export(t.Context(), from, to, time.Millisecond, &file))
+		s.must(s.client.Export(t.Context(), from, to, time.Millisecond, func() (io.Writer, error) { return &file, nil }))
 		switch text := file.Bytes(); form {
 		case pianoapi.ZippedCSV:
 			if !bytes.HasPrefix(text, []byte("PK")) {
@@ -191,7 +191,7 @@ func TestServer_Export(t *testing.T) {
 	s := setUp(t, 1, pianoapi.Config{Export: pianoapi.Export{Polls: 1_000_000}})
 	done := make(chan error)
 	go func() {
-		done <- s.client.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, io.Discard)
+		done <- s.client.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, func() (io.Writer, error) { return io.Discard, nil })
 	}()
 	for {
 		s.server.FailExport() // until there is one
