@@ -174,7 +174,7 @@ func reconcileVerdict(r *reconcile.Report) string {
 	}
 	table := fmt.Sprintf("opened %d, closed %d; %d open in the table drift", r.Opened, r.Closed, r.Open)
 	if r.Superseded {
-		table = "a run of a later snapshot was complete first, so the table drift is as it was"
+		table = "a run of a later snapshot was complete first, and the table drift is what that one found"
 	}
 	switch {
 	case drift > 0:

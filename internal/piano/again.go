@@ -14,32 +14,48 @@ import (
 // many attempts as the request allows. The error is an *Error: that of the last
 // attempt, which also says so where ctx ended before there could be another.
 func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
+	var answer *envelope
+	log := c.log.With(zap.String("endpoint", r.endpoint))
+	err := c.repeat(ctx, log, "request failed and is tried again", c.cfg.Retry.Attempts, r.fresh, func() (wait time.Duration, again bool, err error) {
+		answer, wait, err = c.once(ctx, r)
+		return wait, err != nil && repeatable(r, err), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// repeat makes attempts, most of them at the most, with growing pauses between them
+// and none that would begin later than within after the first (0: whenever). Each
+// tells how long it was asked to wait, 0 for nothing, and whether another one may help.
+// The error is the last attempt's.
+func (c *Client) repeat(ctx context.Context, log *zap.Logger, told string, most int, within time.Duration, attempt func() (wait time.Duration, again bool, err error)) error {
 	growing := backoff.NewExponentialBackOff()
 	growing.InitialInterval, growing.MaxInterval = c.cfg.Retry.Initial, c.cfg.Retry.Max
 	pause := &pauses{BackOff: growing}
-	attempt := 0
+	made := 0
+	var again bool
 	var last error
-	answer, err := backoff.Retry(ctx, func() (*envelope, error) {
-		attempt++
-		var answer *envelope
-		answer, pause.told, last = c.once(ctx, r)
-		if last != nil && !repeatable(r, last) {
-			return nil, backoff.Permanent(last)
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		made++
+		pause.told, again, last = attempt()
+		if last != nil && !again {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return answer, last
+		return struct{}{}, last
 	},
-		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(c.cfg.Retry.Attempts)), backoff.WithMaxElapsedTime(r.fresh),
+		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(most)), backoff.WithMaxElapsedTime(within),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
-			c.log.Warn("request failed and is tried again", zap.String("endpoint", r.endpoint),
-				zap.Int("attempt", attempt), zap.Duration("wait", wait), zap.Error(last))
+			log.Warn(told, zap.Int("attempt", made), zap.Duration("wait", wait), zap.Error(last))
 		}))
 	if err == nil {
-		return answer, nil
+		return nil
 	}
-	if ended := ctx.Err(); ended != nil && repeatable(r, last) {
-		return nil, endedIn(ended, last)
+	if ended := ctx.Err(); ended != nil && again {
+		return endedIn(ended, last)
 	}
-	return nil, last // without backoff's wrapping
+	return last // without backoff's wrapping
 }
 
 // endedIn is the error of a last attempt after which ctx left no time for another.

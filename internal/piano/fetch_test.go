@@ -96,15 +96,7 @@ func TestExport_FetchesAgain(t *testing.T) {
 func TestExport_FetchesNoLongerThanItMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := offline(t, nil)
-		piano.SetTransport(client, roundTrip(func(r *http.Request) (*http.Response, error) {
-			switch {
-			case strings.HasSuffix(r.URL.Path, "/subscriptionLog"):
-				return response(200, `{"export_id":"E1"}`, nil), nil
-			case strings.HasSuffix(r.URL.Path, "/status"):
-				return response(200, `{"job_status":"FINISHED"}`, nil), nil
-			case strings.HasSuffix(r.URL.Path, "/url"):
-				return response(200, `{"url":"https://files.example.com/f"}`, nil), nil
-			}
+		piano.SetTransport(client, made(func(*http.Request) (*http.Response, error) {
 			return response(503, "", http.Header{"Retry-After": {"77"}}), nil
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

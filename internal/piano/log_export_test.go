@@ -26,6 +26,21 @@ func response(status int, body string, header http.Header) *http.Response {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
 }
 
+// made plays an export that is made at once; file answers whoever fetches it.
+func made(file roundTrip) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/subscriptionLog"):
+			return response(200, `{"export_id":"E1"}`, nil), nil
+		case strings.HasSuffix(r.URL.Path, "/status"):
+			return response(200, `{"job_status":"FINISHED"}`, nil), nil
+		case strings.HasSuffix(r.URL.Path, "/url"):
+			return response(200, `{"url":"https://files.example.com/f"}`, nil), nil
+		}
+		return file(r)
+	}
+}
+
 // into begins the same writer each time.
 func into(dst io.Writer) func() (io.Writer, error) {
 	return func() (io.Writer, error) { return dst, nil }
@@ -180,15 +195,7 @@ func TestExport_SaysWhatIsWrongWithTheFile(t *testing.T) {
 	// A file that stops in the middle for longer than piano.timeout.
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := offline(t, nil)
-		piano.SetTransport(c, roundTrip(func(r *http.Request) (*http.Response, error) {
-			switch {
-			case strings.HasSuffix(r.URL.Path, "/subscriptionLog"):
-				return response(200, `{"export_id":"E1"}`, nil), nil
-			case strings.HasSuffix(r.URL.Path, "/status"):
-				return response(200, `{"job_status":"FINISHED"}`, nil), nil
-			case strings.HasSuffix(r.URL.Path, "/url"):
-				return response(200, `{"url":"https://files.example.com/f"}`, nil), nil
-			}
+		piano.SetTransport(c, made(func(r *http.Request) (*http.Response, error) {
 			body, end := io.Pipe()
 			context.AfterFunc(r.Context(), func() { _ = end.CloseWithError(r.Context().Err()) })
 			go func() {

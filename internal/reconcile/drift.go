@@ -24,44 +24,38 @@ import (
 // Once it has begun it goes on to its end, also when ctx ends, with patience for each
 // range: what was written counts.
 func (c *comparing) write(ctx context.Context, report *Report) error {
-	overtaken := func(ctx context.Context) error {
-		newest, err := c.store.superseding(ctx, c.snapshot.Source)
-		if err == nil && newest.After(c.snapshot.AsOf) {
-			err = errOvertaken
-		}
+	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10),
+		"whole": strconv.FormatBool(c.snapshot.Source == sourceAPI)}
+	before, _, err := c.open(ctx)
+	if err != nil {
 		return err
 	}
-	err := overtaken(ctx)
+	err = c.eachRange(parameters, func(parameters clickhouse.Parameters) error {
+		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		newest, err := c.store.superseding(one, c.snapshot.Source)
+		switch {
+		case err != nil:
+			return err
+		case newest.After(c.snapshot.AsOf):
+			return errOvertaken
+		}
+		return c.store.write(one, "write drift", parameters, c.statements.drift)
+	})
 	if report.Superseded = errors.Is(err, errOvertaken); report.Superseded {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	parameters := clickhouse.Parameters{"run": c.run.String(), "as_of": strconv.FormatInt(c.snapshot.AsOf.UnixMilli(), 10),
-		"whole": strconv.FormatBool(c.snapshot.Source == sourceAPI)}
-	var before, after uint64
-	if before, _, err = c.open(ctx); err != nil {
-		return err
-	}
-	err = c.eachRange(parameters, func(parameters clickhouse.Parameters) error {
-		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-		defer cancel()
-		if err := overtaken(one); err != nil {
-			return err
-		}
-		return c.store.write(one, "write drift", parameters, c.statements.drift)
-	})
-	if report.Superseded = errors.Is(err, errOvertaken); err != nil && !report.Superseded {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if after, report.Closed, err = c.open(ctx); err != nil {
+	after, closed, err := c.open(ctx)
+	if err != nil {
 		return err
 	}
 	// Another run may write at the same time: then it is about right.
-	report.Open, report.Opened = after, max(after+report.Closed, before)-before
+	report.Open, report.Closed, report.Opened = after, closed, max(after+closed, before)-before
 	return nil
 }
 
