@@ -153,7 +153,7 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 		return nil // the generation, or Run, ended while asking
 	}
 	c.hooks.generationStart(g.ID, g.Assignments)
-	c.log.Info("generation began", zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
+	c.log.Info(LogGenerationStarted, zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
 	start := time.Now()
 	defer func() {
 		c.hooks.generationEnd(g.ID, time.Since(start))

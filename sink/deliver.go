@@ -79,7 +79,7 @@ func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, atte
 		case ClassRetry:
 			d.onRetry(class, failure.Code)
 			wait := pause.NextBackOff()
-			d.log.Warn("clickhouse attempt failed, trying again",
+			d.log.Warn(LogAttemptFailed,
 				zap.String("op", op), zap.Int("attempt", attempts),
 				zap.Duration("wait", wait), zap.Error(failure))
 			if !sleep(ctx, wait) {

@@ -68,7 +68,7 @@ func (t *settler) settleUpTo(ctx context.Context, all segment, limit int) (settl
 		case v == delivered:
 			t.onInsert(EventsTable, s.rows, s.bytes(), t.clock().Sub(begun))
 		case s.rows > 1:
-			t.log.Warn("insert halved", zap.Int("rows", s.rows),
+			t.log.Warn(LogInsertHalved, zap.Int("rows", s.rows),
 				zap.Stringer("class", refused.Class), zap.Int32("code", refused.Code))
 			if v == rowRefused {
 				t.onRetry(ClassRow, refused.Code)

@@ -19,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
 )
 
 const (
@@ -105,7 +106,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 	clean(t, "dlq list in an outage", both(call(t, environment, "", "dlq", "list")), leak, content)
 	_ = p.Stop() // it was killed
 	log := clean(t, "log", p.output.String(), leak, content)
-	for _, want := range []string{`"level":"debug"`, "insert halved", "trying again"} {
+	for _, want := range []string{`"level":"debug"`, sink.LogInsertHalved, sink.LogAttemptFailed} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log was to be looked at for %q, and has no such line:\n%s", want, log)
 		}

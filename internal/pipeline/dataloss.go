@@ -6,6 +6,9 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
+// DataLossPrefix begins the text of every DataLossError, before topic/partition.
+const DataLossPrefix = "data loss in "
+
 // DataLossError says that messages were gone, or stepped over, before they could
 // be read, and stops the consumer while consumer.on_data_loss is fail.
 type DataLossError struct {
@@ -23,7 +26,7 @@ func lossOf(row *schemas.LedgerRow) *DataLossError {
 func (e *DataLossError) offsets() int64 { return e.To - e.From }
 
 func (e *DataLossError) Error() string {
-	where := fmt.Sprintf("data loss in %s/%d", e.Topic, e.Partition)
+	where := fmt.Sprintf(DataLossPrefix+"%s/%d", e.Topic, e.Partition)
 	switch e.Cause {
 	case schemas.LostTopicRecreated:
 		return where + ": the topic is not the one that was read before (it was deleted and made anew, " +

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pianola/pianola/sink"
 )
 
 // serverAway takes ClickHouse itself away from a consumer at work, and gives it back
@@ -76,12 +78,12 @@ func (r *round) hang(ctx context.Context, p *process, long bool) error {
 		moreMost = 1500 * time.Millisecond
 		longer   = sessionOfAway + 500*time.Millisecond
 	)
-	began := p.journal.count(attemptFailed)
+	began := p.journal.count(sink.LogAttemptFailed)
 	if err := r.server.hang(); err != nil {
 		return err
 	}
 	err := r.until(ctx, "an insert given up while ClickHouse hangs", []*process{p}, func(context.Context) (bool, error) {
-		return p.journal.count(attemptFailed) > began, nil
+		return p.journal.count(sink.LogAttemptFailed) > began, nil
 	})
 	switch {
 	case err != nil:
@@ -109,10 +111,6 @@ func awaySettings() map[string]string {
 	session := sessionOfAway.String()
 	return map[string]string{"kafka.session_timeout": session, "kafka.request_timeout": session, "batch.max_rows": "100"}
 }
-
-// attemptFailed is what the consumer's log says of an attempt that will be made
-// again.
-const attemptFailed = "clickhouse attempt failed, trying again"
 
 // stayed is an error when the one consumer that there is has been in more than
 // one generation.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
@@ -15,7 +16,7 @@ func (l *losses) said(words string, named []world.Named) error {
 	if !strings.Contains(words, "consumer.on_data_loss=continue") {
 		return fmt.Errorf("%w: not what to do, in\n%s", errUntold, words)
 	}
-	sentences := regexp.MustCompile(`data loss in `+regexp.QuoteMeta(l.topic)+`/(\d+): (?:.*?(\d+) offsets \[(\d+), (\d+)\))?`).FindAllStringSubmatch(words, -1)
+	sentences := regexp.MustCompile(pipeline.DataLossPrefix+regexp.QuoteMeta(l.topic)+`/(\d+): (?:.*?(\d+) offsets \[(\d+), (\d+)\))?`).FindAllStringSubmatch(words, -1)
 	if len(sentences) != len(named) {
 		return fmt.Errorf("%w: %d losses, want %d, in\n%s", errUntold, len(sentences), len(named), words)
 	}

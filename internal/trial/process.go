@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/trial/usage"
 )
 
@@ -161,7 +162,7 @@ func (j *journal) line(line []byte) {
 		}
 		j.told[entry.Message]++
 		switch entry.Message {
-		case "generation began":
+		case consumer.LogGenerationStarted:
 			j.generations.add(entry.Generation)
 		case "pianola runs":
 			j.pages = entry.Pages

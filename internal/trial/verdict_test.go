@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pianola/pianola/consumer"
 )
 
 // wantBroken plants what a trial has to find, behind the back of a stream that
@@ -93,8 +95,8 @@ func TestJournal(t *testing.T) {
 	g := &generations{}
 	j := &journal{generations: g}
 	for _, piece := range []string{
-		`{"msg":"generation be`, "gan\",\"generation\":4}\n" + `{"msg":"generation began","generation":4}`, "\n",
-		"not JSON\n{\"msg\":\"generation ended\",\"generation\":5}\n{\"msg\":\"generation began\",\"generation\":6}\n",
+		`{"msg":"` + consumer.LogGenerationStarted[:5], consumer.LogGenerationStarted[5:] + "\",\"generation\":4}\n" + `{"msg":"` + consumer.LogGenerationStarted + `","generation":4}`, "\n",
+		"not JSON\n{\"msg\":\"generation ended\",\"generation\":5}\n{\"msg\":\"" + consumer.LogGenerationStarted + "\",\"generation\":6}\n",
 	} {
 		if n, err := j.Write([]byte(piece)); n != len(piece) || err != nil {
 			t.Fatalf("wrote %d, %v", n, err)
