@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/rows"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -81,7 +81,7 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	found := listing{Counts: []count{}, DeadLetters: []letter{}}
 	where, parameters := f.where()
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
-	err := rows.Each(ctx, l.conn, `SELECT reason, field, count(), min(decided_at), max(decided_at) FROM `+l.table()+where+`
+	err := statement.Each(ctx, l.conn, `SELECT reason, field, count(), min(decided_at), max(decided_at) FROM `+l.table()+where+`
 		GROUP BY reason, field ORDER BY count() DESC, reason, field`, func(row driver.Rows) error {
 		var c count
 		if err := row.Scan(&c.Reason, &c.Field, &c.Count, &c.First, &c.Last); err != nil {
@@ -97,7 +97,7 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	if f.limit == 0 {
 		return found, nil
 	}
-	err = rows.Each(ctx, l.conn, `SELECT `+letterColumns+` FROM `+l.table()+where+`
+	err = statement.Each(ctx, l.conn, `SELECT `+letterColumns+` FROM `+l.table()+where+`
 		ORDER BY decided_at DESC, source_name, source_epoch DESC, source_partition, source_offset DESC LIMIT `+strconv.Itoa(f.limit), func(row driver.Rows) error {
 		var one letter
 		if err := row.Scan(one.targets()...); err != nil {
@@ -120,7 +120,7 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 		"partition": strconv.FormatInt(int64(at.Partition), 10), "offset": strconv.FormatInt(at.Offset, 10),
 	}))
 	var found []letter
-	err := rows.Each(ctx, l.conn, `SELECT `+letterColumns+`, payload, payload_sha256 FROM `+l.table()+`
+	err := statement.Each(ctx, l.conn, `SELECT `+letterColumns+`, payload, payload_sha256 FROM `+l.table()+`
 		WHERE source_name = {name:String} AND source_epoch = {epoch:UInt32}
 		AND source_partition = {partition:Int32} AND source_offset = {offset:Int64}`, func(row driver.Rows) error {
 		one := letter{Payload: new(string)}

@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/cenkalti/backoff/v5"
-	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -49,22 +48,15 @@ func (a *action) step(ctx context.Context, step, request string, outcome Outcome
 	} else {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), telling)
 		defer cancel()
-		err = a.persist(bounded, s)
+		err = statement.Retry(bounded, a.Log, "insert into actions_log", telling, func(ctx context.Context) error {
+			return migrate.Explain(a.insert(ctx, s))
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("%w, step %s: %w", errUnwritten, step, err)
 	}
 	a.report.Steps = append(a.report.Steps, s)
 	return nil
-}
-
-func (a *action) persist(ctx context.Context, s Step) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, migrate.Explain(a.insert(ctx, s))
-	}, backoff.WithMaxElapsedTime(telling), backoff.WithNotify(func(err error, wait time.Duration) {
-		a.Log.Warn("clickhouse attempt failed, trying again", zap.String("op", "write actions_log"), zap.Duration("wait", wait), zap.Error(err))
-	}))
-	return err
 }
 
 // insert writes one row. The token makes a second attempt of it no second row.

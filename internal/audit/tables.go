@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/rows"
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // tables reads ClickHouse. Every answer is read row by row, so that memory does not
@@ -30,7 +30,7 @@ const maxQueryBytes = 16 << 20
 func (t *tables) rows(ctx context.Context, what, query string, parameters clickhouse.Parameters, each func(driver.Rows) error) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters),
 		clickhouse.WithSettings(clickhouse.Settings{"max_query_size": maxQueryBytes}))
-	if err := rows.Each(ctx, t.conn, query, each); err != nil {
+	if err := statement.Each(ctx, t.conn, query, each); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

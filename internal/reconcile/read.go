@@ -7,7 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/pianola/pianola/internal/rows"
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // read runs a query and gives its rows; scan takes one of them in, and nothing else
@@ -20,7 +20,7 @@ func read[T any](ctx context.Context, s *store, what, query string, parameters c
 	err := s.persist(ctx, what, func(ctx context.Context) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
 		var all []T
-		err := rows.Each(ctx, s.conn, query, func(row driver.Rows) error {
+		err := statement.Each(ctx, s.conn, query, func(row driver.Rows) error {
 			var one T
 			if err := scan(row, &one); err != nil {
 				return backoff.Permanent(err) // the columns are others than were asked for

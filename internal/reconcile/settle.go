@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/wait"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 //
 // A file may tell of nothing later than a moment long ago; then its messages have come.
 func (r *Reconciler) settle(ctx context.Context, s summary) error {
-	if err := wait(ctx, s.Until.Add(r.cfg.Settle).Sub(r.Now())); err != nil {
+	if err := wait.For(ctx, s.Until.Add(r.cfg.Settle).Sub(r.Now())); err != nil {
 		return err
 	}
 	if r.Stream == nil {
@@ -105,15 +107,4 @@ func told(behind []late) string {
 		parts = append(parts, fmt.Sprintf("%s/%d by %d", one.Topic, one.Partition, one.missing))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/rows"
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // Standing is what the newest complete run of the API has left behind, whichever
@@ -31,7 +31,7 @@ func (r *Reconciler) Standing(ctx context.Context) (Standing, error) {
 		" FINAL WHERE state = 'complete' AND completed_at <= fromUnixTimestamp64Milli({now:Int64}, 'UTC') AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + r.Tables.Table("snapshot_runs") +
 		" WHERE source = 'api') ORDER BY completed_at DESC, run_id DESC LIMIT 1"
 	now := clickhouse.Parameters{"now": strconv.FormatInt(r.Now().UnixMilli(), 10)}
-	err := rows.Each(clickhouse.Context(ctx, clickhouse.WithParameters(now)), r.Conn, newest, func(row driver.Rows) error {
+	err := statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(now)), r.Conn, newest, func(row driver.Rows) error {
 		return row.Scan(&s.CompletedAt, &s.Compared, &s.Candidates, &s.NotCompared)
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Reconciler) Standing(ctx context.Context) (Standing, error) {
 		return s, nil
 	}
 	open := "SELECT kind, count() FROM " + r.Tables.Table("drift") + " FINAL WHERE closed_at IS NULL GROUP BY kind"
-	err = rows.Each(ctx, r.Conn, open, func(row driver.Rows) error {
+	err = statement.Each(ctx, r.Conn, open, func(row driver.Rows) error {
 		var kind string
 		var count uint64
 		if err := row.Scan(&kind, &count); err != nil {

@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -13,8 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
-	"github.com/pianola/pianola/sink"
 )
 
 // patience is how long what passes by itself (a server that restarts, a network
@@ -58,35 +56,9 @@ func (s *store) write(ctx context.Context, what string, parameters clickhouse.Pa
 	})
 }
 
-// persist calls attempt until it succeeds, is refused for good, or has failed for
-// as long as patience. Errors of attempt are fit to be shown: migrate.Explain.
+// persist retries attempt for as long as patience.
 func (s *store) persist(ctx context.Context, what string, attempt func(context.Context) error) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := attempt(ctx)
-		if err != nil && !passes(err) {
-			err = backoff.Permanent(err)
-		}
-		return struct{}{}, err
-	}, backoff.WithMaxElapsedTime(patience), backoff.WithNotify(func(err error, wait time.Duration) {
-		s.log.Warn("clickhouse attempt failed, trying again", zap.String("op", what), zap.Duration("wait", wait), zap.Error(err))
-	}))
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// passes says whether an explained error may be gone the next time: everything but
-// the end of the context and a refusal that repeating does not change.
-func passes(err error) bool {
-	if errors.Is(err, context.Canceled) {
-		return false
-	}
-	var refused *migrate.ServerError
-	if errors.As(err, &refused) {
-		return sink.ClassOf(refused.Code) == sink.ClassRetry
-	}
-	return true
+	return statement.Retry(ctx, s.log, what, patience, attempt)
 }
 
 // insert writes n rows in one block; row gives the values of one.

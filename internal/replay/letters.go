@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/rows"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -135,7 +135,7 @@ func (l *letters) table() string { return "`" + l.database + "`.dead_letters FIN
 
 // rows runs a query of the condition and hands over its rows.
 func (l *letters) rows(ctx context.Context, c *condition, query string, each func(driver.Rows) error) error {
-	return rows.Each(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), l.conn, query, each)
+	return statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), l.conn, query, each)
 }
 
 func wrap(op string, err error) error {

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
-	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -52,20 +52,10 @@ func (s *Service) checkClickHouse(ctx context.Context) error {
 		return err
 	}
 	err := s.migrator.Check(ctx)
-	if err != nil && !passes(err) {
+	if err != nil && !statement.Transient(err) {
 		return backoff.Permanent(err)
 	}
 	return err
-}
-
-// passes says whether another look at the schema may find what this one did not:
-// not where the schema was read and is another, nor where ClickHouse said no.
-func passes(err error) bool {
-	if errors.Is(err, migrate.ErrSchemaOlder) || errors.Is(err, migrate.ErrSchemaNewer) {
-		return false
-	}
-	var refused *migrate.ServerError
-	return !errors.As(err, &refused) || sink.ClassOf(refused.Code) == sink.ClassRetry
 }
 
 // checkKafka waits for brokers alone: a login that is refused or a topic that

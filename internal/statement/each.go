@@ -1,6 +1,4 @@
-// Package rows reads the answer of a query row by row, so that memory does not
-// grow with the table.
-package rows
+package statement
 
 import (
 	"context"
@@ -10,16 +8,16 @@ import (
 	"github.com/pianola/pianola/internal/migrate"
 )
 
-// Each runs a query and hands over each row; each may keep nothing of the
-// driver.Rows. An error of each ends the reading and comes back as it is. Those of
-// the query come out fit to be shown and logged, as migrate.Explain says.
-// Parameters and settings are in ctx (clickhouse.Context).
+// Each runs a query and passes every row to each, so that memory does not grow
+// with the table. The driver.Rows is valid only during the call. An error of each
+// ends the query and is returned unchanged; an error of the query is explained
+// (migrate.Explain). Parameters and settings are in ctx (clickhouse.Context).
 func Each(ctx context.Context, conn driver.Conn, query string, each func(driver.Rows) error) error {
 	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return migrate.Explain(err)
 	}
-	defer func() { _ = rows.Close() }() // Err below tells
+	defer func() { _ = rows.Close() }() // rows.Err reports the error
 	for rows.Next() {
 		if err := each(rows); err != nil {
 			return err

@@ -1,0 +1,48 @@
+// Package statement runs single ClickHouse statements: it reads a result row by
+// row and retries what fails for a while. Inserts of events are the sink's.
+package statement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/sink"
+)
+
+// Retry calls attempt until it succeeds, its error is not transient, limit has
+// passed, or ctx ends. The statement must be idempotent. Errors of attempt must be
+// safe to log (migrate.Explain); op names the statement in the log and the error.
+func Retry(ctx context.Context, log *zap.Logger, op string, limit time.Duration, attempt func(context.Context) error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := attempt(ctx)
+		if err != nil && !Transient(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithMaxElapsedTime(limit), backoff.WithNotify(func(err error, wait time.Duration) {
+		log.Warn(sink.LogAttemptFailed, zap.String("op", op), zap.Duration("wait", wait), zap.Error(err))
+	}))
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
+// Transient reports whether a repetition can succeed after this explained error.
+// It cannot after a cancelled context, a schema of another version, or a code that
+// sink.ClassOf does not retry.
+func Transient(err error) bool {
+	for _, permanent := range []error{context.Canceled, migrate.ErrSchemaOlder, migrate.ErrSchemaNewer} {
+		if errors.Is(err, permanent) {
+			return false
+		}
+	}
+	var refused *migrate.ServerError
+	return !errors.As(err, &refused) || sink.ClassOf(refused.Code) == sink.ClassRetry
+}
