@@ -11,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/service"
 )
 
 // TestPrivacy_NothingPersonalComesOutOfTheAPI reconciles with an API, and with
@@ -136,7 +137,7 @@ func lookAtService(t *testing.T, p *process, listen string, want ...string) {
 	}
 	p.drain(t)
 	log := clean(t, "log", p.output.String(), leak, content)
-	if !strings.Contains(log, "reconciliation begins") {
+	if !strings.Contains(log, service.LogReconcileStarted) {
 		t.Errorf("the log says nothing of it: %s", log)
 	}
 }

@@ -62,15 +62,15 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 			return err
 		}
 		defer s.Close()
-		log.Info("pianola runs", zap.Strings("topics", settings.Kafka.Topics), zap.String("group", settings.Kafka.Group),
+		log.Info(service.LogStarted, zap.Strings("topics", settings.Kafka.Topics), zap.String("group", settings.Kafka.Group),
 			zap.String("pages", "http://"+s.Addr()))
 		defer context.AfterFunc(c.Context(), func() {
-			log.Info("told to stop: draining; a second signal ends at once", zap.Duration("timeout", settings.Shutdown.Timeout))
+			log.Info(service.LogDraining, zap.Duration("timeout", settings.Shutdown.Timeout))
 		})()
 		if err := s.Run(c.Context()); err != nil {
 			return fmt.Errorf("run: %w", err)
 		}
-		log.Info("pianola has drained and stopped")
+		log.Info(service.LogStopped)
 		return nil
 	}
 	return c

@@ -111,7 +111,7 @@ func (s *schedule) due(completed time.Time) time.Duration {
 // reconcile is one run, counted.
 func (s *schedule) reconcile(ctx context.Context) error {
 	begun := s.now()
-	s.log.Info("reconciliation begins")
+	s.log.Info(LogReconcileStarted)
 	report, err := s.runs.Run(ctx)
 	took := s.now().Sub(begun)
 	switch {

@@ -96,7 +96,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 // planReconciling makes the schedule, unless reconciling is off.
 func (s *Service) planReconciling(cfg config.Config, o Options, rules *transform.Rules, turn *ownership) (err error) {
 	for _, off := range cfg.Off() {
-		s.log.Info("off", zap.String("key", off.Key), zap.String("why", off.Message))
+		s.log.Info(LogFeatureDisabled, zap.String("key", off.Key), zap.String("reason", off.Message))
 	}
 	if !cfg.Reconciles() {
 		return nil

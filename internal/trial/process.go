@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/internal/trial/usage"
 )
 
@@ -164,7 +165,7 @@ func (j *journal) line(line []byte) {
 		switch entry.Message {
 		case consumer.LogGenerationStarted:
 			j.generations.add(entry.Generation)
-		case "pianola runs":
+		case service.LogStarted:
 			j.pages = entry.Pages
 		}
 	}

@@ -1,0 +1,11 @@
+package service
+
+// Log messages that tests, trials and alerts match. Change them only together
+// with what matches them.
+const (
+	LogStarted          = "pianola started"
+	LogDraining         = "shutdown requested, draining; send the signal again to exit immediately"
+	LogStopped          = "pianola stopped"
+	LogReconcileStarted = "reconciliation started"
+	LogFeatureDisabled  = "feature disabled"
+)
