@@ -1,6 +1,7 @@
 package schemas_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -9,35 +10,29 @@ import (
 	"testing"
 	"time"
 
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
 
-// stateDatabase is an engine with the schema, and no rows.
+// server is shared by the tests of the package.
+var server engine.Engine
+
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+
+// stateDatabase is the schema without rows.
 func stateDatabase(t *testing.T) driver.Conn {
 	t.Helper()
-	server, err := clickhouse.Start(t.Context(), clickhouse.Config{
-		DataDir: t.TempDir(), NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := server.Connect(t)
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
+		if err := conn.Exec(context.WithoutCancel(t.Context()), "DROP DATABASE piano SYNC"); err != nil {
 			t.Error(err)
 		}
 	})
-	conn, err := ch.Open(&ch.Options{Addr: []string{server.NativeAddr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
 	o := schemas.Options{Database: "piano"}
 	database, err := schemas.CreateDatabase(o)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 	"github.com/pianola/pianola/sink"
 )
 

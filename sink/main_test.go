@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 )
 
 // password is the engine's in these tests: with one, a wrong login can be tried.

@@ -21,6 +21,7 @@ func TestRedrive_Command(t *testing.T) {
 	environment := []string{
 		"PIANOLA_KAFKA_BROKERS=" + s.Settings.Kafka.Brokers[0], "PIANOLA_KAFKA_FETCH_MAX_WAIT=50ms",
 		"PIANOLA_CLICKHOUSE_ADDR=" + s.Settings.ClickHouse.Addr[0],
+		"PIANOLA_CLICKHOUSE_USER=" + s.Settings.ClickHouse.User, "PIANOLA_CLICKHOUSE_PASSWORD=" + s.Settings.ClickHouse.Password.Reveal(),
 		// A field's other name, which the messages need; one of them is beyond help.
 		"PIANOLA_TRANSFORM_FIELD_ALIASES=what:event_timestamp",
 	}

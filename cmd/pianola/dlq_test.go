@@ -4,45 +4,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
-	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
 
-// engine starts a ClickHouse for one test; a process has one at a time.
-func engine(t *testing.T) *server.Server {
-	t.Helper()
-	s, err := server.Start(t.Context(), server.Config{DataDir: t.TempDir(), NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
+// server is a ClickHouse without a schema, for the tests that make their own.
+var server engine.Engine
 
-// protocols are the two ways to one server, as settings.
-func protocols(s *server.Server) map[string][]string {
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+
+// protocols are the two ways to the server, as settings.
+func protocols(t *testing.T) map[string][]string {
+	s := server.Server(t)
+	login := []string{"PIANOLA_CLICKHOUSE_USER=" + engine.User, "PIANOLA_CLICKHOUSE_PASSWORD=" + engine.Password}
 	return map[string][]string{
-		"native": {"PIANOLA_CLICKHOUSE_ADDR=" + s.NativeAddr()},
-		"http":   {"PIANOLA_CLICKHOUSE_ADDR=" + s.HTTPAddr(), "PIANOLA_CLICKHOUSE_PROTOCOL=http"},
+		"native": append(login, "PIANOLA_CLICKHOUSE_ADDR="+s.NativeAddr()),
+		"http":   append(slices.Clone(login), "PIANOLA_CLICKHOUSE_ADDR="+s.HTTPAddr(), "PIANOLA_CLICKHOUSE_PROTOCOL=http"),
 	}
 }
 
 // TestCommands_OnARealServer walks through the commands that need ClickHouse in
 // the order in which an operator meets them.
 func TestCommands_OnARealServer(t *testing.T) {
-	s := engine(t)
-	for name, environment := range protocols(s) {
+	for name, environment := range protocols(t) {
 		t.Run(name, func(t *testing.T) {
 			environment = append(environment, "PIANOLA_CLICKHOUSE_DATABASE=walk_"+name)
 			t.Run("missing_tables_are_one_sentence", func(t *testing.T) {
@@ -52,7 +43,7 @@ func TestCommands_OnARealServer(t *testing.T) {
 				}
 			})
 			t.Run("migrate", func(t *testing.T) { walkMigrate(t, environment) })
-			t.Run("dlq", func(t *testing.T) { walkDeadLetters(t, s, environment, "walk_"+name) })
+			t.Run("dlq", func(t *testing.T) { walkDeadLetters(t, environment, "walk_"+name) })
 			t.Run("validate_connects", func(t *testing.T) { walkValidate(t, environment) })
 		})
 	}
@@ -78,11 +69,11 @@ func walkMigrate(t *testing.T, environment []string) {
 	}
 }
 
-func walkDeadLetters(t *testing.T, s *server.Server, environment []string, database string) {
+func walkDeadLetters(t *testing.T, environment []string, database string) {
 	if got := call(t, environment, "", "dlq", "list"); got.code != exitDone || got.stdout != "no dead letters\n" {
 		t.Errorf("empty: %+v", got)
 	}
-	fill(t, s, database)
+	fill(t, database)
 
 	t.Run("counts_first_then_the_latest", func(t *testing.T) {
 		got := call(t, environment, "", "dlq", "list")
@@ -139,13 +130,9 @@ func walkDeadLetters(t *testing.T, s *server.Server, environment []string, datab
 
 // fill writes four dead letters: two of one reason, one of another epoch whose
 // payload would colour the terminal, and one that has been resolved.
-func fill(t *testing.T, s *server.Server, database string) {
+func fill(t *testing.T, database string) {
 	t.Helper()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{s.NativeAddr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := server.Connect(t)
 	const columns = "(source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id, payload, payload_sha256, message_time, decided_at, attempts, resolved_at)"
 	for _, row := range []string{
 		"'kafka', 'topic', 0, 0, 7, 'invalid_value', 'user_email', 'no address', 'sub-7', '{}', NULL, '2025-12-31 23:59:59', '2026-01-01 00:00:00', 1, NULL",

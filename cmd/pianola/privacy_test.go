@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/schemas"
@@ -267,7 +268,7 @@ func showDeadLetters(t *testing.T, environment []string, listed string) {
 func dump(s *testbed.Stage) string {
 	s.Helper()
 	ask := func(query string) string {
-		status, body := get(s, s.Services.ClickHouse.HTTPAddr(), "/?query="+url.QueryEscape(query))
+		status, body := get(s, s.Services.ClickHouse.HTTPAddr(), "/?user="+sandbox.User+"&password="+s.Services.Password+"&query="+url.QueryEscape(query))
 		if status != http.StatusOK {
 			s.Fatalf("%s: %s", query, body)
 		}

@@ -34,6 +34,8 @@ func environment(cfg config.Config) []string {
 		"PIANOLA_CLICKHOUSE_ADDR=" + strings.Join(cfg.ClickHouse.Addr, ","),
 		"PIANOLA_CLICKHOUSE_PROTOCOL=" + cfg.ClickHouse.Protocol,
 		"PIANOLA_CLICKHOUSE_DATABASE=" + cfg.ClickHouse.Database,
+		"PIANOLA_CLICKHOUSE_USER=" + cfg.ClickHouse.User,
+		"PIANOLA_CLICKHOUSE_PASSWORD=" + cfg.ClickHouse.Password.Reveal(),
 		"PIANOLA_TRANSFORM_INTERNAL_USER_IDS=" + strings.Join(cfg.Transform.InternalUserIDs, ","),
 		"PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS=" + strings.Join(cfg.Transform.InternalEmailDomains, ","),
 		"PIANOLA_HTTP_LISTEN=" + cfg.HTTP.Listen,

@@ -10,10 +10,17 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
+func TestMain(m *testing.M) {
+	server.ServeIfChild()
+	os.Exit(m.Run())
+}
+
 func TestServeClickHouse_KeepsItsData(t *testing.T) {
-	listens := regexp.MustCompile(`^ClickHouse listens on (127\.0\.0\.1:\d+) \(native\) and http://127\.0\.0\.1:\d+, with its data in .+\n$`)
+	listens := regexp.MustCompile(`^ClickHouse listens on (127\.0\.0\.1:\d+) \(native\) and http://127\.0\.0\.1:\d+, user pianola, password (\S+), data in .+\n$`)
 	serve := func(o clickhouseOptions, do func(clickhouse.Conn)) {
 		t.Helper()
 		ctx, interrupt := context.WithCancel(t.Context())
@@ -27,7 +34,7 @@ func TestServeClickHouse_KeepsItsData(t *testing.T) {
 				t.Errorf("got %q", out.String())
 				return
 			}
-			conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{found[1]}})
+			conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{found[1]}, Auth: clickhouse.Auth{Username: "pianola", Password: found[2]}})
 			if err != nil {
 				t.Error(err)
 				return

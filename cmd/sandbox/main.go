@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
 var (
@@ -31,6 +33,7 @@ var (
 )
 
 func main() {
+	clickhouse.ServeIfChild()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The second signal ends the process at once.

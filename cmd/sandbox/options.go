@@ -11,6 +11,7 @@ import (
 // options are the command line.
 type options struct {
 	kafka, clickhouse, clickhouseHTTP, piano, http string
+	clickhousePassword                             string
 
 	dataDir     string
 	protocol    string
@@ -54,6 +55,7 @@ func parse(args []string, errors io.Writer) (options, error) {
 	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:9092", "`ADDR` where Kafka listens; port 0 takes a free one")
 	flags.StringVar(&o.clickhouse, "clickhouse", "127.0.0.1:9000", "`ADDR` of ClickHouse's native protocol")
 	flags.StringVar(&o.clickhouseHTTP, "clickhouse-http", "127.0.0.1:8123", "`ADDR` of ClickHouse's HTTP")
+	flags.StringVar(&o.clickhousePassword, "clickhouse-password", "", "`TEXT`, the password of user pianola at ClickHouse (default: a random one)")
 	flags.StringVar(&o.piano, "piano", "127.0.0.1:8090", "`ADDR` of the simulated Piano API")
 	flags.IntVar(&o.drift, "drift", 3, "disagreements of each kind that are planted in the API")
 	flags.Float64Var(&o.live, "live", 1, "things that subscribers and support do in a second, while the sandbox stays up (none with --data)")

@@ -95,11 +95,13 @@ func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.W
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if i != nil {
 		fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/?database=%s' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'\n", http, database)
-		fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password, database %s)\n", native, database)
+		fmt.Fprintf(table, "  ClickHouse, native\t%s, database %s\n", native, database)
 	} else { // there is no schema yet
 		fmt.Fprintf(table, "  ClickHouse, HTTP\tcurl 'http://%s/' --data-binary 'SELECT version()'\n", http)
-		fmt.Fprintf(table, "  ClickHouse, native\t%s (user default, no password)\n", native)
+		fmt.Fprintf(table, "  ClickHouse, native\t%s\n", native)
 	}
+	fmt.Fprintf(table, "  ClickHouse, login\tuser %s, password %s; user default has no password and may only read\n", sandbox.User, s.Password)
+	fmt.Fprintf(table, "  ClickHouse, pages\thttp://%s/play and http://%s/dashboard\n", http, http)
 	fmt.Fprintf(table, "  Kafka\t%s, topic %s, %d partitions\n", s.Kafka.Addr(), topic, o.partitions)
 	if p != nil {
 		fmt.Fprintf(table, "  Piano's API\t%s, aid %s, api_token %s\n", p.api.BaseURL(), p.api.AID(), p.api.Token())
@@ -118,7 +120,8 @@ To run Pianola against them, in another terminal:
 
   export PIANOLA_KAFKA_BROKERS=%s
   export PIANOLA_CLICKHOUSE_ADDR=%s
-`, s.Kafka.Addr(), s.ClickHouse.NativeAddr())
+  export PIANOLA_CLICKHOUSE_USER=%s PIANOLA_CLICKHOUSE_PASSWORD=%s
+`, s.Kafka.Addr(), s.ClickHouse.NativeAddr(), sandbox.User, s.Password)
 	if w != nil {
 		fmt.Fprintf(out, `  export PIANOLA_TRANSFORM_INTERNAL_USER_IDS=%s
   export PIANOLA_TRANSFORM_INTERNAL_EMAIL_DOMAINS=%s

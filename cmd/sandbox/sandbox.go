@@ -34,6 +34,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	fmt.Fprintln(progress, "Starting an embedded ClickHouse and an embedded Kafka …")
 	s, err := sandbox.Start(ctx, sandbox.Config{
 		Kafka: o.kafka, ClickHouse: o.clickhouse, ClickHouseHTTP: o.clickhouseHTTP, DataDir: o.dataDir,
+		Password: o.clickhousePassword, Logs: true,
 		Topics:   map[string]int{topic: o.partitions},
 		Progress: func(sentence string) { fmt.Fprintln(progress, "  "+sentence+" …") },
 	})

@@ -22,38 +22,20 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/pianola/pianola/internal/migrate"
-	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
 
-// engine is one for all tests, since a process has one; each test has its own
-// database in it.
-var engine *server.Server
+// server is shared by the tests; each has its own database in it.
+var server engine.Engine
 
-func TestMain(m *testing.M) { os.Exit(withEngine(m)) }
-
-func withEngine(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pianola-migrate")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	engine, err = server.Start(context.Background(), server.Config{DataDir: dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer engine.Close()
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 
 // connect opens a pool over the protocol.
 func connect(t *testing.T, protocol clickhouse.Protocol) *sql.DB {
 	t.Helper()
-	options := &clickhouse.Options{Protocol: protocol, Addr: []string{engine.NativeAddr()}}
+	options := server.Options(t, protocol)
 	if protocol == clickhouse.HTTP {
-		options.Addr = []string{engine.HTTPAddr()}
 		options.Settings = clickhouse.Settings{"wait_end_of_query": "1"}
 	}
 	db := clickhouse.OpenDB(options)

@@ -202,7 +202,7 @@ func TestRun_InBucketsFindsTheSame(t *testing.T) {
 	}
 	execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("drift"))
 	s.clock = noon.Add(10 * time.Minute)
-	over, err := ch.Open(&ch.Options{Protocol: ch.HTTP, Addr: []string{server.Server(t).HTTPAddr()}})
+	over, err := ch.Open(server.Options(t, ch.HTTP))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ func (s *Services) Configure(protocol, topic, database string, w *world.World) c
 	cfg.Kafka.Brokers = []string{s.Kafka.Addr()}
 	cfg.Kafka.Topics = []string{topic}
 	cfg.ClickHouse.Database = database
+	cfg.ClickHouse.User, cfg.ClickHouse.Password = User, config.Secret(s.Password)
 	cfg.ClickHouse.Protocol = protocol
 	cfg.ClickHouse.Addr = []string{s.ClickHouse.NativeAddr()}
 	if protocol == "http" {
@@ -53,7 +54,8 @@ func Migrate(ctx context.Context, cfg config.Config, log *zap.Logger) error {
 // Analyst is a connection of somebody who asks, to one database.
 func (s *Services) Analyst(database string) (driver.Conn, error) {
 	conn, err := clickhouse.Open(&clickhouse.Options{
-		Addr: []string{s.ClickHouse.NativeAddr()}, Auth: clickhouse.Auth{Database: database},
+		Addr: []string{s.ClickHouse.NativeAddr()},
+		Auth: clickhouse.Auth{Database: database, Username: User, Password: s.Password},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to ClickHouse: %w", err)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -20,8 +21,10 @@ type Config struct {
 	ClickHouse     string // ClickHouse's native protocol
 	ClickHouseHTTP string
 	DataDir        string         // empty: a temporary directory, removed by Close
+	Password       string         // of the user pianola at ClickHouse; empty: a random one
+	Logs           bool           // ClickHouse keeps its query and metric logs, which its /dashboard draws
 	Topics         map[string]int // name and partitions, made where they do not exist
-	Progress       func(string)   // told in sentences while the engine is fetched; may be nil
+	Progress       func(string)   // reports in sentences while the library is fetched; may be nil
 }
 
 // Loopback is a configuration on free ports and temporary data, for tests.
@@ -30,17 +33,24 @@ func Loopback(topics map[string]int) Config {
 	return Config{Kafka: free, ClickHouse: free, ClickHouseHTTP: free, Topics: topics}
 }
 
+// User is the user at ClickHouse who may do everything.
+const User = "pianola"
+
 // Services are the running servers.
 type Services struct {
 	Kafka      *kafka.Broker
 	ClickHouse *clickhouse.Server
+	Password   string // of User
 
 	temporary string
 }
 
-// Start starts ClickHouse first: it is the one that may have to be fetched.
+// Start starts ClickHouse first: its library may have to be fetched.
 func Start(ctx context.Context, c Config) (*Services, error) {
-	s := &Services{}
+	s := &Services{Password: c.Password}
+	if s.Password == "" {
+		s.Password = rand.Text()
+	}
 	dir := c.DataDir
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "pianola-sandbox-")
@@ -54,6 +64,8 @@ func Start(ctx context.Context, c Config) (*Services, error) {
 		DataDir:    filepath.Join(dir, "clickhouse"),
 		NativeAddr: c.ClickHouse,
 		HTTPAddr:   c.ClickHouseHTTP,
+		Access:     clickhouse.Access{Users: []clickhouse.User{clickhouse.Owner(User, s.Password)}},
+		Settings:   clickhouse.Settings{Logs: c.Logs},
 		Progress:   c.Progress,
 	})
 	if err != nil {

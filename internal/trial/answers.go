@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 )
 
 // unknownStatusOfInsert is UNKNOWN_STATUS_OF_INSERT: what it says is true of every

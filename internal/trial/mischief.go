@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 )
 
 // statement is one kind of statement that a process sends.

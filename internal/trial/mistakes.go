@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 )
 
 // mistake is a reason for which ClickHouse takes nothing, until an operator has put

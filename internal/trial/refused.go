@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
 )
 
 // Stage is what all rounds share: one Kafka, one ClickHouse, one binary. One

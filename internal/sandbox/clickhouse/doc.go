@@ -1,22 +1,26 @@
-// Package clickhouse is a ClickHouse to try things on: the real engine, as a
-// library in this process, behind ClickHouse's own native and HTTP protocols on
-// loopback.
+// Package clickhouse runs a real ClickHouse server as a child process: the
+// server that libchdb contains, with its own native and HTTP interfaces, users,
+// grants, quotas and logs.
 //
-// What a client sees is ClickHouse, with what an embedded engine cannot have left
-// out: users beyond the one configured, quotas, the query log, replication. The
-// native protocol is revision 54460.
+// The main path:
+//
+//   - [ServeIfChild] is the first statement of main and of TestMain. In a child it
+//     turns the process into the server (engine.go) and does not return.
+//   - [Start] finds or fetches the library (package library), renders config.xml
+//     (settings.go) and users.xml (access.go), and starts this program again as
+//     the child, on a pseudo-terminal (process.go). It returns when the server
+//     answers.
+//   - [Server.Close], [Server.Kill], [Server.Pause] and [Server.Restart] end it, or
+//     let it fail the way a test wants.
 //
 // Words used here:
 //
-//   - engine: the running ClickHouse, one a process (package libchdb).
-//   - session: one client's conn of the engine, with its current database and
-//     settings. A native connection is a session; an HTTP request is one of its
-//     own unless it names a session_id.
-//   - block: a piece of a table on the wire (package block).
-//   - fault: what a control function ([Server.Control]) puts in place of the
-//     engine's answer to a statement: an exception, a cut, silence, a delay, before
-//     the engine has done it or after.
+//   - library: the file libchdb.so.
+//   - server: the child process. One process holds one server, and a data
+//     directory belongs to one server at a time.
+//   - access: who may log in and what they may do.
 //
-// The engine reads files of this machine when a query asks it to, so that the
-// front listens on loopback and nowhere else.
+// A server listens on loopback only. It has no TLS listener: package tlsproxy
+// terminates TLS in front of it. It cannot create users by SQL; they come from
+// [Access] and are read when the server starts.
 package clickhouse

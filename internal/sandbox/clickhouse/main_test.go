@@ -2,110 +2,109 @@ package clickhouse_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
-	chgo "github.com/ClickHouse/clickhouse-go/v2"
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/goleak"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
-// server is the one engine of this process, shared by the tests; each makes a
-// database of its own.
-var server *clickhouse.Server
+const password = "only-for-these-tests"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childVariable); dir != "" {
-		os.Exit(child(dir))
+	clickhouse.ServeIfChild()
+	if dir := os.Getenv(parentVariable); dir != "" {
+		os.Exit(parent(dir))
 	}
-	os.Exit(run(m))
+	goleak.VerifyTestMain(m)
 }
 
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pianola-clickhouse-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	server, err = clickhouse.Start(ctx, clickhouse.Config{
-		DataDir: dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0",
-		Progress: func(s string) { fmt.Fprintln(os.Stderr, s) },
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
-
-// protocols are the two ways clickhouse-go has to the server.
-var protocols = map[string]chgo.Protocol{"native": chgo.Native, "http": chgo.HTTP}
-
-func options(p chgo.Protocol, database string) *chgo.Options {
-	addr := server.NativeAddr()
-	if p == chgo.HTTP {
-		addr = server.HTTPAddr()
-	}
-	return &chgo.Options{
-		Addr: []string{addr}, Protocol: p,
-		Auth:        chgo.Auth{Database: database, Username: "default"},
-		Compression: &chgo.Compression{Method: chgo.CompressionLZ4},
-		DialTimeout: 30 * time.Second,
-		ReadTimeout: 5 * time.Minute,
-	}
-}
-
-func open(t *testing.T, o *chgo.Options) driver.Conn {
+// start starts a server with an owner until the test ends.
+func start(t *testing.T, change func(*clickhouse.Config)) *clickhouse.Server {
 	t.Helper()
-	conn, err := chgo.Open(o)
+	c := clickhouse.Loopback(t.TempDir())
+	c.Access.Users = []clickhouse.User{clickhouse.Owner("owner", password)}
+	c.Progress = func(s string) { t.Log(s) }
+	if change != nil {
+		change(&c)
+	}
+	s, err := clickhouse.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// connect opens a connection of clickhouse-go until the test ends.
+func connect(t *testing.T, s *clickhouse.Server, user, password string) driver.Conn {
+	t.Helper()
+	conn, err := ch.Open(&ch.Options{
+		Addr: []string{s.NativeAddr()}, Auth: ch.Auth{Username: user, Password: password},
+		DialTimeout: 5 * time.Second, Compression: &ch.Compression{Method: ch.CompressionLZ4},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
-// newDatabase makes a database for one test.
-func newDatabase(t *testing.T, name string) string {
+func execute(t *testing.T, conn driver.Conn, statements ...string) {
 	t.Helper()
-	conn := open(t, options(chgo.Native, ""))
-	execute(t, conn, "CREATE DATABASE "+name)
-	t.Cleanup(func() { execute(t, conn, "DROP DATABASE "+name) })
-	return name
-}
-
-func execute(t *testing.T, conn driver.Conn, sql string, args ...any) {
-	t.Helper()
-	if err := conn.Exec(context.Background(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+	for _, s := range statements {
+		if err := conn.Exec(context.Background(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
 	}
 }
 
-func count(t *testing.T, conn driver.Conn, sql string, args ...any) uint64 {
-	t.Helper()
-	var n uint64
-	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+// code is ClickHouse's code of an error, 0 without one.
+func code(err error) int32 {
+	var refused *ch.Exception
+	if errors.As(err, &refused) {
+		return refused.Code
 	}
-	return n
+	if err != nil {
+		return -1
+	}
+	return 0
+}
+
+// post sends a statement over HTTP with headers and parameters, as curl or a page
+// would.
+func post(t *testing.T, s *clickhouse.Server, statement string, header http.Header, parameters url.Values) (status int, answer string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://%s/?%s", s.HTTPAddr(), parameters.Encode()), strings.NewReader(statement))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, strings.TrimSpace(string(text))
 }

@@ -8,19 +8,21 @@ import (
 	"testing"
 
 	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
-// Servers are an embedded Kafka and ClickHouse. A process can hold one engine at
-// a time, so the tests of a package share one Servers, or start them in turn.
+// Servers are an embedded Kafka and a ClickHouse server, which the tests of a
+// package share.
 type Servers struct {
 	*sandbox.Services
 
 	names atomic.Int32
 }
 
-// Run starts the servers, runs the tests of a package, and gives the exit status
+// Run starts the servers, runs the tests of a package, and returns the exit status
 // of the process. It is for TestMain; s is the package's zero Servers.
 func (s *Servers) Run(m *testing.M) int {
+	clickhouse.ServeIfChild()
 	var err error
 	if s.Services, err = sandbox.Start(context.Background(), sandbox.Loopback(nil)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -43,7 +43,7 @@ type Stage struct {
 func (s *Servers) Stage(t testing.TB, c Config) *Stage {
 	t.Helper()
 	name := s.Name()
-	st := &Stage{TB: t, Topic: name, Services: &sandbox.Services{Kafka: c.Kafka, ClickHouse: s.ClickHouse}}
+	st := &Stage{TB: t, Topic: name, Services: &sandbox.Services{Kafka: c.Kafka, ClickHouse: s.ClickHouse, Password: s.Password}}
 	if c.Kafka == nil {
 		st.Services.Kafka = s.Kafka
 	}

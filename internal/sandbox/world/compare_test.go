@@ -14,27 +14,21 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
 
-// database makes a real engine with Pianola's schema and returns a connection
-// to it by each protocol.
+// database makes Pianola's schema and returns a connection to it by each protocol.
 func database(t *testing.T) map[string]driver.Conn {
 	t.Helper()
 	ctx := t.Context()
-	server, err := clickhouse.Start(ctx, clickhouse.Config{DataDir: t.TempDir(), NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := chgo.OpenDB(server.Options(t, chgo.Native))
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
+		if _, err := db.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE piano SYNC"); err != nil {
 			t.Error(err)
 		}
+		_ = db.Close()
 	})
-	db := chgo.OpenDB(&chgo.Options{Addr: []string{server.NativeAddr()}})
-	defer func() { _ = db.Close() }()
 	migrator, err := migrate.New(db, "piano", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +37,7 @@ func database(t *testing.T) map[string]driver.Conn {
 		t.Fatal(err)
 	}
 	conns := map[string]driver.Conn{}
-	for name, o := range map[string]*chgo.Options{
-		"native": {Addr: []string{server.NativeAddr()}, Protocol: chgo.Native},
-		"http":   {Addr: []string{server.HTTPAddr()}, Protocol: chgo.HTTP},
-	} {
+	for name, o := range map[string]*chgo.Options{"native": server.Options(t, chgo.Native), "http": server.Options(t, chgo.HTTP)} {
 		o.Auth.Database = "piano"
 		conn, err := chgo.Open(o)
 		if err != nil {

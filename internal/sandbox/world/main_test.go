@@ -1,9 +1,23 @@
 package world_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// server is shared by the tests that read stored data.
+var server engine.Engine
+
+func TestMain(m *testing.M) {
+	code := server.Run(m)
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}

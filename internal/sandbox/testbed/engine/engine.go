@@ -1,6 +1,6 @@
-// Package engine is the embedded ClickHouse that the tests of a package share,
-// where they need databases and nothing else of a stage. It knows nothing of the
-// packages above schemas, so that these can use it in tests of their own.
+// Package engine is the ClickHouse server that the tests of a package share when
+// they need databases but no Kafka. It imports nothing above package schemas, so
+// that every package above can use it in its tests.
 package engine
 
 import (
@@ -18,9 +18,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Engine is one, of which a process can hold one. It starts when a test first asks for
-// it: what needs none, such as fuzzing, does not wait for it. Tests may share one at
-// the same time.
+// Engine is a server that starts when a test first asks for it, so that fuzzing and
+// other runs without it do not wait. Tests may use it at the same time.
 type Engine struct {
 	once      sync.Once
 	server    *clickhouse.Server
@@ -29,9 +28,16 @@ type Engine struct {
 	databases atomic.Int32
 }
 
-// Run runs the tests of a package, ends the engine, and gives the exit status of the
-// process. It is for TestMain.
+// The owner, who may do everything. With a password, a wrong login can be tried.
+const (
+	User     = "owner"
+	Password = "only-for-tests"
+)
+
+// Run runs the tests of a package, ends the server, and returns the exit status of
+// the process. It is for TestMain.
 func (e *Engine) Run(m *testing.M) int {
+	clickhouse.ServeIfChild()
 	defer func() {
 		if e.server != nil {
 			_ = e.server.Close() // the tests are over
@@ -43,12 +49,14 @@ func (e *Engine) Run(m *testing.M) int {
 	return m.Run()
 }
 
-// Server is the engine at work.
+// Server is the running server.
 func (e *Engine) Server(t testing.TB) *clickhouse.Server {
 	t.Helper()
 	e.once.Do(func() {
 		if e.dir, e.err = os.MkdirTemp("", "pianola-engine-"); e.err == nil {
-			e.server, e.err = clickhouse.Start(context.Background(), clickhouse.Config{DataDir: e.dir, NativeAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
+			c := clickhouse.Loopback(e.dir)
+			c.Access.Users = []clickhouse.User{clickhouse.Owner(User, Password)}
+			e.server, e.err = clickhouse.Start(context.Background(), c)
 		}
 	})
 	if e.err != nil {
@@ -57,10 +65,20 @@ func (e *Engine) Server(t testing.TB) *clickhouse.Server {
 	return e.server
 }
 
+// Options are those of the owner over a protocol.
+func (e *Engine) Options(t testing.TB, protocol ch.Protocol) *ch.Options {
+	t.Helper()
+	addr := e.Server(t).NativeAddr()
+	if protocol == ch.HTTP {
+		addr = e.Server(t).HTTPAddr()
+	}
+	return &ch.Options{Protocol: protocol, Addr: []string{addr}, Auth: ch.Auth{Username: User, Password: Password}}
+}
+
 // Connect is a connection for one test, over the native protocol.
 func (e *Engine) Connect(t testing.TB) driver.Conn {
 	t.Helper()
-	conn, err := ch.Open(&ch.Options{Addr: []string{e.Server(t).NativeAddr()}})
+	conn, err := ch.Open(e.Options(t, ch.Native))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +86,8 @@ func (e *Engine) Connect(t testing.TB) driver.Conn {
 	return conn
 }
 
-// Database is a database with the whole schema and no rows, which no other test
-// has, and a connection to its engine.
+// Database is a database of this test alone, with the whole schema and no rows, and
+// a connection to its server.
 func (e *Engine) Database(t testing.TB) (driver.Conn, schemas.Options) {
 	t.Helper()
 	conn, o := e.Connect(t), schemas.Options{Database: fmt.Sprintf("test_%d", e.databases.Add(1))}
