@@ -62,7 +62,7 @@ func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int3
 	// One byte, now: the broker gives the batch that holds the offset, whole.
 	r.minBytes, r.maxBytes, r.maxWait = 0, 1, 0
 	set, err := r.Next(ctx)
-	if errors.Is(err, ErrTopicBack) {
+	if errors.Is(err, ErrTopicRecreated) {
 		set, err = r.Next(ctx) // whichever topic it is now is the one that is asked about
 	}
 	switch {

@@ -22,10 +22,10 @@ var (
 	// ErrOffsetOutOfRange: the broker has no record at this position, and none
 	// will come: see OffsetOutOfRangeError.
 	ErrOffsetOutOfRange = errors.New("offset out of range")
-	// ErrTopicBack: a topic that was read was missing for a while, or another record
+	// ErrTopicRecreated: a topic that was read was missing for a while, or another record
 	// stands where the last one was read, so it may be another one of the same name:
 	// what is known of it is to be asked anew.
-	ErrTopicBack = errors.New("topic was gone and is back")
+	ErrTopicRecreated = errors.New("topic was gone and is back")
 	// ErrCorrupt: what the broker sent cannot be read: see CorruptError.
 	ErrCorrupt = errors.New("corrupt batch")
 	// ErrGenerationEnded: the generation takes no more commits.

@@ -104,7 +104,7 @@ func (r *Reader) Close() {
 // set without any is normal, and its NextOffset may still have moved. Failures
 // that time or another broker can mend are tried again inside, with back-off,
 // for as long as ctx lives. The errors that come out are ctx's,
-// ErrOffsetOutOfRange, ErrTopicBack, ErrCorrupt (after some tries), ErrNotAuthorized, and codes of the broker
+// ErrOffsetOutOfRange, ErrTopicRecreated, ErrCorrupt (after some tries), ErrNotAuthorized, and codes of the broker
 // that no retry mends; the position stays where it was, and Next may be called
 // again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
@@ -179,7 +179,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 			r.last.heard, r.last.failed = time.Now(), false
 			if r.missed {
 				r.missed = false
-				return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, ErrTopicBack)
+				return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, ErrTopicRecreated)
 			}
 			r.take(answer)
 			return nil

@@ -169,8 +169,8 @@ func TestReader_Next_retries(t *testing.T) {
 		c := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})
 		r := c.NewReader("events", 0, 0)
 		defer r.Close()
-		if _, err := r.Next(testContext(t)); !errors.Is(err, consumer.ErrTopicBack) || r.Position() != 0 {
-			t.Fatalf("got %v at %d, want ErrTopicBack at 0", err, r.Position())
+		if _, err := r.Next(testContext(t)); !errors.Is(err, consumer.ErrTopicRecreated) || r.Position() != 0 {
+			t.Fatalf("got %v at %d, want ErrTopicRecreated at 0", err, r.Position())
 		}
 		if all := readUntil(t, r, 5); len(all) != 5 {
 			t.Fatalf("got %d records, want 5", len(all))
@@ -269,8 +269,8 @@ func TestReader_Next_looked_away(t *testing.T) {
 			produce(t, p, "events", 0, numbered("another event", 5)...)
 			r.LookedAway()
 			set, err := r.Next(testContext(t))
-			if refilled && (!errors.Is(err, consumer.ErrTopicBack) || r.Position() != 3) {
-				t.Errorf("got %v at %d, want ErrTopicBack at 3", err, r.Position())
+			if refilled && (!errors.Is(err, consumer.ErrTopicRecreated) || r.Position() != 3) {
+				t.Errorf("got %v at %d, want ErrTopicRecreated at 3", err, r.Position())
 			}
 			if !refilled && (err != nil || set.StartOffset != 3) {
 				t.Errorf("got %+v, %v", set, err)

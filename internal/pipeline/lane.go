@@ -34,7 +34,7 @@ func (l *lane) unreadable(f *Flow, position int64, err error) error {
 		f.log.Warn("the position is out of range", zap.String("topic", l.topic),
 			zap.Int32("partition", l.partition), zap.Int64("offset", position), zap.Error(err))
 		return errRejoin
-	case errors.Is(err, consumer.ErrTopicBack):
+	case errors.Is(err, consumer.ErrTopicRecreated):
 		// It may have been made anew, and grown beyond our position: only
 		// the assignment check can tell.
 		f.log.Warn("the topic was gone for a while", zap.Error(err))

@@ -42,7 +42,7 @@ func anewAlone(longer bool) func(context.Context, *losses) error {
 }
 
 // gone is how long a topic is missing at least before it is made anew. A reader
-// recognises one that was gone for a tenth of a second (consumer.ErrTopicBack).
+// recognises one that was gone for a tenth of a second (consumer.ErrTopicRecreated).
 const gone = 300 * time.Millisecond
 
 // anewUnderway has it made anew under a reader. A stalled one looks away from the
