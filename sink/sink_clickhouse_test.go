@@ -259,7 +259,7 @@ func TestWriter_Positions(t *testing.T) {
 	})
 }
 
-func TestWriter_Uncovered(t *testing.T) {
+func TestWriter_LedgerGaps(t *testing.T) {
 	each(t, func(t *testing.T, d *database) {
 		d.flush(&sink.Batch{Token: "1", Parts: []*sink.Part{part(0, 0, 10), part(1, 0, 50)}})
 		d.flush(&sink.Batch{Token: "2", Parts: []*sink.Part{part(0, 4, 6)}}) // read again
@@ -282,7 +282,7 @@ func TestWriter_Uncovered(t *testing.T) {
 			{1, sink.Range{Start: 5, Next: 41}, []sink.Range{{Start: 40, Next: 41}}},
 			{2, sink.Range{Start: 5, Next: 6}, []sink.Range{{Start: 5, Next: 6}}},
 		} {
-			got, err := d.Uncovered(t.Context(), topic, 0, c.epoch, c.within)
+			got, err := d.LedgerGaps(t.Context(), topic, 0, c.epoch, c.within)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,9 +20,9 @@ type verdict struct {
 // found is false where the offset holds no record.
 type recordAt func(offset int64) (timestamp schemas.Millis, found bool, err error)
 
-// uncovered asks the ledger which offsets of a range none of its rows accounts
+// ledgerGaps asks the ledger which offsets of a range none of its rows accounts
 // for, in the epoch of the position that is judged.
-type uncovered func(within sink.Range) ([]sink.Range, error)
+type ledgerGaps func(within sink.Range) ([]sink.Range, error)
 
 // judge compares what Kafka offers (the committed offset, the log's start and
 // end) with what the ledger says was read, and decides where to go on. It is
@@ -41,7 +41,7 @@ type uncovered func(within sink.Range) ([]sink.Range, error)
 //
 // A last record that retention or compaction has removed can no longer testify;
 // the partition then counts as the same one.
-func judge(a consumer.Assignment, known sink.Position, at recordAt, holes uncovered) (verdict, error) {
+func judge(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerGaps) (verdict, error) {
 	v := verdict{epoch: known.Epoch, readBelow: known.ReadBelow}
 	anew, err := recreated(a, known, at)
 	if err != nil {
@@ -75,7 +75,7 @@ func judge(a consumer.Assignment, known sink.Position, at recordAt, holes uncove
 		return v, nil
 	}
 	if position < a.LogStart {
-		if err := v.retained(a, known, position, holes); err != nil {
+		if err := v.retained(a, known, position, gaps); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -94,11 +94,11 @@ func committed(a consumer.Assignment, known sink.Position) int64 {
 
 // retained names what retention has taken beyond the position, but for what the
 // ledger accounts for.
-func (v *verdict) retained(a consumer.Assignment, known sink.Position, position int64, holes uncovered) error {
+func (v *verdict) retained(a consumer.Assignment, known sink.Position, position int64, gaps ledgerGaps) error {
 	gone := []sink.Range{{Start: position, Next: a.LogStart}}
 	if known.InLedger && position < known.Reached {
 		var err error
-		if gone, err = holes(gone[0]); err != nil {
+		if gone, err = gaps(gone[0]); err != nil {
 			return fmt.Errorf("ask the ledger what it knows of %s/%d [%d, %d): %w", a.Topic, a.Partition, position, a.LogStart, err)
 		}
 	}

@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		a     consumer.Assignment
 		known sink.Position
 		there schemas.Millis // the timestamp of the record at the ledger's last offset; 0 for none
-		holes []sink.Range   // what the ledger says when it is asked
+		gaps  []sink.Range   // what the ledger says when it is asked
 
 		start int64
 		epoch uint32
@@ -44,10 +44,10 @@ func TestJudge(t *testing.T) {
 			start: 15, cause: schemas.LostToRetention, lost: lost(10, 15)},
 		{name: "retention has removed just what was read", a: log(10, 10, 20), known: known(0, 10), start: 10},
 		{name: "retention has passed a commit that a crash has left behind the ledger", a: log(6, 9, 20), known: known(0, 10), there: stamp, start: 9},
-		{name: "and the ledger too", a: log(6, 15, 20), known: known(0, 10), holes: lost(10, 15),
+		{name: "and the ledger too", a: log(6, 15, 20), known: known(0, 10), gaps: lost(10, 15),
 			start: 15, cause: schemas.LostToRetention, lost: lost(10, 15)},
 		{name: "what somebody had stepped over, and retention took when he came back", a: log(2, 15, 20), known: known(0, 12),
-			holes: []sink.Range{{Start: 4, Next: 6}, {Start: 12, Next: 15}},
+			gaps:  []sink.Range{{Start: 4, Next: 6}, {Start: 12, Next: 15}},
 			start: 15, cause: schemas.LostToRetention, lost: []sink.Range{{Start: 4, Next: 6}, {Start: 12, Next: 15}}},
 		{name: "the group's offsets are gone, the ledger shows what retention ate", a: log(-1, 15, 20), known: known(0, 10),
 			start: 15, cause: schemas.LostToRetention, lost: lost(10, 15)},
@@ -89,7 +89,7 @@ func TestJudge(t *testing.T) {
 				if within.Start != c.a.Committed || within.Next != c.a.LogStart {
 					t.Fatalf("asked the ledger about %v", within)
 				}
-				return c.holes, nil
+				return c.gaps, nil
 			})
 			if err != nil {
 				t.Fatal(err)

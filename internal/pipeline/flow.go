@@ -23,7 +23,7 @@ type Sink interface {
 	Flush(ctx context.Context, batch *sink.Batch) (sink.FlushStats, error)
 	WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error
 	Positions(ctx context.Context, topic string, partitions []int32) (map[int32]sink.Position, error)
-	Uncovered(ctx context.Context, topic string, partition int32, epoch uint32, within sink.Range) ([]sink.Range, error)
+	LedgerGaps(ctx context.Context, topic string, partition int32, epoch uint32, within sink.Range) ([]sink.Range, error)
 }
 
 // Generation is what the flusher needs of a membership: a commit that the

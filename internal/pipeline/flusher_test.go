@@ -160,6 +160,6 @@ func (s *fakeSink) Positions(context.Context, string, []int32) (map[int32]sink.P
 	return nil, nil
 }
 
-func (s *fakeSink) Uncovered(context.Context, string, int32, uint32, sink.Range) ([]sink.Range, error) {
+func (s *fakeSink) LedgerGaps(context.Context, string, int32, uint32, sink.Range) ([]sink.Range, error) {
 	return nil, nil
 }

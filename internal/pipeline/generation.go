@@ -83,7 +83,7 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 			timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
 			return recordTime(timestamp), found, err
 		}, func(within sink.Range) ([]sink.Range, error) {
-			return f.sink.Uncovered(ctx, a.Topic, a.Partition, position.Epoch, within)
+			return f.sink.LedgerGaps(ctx, a.Topic, a.Partition, position.Epoch, within)
 		})
 		if err != nil {
 			return nil, err

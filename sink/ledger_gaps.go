@@ -9,12 +9,12 @@ import (
 // Range is the offsets [Start, Next) of a partition.
 type Range struct{ Start, Next int64 }
 
-// Uncovered gives what of a range no row of the ledger accounts for, as read or as
+// LedgerGaps gives what of a range no row of the ledger accounts for, as read or as
 // lost, in one epoch of a partition of a Kafka topic: disjoint, in order. It reads
 // the rows that end beyond the range's start, which are few where that is a
 // committed offset, and retries as Flush does.
-func (w *Writer) Uncovered(ctx context.Context, topic string, partition int32, epoch uint32, within Range) ([]Range, error) {
-	var holes []Range
+func (w *Writer) LedgerGaps(ctx context.Context, topic string, partition int32, epoch uint32, within Range) ([]Range, error) {
+	var gaps []Range
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		rows, err := w.conn.Query(ctx, `SELECT start_offset, next_offset FROM `+LedgerTable+`
 			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ? AND next_offset > ? AND start_offset < ?
@@ -25,21 +25,21 @@ func (w *Writer) Uncovered(ctx context.Context, topic string, partition int32, e
 		}
 		defer func() { _ = rows.Close() }()
 		at := within.Start
-		holes = holes[:0]
+		gaps = gaps[:0]
 		for rows.Next() {
 			var r Range
 			if err := rows.Scan(&r.Start, &r.Next); err != nil {
 				return err
 			}
 			if r.Start > at {
-				holes = append(holes, Range{at, r.Start})
+				gaps = append(gaps, Range{at, r.Start})
 			}
 			at = max(at, r.Next)
 		}
 		if at < within.Next {
-			holes = append(holes, Range{at, within.Next})
+			gaps = append(gaps, Range{at, within.Next})
 		}
 		return rows.Err()
 	})
-	return holes, err
+	return gaps, err
 }
