@@ -15,7 +15,7 @@ import (
 func (a *Audit) changed(ctx context.Context, one *account, f *facts) (bool, error) {
 	now := f.after
 	now.Committed = f.before.Committed
-	changed, err := pipeline.MadeAnew(now, one.position(), func(offset int64) (int64, bool, error) {
+	changed, err := pipeline.TopicRecreated(now, one.position(), func(offset int64) (int64, bool, error) {
 		return a.Kafka.TimestampAt(ctx, one.Topic, one.Key.Partition, offset)
 	})
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // verdict is what the assignment check decides for one partition.
-type verdict struct {
-	start     int64  // the offset to fetch first
+type startPosition struct {
+	offset    int64  // the offset to fetch first
 	epoch     uint32 // the source epoch of everything read from now on
 	readBelow int64  // parts that begin below may hold messages that have open dead letters
 	lost      []schemas.LedgerRow
@@ -41,23 +41,23 @@ type ledgerGaps func(within sink.Range) ([]sink.Range, error)
 //
 // A last record that retention or compaction has removed can no longer testify;
 // the partition then counts as the same one.
-func judge(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerGaps) (verdict, error) {
-	v := verdict{epoch: known.Epoch, readBelow: known.ReadBelow}
+func decideStart(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerGaps) (startPosition, error) {
+	v := startPosition{epoch: known.Epoch, readBelow: known.ReadBelow}
 	anew, err := recreated(a, known, at)
 	if err != nil {
-		return verdict{}, err
+		return startPosition{}, err
 	}
 	if anew {
 		if !known.OnlyLost {
 			v.epoch++
 		}
-		v.start, v.readBelow = a.LogStart, 0
+		v.offset, v.readBelow = a.LogStart, 0
 		v.lose(a, schemas.LostTopicRecreated, sink.Range{Start: a.LogStart, Next: a.LogStart})
 		return v, nil
 	}
 
 	position := committed(a, known)
-	v.start = max(position, a.LogStart)
+	v.offset = max(position, a.LogStart)
 	switch {
 	case position < 0:
 		// The group's offsets are gone or were never there. The contract starts
@@ -68,15 +68,15 @@ func judge(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerG
 			position = known.Reached
 		}
 	case known.InLedger && position > known.Reached:
-		v.start = max(min(position, a.HighWatermark), a.LogStart)
-		if v.start > known.Reached { // else it was moved beyond an end that the ledger has reached
-			v.lose(a, schemas.LostToMovedOffset, sink.Range{Start: known.Reached, Next: v.start})
+		v.offset = max(min(position, a.HighWatermark), a.LogStart)
+		if v.offset > known.Reached { // else it was moved beyond an end that the ledger has reached
+			v.lose(a, schemas.LostToMovedOffset, sink.Range{Start: known.Reached, Next: v.offset})
 		}
 		return v, nil
 	}
 	if position < a.LogStart {
 		if err := v.retained(a, known, position, gaps); err != nil {
-			return verdict{}, err
+			return startPosition{}, err
 		}
 	}
 	return v, nil
@@ -94,7 +94,7 @@ func committed(a consumer.Assignment, known sink.Position) int64 {
 
 // retained names what retention has taken beyond the position, but for what the
 // ledger accounts for.
-func (v *verdict) retained(a consumer.Assignment, known sink.Position, position int64, gaps ledgerGaps) error {
+func (v *startPosition) retained(a consumer.Assignment, known sink.Position, position int64, gaps ledgerGaps) error {
 	gone := []sink.Range{{Start: position, Next: a.LogStart}}
 	if known.InLedger && position < known.Reached {
 		var err error
@@ -126,7 +126,7 @@ func recreated(a consumer.Assignment, known sink.Position, at recordAt) (bool, e
 	return committed(a, known) > a.HighWatermark, nil
 }
 
-func (v *verdict) lose(a consumer.Assignment, cause schemas.LostCause, r sink.Range) {
+func (v *startPosition) lose(a consumer.Assignment, cause schemas.LostCause, r sink.Range) {
 	v.lost = append(v.lost, schemas.LedgerRow{
 		Source: schemas.SourceKafka, Name: a.Topic, Epoch: v.epoch, Partition: a.Partition,
 		Kind: schemas.LedgerLost, Cause: cause, StartOffset: r.Start, NextOffset: r.Next, LastOffset: -1,

@@ -80,7 +80,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			v, err := judge(c.a, c.known, func(offset int64) (schemas.Millis, bool, error) {
+			v, err := decideStart(c.a, c.known, func(offset int64) (schemas.Millis, bool, error) {
 				if offset != c.known.LastOffset {
 					t.Fatalf("looked at offset %d, the ledger's last is %d", offset, c.known.LastOffset)
 				}
@@ -94,8 +94,8 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.start != c.start || v.epoch != c.epoch {
-				t.Errorf("start %d epoch %d, want %d %d", v.start, v.epoch, c.start, c.epoch)
+			if v.offset != c.start || v.epoch != c.epoch {
+				t.Errorf("start %d epoch %d, want %d %d", v.offset, v.epoch, c.start, c.epoch)
 			}
 			var ranges []sink.Range
 			for _, row := range v.lost {

@@ -13,7 +13,7 @@ import (
 )
 
 // account counts a batch that is durable and committed.
-func (f *flusher) account(all []taken, stats sink.FlushStats) {
+func (f *flusher) account(all []lanePart, stats sink.FlushStats) {
 	m, now := f.flow.metrics, f.flow.now()
 	var stored, filtered, deadLettered, skipped uint64
 	for _, t := range all {
@@ -49,7 +49,7 @@ func (f *flusher) account(all []taken, stats sink.FlushStats) {
 
 // token names the batch by its offset ranges: the same ranges of the same
 // epochs are the same token, whoever sends them.
-func token(all []taken) string {
+func token(all []lanePart) string {
 	hash := sha256.New()
 	for _, t := range all {
 		l := &t.part.Ledger
@@ -59,7 +59,7 @@ func token(all []taken) string {
 }
 
 // describe names the ranges of a batch for an error, at most three of them.
-func describe(all []taken) string {
+func describe(all []lanePart) string {
 	text := ""
 	for i, t := range all {
 		if i == 3 {

@@ -22,5 +22,5 @@ func (p *part) addDeadLetter(worker *transform.Worker, result *transform.Result,
 		Attempts:       1,
 	}
 	p.DeadLetters = append(p.DeadLetters, letter)
-	p.letters += len(letter.Payload) + len(letter.SubscriptionID) + 256
+	p.deadLetterBytes += len(letter.Payload) + len(letter.SubscriptionID) + 256
 }

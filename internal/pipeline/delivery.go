@@ -81,23 +81,23 @@ type lane struct {
 }
 
 // newLane starts at the position that the assignment check has decided on.
-func newLane(a consumer.Assignment, v verdict) *lane {
-	l := &lane{topic: a.Topic, partition: a.Partition, start: v.start, epoch: v.epoch, readBelow: v.readBelow,
+func newLane(a consumer.Assignment, v startPosition) *lane {
+	l := &lane{topic: a.Topic, partition: a.Partition, start: v.offset, epoch: v.epoch, readBelow: v.readBelow,
 		slot: make(chan *part, 1), spare: newPart()}
 	first := newPart()
-	first.begin(l, v.start)
+	first.begin(l, v.offset)
 	l.slot <- first
 	return l
 }
 
 // run fetches until the context ends (then nil) or the partition cannot be read.
 // lanes is how many share the memory for fetching.
-func (l *lane) run(ctx context.Context, f *Flow, g *gate, lanes int) error {
+func (l *lane) run(ctx context.Context, f *Flow, g *limiter, lanes int) error {
 	reader := f.source.NewReader(l.topic, l.partition, l.start)
-	reader.Limit(max(fetchBudget/lanes, leastFetch))
+	reader.Limit(max(fetchBudget/lanes, minFetch))
 	defer reader.Close()
 	worker := f.rules.NewWorker()
-	beat := f.pulse.start(fmt.Sprintf("partition %s/%d", l.topic, l.partition))
+	beat := f.watchdog.watch(fmt.Sprintf("partition %s/%d", l.topic, l.partition))
 	defer beat.stop()
 	defer f.metrics.dropLag(l.topic, l.partition)
 
@@ -119,7 +119,7 @@ func (l *lane) run(ctx context.Context, f *Flow, g *gate, lanes int) error {
 
 // fill takes a record set in, a bounded hold at a time. An error is the context's,
 // and leaves the rest of the set untaken: the lane ends with it.
-func (l *lane) fill(ctx context.Context, f *Flow, g *gate, worker *transform.Worker, set *consumer.RecordSet, beat *beat) error {
+func (l *lane) fill(ctx context.Context, f *Flow, g *limiter, worker *transform.Worker, set *consumer.RecordSet, beat *heartbeat) error {
 	for records, more := set.Records, true; more; {
 		beat.wait()
 		rows, bytes, err := g.reserve(ctx, holdRows, holdBytes)
@@ -138,9 +138,9 @@ func (l *lane) fill(ctx context.Context, f *Flow, g *gate, worker *transform.Wor
 		usedRows, usedBytes := p.messages-messages, p.measure()-before
 		progress := p.Ledger.NextOffset > moved
 		l.slot <- p
-		g.settle(rows, usedRows, bytes, usedBytes)
+		g.adjust(rows, usedRows, bytes, usedBytes)
 		if progress {
-			g.touch()
+			g.notify()
 		}
 	}
 	return nil
@@ -192,51 +192,51 @@ func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.
 // both are done, or that there was nothing to do. After anything else the flusher
 // ends, and with it the generation (I4): a commit of what follows would step over
 // what is in no table.
-func (f *flusher) flush(ctx context.Context, beat *beat) error {
+func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 	if ctx.Err() != nil {
 		return errRejoin // the flusher may hear of room, or of the drain, before it hears of the end
 	}
 	f.last = time.Now()
-	taken := f.collect()
-	if len(taken) == 0 {
+	collected := f.collect()
+	if len(collected) == 0 {
 		return nil
 	}
-	defer f.giveBack(taken)
+	defer f.giveBack(collected)
 
 	// The insert outlives the generation by a bounded grace: its rows are
 	// idempotent (A4), and one that completes saves the next owner the work.
-	bounded, cancel := graceful(ctx, f.flow.config.InsertGrace)
+	bounded, cancel := withGrace(ctx, f.flow.config.InsertGrace)
 	defer cancel()
 
-	batch := &sink.Batch{Token: token(taken)}
-	for _, t := range taken {
+	batch := &sink.Batch{Token: token(collected)}
+	for _, t := range collected {
 		batch.Parts = append(batch.Parts, &t.part.Part)
 	}
 	stats, err := f.flow.sink.Flush(bounded, batch) // A2
 	if err != nil {
 		if bounded.Err() != nil {
-			f.flow.log.Warn("flush given up, its range will be read again", zap.Int("partitions", len(taken)))
+			f.flow.log.Warn("flush given up, its range will be read again", zap.Int("partitions", len(collected)))
 			return errRejoin
 		}
-		return fmt.Errorf("flush %s: %w", describe(taken), err)
+		return fmt.Errorf("flush %s: %w", describe(collected), err)
 	}
 	beat.step()
-	if err := f.commit(bounded, taken); err != nil { // I3: after the Flush, before the next collect
+	if err := f.commit(bounded, collected); err != nil { // I3: after the Flush, before the next collect
 		f.flow.metrics.commitErrors.Inc()
 		f.flow.log.Warn("commit failed, its range will be read again", zap.Error(err))
 		// kafka-go does not restore the connection of a commit that failed, and
 		// the coordinator may have given our partitions away.
 		return errRejoin
 	}
-	f.account(taken, stats)
+	f.account(collected, stats)
 	return nil
 }
 
 // collect takes every part that has advanced and leaves an empty one that
 // continues its range (I1).
-func (f *flusher) collect() []taken {
-	f.gate.heard()
-	var all []taken
+func (f *flusher) collect() []lanePart {
+	f.limiter.drainSignals()
+	var all []lanePart
 	rows, bytes := 0, 0
 	for _, l := range f.lanes {
 		p := <-l.slot // I2
@@ -247,15 +247,15 @@ func (f *flusher) collect() []taken {
 		l.spare.begin(l, p.Ledger.NextOffset)
 		l.slot <- l.spare
 		l.spare = nil
-		all = append(all, taken{l, p})
+		all = append(all, lanePart{l, p})
 		rows, bytes = rows+p.messages, bytes+p.bytes
 	}
-	f.gate.release(rows, bytes)
+	f.limiter.release(rows, bytes)
 	return all
 }
 
 // commit makes the ends of the parts the group's positions.
-func (f *flusher) commit(ctx context.Context, all []taken) error {
+func (f *flusher) commit(ctx context.Context, all []lanePart) error {
 	positions := make([]consumer.Position, len(all))
 	for i, t := range all {
 		positions[i] = consumer.Position{Topic: t.lane.topic, Partition: t.lane.partition, Offset: t.part.Ledger.NextOffset}

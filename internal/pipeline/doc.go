@@ -7,7 +7,7 @@
 //     fetches it, runs the stages and fills its part.
 //   - part: what one lane has gathered since the last flush: rows in column
 //     form, dead letters, filtered ids, and the offset range they came from.
-//   - gate: the bound on what all lanes together may have gathered; a lane that
+//   - limiter: the bound on what all lanes together may have gathered; a lane that
 //     finds it shut stops fetching until the flusher has taken a batch.
 //   - flush: all parts of the moment made durable by one insert, then committed.
 //

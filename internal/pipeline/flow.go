@@ -35,33 +35,33 @@ type Generation interface {
 // Flow is one instance's way from topics to tables. Build it with New, then
 // Run it once.
 type Flow struct {
-	config  Config
-	source  *consumer.Consumer
-	rules   *transform.Rules
-	sink    Sink
-	metrics *Metrics
-	pulse   *Pulse
-	now     func() time.Time
-	log     *zap.Logger
+	config   Config
+	source   *consumer.Consumer
+	rules    *transform.Rules
+	sink     Sink
+	metrics  *Metrics
+	watchdog *Watchdog
+	now      func() time.Time
+	log      *zap.Logger
 
 	assigned atomic.Bool
 }
 
-// Parts are what a Flow is made of; all are needed.
-type Parts struct {
-	Source  *consumer.Consumer
-	Rules   *transform.Rules
-	Sink    Sink
-	Metrics *Metrics
-	Pulse   *Pulse
-	Now     func() time.Time
-	Log     *zap.Logger
+// Deps are what a Flow is made of; all are needed.
+type Deps struct {
+	Source   *consumer.Consumer
+	Rules    *transform.Rules
+	Sink     Sink
+	Metrics  *Metrics
+	Watchdog *Watchdog
+	Now      func() time.Time
+	Log      *zap.Logger
 }
 
 // New puts a flow together.
-func New(config Config, parts Parts) *Flow {
-	return &Flow{config: config, source: parts.Source, rules: parts.Rules, sink: parts.Sink, metrics: parts.Metrics,
-		pulse: parts.Pulse, now: parts.Now, log: parts.Log.Named("pipeline")}
+func New(config Config, deps Deps) *Flow {
+	return &Flow{config: config, source: deps.Source, rules: deps.Rules, sink: deps.Sink, metrics: deps.Metrics,
+		watchdog: deps.Watchdog, now: deps.Now, log: deps.Log.Named("pipeline")}
 }
 
 // Run consumes until the context ends, then drains: it stops fetching, flushes

@@ -16,7 +16,7 @@ type flusher struct {
 	flow       *Flow
 	generation Generation
 	lanes      []*lane
-	gate       *gate
+	limiter    *limiter
 
 	last time.Time // when the last flush began
 }
@@ -26,12 +26,12 @@ type flusher struct {
 // context ends (what is gathered is dropped) or a flush has not been committed
 // (errRejoin, or what makes the whole flow stop).
 func (f *flusher) run(ctx context.Context, drain <-chan struct{}) error {
-	beat := f.flow.pulse.start(flusherLoop)
+	beat := f.flow.watchdog.watch(flusherLoop)
 	defer beat.stop()
 	for {
 		beat.wait()
 		select {
-		case <-f.gate.some:
+		case <-f.limiter.some:
 		case <-drain:
 			beat.step()
 			return f.flush(ctx, beat)
@@ -56,7 +56,7 @@ func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-f.gate.full:
+	case <-f.limiter.full:
 		return true
 	case <-drain:
 		return false
@@ -66,7 +66,7 @@ func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 }
 
 // taken is a part out of its lane's slot.
-type taken struct {
+type lanePart struct {
 	lane *lane
 	part *part
 }
@@ -74,7 +74,7 @@ type taken struct {
 // giveBack makes the parts the lanes' spares. One that grew far beyond its
 // lane's share is left to the garbage collector: kept, it would let every lane
 // come to hold a whole batch's memory.
-func (f *flusher) giveBack(all []taken) {
+func (f *flusher) giveBack(all []lanePart) {
 	share := f.flow.config.MaxBytes / len(f.lanes)
 	for _, t := range all {
 		if t.lane.spare = t.part; t.part.bytes > share+share/4 {

@@ -74,14 +74,14 @@ func TestFlusher_GivenUp(t *testing.T) {
 
 // rig is a flusher over lanes that a test fills by hand.
 type rig struct {
-	t       *testing.T
-	flow    *Flow
-	flusher *flusher
-	lanes   []*lane
-	workers []*transform.Worker
-	beats   []*beat
-	next    []int64
-	sink    *fakeSink
+	t          *testing.T
+	flow       *Flow
+	flusher    *flusher
+	lanes      []*lane
+	workers    []*transform.Worker
+	heartbeats []*heartbeat
+	next       []int64
+	sink       *fakeSink
 
 	mu      sync.Mutex
 	refuse  error // what the next commits fail with
@@ -96,21 +96,21 @@ func newRig(t *testing.T, lanes int) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.flow = New(config, Parts{Sink: b.sink, Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
-		Pulse: NewPulse(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
+	b.flow = New(config, Deps{Sink: b.sink, Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
+		Watchdog: NewWatchdog(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
 	b.generation(lanes, make([]int64, lanes))
 	return b
 }
 
 // generation begins anew at these offsets.
 func (b *rig) generation(lanes int, start []int64) {
-	b.lanes, b.workers, b.beats, b.next = nil, nil, nil, slices.Clone(start)
+	b.lanes, b.workers, b.heartbeats, b.next = nil, nil, nil, slices.Clone(start)
 	for p := range lanes {
-		b.lanes = append(b.lanes, newLane(consumer.Assignment{Topic: "t", Partition: int32(p)}, verdict{start: start[p]}))
+		b.lanes = append(b.lanes, newLane(consumer.Assignment{Topic: "t", Partition: int32(p)}, startPosition{offset: start[p]}))
 		b.workers = append(b.workers, b.flow.rules.NewWorker())
-		b.beats = append(b.beats, b.flow.pulse.start("lane"))
+		b.heartbeats = append(b.heartbeats, b.flow.watchdog.watch("lane"))
 	}
-	b.flusher = &flusher{flow: b.flow, generation: b, lanes: b.lanes, gate: newGate(b.flow.config.MaxRows, b.flow.config.MaxBytes)}
+	b.flusher = &flusher{flow: b.flow, generation: b, lanes: b.lanes, limiter: newLimiter(b.flow.config.MaxRows, b.flow.config.MaxBytes)}
 }
 
 // take is a lane's fetch of one record set.
@@ -128,7 +128,7 @@ func (b *rig) takeIn(ctx context.Context, lane int, values ...string) error {
 	}
 	b.next[lane] += int64(len(values))
 	set.NextOffset = b.next[lane]
-	return b.lanes[lane].fill(ctx, b.flow, b.flusher.gate, b.workers[lane], set, b.beats[lane])
+	return b.lanes[lane].fill(ctx, b.flow, b.flusher.limiter, b.workers[lane], set, b.heartbeats[lane])
 }
 
 // Commit is the generation's.

@@ -32,8 +32,8 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	f.assigned.Store(true)
 	defer f.assigned.Store(false)
 
-	return f.work(ctx, g.Draining(), g, lanes, func(ctx context.Context, l *lane, gate *gate) error {
-		return l.run(ctx, f, gate, len(lanes))
+	return f.work(ctx, g.Draining(), g, lanes, func(ctx context.Context, l *lane, limiter *limiter) error {
+		return l.run(ctx, f, limiter, len(lanes))
 	})
 }
 
@@ -79,7 +79,7 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 				return nil, err
 			}
 		}
-		verdict, err := judge(a, position, func(offset int64) (schemas.Millis, bool, error) {
+		start, err := decideStart(a, position, func(offset int64) (schemas.Millis, bool, error) {
 			timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
 			return recordTime(timestamp), found, err
 		}, func(within sink.Range) ([]sink.Range, error) {
@@ -88,16 +88,16 @@ func (f *Flow) assign(ctx context.Context, g *consumer.Generation) ([]*lane, err
 		if err != nil {
 			return nil, err
 		}
-		for i := range verdict.lost {
-			loss := lossOf(&verdict.lost[i])
+		for i := range start.lost {
+			loss := lossOf(&start.lost[i])
 			f.metrics.addLost(loss)
 			losses = append(losses, loss)
 		}
-		lost = append(lost, verdict.lost...)
-		if len(verdict.lost) > 0 || a.Committed >= 0 && a.Committed != verdict.start {
-			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: verdict.start})
+		lost = append(lost, start.lost...)
+		if len(start.lost) > 0 || a.Committed >= 0 && a.Committed != start.offset {
+			accepted = append(accepted, consumer.Position{Topic: a.Topic, Partition: a.Partition, Offset: start.offset})
 		}
-		lanes = append(lanes, newLane(a, verdict))
+		lanes = append(lanes, newLane(a, start))
 	}
 	if len(accepted) == 0 {
 		return lanes, nil

@@ -8,9 +8,9 @@ import (
 	"github.com/pianola/pianola/consumer"
 )
 
-// graceful returns a context that outlives its parent by the given time; not at
+// withGrace returns a context that outlives its parent by the given time; not at
 // all where the parent's end is that of a drain, whose bound is the last there is.
-func graceful(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+func withGrace(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
 		if errors.Is(context.Cause(parent), consumer.ErrDrainTimeout) {

@@ -78,9 +78,9 @@ func newFlow(t testing.TB, cfg config.Config, registry *prometheus.Registry, dec
 	if decorate != nil {
 		out = decorate(writer)
 	}
-	flow = pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
+	flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
 		Source: source, Rules: rules, Sink: out, Metrics: metrics,
-		Pulse: pipeline.NewPulse(time.Minute, time.Now), Now: time.Now, Log: log,
+		Watchdog: pipeline.NewWatchdog(time.Minute, time.Now), Now: time.Now, Log: log,
 	})
 	return flow, func() { _ = writer.Close(); source.Close() }
 }

@@ -17,10 +17,10 @@ const (
 )
 
 // fetchBudget bounds the fetch responses of all lanes together, which each keeps
-// between two fetches; leastFetch is still worth a request.
+// between two fetches; minFetch is still worth a request.
 const (
 	fetchBudget = 32 << 20
-	leastFetch  = 64 << 10
+	minFetch    = 64 << 10
 )
 
 // unreadable says what an error of the reader means for the generation: errRejoin

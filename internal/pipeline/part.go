@@ -15,9 +15,9 @@ type part struct {
 	notes         transform.Notes
 	filteredIndex map[string]int // subscription id → index in Filtered
 
-	messages int // taken in, for the gate
-	bytes    int // column bytes and dead letters' payloads, for the gate
-	letters  int // the payload bytes of the dead letters
+	messages        int // taken in, for the gate
+	bytes           int // column bytes and dead letters' payloads, for the gate
+	deadLetterBytes int // the payload bytes of the dead letters
 
 	newest schemas.Millis // the newest event not later than now
 	oldest schemas.Millis // the oldest record timestamp
@@ -35,7 +35,7 @@ func (p *part) begin(l *lane, start int64) {
 	clear(p.filteredIndex)
 	p.DeadLetters, p.Filtered = p.DeadLetters[:0], p.Filtered[:0]
 	p.notes = transform.Notes{}
-	p.messages, p.bytes, p.letters, p.newest, p.oldest = 0, 0, 0, 0, 0
+	p.messages, p.bytes, p.deadLetterBytes, p.newest, p.oldest = 0, 0, 0, 0, 0
 	p.Recheck = start < l.readBelow
 	p.Ledger = schemas.LedgerRow{
 		Source: schemas.SourceKafka, Name: l.topic, Epoch: l.epoch, Partition: l.partition,
@@ -48,7 +48,7 @@ func (p *part) advanced() bool { return p.Ledger.NextOffset > p.Ledger.StartOffs
 
 // measure brings bytes up to date and returns it.
 func (p *part) measure() int {
-	p.bytes = p.Chunk.Bytes() + p.letters
+	p.bytes = p.Chunk.Bytes() + p.deadLetterBytes
 	return p.bytes
 }
 
@@ -77,5 +77,5 @@ func (p *part) addFiltered(subscription []byte, now time.Time) {
 	id := string(subscription)
 	p.filteredIndex[id] = len(p.Filtered)
 	p.Filtered = append(p.Filtered, schemas.FilteredSubscription{SubscriptionID: id, FilteredAt: at})
-	p.letters += 2*len(id) + 64
+	p.deadLetterBytes += 2*len(id) + 64
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Reread gathers records that are read again outside of a group, and files them
+// Reprocessor gathers records that are read again outside of a group, and files them
 // as a consumer does: the same stages, versions, dead letters and redaction.
 // One goroutine uses it.
-type Reread struct {
+type Reprocessor struct {
 	worker *transform.Worker
 	lane   *lane
 	part   *part
 }
 
-// NewReread is for one partition of one epoch of a topic.
-func NewReread(rules *transform.Rules, topic string, epoch uint32, partition int32) *Reread {
-	r := &Reread{
+// NewReprocessor is for one partition of one epoch of a topic.
+func NewReprocessor(rules *transform.Rules, topic string, epoch uint32, partition int32) *Reprocessor {
+	r := &Reprocessor{
 		worker: rules.NewWorker(), part: newPart(),
 		lane: &lane{topic: topic, partition: partition, epoch: epoch},
 	}
@@ -30,28 +30,28 @@ func NewReread(rules *transform.Rules, topic string, epoch uint32, partition int
 
 // Take runs the stages over a record and says what has become of it. Nothing of
 // the record is kept.
-func (r *Reread) Take(record consumer.Record, now time.Time) transform.Outcome {
+func (r *Reprocessor) Take(record consumer.Record, now time.Time) transform.Outcome {
 	return r.part.absorb(r.worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
 }
 
 // Part is what has been taken since the last Reset. Its range means nothing:
 // what was taken need not be neighbours.
-func (r *Reread) Part() *sink.Part { return &r.part.Part }
+func (r *Reprocessor) Part() *sink.Part { return &r.part.Part }
 
 // Size is the bytes that the part holds.
-func (r *Reread) Size() int { return r.part.measure() }
+func (r *Reprocessor) Size() int { return r.part.measure() }
 
 // Reset empties the part and keeps its memory.
-func (r *Reread) Reset() { r.part.begin(r.lane, 0) }
+func (r *Reprocessor) Reset() { r.part.begin(r.lane, 0) }
 
 // RecordTime is a record's timestamp as the tables have it.
 func RecordTime(record consumer.Record) schemas.Millis { return recordTime(record.Timestamp) }
 
-// MadeAnew says whether the topic is another one than the tables know under its
+// TopicRecreated says whether the topic is another one than the tables know under its
 // name, by the same signs as the check at assignment. What a holds of the log is
 // as of now; known must have been read before it. The group's position, where it
 // matters, is from before that.
-func MadeAnew(a consumer.Assignment, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
+func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
 	return recreated(a, known, func(offset int64) (schemas.Millis, bool, error) {
 		timestamp, found, err := at(offset)
 		return recordTime(timestamp), found, err

@@ -11,9 +11,9 @@ import (
 // them fails, and returns once all have. run is what a lane does until its
 // context ends.
 func (f *Flow) work(ctx context.Context, draining <-chan struct{}, generation Generation, lanes []*lane,
-	run func(context.Context, *lane, *gate) error) error {
-	gate := newGate(f.config.MaxRows, f.config.MaxBytes)
-	flusher := &flusher{flow: f, generation: generation, lanes: lanes, gate: gate}
+	run func(context.Context, *lane, *limiter) error) error {
+	limiter := newLimiter(f.config.MaxRows, f.config.MaxBytes)
+	flusher := &flusher{flow: f, generation: generation, lanes: lanes, limiter: limiter}
 
 	// Lanes stop when the generation ends, when the service drains, or when
 	// one of them or the flusher fails; the flusher goes on through a drain.
@@ -26,7 +26,7 @@ func (f *Flow) work(ctx context.Context, draining <-chan struct{}, generation Ge
 	running.Store(int32(len(lanes)))
 	for _, l := range lanes {
 		group.Go(func() error {
-			err := run(laneCtx, l, gate)
+			err := run(laneCtx, l, limiter)
 			if running.Add(-1) == 0 && err == nil && groupCtx.Err() == nil {
 				close(drained)
 			}

@@ -183,11 +183,11 @@ var errLane = errors.New("the partition cannot be read")
 func (m *model) member(rules *transform.Rules, generation int, after time.Duration, l life, next map[int32]int64) {
 	config := Defaults()
 	config.MaxRows = m.maxRows
-	flow := New(config, Parts{Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
-		Pulse: NewPulse(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
+	flow := New(config, Deps{Rules: rules, Metrics: NewMetrics(prometheus.NewRegistry(), time.Now),
+		Watchdog: NewWatchdog(time.Hour, time.Now), Now: time.Now, Log: zap.NewNop()})
 	var lanes []*lane
 	for _, p := range l.partitions {
-		lanes = append(lanes, newLane(consumer.Assignment{Topic: "t", Partition: p}, verdict{start: next[p]}))
+		lanes = append(lanes, newLane(consumer.Assignment{Topic: "t", Partition: p}, startPosition{offset: next[p]}))
 	}
 	take := func(plan *[]outcome) outcome {
 		m.mu.Lock()
@@ -211,7 +211,7 @@ func (m *model) member(rules *transform.Rules, generation int, after time.Durati
 	go func() {
 		result <- flow.work(ctx, draining, commits(func(_ context.Context, positions []consumer.Position) error {
 			return m.commit(generation, positions, take(&l.commits))
-		}), lanes, func(ctx context.Context, l *lane, g *gate) error { return m.read(ctx, flow, l, g, failing) })
+		}), lanes, func(ctx context.Context, l *lane, g *limiter) error { return m.read(ctx, flow, l, g, failing) })
 	}()
 
 	const shutdown, session = 30 * time.Second, 30 * time.Second
@@ -252,8 +252,8 @@ func (c commits) Commit(ctx context.Context, positions []consumer.Position) erro
 }
 
 // read is a lane that fetches from the log until its context ends.
-func (m *model) read(ctx context.Context, flow *Flow, l *lane, g *gate, failing <-chan struct{}) error {
-	worker, beat := flow.rules.NewWorker(), flow.pulse.start("lane")
+func (m *model) read(ctx context.Context, flow *Flow, l *lane, g *limiter, failing <-chan struct{}) error {
+	worker, beat := flow.rules.NewWorker(), flow.watchdog.watch("lane")
 	defer beat.stop()
 	log := m.logs[l.partition]
 	for at := l.start; ; {

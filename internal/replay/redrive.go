@@ -54,7 +54,7 @@ type walk struct {
 
 	topic   *topic
 	cursor  cursor
-	reread  *pipeline.Reread
+	reread  *pipeline.Reprocessor
 	waiting []taken // what reread holds
 	done    int
 }
@@ -73,7 +73,7 @@ func (w *walk) run(ctx context.Context) error {
 		return err
 	}
 	w.cursor = cursor{topic: w.topic, partition: w.target.index}
-	w.reread = pipeline.NewReread(w.r.parts.Rules, w.target.name, w.target.epoch, w.target.index)
+	w.reread = pipeline.NewReprocessor(w.r.parts.Rules, w.target.name, w.target.epoch, w.target.index)
 	for first := w.target.first; ; {
 		page, err := w.r.letters.page(ctx, w.selection, w.target.partition, first, w.target.last, batchMessages)
 		if err != nil {

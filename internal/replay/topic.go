@@ -82,7 +82,7 @@ func silent(ctx, bounded context.Context, err error) error {
 
 // madeAnew says whether the partition is of another topic than the tables know.
 func madeAnew(ctx context.Context, t *topic, partition int32, start, end int64, known sink.Position) (bool, error) {
-	return pipeline.MadeAnew(consumer.Assignment{Topic: t.name, Partition: partition, Committed: -1, LogStart: start, HighWatermark: end}, known, func(offset int64) (int64, bool, error) {
+	return pipeline.TopicRecreated(consumer.Assignment{Topic: t.name, Partition: partition, Committed: -1, LogStart: start, HighWatermark: end}, known, func(offset int64) (int64, bool, error) {
 		return t.timestampAt(ctx, partition, offset)
 	})
 }

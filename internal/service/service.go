@@ -62,8 +62,8 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 		return nil, fmt.Errorf("set up the consumer: %w", err)
 	}
 	// A loop may rightly be silent for a whole insert and the pause after it.
-	pulse := pipeline.NewPulse(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
-	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, pulse.Watch(metrics.SinkHooks(o.Now))); err != nil {
+	watchdog := pipeline.NewWatchdog(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
+	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, watchdog.SinkHooks(metrics.SinkHooks(o.Now))); err != nil {
 		return nil, fmt.Errorf("set up the writer: %w", err)
 	}
 	s.db = clickhouse.OpenDB(cfg.ClickHouseOptions())
@@ -71,15 +71,15 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 		return nil, fmt.Errorf("set up the schema check: %w", err)
 	}
 
-	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Parts{
-		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Pulse: pulse, Now: o.Now, Log: o.Log,
+	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
+		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Watchdog: watchdog, Now: o.Now, Log: o.Log,
 	})
 	if err := s.planReconciling(cfg, o, rules, turn); err != nil {
 		return nil, fmt.Errorf("set up reconciling: %w", err)
 	}
 	s.pages, err = httpd.Listen(ctx, httpd.Config{
 		Listen: cfg.HTTP.Listen,
-		Live:   []httpd.Check{{Name: "loop", Probe: func(context.Context) error { return pulse.Check() }}},
+		Live:   []httpd.Check{{Name: "loop", Probe: func(context.Context) error { return watchdog.Check() }}},
 		Ready: []httpd.Check{
 			{Name: "assigned", Probe: func(context.Context) error { return s.flow.Assigned() }},
 			{Name: "clickhouse", Probe: s.writer.Ping},

@@ -9,9 +9,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestGate_Reserve(t *testing.T) {
+func TestLimiter_Reserve(t *testing.T) {
 	t.Run("grants no more than there is room for", func(t *testing.T) {
-		g := newGate(10, 100)
+		g := newLimiter(10, 100)
 		rows, bytes, err := g.reserve(t.Context(), 8, 40)
 		if rows != 8 || bytes != 40 || err != nil {
 			t.Fatalf("first reservation: %d rows, %d bytes, %v", rows, bytes, err)
@@ -24,9 +24,9 @@ func TestGate_Reserve(t *testing.T) {
 
 	t.Run("waits while shut and goes on when the flusher has taken", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			g := newGate(10, 100)
+			g := newLimiter(10, 100)
 			rows, bytes, _ := g.reserve(t.Context(), 10, 10)
-			g.settle(rows, 10, bytes, 50)
+			g.adjust(rows, 10, bytes, 50)
 			granted := make(chan int)
 			go func() {
 				rows, _, _ := g.reserve(t.Context(), 4, 4)
@@ -46,7 +46,7 @@ func TestGate_Reserve(t *testing.T) {
 	})
 
 	t.Run("ends with its context", func(t *testing.T) {
-		g := newGate(1, 1)
+		g := newLimiter(1, 1)
 		_, _, _ = g.reserve(t.Context(), 1, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -56,14 +56,14 @@ func TestGate_Reserve(t *testing.T) {
 	})
 }
 
-// TestGate_NeverOverfills lets lanes of random greed run against a flusher and
+// TestLimiter_NeverOverfills lets lanes of random greed run against a flusher and
 // checks the bound at every step.
-func TestGate_NeverOverfills(t *testing.T) {
+func TestLimiter_NeverOverfills(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		maxRows := rapid.IntRange(1, 50).Draw(r, "maxRows")
 		lanes := rapid.IntRange(1, 5).Draw(r, "lanes")
 		each := rapid.IntRange(1, 200).Draw(r, "messages a lane")
-		g := newGate(maxRows, 1<<20)
+		g := newLimiter(maxRows, 1<<20)
 
 		var mu sync.Mutex
 		held, taken := 0, 0
@@ -84,7 +84,7 @@ func TestGate_NeverOverfills(t *testing.T) {
 						r.Errorf("%d rows held, limit %d", held, maxRows)
 					}
 					mu.Unlock()
-					g.settle(rows, used, bytes, used)
+					g.adjust(rows, used, bytes, used)
 				}
 			})
 		}

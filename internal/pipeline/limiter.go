@@ -9,7 +9,7 @@ import (
 // Lanes reserve before they take in records and settle afterwards, so the sum
 // never passes maxRows, and passes maxBytes by less than one message a lane.
 // It is safe for concurrent use.
-type gate struct {
+type limiter struct {
 	maxRows, maxBytes int
 
 	mu    sync.Mutex
@@ -22,8 +22,8 @@ type gate struct {
 	full chan struct{}
 }
 
-func newGate(maxRows, maxBytes int) *gate {
-	return &gate{
+func newLimiter(maxRows, maxBytes int) *limiter {
+	return &limiter{
 		maxRows: maxRows, maxBytes: maxBytes,
 		open: make(chan struct{}),
 		some: make(chan struct{}, 1),
@@ -33,7 +33,7 @@ func newGate(maxRows, maxBytes int) *gate {
 
 // reserve waits until there is room and takes up to the wanted rows and bytes
 // of it, at least one of each. The error is the context's.
-func (g *gate) reserve(ctx context.Context, rows, bytes int) (int, int, error) {
+func (g *limiter) reserve(ctx context.Context, rows, bytes int) (int, int, error) {
 	for {
 		g.mu.Lock()
 		if g.rows < g.maxRows && g.bytes < g.maxBytes {
@@ -56,7 +56,7 @@ func (g *gate) reserve(ctx context.Context, rows, bytes int) (int, int, error) {
 
 // settle replaces a reservation by what was really taken in, which may be more
 // bytes (one message over) but never more rows.
-func (g *gate) settle(reservedRows, usedRows, reservedBytes, usedBytes int) {
+func (g *limiter) adjust(reservedRows, usedRows, reservedBytes, usedBytes int) {
 	g.add(usedRows-reservedRows, usedBytes-reservedBytes)
 	if usedRows > 0 || usedBytes > 0 {
 		signal(g.some)
@@ -65,11 +65,11 @@ func (g *gate) settle(reservedRows, usedRows, reservedBytes, usedBytes int) {
 
 // touch tells the flusher that there is progress to commit although nothing was
 // taken in (a range without records).
-func (g *gate) touch() { signal(g.some) }
+func (g *limiter) notify() { signal(g.some) }
 
 // heard takes back the signals from before a collection: they speak of what it
 // takes.
-func (g *gate) heard() {
+func (g *limiter) drainSignals() {
 	for _, c := range []chan struct{}{g.some, g.full} {
 		select {
 		case <-c:
@@ -79,9 +79,9 @@ func (g *gate) heard() {
 }
 
 // release gives back what a collected part held.
-func (g *gate) release(rows, bytes int) { g.add(-rows, -bytes) }
+func (g *limiter) release(rows, bytes int) { g.add(-rows, -bytes) }
 
-func (g *gate) add(rows, bytes int) {
+func (g *limiter) add(rows, bytes int) {
 	g.mu.Lock()
 	g.rows += rows
 	g.bytes += bytes

@@ -9,14 +9,14 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// TestPulse_Check: an outage elsewhere is no reason to restart this process, a
+// TestWatchdog_Check: an outage elsewhere is no reason to restart this process, a
 // loop that hangs is.
-func TestPulse_Check(t *testing.T) {
+func TestWatchdog_Check(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPulse(time.Minute, time.Now)
+		p := NewWatchdog(time.Minute, time.Now)
 		retried := 0
-		hooks := p.Watch(sink.Hooks{OnRetry: func(sink.Class, int32) { retried++ }})
-		flusher, lane := p.start(flusherLoop), p.start("lane")
+		hooks := p.SinkHooks(sink.Hooks{OnRetry: func(sink.Class, int32) { retried++ }})
+		flusher, lane := p.watch(flusherLoop), p.watch("lane")
 		lane.wait()
 		flusher.step()
 		for range 10 {
