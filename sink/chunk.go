@@ -36,7 +36,7 @@ type Chunk struct {
 	experienceName   lowCardinality
 	actionRaw        lowCardinality
 	version          uint64Column
-	syncedAt         sameInstant
+	syncedAt         constantInstant
 	source           lowCardinality
 	sourceName       lowCardinality
 	sourceEpoch      uint32Column

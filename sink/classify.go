@@ -15,7 +15,7 @@ import (
 // failed makes of a library's error one that may be logged, with its class.
 // The class depends on the error alone; what a run of errors means (the time
 // bound hit three times) is the deliverer's to say.
-func failed(op, addr string, err error) *Error {
+func newError(op, addr string, err error) *Error {
 	e := &Error{Op: op, Addr: addr}
 	var httpErr *clickhouse.HTTPError
 	if code, message, ok := exception(err); ok {

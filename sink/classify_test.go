@@ -31,7 +31,7 @@ func TestFailed_Codes(t *testing.T) {
 					fmt.Errorf("handle packet: %w", &ch.Exception{Code: proto.Error(code), Message: "Too many parts (3001)"}),
 					fmt.Errorf("batch: %w", &clickhouse.HTTPError{StatusCode: 500, Err: &clickhouse.Exception{Code: code, Message: "Too many parts (3001)"}}),
 				} {
-					if got := failed("insert", "a:1", err); got.Class != class || got.Code != code {
+					if got := newError("insert", "a:1", err); got.Class != class || got.Code != code {
 						t.Fatalf("%v: %s", got, got.Class)
 					}
 				}
@@ -40,13 +40,13 @@ func TestFailed_Codes(t *testing.T) {
 	}
 	t.Run("252 for partitions of one block is fatal", func(t *testing.T) {
 		err := &ch.Exception{Code: 252, Message: "Too many partitions for single INSERT block (more than 100)"}
-		if got := failed("insert", "", err); got.Class != ClassFatal || got.Hint == "" {
+		if got := newError("insert", "", err); got.Class != ClassFatal || got.Hint == "" {
 			t.Fatalf("%v: %s", got, got.Class)
 		}
 	})
 	t.Run("a code outranks what its connection did", func(t *testing.T) {
 		err := errors.Join(context.Canceled, io.EOF, &ch.Exception{Code: 60})
-		if got := failed("insert", "", err); got.Class != ClassFatal || got.Code != 60 {
+		if got := newError("insert", "", err); got.Class != ClassFatal || got.Code != 60 {
 			t.Fatalf("%v: %s", got, got.Class)
 		}
 	})
@@ -77,7 +77,7 @@ func TestFailed_Client(t *testing.T) {
 		"another protocol":        {errors.New("bad server packet type 72"), ClassFatal, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := failed("insert", "ch.example.com:9000", c.err)
+			got := newError("insert", "ch.example.com:9000", c.err)
 			if got.Class != c.class {
 				t.Fatalf("%v: %s", got, got.Class)
 			}
@@ -97,7 +97,7 @@ func TestFailed_Client(t *testing.T) {
 }
 
 func TestError_SaysWhatWhereAndWhatToDo(t *testing.T) {
-	err := failed("insert into subscription_events", "ch.example.com:9000", &ch.Exception{Code: 60, Message: secretText})
+	err := newError("insert into subscription_events", "ch.example.com:9000", &ch.Exception{Code: 60, Message: secretText})
 	want := "insert into subscription_events: clickhouse at ch.example.com:9000: code 60 UNKNOWN_TABLE; run `pianola migrate`, and check clickhouse.database"
 	if err.Error() != want {
 		t.Fatalf("got  %s\nwant %s", err, want)

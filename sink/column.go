@@ -89,18 +89,66 @@ type (
 	nullInt64Column = nullable[int64, proto.ColInt64]
 )
 
-// sameInstant is a column whose rows all hold one instant, set at the flush.
-type sameInstant struct {
+// constantInstant is a column whose rows all hold one instant, set at the flush.
+type constantInstant struct {
 	window
 	value schemas.Millis
 }
 
-func (c *sameInstant) reset() {}
+func (c *constantInstant) reset() {}
 
-func (c *sameInstant) EncodeColumn(b *proto.Buffer) {
+func (c *constantInstant) EncodeColumn(b *proto.Buffer) {
 	for range c.Rows() {
 		b.PutInt64(int64(c.value))
 	}
 }
 
-func (c *sameInstant) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
+func (c *constantInstant) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
+
+// text is a String column in one slab.
+type text struct {
+	window
+	values proto.ColStr
+}
+
+// append copies v and returns the bytes the row takes.
+func (c *text) append(v []byte) int {
+	c.values.AppendBytes(v)
+	return len(v) + 1
+}
+
+func (c *text) reset() { c.values.Reset() }
+
+func (c *text) EncodeColumn(b *proto.Buffer) {
+	proto.ColStr{Buf: c.values.Buf, Pos: c.values.Pos[c.from:c.to]}.EncodeColumn(b)
+}
+
+func (c *text) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
+
+// nullText is a Nullable(String) column. Empty text is absent (contract §1), so
+// it is NULL too.
+type nullText struct {
+	text
+	nulls proto.ColUInt8
+}
+
+func (c *nullText) append(v []byte) int {
+	var null uint8
+	if len(v) == 0 {
+		null = 1
+	}
+	c.nulls = append(c.nulls, null)
+	return c.text.append(v) + 1
+}
+
+func (c *nullText) reset() {
+	c.text.reset()
+	c.nulls = c.nulls[:0]
+}
+
+func (c *nullText) EncodeColumn(b *proto.Buffer) {
+	c.nulls[c.from:c.to].EncodeColumn(b)
+	c.text.EncodeColumn(b)
+}
+
+func (c *nullText) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }

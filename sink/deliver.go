@@ -10,15 +10,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// slowStrikes is how often in a row the time bound may be hit before the
-// segment is halved: an insert that is too slow at this size stays so.
-const slowStrikes = 3
+// Log messages that tests and trials match.
+const (
+	LogAttemptFailed = "clickhouse attempt failed, trying again" // of any statement that is retried
+	LogInsertHalved  = "insert halved"
+)
 
-// codeTimeoutExceeded is the server's own time bound, which counts as ours.
+// maxSlowAttempts is how many attempts in a row may hit the time bound before
+// the segment is halved. An insert that is too slow at this size stays too slow.
+const maxSlowAttempts = 3
+
+// codeTimeoutExceeded is the server's own time bound. It counts as ours.
 const codeTimeoutExceeded = 159
 
-// deliverer makes one attempt after the other until ClickHouse has an answer
-// that repeating cannot change, or the context ends.
+// deliverer repeats a statement until ClickHouse gives an answer that a
+// repetition cannot change, or the context ends.
 type deliverer struct {
 	timeout time.Duration // of one attempt
 	retry   Retry
@@ -26,79 +32,91 @@ type deliverer struct {
 	onRetry func(Class, int32)
 }
 
-// verdict is what became of a statement.
-type verdict uint8
+// delivery is the outcome of a statement.
+type delivery struct {
+	refused  *Error // of class split or row; nil when ClickHouse has acknowledged the statement
+	attempts int
+}
 
-const (
-	delivered verdict = iota
-	tooLarge          // halve it
-	rowRefused
-)
-
-// deliver calls attempt, each time with a context of its own and with its number,
-// which begins at 1 (see attemptToken), and retries
-// without end while ctx lives. Divisible says whether halving is possible;
-// where it is not, what asks for halves is retried. The error is an *Error that
-// is fatal, or wraps the end of ctx.
-func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, attempt func(context.Context, int) error) (v verdict, refusal *Error, attempts int, err error) {
+// deliver calls attempt until it succeeds or must not be repeated. Each call
+// has its own context and its number, which starts at 1 (see attemptToken). It
+// retries for as long as ctx lives. divisible reports that the rows can be
+// halved; otherwise a split is a retry. The error is a fatal *Error or wraps
+// the error of ctx.
+func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, attempt func(context.Context, int) error) (delivery, error) {
 	pause := backoff.ExponentialBackOff{
 		InitialInterval: d.retry.Initial, MaxInterval: d.retry.Max,
 		Multiplier: 2, RandomizationFactor: 0.5,
 	}
 	pause.Reset()
-	slow := 0
-	for {
-		attempts++
-		bounded, cancel := context.WithTimeout(ctx, d.timeout)
-		err := attempt(bounded, attempts)
-		late := bounded.Err() != nil
-		cancel()
-		if err == nil {
-			return delivered, nil, attempts, nil
+	slow := 0 // attempts in a row that hit the time bound
+	for n := 1; ; n++ {
+		failure, late, err := d.try(ctx, op, n, attempt)
+		if failure == nil {
+			return delivery{attempts: n}, err
 		}
-		if ctx.Err() != nil {
-			return 0, nil, attempts, ended(ctx, op, err)
-		}
-		var failure *Error
-		if !errors.As(err, &failure) {
-			failure = failed(op, "", err)
-		}
-		class := failure.Class
-		if late && failure.Code == 0 || failure.Code == codeTimeoutExceeded {
-			class = ClassRetry
-			if slow++; slow >= slowStrikes && divisible {
-				class = ClassSplit
-			}
-		} else {
+		if slow++; !late {
 			slow = 0
 		}
-		if class == ClassSplit && !divisible {
-			class = ClassRetry // memory comes back; a single row cannot be made smaller
-		}
-		switch class {
-		case ClassRetry:
-			d.onRetry(class, failure.Code)
-			wait := pause.NextBackOff()
-			d.log.Warn(LogAttemptFailed,
-				zap.String("op", op), zap.Int("attempt", attempts),
-				zap.Duration("wait", wait), zap.Error(failure))
-			if !sleep(ctx, wait) {
-				return 0, nil, attempts, ended(ctx, op, failure)
-			}
-		case ClassSplit:
-			d.onRetry(class, failure.Code)
-			return tooLarge, failure, attempts, nil
+		failure.Class = effectiveClass(failure.Class, slow, divisible)
+		switch failure.Class {
 		case ClassRow:
-			return rowRefused, failure, attempts, nil
-		default:
-			return 0, nil, attempts, failure
+			return delivery{failure, n}, nil
+		case ClassSplit:
+			d.onRetry(ClassSplit, failure.Code)
+			return delivery{failure, n}, nil
+		case ClassFatal:
+			return delivery{attempts: n}, failure
+		}
+		d.onRetry(ClassRetry, failure.Code)
+		wait := pause.NextBackOff()
+		d.log.Warn(LogAttemptFailed, zap.String("op", op), zap.Int("attempt", n),
+			zap.Duration("wait", wait), zap.Error(failure))
+		if !sleep(ctx, wait) {
+			return delivery{attempts: n}, endedError(ctx, op, failure)
 		}
 	}
 }
 
-// ended is the error of a statement whose context ended: its outcome is
-// unknown. The last failure is shown and not wrapped, for it is not the reason.
-func ended(ctx context.Context, op string, last error) error {
+// try makes one attempt. failure is nil after success and after the end of
+// ctx, which err reports. late reports that the attempt hit the time bound.
+func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(context.Context, int) error) (failure *Error, late bool, err error) {
+	bounded, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	if err = attempt(bounded, n); err == nil {
+		return nil, false, nil
+	}
+	if ctx.Err() != nil {
+		return nil, false, endedError(ctx, op, err)
+	}
+	var known *Error
+	if !errors.As(err, &known) {
+		known = newError(op, "", err)
+	}
+	one := *known // its class may change, and attempt may return the same error again
+	late = bounded.Err() != nil && one.Code == 0 || one.Code == codeTimeoutExceeded
+	return &one, late, nil
+}
+
+// effectiveClass is the class of a failure after slow late attempts in a row.
+// An attempt that was late is repeated as it is, until it has been late too
+// often. What cannot be halved is repeated, because memory becomes free again.
+func effectiveClass(class Class, slow int, divisible bool) Class {
+	if slow > 0 {
+		class = ClassRetry
+	}
+	if slow >= maxSlowAttempts {
+		class = ClassSplit
+	}
+	if class == ClassSplit && !divisible {
+		class = ClassRetry
+	}
+	return class
+}
+
+// endedError is the error of a statement whose context ended. Its outcome is
+// unknown. The last failure is shown but not wrapped, because it is not the cause.
+func endedError(ctx context.Context, op string, last error) error {
 	end := ctx.Err()
 	if cause := context.Cause(ctx); !errors.Is(cause, end) {
 		end = fmt.Errorf("%w: %w", end, cause)
@@ -110,7 +128,7 @@ func ended(ctx context.Context, op string, last error) error {
 	return fmt.Errorf("%s: %w", op, end)
 }
 
-// sleep waits, and says whether ctx lived through it.
+// sleep waits for d. It returns false when ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

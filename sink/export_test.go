@@ -4,5 +4,5 @@ import "context"
 
 // InsertEvents sends a batch's events once, as one attempt of a flush does.
 func (w *Writer) InsertEvents(ctx context.Context, b *Batch, token string) error {
-	return w.events.inserter.insert(ctx, whole(b, token))
+	return w.events.transport.insert(ctx, wholeBatch(b, token))
 }

@@ -30,7 +30,7 @@ func (m *memory) insert(ctx context.Context, s segment) error {
 			m.store(s)
 		}
 		if err != nil {
-			return failed(insertOp(EventsTable), "memory", err)
+			return newError(insertOp(EventsTable), "memory", err)
 		}
 	}
 	m.store(s)
@@ -94,17 +94,17 @@ type retried struct {
 	code  int32
 }
 
-// settlerOver is a settler as Open makes it, over another inserter.
-func settlerOver(i inserter, log *zap.Logger, seen *[]retried) *settler {
+// inserterOver is a inserter as Open makes it, over another inserter.
+func inserterOver(t transport, log *zap.Logger, seen *[]retried) *inserter {
 	cfg := Defaults()
-	return &settler{
+	return &inserter{
 		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: func(c Class, code int32) {
 			if seen != nil {
 				*seen = append(*seen, retried{c, code})
 			}
 		}},
-		inserter: i,
-		onInsert: func(string, int, int, time.Duration) {},
-		clock:    time.Now,
+		transport: t,
+		onInsert:  func(string, int, int, time.Duration) {},
+		clock:     time.Now,
 	}
 }

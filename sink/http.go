@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -15,24 +16,24 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// overHTTP inserts with clickhouse-go's InsertFormat: the columns are the native
+// httpTransport inserts with clickhouse-go's InsertFormat: the columns are the native
 // ones, in ClickHouse's Native format, framed here, since clickhouse-go does not
 // compress a format it is handed.
-type overHTTP struct {
+type httpTransport struct {
 	conn driver.Conn // the Writer's, which also closes it
 	addr string
 	body body
 }
 
-func openHTTP(cfg Config, conn driver.Conn) *overHTTP {
-	h := &overHTTP{conn: conn, addr: strings.Join(cfg.Addr, ",")}
+func newHTTPTransport(cfg Config, conn driver.Conn) *httpTransport {
+	h := &httpTransport{conn: conn, addr: strings.Join(cfg.Addr, ",")}
 	if cfg.Compression == LZ4 {
 		h.body.frames = compress.NewWriter(compress.LevelZero, compress.LZ4)
 	}
 	return h
 }
 
-func (h *overHTTP) insert(ctx context.Context, s segment) error {
+func (h *httpTransport) insert(ctx context.Context, s segment) error {
 	settings := clickhouse.Settings{dedupToken: s.token}
 	for _, kv := range insertSettings() {
 		settings[kv.name] = kv.value
@@ -47,12 +48,12 @@ func (h *overHTTP) insert(ctx context.Context, s segment) error {
 		if _, _, answered := exception(err); !answered && ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return failed(insertOp(EventsTable), h.addr, err)
+		return newError(insertOp(EventsTable), h.addr, err)
 	}
 	return nil
 }
 
-func (h *overHTTP) close() error { return nil }
+func (h *httpTransport) close() error { return nil }
 
 // frameBytes is how much is compressed at a time.
 const frameBytes = 1 << 20
@@ -64,14 +65,14 @@ type body struct {
 	plain  proto.Buffer
 }
 
-func (b *body) open(blocks []block) *reading {
+func (b *body) open(blocks []block) *bodyReader {
 	b.plain.Reset()
-	return &reading{body: b, blocks: blocks}
+	return &bodyReader{body: b, blocks: blocks}
 }
 
 // reading is one pass over a body. Close may come while a Read is under way, and
 // waits for it.
-type reading struct {
+type bodyReader struct {
 	mu     sync.Mutex
 	body   *body
 	blocks []block
@@ -82,7 +83,7 @@ type reading struct {
 
 var errBodyClosed = errors.New("the insert has ended")
 
-func (r *reading) Read(p []byte) (int, error) {
+func (r *bodyReader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -99,7 +100,7 @@ func (r *reading) Read(p []byte) (int, error) {
 }
 
 // fill frames the next piece, encoding the next block where there is none.
-func (r *reading) fill() error {
+func (r *bodyReader) fill() error {
 	if len(r.rest) == 0 {
 		if len(r.blocks) == 0 {
 			return io.EOF
@@ -123,9 +124,28 @@ func (r *reading) fill() error {
 }
 
 // Close makes every later Read fail, and returns when none is under way.
-func (r *reading) Close() error {
+func (r *bodyReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
 	return nil
+}
+
+// framedTransport tells ClickHouse that the body of an InsertFormat is framed. As a
+// setting of the statement it would also go with the query that clickhouse-go
+// asks of a new connection, whose body is not.
+type framedTransport struct{ *http.Transport }
+
+// RoundTrip adds decompress=1 to what has its statement in the address and so
+// its data in the body. clickhouse-go's own batches say it themselves.
+func (a framedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	parameters := r.URL.Query()
+	if parameters.Has("query") && !parameters.Has("decompress") {
+		parameters.Set("decompress", "1")
+		address := *r.URL
+		address.RawQuery = parameters.Encode()
+		r = r.WithContext(r.Context()) // a copy: a request is not a transport's to change
+		r.URL = &address
+	}
+	return a.Transport.RoundTrip(r)
 }

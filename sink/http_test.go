@@ -14,7 +14,7 @@ import (
 
 func TestBody(t *testing.T) {
 	b := batchOf(3, 5_000, 4)
-	s := whole(b, "t")
+	s := wholeBatch(b, "t")
 	var want []byte
 	for _, bl := range s.blocks {
 		want = append(want, encode(t, bl.chunk, bl.from, bl.to)...)
@@ -87,7 +87,7 @@ func TestAppendDecimal4(t *testing.T) {
 }
 
 func TestRecheck(t *testing.T) {
-	before := map[int64]earlier{
+	before := map[int64]earlierDeadLetter{
 		3: {attempts: 2, decidedAt: 900, open: true},  // fails again, decided later than now says
 		5: {attempts: 1, decidedAt: 100, open: true},  // passes
 		6: {attempts: 4, decidedAt: 100, open: false}, // was resolved, fails again

@@ -13,14 +13,14 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// staleAfter is how long a connection may have been idle before it is asked
+// maxIdle is how long a connection may have been idle before it is asked
 // whether it still stands: servers and proxies close idle ones, and finding out
 // in the middle of an insert costs an attempt.
-const staleAfter = 5 * time.Second
+const maxIdle = 5 * time.Second
 
 // native inserts over ClickHouse's own protocol on one connection, which it
 // makes anew after every error: what the server had read by then is unknown.
-type native struct {
+type nativeTransport struct {
 	cfg    Config
 	clock  func() time.Time
 	client *ch.Client
@@ -34,8 +34,8 @@ type native struct {
 	buffer proto.Buffer
 }
 
-func openNative(cfg Config, clock func() time.Time) *native {
-	n := &native{cfg: cfg, clock: clock, empty: NewChunk()}
+func newNativeTransport(cfg Config, clock func() time.Time) *nativeTransport {
+	n := &nativeTransport{cfg: cfg, clock: clock, empty: NewChunk()}
 	n.input = append(proto.Input{}, n.empty.show(0, 0)...)
 	n.query = ch.Query{
 		Body:  insertStatement(EventsTable, schemas.EventColumns()) + " VALUES",
@@ -46,7 +46,7 @@ func openNative(cfg Config, clock func() time.Time) *native {
 
 // insert streams the segment block by block, so that one encoded block at a
 // time is in memory.
-func (n *native) insert(ctx context.Context, s segment) error {
+func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 	op := insertOp(EventsTable)
 	if err := n.connect(ctx); err != nil {
 		return n.fail(ctx, op, err)
@@ -77,7 +77,7 @@ func (n *native) insert(ctx context.Context, s segment) error {
 
 // guarded closes the connection when ctx ends: ch-go bounds the wait for a
 // packet, not the reading of one.
-func (n *native) guarded(ctx context.Context, do func() error) error {
+func (n *nativeTransport) guarded(ctx context.Context, do func() error) error {
 	conn := n.conn
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
@@ -86,23 +86,23 @@ func (n *native) guarded(ctx context.Context, do func() error) error {
 
 // fail drops the connection and makes the error one that may be logged. A
 // network error moves on to the next address.
-func (n *native) fail(ctx context.Context, op string, err error) error {
+func (n *nativeTransport) fail(ctx context.Context, op string, err error) error {
 	if _, _, answered := exception(err); !answered {
 		if ctx.Err() != nil {
 			err = ctx.Err() // a closed connection is how it shows
 		}
 		n.first++
 	}
-	e := failed(op, n.addr, err)
+	e := newError(op, n.addr, err)
 	n.drop()
 	return e
 }
 
 // connect makes a connection unless a live one is there. An answer, such as a
 // refused login, ends the search; silence goes on to the next address.
-func (n *native) connect(ctx context.Context) error {
+func (n *nativeTransport) connect(ctx context.Context) error {
 	if n.client != nil {
-		if n.clock().Sub(n.used) < staleAfter || n.guarded(ctx, func() error { return n.client.Ping(ctx) }) == nil {
+		if n.clock().Sub(n.used) < maxIdle || n.guarded(ctx, func() error { return n.client.Ping(ctx) }) == nil {
 			return nil
 		}
 		n.drop()
@@ -122,7 +122,7 @@ func (n *native) connect(ctx context.Context) error {
 	return err
 }
 
-func (n *native) dial(ctx context.Context, addr string) error {
+func (n *nativeTransport) dial(ctx context.Context, addr string) error {
 	bounded, cancel := context.WithTimeout(ctx, n.cfg.DialTimeout)
 	defer cancel()
 	conn, err := dialTCP(bounded, addr, n.cfg.TLS)
@@ -154,7 +154,7 @@ func (n *native) dial(ctx context.Context, addr string) error {
 }
 
 // drop forgets the connection and what was encoded for it.
-func (n *native) drop() {
+func (n *nativeTransport) drop() {
 	if n.client != nil {
 		_ = n.client.Close()
 	}
@@ -162,7 +162,7 @@ func (n *native) drop() {
 	n.buffer.Reset()
 }
 
-func (n *native) close() error {
+func (n *nativeTransport) close() error {
 	n.drop()
 	return nil
 }

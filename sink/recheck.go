@@ -11,23 +11,23 @@ import (
 )
 
 // earlier is what dead_letters holds of one message from before this flush.
-type earlier struct {
+type earlierDeadLetter struct {
 	attempts  uint32
 	decidedAt schemas.Millis
 	open      bool
 }
 
-// earlierLetters reads the dead letters of a part's range. There are at most as
+// earlierInRange reads the dead letters of a part's range. There are at most as
 // many as the range has offsets, which a batch bounds.
-func (w *Writer) earlierLetters(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlier, error) {
+func (w *Writer) earlierInRange(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlierDeadLetter, error) {
 	return w.earlierWhere(ctx, l, "source_offset >= ? AND source_offset < ?", l.StartOffset, l.NextOffset)
 }
 
 // earlierWhere reads those dead letters of a part's partition for which the
 // condition on their offset holds.
-func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlier, error) {
+func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlierDeadLetter, error) {
 	args = append([]any{string(l.Source), l.Name, l.Epoch, l.Partition}, args...)
-	found := make(map[int64]earlier)
+	found := make(map[int64]earlierDeadLetter)
 	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context, _ int) error {
 		clear(found)
 		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL
@@ -45,7 +45,7 @@ func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, conditi
 			if err := rows.Scan(&offset, &attempts, &decided, &open); err != nil {
 				return err
 			}
-			found[offset] = earlier{attempts, schemas.Millis(decided), open == 1}
+			found[offset] = earlierDeadLetter{attempts, schemas.Millis(decided), open == 1}
 		}
 		return rows.Err()
 	})
@@ -57,7 +57,7 @@ func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, conditi
 // decision stays later than the last one whatever the clocks of two instances
 // say. It returns the offsets of open dead letters that are no longer failing,
 // in order.
-func recheck(before map[int64]earlier, failing []schemas.DeadLetter) (passed []int64) {
+func recheck(before map[int64]earlierDeadLetter, failing []schemas.DeadLetter) (passed []int64) {
 	again := make(map[int64]bool, len(failing))
 	for i := range failing {
 		d := &failing[i]

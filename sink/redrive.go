@@ -9,18 +9,18 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Reread is messages of one partition that have dead letters and were read
+// RedriveBatch is messages of one partition that have dead letters and were read
 // again, each by itself.
-type Reread struct {
+type RedriveBatch struct {
 	// Part is what they have become. Its Ledger says which partition they are
 	// of; no row of it is written, and Recheck has no meaning.
 	Part *Part
 	// Messages are all that were read, in the order of their offsets.
-	Messages []RereadMessage
+	Messages []RedriveMessage
 }
 
-// RereadMessage is one of them.
-type RereadMessage struct {
+// RedriveMessage is one of them.
+type RedriveMessage struct {
 	Offset int64
 	// SHA256 is of the raw message, so that a row that ClickHouse refuses, whose
 	// raw bytes are gone by then, stays one that can be recognised in Kafka.
@@ -33,10 +33,10 @@ type RedriveStats struct {
 	Resolved int // dead letters that are open no longer
 	// Refused are the offsets whose rows ClickHouse refused, in order.
 	Refused []int64
-	// Elsewhere are the offsets that failed again although their dead letters
+	// ResolvedElsewhere are the offsets that failed again although their dead letters
 	// had been resolved by somebody else since they were chosen, in order; they
 	// are left resolved.
-	Elsewhere []int64
+	ResolvedElsewhere []int64
 }
 
 // Redrive makes durable what messages with dead letters have become: events,
@@ -58,7 +58,7 @@ type RedriveStats struct {
 // himself; so whichever decision about one message comes last, a resolved dead
 // letter has its row or its filtered id, and one left open beside its row is
 // resolved by the next redrive. At worst an attempt is not counted.
-func (w *Writer) Redrive(ctx context.Context, r *Reread) (RedriveStats, error) {
+func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, error) {
 	if len(r.Messages) == 0 {
 		return RedriveStats{}, nil
 	}
@@ -68,13 +68,13 @@ func (w *Writer) Redrive(ctx context.Context, r *Reread) (RedriveStats, error) {
 
 	// Read again under other rules, the same messages make other rows.
 	token := "redrive:" + rand.Text()
-	all := whole(&Batch{Parts: []*Part{r.Part}}, token)
+	all := wholeBatch(&Batch{Parts: []*Part{r.Part}}, token)
 	for _, bl := range all.blocks {
 		bl.chunk.syncedAt.value = now
 	}
 	// All may be refused: these messages have failed before, and many refusals
 	// say nothing about the table.
-	events, err := w.events.settleUpTo(ctx, all, all.rows)
+	events, err := w.events.insertUpTo(ctx, all, all.rows)
 	if err != nil {
 		return RedriveStats{}, err
 	}
@@ -91,21 +91,21 @@ func (w *Writer) Redrive(ctx context.Context, r *Reread) (RedriveStats, error) {
 		return RedriveStats{}, err
 	}
 	stats := RedriveStats{Rows: all.rows - len(events.refused)}
-	letters := append([]schemas.DeadLetter(nil), r.Part.DeadLetters...)
+	deadLetters := append([]schemas.DeadLetter(nil), r.Part.DeadLetters...)
 	for _, refused := range r.refused(events.refused) {
-		letters = append(letters, refused)
+		deadLetters = append(deadLetters, refused)
 		stats.Refused = append(stats.Refused, refused.At.Offset)
 	}
-	failing := letters[:0]
-	for _, d := range letters {
+	failing := deadLetters[:0]
+	for _, d := range deadLetters {
 		if e, known := before[d.At.Offset]; known && !e.open {
-			stats.Elsewhere = append(stats.Elsewhere, d.At.Offset)
+			stats.ResolvedElsewhere = append(stats.ResolvedElsewhere, d.At.Offset)
 			continue
 		}
 		d.DecidedAt, d.Attempts = now, max(d.Attempts, 1)
 		failing = append(failing, d)
 	}
-	slices.Sort(stats.Elsewhere)
+	slices.Sort(stats.ResolvedElsewhere)
 	passed := recheck(before, failing)
 	if err := w.writeDeadLetters(ctx, token, failing); err != nil {
 		return RedriveStats{}, err
@@ -118,15 +118,15 @@ func (w *Writer) Redrive(ctx context.Context, r *Reread) (RedriveStats, error) {
 }
 
 // refused are the dead letters of the rows that ClickHouse would not take.
-func (r *Reread) refused(refusals []refusal) []schemas.DeadLetter {
+func (r *RedriveBatch) refused(refusals []refusal) []schemas.DeadLetter {
 	hashes := make(map[int64][]byte, len(r.Messages))
 	for i := range r.Messages {
 		hashes[r.Messages[i].Offset] = r.Messages[i].SHA256[:]
 	}
-	letters := make([]schemas.DeadLetter, len(refusals))
+	deadLetters := make([]schemas.DeadLetter, len(refusals))
 	for i, refusal := range refusals {
-		letters[i] = r.Part.Chunk.deadLetter(refusal.row, refusal.code)
-		letters[i].PayloadSHA256 = hashes[letters[i].At.Offset]
+		deadLetters[i] = r.Part.Chunk.deadLetter(refusal.row, refusal.code)
+		deadLetters[i].PayloadSHA256 = hashes[deadLetters[i].At.Offset]
 	}
-	return letters
+	return deadLetters
 }

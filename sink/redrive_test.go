@@ -22,14 +22,14 @@ func TestWriter_Redrive(t *testing.T) {
 		first.Ledger.StartOffset, first.Ledger.NextOffset = 10, 30
 		d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{first}})
 
-		reread := func(offsets ...int64) *sink.Reread {
-			r := &sink.Reread{Part: part(0, 0, 0)}
+		reread := func(offsets ...int64) *sink.RedriveBatch {
+			r := &sink.RedriveBatch{Part: part(0, 0, 0)}
 			for _, offset := range offsets {
-				r.Messages = append(r.Messages, sink.RereadMessage{Offset: offset, SHA256: sha256.Sum256([]byte("raw"))})
+				r.Messages = append(r.Messages, sink.RedriveMessage{Offset: offset, SHA256: sha256.Sum256([]byte("raw"))})
 			}
 			return r
 		}
-		stored := func(r *sink.Reread, offset int64) {
+		stored := func(r *sink.RedriveBatch, offset int64) {
 			r.Part.Chunk.Append(event(offset), at(0, offset), schemas.KafkaVersion(1_740_000_000_000, offset))
 		}
 		d.tick += 1000
@@ -54,7 +54,7 @@ func TestWriter_Redrive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if stats.Rows != 1 || !slices.Equal(stats.Refused, []int64{13}) || !slices.Equal(stats.Elsewhere, []int64{14}) {
+			if stats.Rows != 1 || !slices.Equal(stats.Refused, []int64{13}) || !slices.Equal(stats.ResolvedElsewhere, []int64{14}) {
 				t.Errorf("%+v", stats)
 			}
 		}
@@ -68,7 +68,7 @@ func TestWriter_Redrive(t *testing.T) {
 		d.is("SELECT source_offset FROM $.subscription_events FINAL ORDER BY source_offset", "(11)", "(14)")
 		d.is("SELECT count() FROM $.ingest_ledger", "(1)")
 
-		if stats, err := d.Redrive(t.Context(), &sink.Reread{Part: part(0, 0, 0)}); err != nil || stats.Resolved != 0 {
+		if stats, err := d.Redrive(t.Context(), &sink.RedriveBatch{Part: part(0, 0, 0)}); err != nil || stats.Resolved != 0 {
 			t.Errorf("nothing read: %+v, %v", stats, err)
 		}
 	})

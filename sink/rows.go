@@ -26,7 +26,7 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 	for i, c := range t.columns {
 		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
 	}
-	begun := w.hooks.Now()
+	start := w.hooks.Now()
 	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context, attempt int) error {
 		ctx = clickhouse.Context(ctx,
 			clickhouse.WithSettings(clickhouse.Settings{dedupToken: attemptToken(token, attempt)}),
@@ -44,7 +44,7 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 		return batch.Send()
 	})
 	if err == nil {
-		w.hooks.OnInsert(t.name, n, 0, w.hooks.Now().Sub(begun))
+		w.hooks.OnInsert(t.name, n, 0, w.hooks.Now().Sub(start))
 	}
 	return err
 }
@@ -52,7 +52,7 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 // persist runs a statement that may be repeated until it has worked, is fatal,
 // or ctx ends. do is told the number of its attempt, for its token.
 func (w *Writer) persist(ctx context.Context, op string, do func(context.Context, int) error) error {
-	v, refused, _, err := w.events.deliver(ctx, op, false, func(ctx context.Context, attempt int) error {
+	d, err := w.events.deliver(ctx, op, false, func(ctx context.Context, attempt int) error {
 		err := do(ctx, attempt)
 		if err == nil {
 			return nil
@@ -60,12 +60,12 @@ func (w *Writer) persist(ctx context.Context, op string, do func(context.Context
 		if _, _, answered := exception(err); !answered && ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return w.failed(op, err)
+		return w.newError(op, err)
 	})
-	if err == nil && v != delivered {
-		refused.Class = ClassFatal
-		refused.Hint = "compare the table's constraints and column types with `pianola schema ddl`"
-		return refused
+	if err == nil && d.refused != nil {
+		d.refused.Class = ClassFatal
+		d.refused.Hint = "compare the table's constraints and column types with `pianola schema ddl`"
+		return d.refused
 	}
 	return err
 }
@@ -82,4 +82,36 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// FilteredTable is where the ids go whose events the internal filter dropped.
+const FilteredTable = "filtered_subscriptions"
+
+// writeFiltered inserts the ids of all parts, each once with its latest instant:
+// an internal tester's subscription makes many events. An id without an instant
+// was filtered now.
+func (w *Writer) writeFiltered(ctx context.Context, token string, parts []*Part, now schemas.Millis) error {
+	var rows []schemas.FilteredSubscription
+	at := make(map[string]int)
+	for _, part := range parts {
+		for _, f := range part.Filtered {
+			if f.FilteredAt == 0 {
+				f.FilteredAt = now
+			}
+			i, known := at[f.SubscriptionID]
+			if !known {
+				at[f.SubscriptionID] = len(rows)
+				rows = append(rows, f)
+				continue
+			}
+			rows[i].FilteredAt = max(rows[i].FilteredAt, f.FilteredAt)
+		}
+	}
+	t := table{FilteredTable, []schemas.Column{
+		{Name: "subscription_id", Type: "String"},
+		{Name: "filtered_at", Type: "DateTime64(3, 'UTC')"},
+	}}
+	return w.insertRows(ctx, t, token+":filtered", len(rows), func(i int) []any {
+		return []any{rows[i].SubscriptionID, instant(rows[i].FilteredAt)}
+	})
 }

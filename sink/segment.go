@@ -1,5 +1,13 @@
 package sink
 
+import (
+	"context"
+	"strconv"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
 // segment is what one INSERT carries: rows of several parts, in the parts'
 // order, and its token.
 type segment struct {
@@ -9,7 +17,7 @@ type segment struct {
 }
 
 // whole is the segment of all rows of a batch.
-func whole(b *Batch, token string) segment {
+func wholeBatch(b *Batch, token string) segment {
 	s := segment{token: token}
 	for i, part := range b.Parts {
 		if part.Chunk == nil || part.Chunk.rows == 0 {
@@ -52,4 +60,49 @@ func (s segment) halves() (left, right segment) {
 		}
 	}
 	return left, right
+}
+
+// block is rows [from, to) of one part's chunk: one block of an INSERT.
+type block struct {
+	part     int // index of the part in the batch
+	chunk    *Chunk
+	from, to int
+}
+
+func (b block) rows() int { return b.to - b.from }
+
+// bytes is the block's share of its chunk's size.
+func (b block) bytes() int {
+	return int(int64(b.chunk.bytes) * int64(b.rows()) / int64(max(b.chunk.rows, 1)))
+}
+
+// encode appends the block in ClickHouse's Native format at revision 0, which
+// is what an INSERT over HTTP takes whatever the server's version.
+func (b block) encode(buf *proto.Buffer) error {
+	header := proto.Block{Columns: len(b.chunk.columns), Rows: b.rows()}
+	return header.EncodeRawBlock(buf, 0, b.chunk.show(b.from, b.to))
+}
+
+const dedupToken = "insert_deduplication_token"
+
+// attemptToken is the token of a statement's nth attempt: each has one of its own.
+//
+// Under a token that it has seen ClickHouse drops the rows and says that they are
+// in. A MergeTree table writes the token to its log before it puts the part in
+// place, so that a server killed between the two (or that fails there) knows the
+// token and has no rows: the same token again would be acknowledged, committed and
+// lost. What a repetition may add instead is harmless: rows replace themselves by
+// key, and readers of the ledger take one row of a flush and partition.
+//
+// There is a token at all because without one ClickHouse goes by the rows' content,
+// of which the same holds.
+func attemptToken(token string, n int) string {
+	if n == 1 {
+		return token
+	}
+	return token + "#" + strconv.Itoa(n)
+}
+
+func withToken(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{dedupToken: token}))
 }

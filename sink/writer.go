@@ -19,7 +19,7 @@ type Writer struct {
 	log    *zap.Logger
 	hooks  Hooks
 	conn   driver.Conn
-	events settler
+	events inserter
 
 	flushing sync.Mutex
 }
@@ -32,19 +32,19 @@ func Open(_ context.Context, cfg Config, log *zap.Logger, hooks Hooks) (*Writer,
 	}
 	conn, err := openConn(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("open clickhouse connections: %w", failed("open", strings.Join(cfg.Addr, ","), err))
+		return nil, fmt.Errorf("open clickhouse connections: %w", newError("open", strings.Join(cfg.Addr, ","), err))
 	}
 	hooks = hooks.withDefaults()
 	w := &Writer{cfg: cfg, log: log, hooks: hooks, conn: conn}
-	w.events = settler{
+	w.events = inserter{
 		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: hooks.OnRetry},
 		onInsert:  hooks.OnInsert,
 		clock:     hooks.Now,
 	}
 	if cfg.Protocol == HTTP {
-		w.events.inserter = openHTTP(cfg, conn)
+		w.events.transport = newHTTPTransport(cfg, conn)
 	} else {
-		w.events.inserter = openNative(cfg, hooks.Now)
+		w.events.transport = newNativeTransport(cfg, hooks.Now)
 	}
 	return w, nil
 }
@@ -55,23 +55,23 @@ func (w *Writer) Ping(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, w.cfg.DialTimeout)
 	defer cancel()
 	if err := w.conn.Ping(bounded); err != nil {
-		return w.failed("ping", err)
+		return w.newError("ping", err)
 	}
 	return nil
 }
 
 // Close ends the connections. A Flush under way must have returned.
 func (w *Writer) Close() error {
-	_ = w.events.inserter.close()
+	_ = w.events.transport.close()
 	if err := w.conn.Close(); err != nil {
-		return w.failed("close connections", err)
+		return w.newError("close connections", err)
 	}
 	return nil
 }
 
 // failed is for clickhouse-go's errors; it does not say which address it used.
-func (w *Writer) failed(op string, err error) *Error {
-	return failed(op, strings.Join(w.cfg.Addr, ","), err)
+func (w *Writer) newError(op string, err error) *Error {
+	return newError(op, strings.Join(w.cfg.Addr, ","), err)
 }
 
 // now is the clock in the precision of the tables.

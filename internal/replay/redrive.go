@@ -61,7 +61,7 @@ type walk struct {
 
 // taken is one message of a batch, until it is durable.
 type taken struct {
-	message sink.RereadMessage
+	message sink.RedriveMessage
 	reason  schemas.Reason // of its dead letter
 	outcome transform.Outcome
 }
@@ -132,7 +132,7 @@ func (w *walk) take(ctx context.Context, l *letter) error {
 		return nil
 	}
 	w.waiting = append(w.waiting, taken{
-		message: sink.RereadMessage{Offset: l.offset, SHA256: hash},
+		message: sink.RedriveMessage{Offset: l.offset, SHA256: hash},
 		reason:  l.reason,
 		outcome: w.reread.Take(record, w.r.parts.Now()),
 	})
@@ -153,7 +153,7 @@ func (w *walk) flush(ctx context.Context) error {
 	if len(w.waiting) == 0 {
 		return nil
 	}
-	batch := &sink.Reread{Part: w.reread.Part()}
+	batch := &sink.RedriveBatch{Part: w.reread.Part()}
 	for _, one := range w.waiting {
 		batch.Messages = append(batch.Messages, one.message)
 	}
@@ -173,7 +173,7 @@ func (w *walk) flush(ctx context.Context) error {
 }
 
 func (w *walk) count(stats sink.RedriveStats) {
-	refused, elsewhere := setOf(stats.Refused), setOf(stats.Elsewhere)
+	refused, elsewhere := setOf(stats.Refused), setOf(stats.ResolvedElsewhere)
 	for _, one := range w.waiting {
 		g := w.counts.group(w.target.name, one.reason)
 		switch {

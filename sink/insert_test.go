@@ -17,9 +17,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func settled(t *testing.T, m *memory, b *Batch) settlement {
+func inserted(t *testing.T, m *memory, b *Batch) insertResult {
 	t.Helper()
-	done, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(b, b.Token))
+	done, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(b, b.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestSettler_Retry(t *testing.T) {
 					}
 					return nil, false
 				}}
-				done := settled(t, m, batchOf(10, 5))
+				done := inserted(t, m, batchOf(10, 5))
 				storedOnce(t, m, upTo(15))
 				if !slices.Equal(m.tokens, []string{"t", "t#2", "t#3"}) || done.attempts != 3 {
 					t.Fatalf("tokens %v, attempts %d", m.tokens, done.attempts)
@@ -89,7 +89,7 @@ func TestSettler_Retry(t *testing.T) {
 				}
 				return nil, false
 			}
-			settled(t, m, batchOf(7))
+			inserted(t, m, batchOf(7))
 			storedOnce(t, m, upTo(7))
 		})
 	})
@@ -103,7 +103,7 @@ func TestSettler_Retry(t *testing.T) {
 				}
 				return nil, false
 			}}
-			settled(t, m, batchOf(1))
+			inserted(t, m, batchOf(1))
 			retry := Defaults().Retry
 			if first := at[1].Sub(at[0]); first < retry.Initial/2 || first > retry.Initial*3/2 {
 				t.Fatalf("first pause %s", first)
@@ -132,7 +132,7 @@ func TestSettler_Context(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err(), false
 			}}
-			_, err := settlerOver(m, zap.NewNop(), nil).settle(ctx, whole(batchOf(1), "t"))
+			_, err := inserterOver(m, zap.NewNop(), nil).insert(ctx, wholeBatch(batchOf(1), "t"))
 			var fatal *Error
 			if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fatal) {
 				t.Fatal(err)
@@ -150,10 +150,10 @@ func TestSettler_Context(t *testing.T) {
 				time.AfterFunc(time.Millisecond, cancel)
 				return answer(202), false
 			}}
-			begun := time.Now()
-			_, err := settlerOver(m, zap.NewNop(), nil).settle(ctx, whole(batchOf(1), "t"))
-			if !errors.Is(err, context.Canceled) || time.Since(begun) > time.Millisecond {
-				t.Fatal(err, time.Since(begun))
+			start := time.Now()
+			_, err := inserterOver(m, zap.NewNop(), nil).insert(ctx, wholeBatch(batchOf(1), "t"))
+			if !errors.Is(err, context.Canceled) || time.Since(start) > time.Millisecond {
+				t.Fatal(err, time.Since(start))
 			}
 		})
 	})
@@ -167,7 +167,7 @@ func TestSettler_Split(t *testing.T) {
 			}
 			return nil, false
 		}}
-		done := settled(t, m, batchOf(5, 0, 6))
+		done := inserted(t, m, batchOf(5, 0, 6))
 		storedOnce(t, m, upTo(11))
 		if !slices.IsSorted(m.order) {
 			t.Fatalf("order %v", m.order)
@@ -187,7 +187,7 @@ func TestSettler_Split(t *testing.T) {
 				}
 				return nil, false
 			}}
-			settled(t, m, batchOf(2))
+			inserted(t, m, batchOf(2))
 			storedOnce(t, m, upTo(2))
 		})
 	})
@@ -200,7 +200,7 @@ func TestSettler_Split(t *testing.T) {
 				}
 				return nil, false
 			}}
-			settled(t, m, batchOf(8))
+			inserted(t, m, batchOf(8))
 			storedOnce(t, m, upTo(8))
 			if want := []string{"t", "t#2", "t#3", "t/0", "t/1"}; !slices.Equal(m.tokens, want) {
 				t.Fatalf("tokens %v", m.tokens)
@@ -218,7 +218,7 @@ func TestSettler_Split(t *testing.T) {
 				}
 				return nil, false
 			}}
-			settled(t, m, batchOf(8))
+			inserted(t, m, batchOf(8))
 			if want := []string{"t", "t#2", "t#3", "t#4", "t#5", "t#6"}; !slices.Equal(m.tokens, want) {
 				t.Fatalf("tokens %v", m.tokens)
 			}
@@ -241,7 +241,7 @@ func refusing(bad ...int64) func(context.Context, int, segment) (error, bool) {
 func TestSettler_Refused(t *testing.T) {
 	t.Run("the refused rows are found and all others stored", func(t *testing.T) {
 		m := &memory{fault: refusing(0, 42, 43, 299)}
-		done := settled(t, m, batchOf(43, 100, 257))
+		done := inserted(t, m, batchOf(43, 100, 257))
 		want := []refusal{{0, 0, 469}, {0, 42, 469}, {1, 0, 469}, {2, 156, 469}}
 		if !slices.Equal(done.refused, want) {
 			t.Fatalf("refused %v", done.refused)
@@ -249,25 +249,25 @@ func TestSettler_Refused(t *testing.T) {
 		storedOnce(t, m, slices.DeleteFunc(upTo(400), func(o int64) bool { return slices.Contains([]int64{0, 42, 43, 299}, o) }))
 	})
 	t.Run("1% of 100 rows is tolerated, more is fatal", func(t *testing.T) {
-		done := settled(t, &memory{fault: refusing(17)}, batchOf(100))
+		done := inserted(t, &memory{fault: refusing(17)}, batchOf(100))
 		if len(done.refused) != 1 {
 			t.Fatalf("refused %v", done.refused)
 		}
-		_, err := settlerOver(&memory{fault: refusing(17, 80)}, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(100), "t"))
+		_, err := inserterOver(&memory{fault: refusing(17, 80)}, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(100), "t"))
 		var fatal *Error
 		if !errors.Is(err, ErrTooManyRefused) || !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != 469 {
 			t.Fatal(err)
 		}
 	})
 	t.Run("a batch under 100 rows may be refused whole", func(t *testing.T) {
-		done := settled(t, &memory{fault: refusing(upTo(99)...)}, batchOf(99))
+		done := inserted(t, &memory{fault: refusing(upTo(99)...)}, batchOf(99))
 		if len(done.refused) != 99 {
 			t.Fatalf("refused %d", len(done.refused))
 		}
 	})
 	t.Run("a table that refuses everything ends soon", func(t *testing.T) {
 		m := &memory{fault: refusing(upTo(10_000)...)}
-		_, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(10_000), "t"))
+		_, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(10_000), "t"))
 		if !errors.Is(err, ErrTooManyRefused) || m.attempts > 400 {
 			t.Fatalf("%v after %d attempts", err, m.attempts)
 		}
@@ -278,7 +278,7 @@ func TestSettler_Fatal(t *testing.T) {
 	for _, code := range []int32{16, 60, 81, 164, 497, 516, 12_345} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			m := &memory{fault: func(context.Context, int, segment) (error, bool) { return answer(code), false }}
-			_, err := settlerOver(m, zap.NewNop(), nil).settle(t.Context(), whole(batchOf(200), "t"))
+			_, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(200), "t"))
 			var fatal *Error
 			if !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != code || fatal.Hint == "" || m.attempts != 1 {
 				t.Fatalf("%v after %d attempts", err, m.attempts)
@@ -293,8 +293,8 @@ func TestSettler_AnyFaults(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 4).Draw(rt, "parts")
 		b := batchOf(sizes...)
-		all := whole(b, "t")
-		bad := rapid.SliceOfNDistinct(rapid.Int64Range(0, 99), 0, tolerated(all.rows)/2, rapid.ID).Draw(rt, "refused")
+		all := wholeBatch(b, "t")
+		bad := rapid.SliceOfNDistinct(rapid.Int64Range(0, 99), 0, maxRefused(all.rows)/2, rapid.ID).Draw(rt, "refused")
 		room := rapid.IntRange(1, 100).Draw(rt, "room")
 		faults := rapid.SliceOfN(rapid.SampledFrom([]int32{202, 252, 159, 241, 0, 0}), 0, 20).Draw(rt, "faults")
 		m := &memory{}
@@ -307,10 +307,10 @@ func TestSettler_AnyFaults(t *testing.T) {
 			}
 			return refusing(bad...)(ctx, attempt, s)
 		}
-		var done settlement
+		var done insertResult
 		var err error
 		synctest.Test(t, func(t *testing.T) {
-			done, err = settlerOver(m, zap.NewNop(), nil).settle(t.Context(), all)
+			done, err = inserterOver(m, zap.NewNop(), nil).insert(t.Context(), all)
 		})
 		if err != nil {
 			rt.Fatal(err)
@@ -337,7 +337,7 @@ func TestSettler_Privacy(t *testing.T) {
 			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
 				return faults[min(attempt, len(faults))-1], false
 			}}
-			_, err := settlerOver(m, zap.New(core), nil).settle(t.Context(), whole(batchOf(300), "t"))
+			_, err := inserterOver(m, zap.New(core), nil).insert(t.Context(), wholeBatch(batchOf(300), "t"))
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				if strings.Contains(fmt.Sprintf("%v %+v", e, e), "secret") {
 					t.Fatalf("error shows the server's text: %v", e)
@@ -367,7 +367,7 @@ func TestSettler_Hooks(t *testing.T) {
 			}
 			return nil, false
 		}}
-		s := settlerOver(m, zap.NewNop(), &seen)
+		s := inserterOver(m, zap.NewNop(), &seen)
 		var rows int
 		s.onInsert = func(table string, n, bytes int, _ time.Duration) {
 			if table != EventsTable || bytes <= 0 {
@@ -375,7 +375,7 @@ func TestSettler_Hooks(t *testing.T) {
 			}
 			rows += n
 		}
-		if _, err := s.settle(t.Context(), whole(batchOf(9), "t")); err != nil {
+		if _, err := s.insert(t.Context(), wholeBatch(batchOf(9), "t")); err != nil {
 			t.Fatal(err)
 		}
 		if want := []retried{{ClassRetry, 202}, {ClassSplit, 241}}; !slices.Equal(seen, want) || rows != 9 {
