@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -25,6 +26,7 @@ type Parts struct {
 	Rules     *transform.Rules // for the deep audit: today's
 	Now       func() time.Time
 	Log       *zap.Logger
+	Progress  progress.Func // may be nil
 }
 
 // Audit is one audit. Build it with New, and Run it once.
@@ -52,6 +54,7 @@ type facts struct{ before, after consumer.Assignment }
 // what it found. The error is about reading; what was read until then is dropped.
 func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	report := &Report{At: a.Now().UTC(), Group: a.Group, Deep: deep}
+	a.Progress.Report(progress.Step{Name: "read offsets from Kafka"})
 	before, err := a.Kafka.Offsets(ctx)
 	if err != nil {
 		return nil, err
@@ -61,9 +64,11 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 			return nil, err
 		}
 	}
+	a.Progress.Report(progress.Step{Name: "check the events' ids"})
 	if err := a.checkIdentities(ctx, report); err != nil {
 		return nil, err
 	}
+	a.Progress.Report(progress.Step{Name: "read offsets from Kafka again"})
 	after, err := a.Kafka.Offsets(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +77,9 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	checked := a.Progress.Count("check partitions", "partitions", uint64(len(a.accounts)))
 	for k, one := range a.accounts {
+		checked.Add(1)
 		if k.Source != schemas.SourceKafka {
 			continue // nobody promised to read a file from its beginning to its end
 		}
@@ -93,9 +100,11 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
 	letters := &letterCheck{tables: a.tables, findings: a.findings}
 	var one *account
+	read := a.Progress.Count("read the ledger ("+string(source)+")", "partitions", 0)
 	err := a.tables.ledger(ctx, source, func(r *schemas.LedgerRow, before uint64) error {
 		if k := keyOf(r); one == nil || one.Key != k {
 			one = a.account(k)
+			read.Add(1)
 		}
 		for _, f := range one.add(r, before) {
 			a.findings.add(f)

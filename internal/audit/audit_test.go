@@ -37,6 +37,11 @@ func TestAudit_CleanRun(t *testing.T) {
 			if want := (audit.Reread{Messages: sum.Messages, Stored: sum.Stored, Filtered: sum.Filtered, DeadLettered: sum.DeadLettered, Skipped: sum.Skipped}); again != want {
 				t.Errorf("read again: %+v, want %+v", again, want)
 			}
+			for step, n := range map[string]uint64{"check partitions": testbed.Partitions, "read Kafka again": sum.Messages} {
+				if got := s.steps[step]; got.Done != got.Total || got.Done < n {
+					t.Errorf("progress %+v, want %d at least", got, n)
+				}
+			}
 			if len(r.Partitions) != testbed.Partitions || r.Events == 0 || len(r.Notes) != 0 {
 				t.Errorf("%d partitions, %d events, notes %v", len(r.Partitions), r.Events, r.Notes)
 			}

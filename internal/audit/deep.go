@@ -10,6 +10,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -22,27 +23,40 @@ var errEndless = errors.New("the log ends below the committed offset")
 
 // reread reads what Kafka retains of every partition that has facts.
 func (a *Audit) reread(ctx context.Context, current map[Key]*facts) error {
+	var all []*rereading
+	var offsets uint64
+	for k, f := range current {
+		p := a.newRereading(a.accounts[k], f)
+		all = append(all, p)
+		offsets += uint64(p.report.Next - p.report.Start)
+	}
+	read := a.Progress.Count("read Kafka again", "offsets", offsets)
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(rereadAtOnce)
-	for k, f := range current {
-		one := a.accounts[k]
-		tasks.Go(func() error { return a.rereadPartition(ctx, one, f) })
+	for _, p := range all {
+		tasks.Go(func() error { return p.read(ctx, read) })
 	}
 	return tasks.Wait()
 }
 
-// rereadPartition reads up to the committed offset, or, where the group has none, to
+// newRereading reads up to the committed offset, or, where the group has none, to
 // where the ledger ends: rows were durable before either was written.
-func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) error {
+func (a *Audit) newRereading(one *account, f *facts) *rereading {
 	end := min(f.before.Committed, f.after.HighWatermark) // somebody may have moved it beyond the end
 	if end < 0 {
 		end = one.Next
 	}
-	p := &rereading{audit: a, account: one, worker: a.Rules.NewWorker(), report: &Reread{Start: min(f.after.LogStart, end), Next: end}}
-	one.Reread = p.report
-	r := a.Kafka.NewReader(one.Topic, one.Key.Partition, p.report.Start)
+	one.Reread = &Reread{Start: min(f.after.LogStart, end), Next: end}
+	return &rereading{audit: a, account: one, worker: a.Rules.NewWorker(), report: one.Reread}
+}
+
+// read reads the partition to its end and checks every message.
+func (p *rereading) read(ctx context.Context, read *progress.Counter) error {
+	one, end := p.account, p.report.Next
+	r := p.audit.Kafka.NewReader(one.Topic, one.Key.Partition, p.report.Start)
 	defer func() { r.Close() }()
 	for r.Position() < end {
+		before := r.Position()
 		set, err := r.Next(ctx)
 		var out *consumer.OffsetOutOfRangeError
 		if errors.As(err, &out) {
@@ -51,7 +65,8 @@ func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) err
 			}
 			// Retention is faster than we are: what it took can no longer be looked at.
 			r.Close()
-			r = a.Kafka.NewReader(one.Topic, one.Key.Partition, out.LogStart)
+			r = p.audit.Kafka.NewReader(one.Topic, one.Key.Partition, out.LogStart)
+			read.Add(uint64(min(out.LogStart, end) - before))
 			continue
 		}
 		if err != nil {
@@ -64,13 +79,14 @@ func (a *Audit) rereadPartition(ctx context.Context, one *account, f *facts) err
 				}
 			}
 		}
+		read.Add(uint64(min(r.Position(), end) - before))
 	}
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
 	p.endRun()
 	p.compare()
-	a.Log.Info("partition read again", zap.String("topic", one.Topic), zap.Int32("partition", one.Key.Partition),
+	p.audit.Log.Info("partition read again", zap.String("topic", one.Topic), zap.Int32("partition", one.Key.Partition),
 		zap.Uint64("messages", p.report.Messages))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/audit"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/transform"
@@ -22,18 +23,21 @@ var services testbed.Servers
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
 // stage is a testbed's, which is audited.
-type stage struct{ *testbed.Stage }
+type stage struct {
+	*testbed.Stage
+	steps map[string]progress.Step // of the last audit, each as it was reported last
+}
 
 func newStage(t *testing.T, protocol string, subscribers int) *stage {
 	t.Helper()
 	testbed.NoLeaks(t)
-	s := &stage{services.Stage(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
+	s := &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
 	s.Settings.Batch.MaxRows = 100 // many rows of the ledger
 	return s
 }
 
 // in is the stage for a subtest.
-func (s *stage) in(t *testing.T) *stage { return &stage{s.In(t)} }
+func (s *stage) in(t *testing.T) *stage { return &stage{Stage: s.In(t)} }
 
 // produce sends n good messages to one partition, numbered from first.
 func (s *stage) produce(partition int32, first, n int) {
@@ -57,8 +61,10 @@ func (s *stage) audit(deep bool) *audit.Report {
 	conn, err := clickhouse.Open(s.Settings.ClickHouseOptions())
 	s.Must(err)
 	defer conn.Close()
+	s.steps = map[string]progress.Step{}
 	report, err := audit.New(audit.Parts{Kafka: source, Group: s.Settings.Kafka.Group, Isolation: consumer.ReadCommitted, Conn: conn,
-		Database: s.Settings.ClickHouse.Database, Rules: rules, Now: time.Now, Log: zap.NewNop()}).Run(s.Context(), deep)
+		Database: s.Settings.ClickHouse.Database, Rules: rules, Now: time.Now, Log: zap.NewNop(),
+		Progress: func(step progress.Step) { s.steps[step.Name] = step }}).Run(s.Context(), deep)
 	s.Must(err)
 	return report
 }

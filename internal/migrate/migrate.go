@@ -10,6 +10,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -20,6 +21,9 @@ type Migrator struct {
 	options    schemas.Options
 	migrations []schemas.Migration // oldest first
 	log        *zap.Logger
+
+	// Progress receives the steps of Up; nil for none. Set it before Up.
+	Progress progress.Func
 }
 
 // New makes a migrator for the database of that name, which need not exist yet:
@@ -90,6 +94,7 @@ func (m *Migrator) Up(ctx context.Context) ([]schemas.Migration, error) {
 	if current > schemas.LatestVersion() {
 		return nil, m.Check(ctx)
 	}
+	m.Progress.Report(progress.Step{Name: "create the database"})
 	if err := m.createDatabase(ctx); err != nil {
 		return nil, fmt.Errorf("create database %s: %w", m.options.Database, Explain(err))
 	}
@@ -111,10 +116,12 @@ func (m *Migrator) provider(applied func(schemas.Migration)) (*goose.Provider, e
 	var steps []*goose.Migration
 	for _, one := range m.migrations {
 		run := func(ctx context.Context, db *sql.DB) error {
+			ran := m.Progress.Count(fmt.Sprintf("apply migration %d %s", one.Version, one.Name), "statements", uint64(len(one.Statements)))
 			for _, statement := range one.Statements {
 				if _, err := db.ExecContext(ctx, statement); err != nil {
 					return err
 				}
+				ran.Add(1)
 			}
 			m.log.Debug("migration applied", zap.Int64("version", one.Version), zap.String("name", one.Name))
 			applied(one)

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
@@ -76,9 +77,17 @@ func TestUp_MakesTheSchemaFromNothingAndIsIdempotent(t *testing.T) {
 			if err != nil || int64(len(pending)) != schemas.LatestVersion() {
 				t.Errorf("%d pending, %v", len(pending), err)
 			}
+			steps := map[string]progress.Step{}
+			m.Progress = func(s progress.Step) { steps[s.Name] = s }
 			done, err := m.Up(t.Context())
 			if err != nil {
 				t.Fatal(err)
+			}
+			for _, one := range pending {
+				got := steps[fmt.Sprintf("apply migration %d %s", one.Version, one.Name)]
+				if n := uint64(len(one.Statements)); got.Done != n || got.Total != n {
+					t.Errorf("progress of migration %d: %+v, want %d statements", one.Version, got, n)
+				}
 			}
 			if int64(len(done)) != schemas.LatestVersion() || current(t, m) != schemas.LatestVersion() {
 				t.Errorf("%d migrations applied, version is %d", len(done), current(t, m))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
+
+	"github.com/pianola/pianola/internal/progress"
 )
 
 // comparing is one run while it compares: its parameters for the statements.
@@ -55,12 +57,13 @@ func (c *comparing) parameters(round int, snapshot uuid.UUID) clickhouse.Paramet
 // compare writes what comparing with the snapshot says of every subscription, a
 // range at a time.
 func (c *comparing) compare(ctx context.Context) error {
+	c.store.progress.Report(progress.Step{Name: "prepare the comparison"})
 	for _, ask := range []func(context.Context) error{c.askBegan, c.reach, c.cut, c.effects} {
 		if err := ask(ctx); err != nil {
 			return err
 		}
 	}
-	err := c.eachRange(c.parameters(roundSnapshot, c.snapshot.ID), func(parameters clickhouse.Parameters) error {
+	err := c.eachRange("compare the snapshot with the events", c.parameters(roundSnapshot, c.snapshot.ID), func(parameters clickhouse.Parameters) error {
 		return c.store.write(ctx, "compare", parameters, c.statements.compare)
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ func (s *store) fromCSV(ctx context.Context, log *subscriptionlog.Reader, asOf t
 
 func (w *writing) readCSV(ctx context.Context, log *subscriptionlog.Reader) error {
 	var traits []Traits
+	read := w.store.progress.Count("read the subscription log", "subscriptions", 0)
 	for {
 		l, err := log.Next()
 		if errors.Is(err, io.EOF) {
@@ -54,6 +55,7 @@ func (w *writing) readCSV(ctx context.Context, log *subscriptionlog.Reader) erro
 		if err := w.beat(ctx); err != nil {
 			return err
 		}
+		read.Add(uint64(len(traits)))
 		traits = traits[:0]
 	}
 }

@@ -30,7 +30,7 @@ func (c *comparing) write(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	err = c.eachRange(parameters, func(parameters clickhouse.Parameters) error {
+	err = c.eachRange("write drift", parameters, func(parameters clickhouse.Parameters) error {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		newest, err := c.store.superseding(one, c.snapshot.Source)

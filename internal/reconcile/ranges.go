@@ -36,13 +36,16 @@ func (c *comparing) cut(ctx context.Context) error {
 	return nil
 }
 
-// eachRange calls do with the parameters of each range in turn.
-func (c *comparing) eachRange(parameters clickhouse.Parameters, do func(clickhouse.Parameters) error) error {
+// eachRange calls do with the parameters of each range in turn; step is its name for
+// the progress.
+func (c *comparing) eachRange(step string, parameters clickhouse.Parameters, do func(clickhouse.Parameters) error) error {
+	done := c.store.progress.Count(step, "ranges", uint64(len(c.ranges)-1))
 	for i := range len(c.ranges) - 1 {
 		parameters["from"], parameters["to"] = escaped(c.ranges[i]), escaped(c.ranges[i+1])
 		if err := do(parameters); err != nil {
 			return err
 		}
+		done.Add(1)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/piano/subscriptionlog"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -49,6 +50,8 @@ type Hooks struct {
 	OnComplete func(*Report)
 	// OnFailed is told of every run that has not.
 	OnFailed func(error)
+	// OnProgress receives each step of a run, and how far it is.
+	OnProgress progress.Func
 }
 
 // Parts are what a Reconciler is made of. The caller closes what he has opened.
@@ -90,7 +93,13 @@ func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
 		return nil, errNoAPI
 	}
 	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
-		of, err := s.fromAPI(ctx, telling{r.API, r.Hooks.OnPage})
+		read := s.progress.Count("read subscriptions from Piano", "subscriptions", 0)
+		of, err := s.fromAPI(ctx, telling{r.API, func(rows int) {
+			read.Add(uint64(rows))
+			if r.Hooks.OnPage != nil {
+				r.Hooks.OnPage(rows)
+			}
+		}})
 		of.Until = of.CompletedAt // it has been read until then
 		return of, err
 	})
@@ -124,9 +133,7 @@ type telling struct {
 // Sweep implements API.
 func (t telling) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
 	return t.API.Sweep(ctx, func(rows []piano.Subscription) error {
-		if t.onPage != nil {
-			t.onPage(len(rows))
-		}
+		t.onPage(len(rows))
 		return page(rows)
 	})
 }

@@ -55,8 +55,10 @@ func (r *Reconciler) begin() (*run, error) {
 		return nil, err
 	}
 	report := &Report{RunID: id}
+	keep := newStore(r.Conn, r.Tables, r.Instance, r.cfg.Keep, r.Now, r.Log)
+	keep.progress = r.Hooks.OnProgress
 	return &run{
-		Reconciler: r, store: newStore(r.Conn, r.Tables, r.Instance, r.cfg.Keep, r.Now, r.Log), statements: s, report: report,
+		Reconciler: r, store: keep, statements: s, report: report,
 		record: runRecord{id: id, state: stateBegun, startedAt: r.Now().UTC(), report: report},
 	}, nil
 }

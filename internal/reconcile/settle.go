@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -28,7 +29,9 @@ const (
 //
 // A file may tell of nothing later than a moment long ago; then its messages have come.
 func (r *Reconciler) settle(ctx context.Context, s summary) error {
-	if err := wait.For(ctx, s.Until.Add(r.cfg.Settle).Sub(r.Now())); err != nil {
+	until := s.Until.Add(r.cfg.Settle)
+	r.Hooks.OnProgress.Report(progress.Step{Name: "wait for late messages (reconcile.settle)", Until: until})
+	if err := wait.For(ctx, until.Sub(r.Now())); err != nil {
 		return err
 	}
 	if r.Stream == nil {
@@ -45,8 +48,15 @@ func (r *Reconciler) settle(ctx context.Context, s summary) error {
 	ticker, tell := time.NewTicker(positionsEvery), time.NewTicker(tellEvery)
 	defer ticker.Stop()
 	defer tell.Stop()
+	first := uint64(0) // offsets that were missing at most
 	for {
 		behind := behind(all, targets)
+		missing := uint64(0)
+		for _, one := range behind {
+			missing += uint64(one.missing)
+		}
+		first = max(first, missing)
+		r.Hooks.OnProgress.Report(progress.Step{Name: "wait for the consumer group to catch up", Unit: "offsets", Done: first - missing, Total: first})
 		if len(behind) == 0 {
 			return nil
 		}

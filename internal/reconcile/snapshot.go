@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/progress"
 )
 
 // errTaken says that a snapshot was given up by somebody else while it was read.
@@ -151,6 +152,7 @@ func (w *writing) end(ctx context.Context, err error) (summary, error) {
 }
 
 func (w *writing) complete(ctx context.Context) error {
+	w.store.progress.Report(progress.Step{Name: "complete the snapshot"})
 	if err := w.flush(ctx); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
@@ -29,6 +30,7 @@ type store struct {
 	keep     int // complete snapshots that stay
 	now      func() time.Time
 	log      *zap.Logger
+	progress progress.Func
 }
 
 func newStore(conn driver.Conn, o schemas.Options, instance string, keep int, now func() time.Time, log *zap.Logger) *store {

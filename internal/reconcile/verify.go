@@ -59,7 +59,9 @@ func (c *comparing) verify(ctx context.Context, api API) error {
 // error does: it would end every further question too.
 func (c *comparing) ask(ctx context.Context, api API, ids []string, into *writing) (asked []string, err error) {
 	unread := 0 // in a row
+	done := c.store.progress.Count("ask Piano again about differences", "subscriptions", uint64(len(ids)))
 	for _, id := range ids {
+		done.Add(1)
 		one, err := api.Get(ctx, id)
 		unanswered := ofOne(err)
 		if unread++; !unanswered {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
@@ -26,13 +27,14 @@ func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 type stage struct {
 	*testbed.Stage
 	patience time.Duration
-	sent     [testbed.Partitions]int // records
+	sent     [testbed.Partitions]int  // records
+	steps    map[string]progress.Step // each as it was reported last
 }
 
 func newStage(t *testing.T, protocol string) *stage {
 	t.Helper()
 	testbed.NoLeaks(t)
-	return &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), patience: 20 * time.Second}
+	return &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), patience: 20 * time.Second, steps: map[string]progress.Step{}}
 }
 
 // recordTime is the timestamp of the record at an offset.
@@ -91,6 +93,7 @@ func (s *stage) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redri
 	return replay.New(replay.Parts{
 		Kafka: s.Settings.ConsumerConfig(), Patience: s.patience, Rules: s.rules(), Writer: writer,
 		Conn: s.Analyst, Database: s.Topic, Now: time.Now, Log: log,
+		Progress: func(step progress.Step) { s.steps[step.Name] = step },
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -29,9 +30,16 @@ const (
 func (r *Redriver) Redrive(ctx context.Context, plan *Plan) (*Report, error) {
 	all := newTally()
 	all.add(plan.rest)
+	toRead := uint64(0)
+	for _, t := range plan.targets {
+		for _, g := range t.counts.groups {
+			toRead += g.ToRead()
+		}
+	}
+	read := r.parts.Progress.Count("redrive dead letters", "dead letters", toRead)
 	var failed error
 	for _, t := range plan.targets {
-		w := &walk{r: r, target: t, selection: plan.selection, counts: newTally()}
+		w := &walk{r: r, target: t, selection: plan.selection, counts: newTally(), read: read}
 		w.counts.add(t.counts)
 		if failed == nil {
 			failed = w.run(ctx)
@@ -54,6 +62,7 @@ type walk struct {
 
 	topic   *topic
 	cursor  cursor
+	read    *progress.Counter
 	reread  *pipeline.Reprocessor
 	waiting []taken // what reread holds
 	done    int
@@ -100,6 +109,7 @@ func (w *walk) run(ctx context.Context) error {
 func (w *walk) page(ctx context.Context, page []letter) error {
 	for i := range page {
 		err := w.take(ctx, &page[i])
+		w.read.Add(1)
 		if err == nil && w.reread.Size() >= batchBytes {
 			err = w.flush(ctx)
 		}

@@ -37,6 +37,9 @@ func TestRedrive_RulesChanged(t *testing.T) {
 			s.is("SELECT count(), countIf(resolved_at IS NULL) FROM dead_letters", "(5,5)")
 
 			s.wantGroups(s.redrive(replay.Selection{}), "invalid_json 1 failed=1", "missing_field 4 stored=3 filtered=1")
+			if got := s.steps["redrive dead letters"]; got.Done != 5 || got.Total != 5 {
+				t.Errorf("progress: got %+v, want 5 of 5", got)
+			}
 			s.is("SELECT groupArray((subscription_id, source, source_epoch, source_partition, source_offset, version)) FROM "+
 				"(SELECT * FROM subscription_events FINAL WHERE subscription_id IN ('b', 'd', 'f') ORDER BY subscription_id)",
 				fmt.Sprintf("([('b','kafka',0,0,1,%d),('d','kafka',0,0,4,%d),('f','kafka',0,1,1,%d)])",

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -35,6 +36,7 @@ type Parts struct {
 	Database string
 	Now      func() time.Time
 	Log      *zap.Logger
+	Progress progress.Func // may be nil
 }
 
 // Patience is the usual one: a broker that is replaced has elected leaders by
@@ -77,11 +79,13 @@ func (p *Plan) Report() *Report {
 // Plan finds the dead letters that the selection means and asks Kafka and the
 // ledger which of them can be read. It changes nothing.
 func (r *Redriver) Plan(ctx context.Context, s Selection) (*Plan, error) {
+	r.parts.Progress.Report(progress.Step{Name: "look up open dead letters"})
 	holdings, err := r.letters.holdings(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	plan := &Plan{selection: s, rest: newTally()}
+	planned := r.parts.Progress.Count("look up topics in Kafka", "topics and files", 0)
 	for len(holdings) > 0 {
 		n := 1
 		for n < len(holdings) && holdings[n].source == holdings[0].source && holdings[n].name == holdings[0].name {
@@ -90,6 +94,7 @@ func (r *Redriver) Plan(ctx context.Context, s Selection) (*Plan, error) {
 		if err := r.planTopic(ctx, plan, holdings[:n]); err != nil {
 			return nil, err
 		}
+		planned.Add(1)
 		holdings = holdings[n:]
 	}
 	return plan, nil
