@@ -102,11 +102,11 @@ func classifyCode(code int32, message string) (Class, string) {
 	case 691: // UNKNOWN_ELEMENT_OF_ENUM: a column that an operator made an Enum
 		return ClassRow, ""
 	}
-	return ClassFatal, hint(code) // what is not known to pass or to be a row's fault must be seen
+	return ClassFatal, hint(code, message) // what is not known to pass or to be a row's fault must be seen
 }
 
 // hint says what an operator does about a code that stops the process.
-func hint(code int32) string {
+func hint(code int32, message string) string {
 	switch code {
 	case 60, 81: // UNKNOWN_TABLE, UNKNOWN_DATABASE
 		return "run `pianola migrate`, and check clickhouse.database"
@@ -117,7 +117,10 @@ func hint(code int32) string {
 	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 		return "check clickhouse.user and clickhouse.password, or clickhouse.tls.cert_file where a certificate is the login"
 	case 497: // ACCESS_DENIED
-		return "give the user the grants named in the README"
+		if missing := MissingGrant(message); missing != "" {
+			return "give the user the grant " + missing + "; docs/operations.md lists all grants"
+		}
+		return "give the user the grants that docs/operations.md lists"
 	case 243: // NOT_ENOUGH_SPACE
 		return "the server's disk is full: make room"
 	case 75: // CANNOT_WRITE_TO_FILE_DESCRIPTOR: how a write that is under way meets the end of the disk

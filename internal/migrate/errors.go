@@ -12,6 +12,8 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/pianola/pianola/sink"
 )
 
 // The answers of Check that an operator acts on. The text of the error that
@@ -21,11 +23,12 @@ var (
 	ErrSchemaNewer = errors.New("the schema is newer than this binary")
 )
 
-// ServerError is a refusal by ClickHouse. It carries the code and its name alone:
-// the server's own text can hold values of columns.
+// ServerError is a refusal by ClickHouse. It carries the code, its name and a
+// missing grant only: the server's own text can hold values of columns.
 type ServerError struct {
-	Code int32
-	Name string
+	Code    int32
+	Name    string
+	Missing string // the privilege that the user lacks, such as "SELECT ON piano.drift"; may be empty
 }
 
 // Error gives code, name and, for the codes an operator meets, what to do.
@@ -51,7 +54,10 @@ func (e *ServerError) hint() string {
 	case 192, 193, 194, 516: // unknown user, wrong password, no password, authentication failed
 		return "the login was not accepted; check clickhouse.user and clickhouse.password_file"
 	case 497: // ACCESS_DENIED
-		return "the user lacks a grant; the grants are listed in the README"
+		if e.Missing != "" {
+			return "give the user the grant " + e.Missing + "; docs/operations.md lists all grants"
+		}
+		return "give the user the grants that docs/operations.md lists"
 	default:
 		return ""
 	}
@@ -81,7 +87,7 @@ func Explain(err error) error {
 		return nil
 	case errors.As(err, &exception):
 		// The exception's own name is that of a C++ class, for every code the same.
-		return &ServerError{Code: exception.Code, Name: codeName(exception.Code)}
+		return &ServerError{Code: exception.Code, Name: codeName(exception.Code), Missing: sink.MissingGrant(exception.Message)}
 	case errors.As(err, &status): // its text is the body, whoever wrote that
 		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
 	case errors.As(err, &certificate):
