@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/progress"
@@ -98,6 +99,9 @@ func (m *Migrator) Up(ctx context.Context) ([]schemas.Migration, error) {
 	if err := m.createDatabase(ctx); err != nil {
 		return nil, fmt.Errorf("create database %s: %w", m.options.Database, Explain(err))
 	}
+	if err := m.createVersions(ctx); err != nil {
+		return nil, fmt.Errorf("create the table of applied migrations in %s: %w", m.options.Database, Explain(err))
+	}
 	var done []schemas.Migration
 	provider, err := m.provider(func(one schemas.Migration) { done = append(done, one) })
 	if err != nil {
@@ -151,6 +155,21 @@ func (m *Migrator) createDatabase(ctx context.Context) error {
 	}
 	_, err = m.db.ExecContext(ctx, statement)
 	return err
+}
+
+// createVersions creates the table of applied migrations with the row of version 0
+// that goose asks for. Goose would do it too, but repeats each refusal four times,
+// and fails for ever on a table that an interrupted start has left without the row.
+func (m *Migrator) createVersions(ctx context.Context) error {
+	applied, err := m.applied(ctx)
+	if err != nil || len(applied) > 0 {
+		return err
+	}
+	store := versions{m.options.Database}
+	if err := store.CreateVersionTable(ctx, m.db); err != nil {
+		return err
+	}
+	return store.Insert(ctx, m.db, database.InsertRequest{Version: 0})
 }
 
 // applied lists the versions that have been applied, in no order.

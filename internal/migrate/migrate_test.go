@@ -105,6 +105,27 @@ func TestUp_MakesTheSchemaFromNothingAndIsIdempotent(t *testing.T) {
 	}
 }
 
+// TestUp_ContinuesAfterAnInterruptedStart: a process that ends between the table of
+// applied migrations and its first row must not stop every later one.
+func TestUp_ContinuesAfterAnInterruptedStart(t *testing.T) {
+	db := connect(t, clickhouse.Native)
+	for _, statement := range []string{
+		"CREATE DATABASE interrupted",
+		"CREATE TABLE interrupted.schema_migrations (version Int64, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(applied_at) ORDER BY version",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := migrator(t, db, "interrupted")
+	if done, err := m.Up(t.Context()); err != nil || int64(len(done)) != schemas.LatestVersion() {
+		t.Errorf("%d migrations applied: %v", len(done), err)
+	}
+	if err := m.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUp_TheServerHasTheColumnsOfTheCode(t *testing.T) {
 	db := connect(t, clickhouse.Native)
 	if _, err := migrator(t, db, "columns").Up(t.Context()); err != nil {
