@@ -5,15 +5,15 @@ import (
 	"slices"
 	"testing"
 
-	clickhouse "github.com/pianola/pianola/internal/sandbox/front"
+	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/sink"
 )
 
-// TestWriter_HeardOut: a server that answers with an exception and closes the
-// connection in the middle of the data is heard, though the data can no longer be
-// written. Taken for a broken connection, what must stop the process would be tried
-// again for ever.
-func TestWriter_HeardOut(t *testing.T) {
+// TestWriter_ExceptionMidway: a server can answer with an exception and close the
+// connection while data is still being sent. The writer must report the exception.
+// If it reported a broken connection, an error that must stop the process would be
+// retried for ever.
+func TestWriter_ExceptionMidway(t *testing.T) {
 	const denied = 497
 	for name, test := range map[string]struct {
 		protocol sink.Protocol
@@ -23,15 +23,22 @@ func TestWriter_HeardOut(t *testing.T) {
 		"http": {protocol: sink.HTTP}, // ClickHouse reads a request to its end before it answers
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t, test.protocol, func(c *sink.Config) { c.Compression = sink.NoCompression })
-			server, err := engine()
+			proxy, err := faultproxy.Start(t.Context(), faultproxy.Config{Native: server.Server(t).NativeAddr(), HTTP: server.Server(t).HTTPAddr()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(server.Control(func(s clickhouse.Statement) (clickhouse.Fault, bool) {
-				return clickhouse.Fault{At: clickhouse.Midway, Code: denied, Cut: test.cut}, s.Database == d.cfg.Database && s.Verb == "INSERT"
+			t.Cleanup(proxy.Close)
+			d := open(t, test.protocol, func(c *sink.Config) {
+				c.Compression = sink.NoCompression
+				c.Addr = []string{proxy.NativeAddr()}
+				if test.protocol == sink.HTTP {
+					c.Addr = []string{proxy.HTTPAddr()}
+				}
+			})
+			t.Cleanup(proxy.Control(func(s faultproxy.Statement) (faultproxy.Fault, bool) {
+				return faultproxy.Fault{At: faultproxy.Midway, Code: denied, Cut: test.cut}, s.Database == d.cfg.Database && s.Verb == "INSERT"
 			}))
-			// Blocks enough that no buffer on the way holds them all.
+			// More blocks than all buffers on the way hold.
 			large := &sink.Batch{Parts: slices.Repeat([]*sink.Part{part(0, 0, 5000)}, 30)}
 			for range 20 {
 				var answered *sink.Error

@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/twmb/murmur3"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -35,10 +35,6 @@ func each(t *testing.T, test func(*testing.T, *database)) {
 
 func open(t *testing.T, protocol sink.Protocol, adjust func(*sink.Config)) *database {
 	t.Helper()
-	server, err := engine()
-	if err != nil {
-		t.Fatalf("start the embedded ClickHouse: %v", err)
-	}
 	name := strings.ToLower(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
@@ -46,23 +42,17 @@ func open(t *testing.T, protocol sink.Protocol, adjust func(*sink.Config)) *data
 		return '_'
 	}, t.Name()))
 	d := &database{t: t, tick: 1_750_000_000_000, cfg: sink.Defaults()}
-	d.cfg.Protocol, d.cfg.Database, d.cfg.Password = protocol, name, password
-	d.cfg.Addr = []string{server.NativeAddr()}
+	d.cfg.Protocol, d.cfg.Database, d.cfg.User, d.cfg.Password = protocol, name, engine.User, engine.Password
+	d.cfg.Addr = []string{server.Server(t).NativeAddr()}
 	if protocol == sink.HTTP {
-		d.cfg.Addr = []string{server.HTTPAddr()}
+		d.cfg.Addr = []string{server.Server(t).HTTPAddr()}
 	}
 	if adjust != nil {
 		adjust(&d.cfg)
 	}
-	d.sql, err = clickhouse.Open(&clickhouse.Options{
-		Addr: []string{server.NativeAddr()},
-		Auth: clickhouse.Auth{Username: "default", Password: password},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.sql.Close() })
+	d.sql = server.Connect(t)
 	d.migrate(name)
+	var err error
 	d.Writer, err = sink.Open(t.Context(), d.cfg, zaptest.NewLogger(t), sink.Hooks{
 		Now: func() time.Time { return time.UnixMilli(int64(d.tick)) },
 	})
