@@ -64,7 +64,7 @@ func answersTrial(ctx context.Context, r *round, b bounds) (int, error) {
 	a.mischief, stop = r.mischief()
 	defer stop()
 	err := a.run(ctx, b)
-	r.truth = r.world.TruthRefusing(r.refused.places)
+	r.truth = r.world.TruthWithRejected(r.refused.places)
 	return a.faults, errors.Join(err, a.everything())
 }
 

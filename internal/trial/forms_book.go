@@ -70,8 +70,8 @@ var errLog = errors.New("the log is not what was told")
 // laid holds a reading of the log against what was told, and gives what lies where:
 // what was read, and what compaction may have taken away before that. aborted says
 // that the reading has what was aborted too.
-func (b *book) laid(read []*kgo.Record, aborted bool) ([]world.Laid, error) {
-	var all []world.Laid
+func (b *book) laid(read []*kgo.Record, aborted bool) ([]world.LogRecord, error) {
+	var all []world.LogRecord
 	found := make(map[*entry]bool, len(read))
 	for _, r := range read {
 		e := b.entries[r.Partition][r.Offset]
@@ -98,14 +98,14 @@ func (b *book) laid(read []*kgo.Record, aborted bool) ([]world.Laid, error) {
 			all = append(all, e.laid(e.record.Timestamp.UnixMilli(), true))
 		}
 	}
-	slices.SortFunc(all, func(a, b world.Laid) int {
+	slices.SortFunc(all, func(a, b world.LogRecord) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	return all, nil
 }
 
-func (e *entry) laid(stamp int64, gone bool) world.Laid {
-	return world.Laid{
-		Partition: e.record.Partition, Offset: e.record.Offset, Stamp: stamp, Message: e.message, Stray: e.stray, Gone: gone,
+func (e *entry) laid(stamp int64, gone bool) world.LogRecord {
+	return world.LogRecord{
+		Partition: e.record.Partition, Offset: e.record.Offset, Stamp: stamp, Message: e.message, Foreign: e.stray, Compacted: gone,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // a key, headers and a timestamp that change nothing of what it says.
 type dressed struct {
 	message int
-	stray   *world.Stray
+	stray   *world.ForeignRecord
 	record  *kgo.Record
 }
 
@@ -148,7 +148,7 @@ func (f *formTeller) newSegment(partition int32) dressed {
 
 // fillerIn is one that compaction takes away once another of its kind follows.
 func (f *formTeller) fillerIn(partition int32) dressed {
-	d := dressed{stray: &world.Stray{}, record: &kgo.Record{Partition: partition, Key: []byte("filler"), Timestamp: f.stamp}}
+	d := dressed{stray: &world.ForeignRecord{}, record: &kgo.Record{Partition: partition, Key: []byte("filler"), Timestamp: f.stamp}}
 	if f.dice.IntN(2) == 0 {
 		d.record.Value = []byte{} // for Kafka a value, for the contract none
 	}
@@ -160,7 +160,7 @@ func (f *formTeller) stray(s strayForm) dressed {
 	f.count("values "+s.name, 1)
 	value := s.value(f)
 	d := dressed{
-		stray:  &world.Stray{Value: value, Reason: s.reason, Field: s.field},
+		stray:  &world.ForeignRecord{Value: value, Reason: s.reason, Field: s.field},
 		record: &kgo.Record{Partition: f.dice.Int32N(partitions), Value: bytes.Clone(value), Timestamp: f.stamp},
 	}
 	if f.compacting {

@@ -172,7 +172,7 @@ func (f *formTeller) finish(ctx context.Context) error {
 	}
 	gone := 0
 	for i := range laid {
-		if laid[i].Gone {
+		if laid[i].Compacted {
 			gone++
 		}
 	}
@@ -187,7 +187,7 @@ func (f *formTeller) finish(ctx context.Context) error {
 	f.count("markers", reading.markers)
 	f.count("records that compaction took away", gone)
 	f.count("batches that compaction has emptied", int(reading.emptied))
-	if f.r.truth, err = f.r.world.TruthOf(laid, ends); err != nil {
+	if f.r.truth, err = f.r.world.TruthOfLog(laid, ends); err != nil {
 		return err
 	}
 	f.r.ends.Store(&ends)

@@ -35,7 +35,7 @@ func (f *formTeller) configure(ctx context.Context, settings map[string]string) 
 // that it takes a record without a key.
 func (f *formTeller) awaitKept(ctx context.Context) error {
 	err := f.everyPartition(ctx, "a partition that is not compacted", func(p *formProducer, partition int32) (bool, error) {
-		d := dressed{stray: &world.Stray{}, record: &kgo.Record{Partition: partition, Timestamp: f.stamp}}
+		d := dressed{stray: &world.ForeignRecord{}, record: &kgo.Record{Partition: partition, Timestamp: f.stamp}}
 		p.add(ctx, d)
 		err := p.flush(ctx, f.book)
 		return err == nil, nil //nolint:nilerr // refused: the topic is a compacted one yet

@@ -36,9 +36,9 @@ ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), x.t
 		return fmt.Errorf("read the dead letters: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	var rejected []world.Place
+	var rejected []world.Position
 	for rows.Next() {
-		var at world.Place
+		var at world.Position
 		var byServer bool
 		if err := rows.Scan(&at.Partition, &at.Offset, &byServer); err != nil {
 			return fmt.Errorf("read the dead letters: %w", err)
@@ -92,7 +92,7 @@ FROM ingest_ledger WHERE source_name = $1 ORDER BY written_at DESC LIMIT 1 BY in
 
 // tolerated holds the rows that have become dead letters against the rule for
 // batches, and makes them part of the truth.
-func (x *refusing) tolerated(m *mistake, flushes []flush, rejected []world.Place) error {
+func (x *refusing) tolerated(m *mistake, flushes []flush, rejected []world.Position) error {
 	if len(rejected) == len(x.refused.places) {
 		return nil
 	}

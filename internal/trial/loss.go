@@ -111,7 +111,7 @@ func (l *losses) finish(ctx context.Context) error {
 	if err := l.tellUntil(ctx, func() bool { return false }); err != nil {
 		return err
 	}
-	truth, err := l.world.TruthAlong(l.course)
+	truth, err := l.world.TruthOfHistory(l.course)
 	if err != nil {
 		return err
 	}

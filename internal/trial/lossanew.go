@@ -75,7 +75,7 @@ func anewUnderway(longer, stalled bool) func(context.Context, *losses) error {
 		if err != nil {
 			return err
 		}
-		return l.outcome(ctx, func() ([]world.Named, error) { return l.buried(ctx) })
+		return l.outcome(ctx, func() ([]world.LedgerLoss, error) { return l.buried(ctx) })
 	}
 }
 
@@ -91,7 +91,7 @@ func (l *losses) makeAnew(ctx context.Context) error {
 	if err := l.insist(ctx, "the topic made anew", func() error { return l.makeTopic(ctx) }); err != nil {
 		return err
 	}
-	l.course.Anew = append(l.course.Anew, l.sent)
+	l.course.RecreatedAt = append(l.course.RecreatedAt, l.sent)
 	l.former = append(l.former[:0], l.lengths...)
 	l.lengths, l.starts = make([]int64, partitions), make([]int64, partitions)
 	l.epoch++

@@ -20,7 +20,7 @@ var found = map[schemas.LostCause]audit.Kind{
 
 // auditFinds runs `pianola audit`, which has to exit with 3 and to name the
 // partitions.
-func (l *losses) auditFinds(ctx context.Context, named []world.Named) error {
+func (l *losses) auditFinds(ctx context.Context, named []world.LedgerLoss) error {
 	report, err := l.audited(ctx, statusFound)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (l *losses) auditClean(ctx context.Context) error {
 			have = append(have, fmt.Sprintf("%s %s", lost.Cause, world.Range{Epoch: p.Epoch, Partition: p.Partition, Start: lost.Start, Next: lost.Next}))
 		}
 	}
-	for _, n := range l.course.Named {
+	for _, n := range l.course.LedgerLosses {
 		want = append(want, fmt.Sprintf("%s %s", n.Cause, n.Range))
 	}
 	slices.Sort(have)

@@ -23,7 +23,7 @@ const (
 // losses is a round whose topic has a course of its own.
 type losses struct {
 	*round
-	course world.Course
+	course world.TopicHistory
 	epoch  uint32
 
 	messages  func() (world.Message, bool)

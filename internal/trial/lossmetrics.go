@@ -13,7 +13,7 @@ import (
 
 // told holds the running consumer's metrics against what it has accepted since they
 // were looked at last.
-func (l *losses) told(ctx context.Context, named []world.Named) error {
+func (l *losses) told(ctx context.Context, named []world.LedgerLoss) error {
 	named, err := l.record(ctx, named)
 	if err != nil {
 		return err

@@ -15,11 +15,11 @@ import (
 var errUntold = errors.New("what was lost is not what is told")
 
 // named are the losses between two offsets of each partition, where there are any.
-func (l *losses) named(cause schemas.LostCause, from, to []int64) []world.Named {
-	var all []world.Named
+func (l *losses) named(cause schemas.LostCause, from, to []int64) []world.LedgerLoss {
+	var all []world.LedgerLoss
 	for p := range from {
 		if from[p] < to[p] {
-			all = append(all, world.Named{Range: world.Range{Epoch: l.epoch, Partition: int32(p), Start: from[p], Next: to[p]}, Cause: cause})
+			all = append(all, world.LedgerLoss{Range: world.Range{Epoch: l.epoch, Partition: int32(p), Start: from[p], Next: to[p]}, Cause: cause})
 		}
 	}
 	return all
@@ -27,17 +27,17 @@ func (l *losses) named(cause schemas.LostCause, from, to []int64) []world.Named 
 
 // buried are those of a topic made anew. What the old one held unread is lost, and
 // the ledger cannot know how much that was.
-func (l *losses) buried(ctx context.Context) ([]world.Named, error) {
+func (l *losses) buried(ctx context.Context) ([]world.LedgerLoss, error) {
 	read, err := l.reached(ctx, l.epoch-1)
 	if err != nil {
 		return nil, err
 	}
-	var all []world.Named
+	var all []world.LedgerLoss
 	for p, end := range l.former {
 		if read[p] < end {
 			l.course.Lost = append(l.course.Lost, world.Range{Epoch: l.epoch - 1, Partition: int32(p), Start: read[p], Next: end})
 		}
-		all = append(all, world.Named{Range: world.Range{Epoch: l.epoch, Partition: int32(p)}, Cause: schemas.LostTopicRecreated})
+		all = append(all, world.LedgerLoss{Range: world.Range{Epoch: l.epoch, Partition: int32(p)}, Cause: schemas.LostTopicRecreated})
 	}
 	return all, nil
 }
@@ -53,7 +53,7 @@ func (l *losses) readAfterAll(from []int64) {
 }
 
 // outcome is that of a consumer which was running, with either value.
-func (l *losses) outcome(ctx context.Context, losses func() ([]world.Named, error)) error {
+func (l *losses) outcome(ctx context.Context, losses func() ([]world.LedgerLoss, error)) error {
 	if l.settings[onDataLoss] == continuing {
 		if err := l.await(ctx); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (l *losses) outcome(ctx context.Context, losses func() ([]world.Named, erro
 }
 
 // mourn has the loss refused, found by the audit, and accepted.
-func (l *losses) mourn(ctx context.Context, named []world.Named) error {
+func (l *losses) mourn(ctx context.Context, named []world.LedgerLoss) error {
 	if err := l.refuses(ctx, named); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (l *losses) mourn(ctx context.Context, named []world.Named) error {
 }
 
 // refuses starts a process that must not go on.
-func (l *losses) refuses(ctx context.Context, named []world.Named) error {
+func (l *losses) refuses(ctx context.Context, named []world.LedgerLoss) error {
 	before, err := l.positions(ctx)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (l *losses) refuses(ctx context.Context, named []world.Named) error {
 // ended looks at the end of a process that does not accept a loss: its status, its
 // last words, that no row says that the loss was accepted, and what the audit finds
 // in the meantime.
-func (l *losses) ended(ctx context.Context, named []world.Named) error {
+func (l *losses) ended(ctx context.Context, named []world.LedgerLoss) error {
 	p := l.consumer
 	l.consumer = nil
 	var status *exec.ExitError
@@ -134,15 +134,15 @@ func (l *losses) ended(ctx context.Context, named []world.Named) error {
 	if err := l.said(words, named); err != nil {
 		return err
 	}
-	if rows, err := l.lostRows(ctx); err != nil || rows != len(l.course.Named) {
-		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errUntold, rows, len(l.course.Named), err)
+	if rows, err := l.lostRows(ctx); err != nil || rows != len(l.course.LedgerLosses) {
+		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errUntold, rows, len(l.course.LedgerLosses), err)
 	}
 	return l.auditFinds(ctx, named)
 }
 
 // accepts starts a process that goes on. In one of three cases it is killed as soon
 // as its word is in the ledger: that was enough, the next one has nothing to refuse.
-func (l *losses) accepts(ctx context.Context, named []world.Named) error {
+func (l *losses) accepts(ctx context.Context, named []world.LedgerLoss) error {
 	if err := l.begin(continuing); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (l *losses) accepts(ctx context.Context, named []world.Named) error {
 	}
 	err := l.until(ctx, "the loss in the ledger", []*process{l.consumer}, func(ctx context.Context) (bool, error) {
 		rows, err := l.lostRows(ctx)
-		return rows >= len(l.course.Named)+len(named), err
+		return rows >= len(l.course.LedgerLosses)+len(named), err
 	})
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func retentionStalled(ctx context.Context, l *losses) error {
 	if err != nil {
 		return err
 	}
-	return l.outcome(ctx, func() ([]world.Named, error) {
+	return l.outcome(ctx, func() ([]world.LedgerLoss, error) {
 		read := make([]int64, partitions)
 		for p := range read {
 			one := make([]int64, partitions)

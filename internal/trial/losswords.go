@@ -12,7 +12,7 @@ import (
 )
 
 // said holds the last words of a process against what was lost.
-func (l *losses) said(words string, named []world.Named) error {
+func (l *losses) said(words string, named []world.LedgerLoss) error {
 	if !strings.Contains(words, "consumer.on_data_loss=continue") {
 		return fmt.Errorf("%w: not what to do, in\n%s", errUntold, words)
 	}
@@ -38,8 +38,8 @@ func (l *losses) said(words string, named []world.Named) error {
 // record takes losses into the course, and gives them as the ledger names them. An
 // insert that its client has given up may be finished by the server after the loss
 // was judged: then the row that names it begins before what is lost in truth.
-func (l *losses) record(ctx context.Context, named []world.Named) ([]world.Named, error) {
-	rows := append([]world.Named(nil), named...)
+func (l *losses) record(ctx context.Context, named []world.LedgerLoss) ([]world.LedgerLoss, error) {
+	rows := append([]world.LedgerLoss(nil), named...)
 	for i := range rows {
 		n := &rows[i]
 		if n.Start == n.Next {
@@ -60,6 +60,6 @@ AND source_epoch = $1 AND source_partition = $2 AND next_offset = $3`, n.Epoch, 
 			n.Start = start
 		}
 	}
-	l.course.Named = append(l.course.Named, rows...)
+	l.course.LedgerLosses = append(l.course.LedgerLosses, rows...)
 	return rows, nil
 }

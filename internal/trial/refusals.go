@@ -19,16 +19,16 @@ type refusing struct {
 	consumer *process
 	faults   int
 	// early are dead letters that were written before the ledger could be.
-	early map[world.Place]bool
+	early map[world.Position]bool
 }
 
 func refusals(ctx context.Context, r *round, b bounds) (int, error) {
-	x := &refusing{round: r, early: map[world.Place]bool{}}
+	x := &refusing{round: r, early: map[world.Position]bool{}}
 	var stop func()
 	x.mischief, stop = r.mischief()
 	defer stop()
 	err := x.run(ctx, b)
-	r.truth = r.world.TruthRefusing(r.refused.places)
+	r.truth = r.world.TruthWithRejected(r.refused.places)
 	return x.faults, err
 }
 

@@ -13,7 +13,7 @@ import (
 // refused are the rows that ClickHouse refuses in a round, by constraints that are
 // real.
 type refused struct {
-	places      []world.Place
+	places      []world.Position
 	constraints []string // by name, to be dropped
 }
 
@@ -41,7 +41,7 @@ func (r *round) refuseOne(ctx context.Context) error {
 
 // comingRows are, for every partition, the next rows that are neither stored nor
 // accounted for.
-func (r *round) comingRows(ctx context.Context) ([]world.Place, error) {
+func (r *round) comingRows(ctx context.Context) ([]world.Position, error) {
 	const each = 40
 	from := make([]int64, partitions)
 	rows, err := r.conn.Query(ctx, `SELECT source_partition, max(next) FROM (
@@ -63,10 +63,10 @@ func (r *round) comingRows(ctx context.Context) ([]world.Place, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read what is stored: %w", err)
 	}
-	var coming []world.Place
+	var coming []world.Position
 	for row := range r.world.Truth().Rows() {
 		if start := from[row.Partition]; row.Offset >= start && row.Offset < start+each {
-			coming = append(coming, world.Place{Partition: row.Partition, Offset: row.Offset})
+			coming = append(coming, world.Position{Partition: row.Partition, Offset: row.Offset})
 		}
 	}
 	return coming, nil
@@ -123,6 +123,6 @@ func redriveRefused(ctx context.Context, r *round) error {
 	if m.end() == 0 {
 		return errors.New("the redrive has inserted nothing")
 	}
-	r.truth = r.truth.Redriven()
+	r.truth = r.truth.AfterRedrive()
 	return nil
 }

@@ -50,7 +50,7 @@ func (r *round) readTruth(ctx context.Context) error {
 	if again > 0 {
 		r.told["messages told again"] += again
 	}
-	if r.truth, err = r.world.TruthOf(laid, ends); err != nil {
+	if r.truth, err = r.world.TruthOfLog(laid, ends); err != nil {
 		return err
 	}
 	r.ends.Store(&ends)
@@ -60,7 +60,7 @@ func (r *round) readTruth(ctx context.Context) error {
 // numbered gives where each message lies, and how many records are repetitions. A
 // message that lies nowhere has been lost by the broker: then there is no truth to
 // hold anything against.
-func numbered(records []*kgo.Record, total int) (laid []world.Laid, again int, err error) {
+func numbered(records []*kgo.Record, total int) (laid []world.LogRecord, again int, err error) {
 	there := make([]bool, total)
 	for _, record := range records {
 		n := -1
@@ -79,12 +79,12 @@ func numbered(records []*kgo.Record, total int) (laid []world.Laid, again int, e
 			again++
 		}
 		there[n] = true
-		laid = append(laid, world.Laid{Partition: record.Partition, Offset: record.Offset, Stamp: record.Timestamp.UnixMilli(), Message: n})
+		laid = append(laid, world.LogRecord{Partition: record.Partition, Offset: record.Offset, Stamp: record.Timestamp.UnixMilli(), Message: n})
 	}
 	if n := slices.Index(there, false); n >= 0 {
 		return nil, 0, fmt.Errorf("%w: message %d was acknowledged and is not there", errLog, n)
 	}
-	slices.SortFunc(laid, func(a, b world.Laid) int {
+	slices.SortFunc(laid, func(a, b world.LogRecord) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	return laid, again, nil

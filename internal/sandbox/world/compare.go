@@ -28,7 +28,7 @@ func (tr *Truth) Compare(ctx context.Context, conn driver.Conn) (Report, error) 
 // reader takes rows of String columns one by one and stays at the last. Every
 // query ends in text, so that the comparison depends on what the server prints
 // and not on how a client decodes it.
-type reader struct {
+type rowReader struct {
 	rows driver.Rows
 	text []string
 	dest []any
@@ -36,12 +36,12 @@ type reader struct {
 	err  error
 }
 
-func read(ctx context.Context, conn driver.Conn, columns int, sql string, args ...any) (*reader, error) {
+func read(ctx context.Context, conn driver.Conn, columns int, sql string, args ...any) (*rowReader, error) {
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{rows: rows, text: make([]string, columns), dest: make([]any, columns)}
+	r := &rowReader{rows: rows, text: make([]string, columns), dest: make([]any, columns)}
 	for i := range r.text {
 		r.dest[i] = &r.text[i]
 	}
@@ -49,7 +49,7 @@ func read(ctx context.Context, conn driver.Conn, columns int, sql string, args .
 	return r, nil
 }
 
-func (r *reader) next() {
+func (r *rowReader) next() {
 	if r.more = r.rows.Next(); !r.more {
 		r.err = r.rows.Err()
 		return
@@ -60,7 +60,7 @@ func (r *reader) next() {
 }
 
 // close ends the query and returns what went wrong on the way.
-func (r *reader) close() error {
+func (r *rowReader) close() error {
 	if err := r.rows.Close(); r.err == nil {
 		r.err = err
 	}

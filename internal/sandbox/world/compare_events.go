@@ -14,7 +14,7 @@ import (
 
 // rowsOf is one way to look at the events: a query that gives subscription, key
 // and line, and the same key and line of an expected row.
-type rowsOf struct {
+type eventQuery struct {
 	name    string
 	columns []string
 	sql     string
@@ -24,7 +24,7 @@ type rowsOf struct {
 
 // printed is a column as the truth's lines have it: instants as epoch
 // milliseconds, everything else as TabSeparated writes it.
-func printed(c schemas.Column) string {
+func printExpr(c schemas.Column) string {
 	if strings.Contains(c.Type, "DateTime64") {
 		return "toUnixTimestamp64Milli(" + c.Name + ")"
 	}
@@ -32,10 +32,10 @@ func printed(c schemas.Column) string {
 }
 
 // asLine is the SQL that prints columns as one TabSeparated line.
-func asLine(columns []schemas.Column) (sql string, names []string) {
+func lineExpr(columns []schemas.Column) (sql string, names []string) {
 	var printedColumns []string
 	for _, c := range columns {
-		printedColumns = append(printedColumns, printed(c))
+		printedColumns = append(printedColumns, printExpr(c))
 		names = append(names, c.Name)
 	}
 	return "formatRowNoNewline('TSV', " + strings.Join(printedColumns, ", ") + ")", names
@@ -43,10 +43,10 @@ func asLine(columns []schemas.Column) (sql string, names []string) {
 
 // compareView reads the documented schema as a consumer of it would.
 func (tr *Truth) compareView(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
-	line, names := asLine(schemas.ContractColumns())
+	line, names := lineExpr(schemas.ContractColumns())
 	// An event's identity is its subscription, instant and action.
 	key := func(at int64, action []byte) string { return strconv.FormatInt(at, 10) + " " + string(action) }
-	return tr.compareRows(ctx, conn, rowsOf{
+	return tr.compareRows(ctx, conn, eventQuery{
 		name: "view piano_subscriber_event_stream", columns: names,
 		sql: "SELECT subscription_id, concat(toString(toUnixTimestamp64Milli(event_timestamp)), ' ', subscription_action), " + line +
 			" FROM piano_subscriber_event_stream ORDER BY subscription_id",
@@ -64,9 +64,9 @@ func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report)
 			kept = append(kept, c)
 		}
 	}
-	line, names := asLine(kept)
+	line, names := lineExpr(kept)
 	source := "\t" + string(schemas.SourceKafka) + "\t" + string(appendTSV(nil, []byte(tr.w.cfg.Topic)))
-	return tr.compareRows(ctx, conn, rowsOf{
+	return tr.compareRows(ctx, conn, eventQuery{
 		name: "table subscription_events", columns: names,
 		sql: "SELECT subscription_id, toString(event_id), " + line + " FROM subscription_events FINAL ORDER BY subscription_id",
 		key: func(r *Row) string { return string(appendUUID(nil, r.ID)) },
@@ -80,23 +80,23 @@ func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report)
 	})
 }
 
-// keyed is a row of the database that waits for its counterpart.
-type keyed struct{ key, line string }
+// rowLine is a row of the database that waits for its counterpart.
+type rowLine struct{ key, line string }
 
-func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v rowsOf) (Check, error) {
+func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v eventQuery) (Check, error) {
 	check := Check{Name: v.name, Expected: tr.Counts.Rows}
 	db, err := read(ctx, conn, 3, v.sql)
 	if err != nil {
 		return check, err
 	}
-	var have []keyed
+	var have []rowLine
 	for id, rows := range tr.subscriptions() {
 		for ; db.more && db.text[0] < id; db.next() {
 			check.unexpected(db.text[2])
 		}
 		have = have[:0]
 		for ; db.more && db.text[0] == id; db.next() {
-			have = append(have, keyed{db.text[1], db.text[2]})
+			have = append(have, rowLine{db.text[1], db.text[2]})
 		}
 		for i := range rows {
 			have = v.match(&check, &rows[i], have)
@@ -112,7 +112,7 @@ func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v rowsOf) (C
 }
 
 // match finds an expected row among those of its subscription and takes it out.
-func (v *rowsOf) match(check *Check, row *Row, have []keyed) []keyed {
+func (v *eventQuery) match(check *Check, row *Row, have []rowLine) []rowLine {
 	key, want := v.key(row), v.line(row)
 	for i, h := range have {
 		if h.key != key {
@@ -132,7 +132,7 @@ func (v *rowsOf) match(check *Check, row *Row, have []keyed) []keyed {
 
 // difference names the columns that differ, or gives nothing where only the
 // last digit of a Float64 does, which the contract leaves open.
-func (v *rowsOf) difference(want, have string) string {
+func (v *eventQuery) difference(want, have string) string {
 	wants, haves := strings.Split(want, "\t"), strings.Split(have, "\t")
 	if len(wants) != len(haves) {
 		return fmt.Sprintf("%d columns, want %d", len(haves), len(wants))

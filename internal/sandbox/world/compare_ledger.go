@@ -23,7 +23,7 @@ type flush struct {
 // then the sums can only be larger.
 func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Report) (Check, error) {
 	check := Check{Name: "table ingest_ledger", Expected: tr.Counts.Messages}
-	if err := tr.compareNamed(ctx, conn, &check); err != nil {
+	if err := tr.compareLosses(ctx, conn, &check); err != nil {
 		return check, err
 	}
 	// A flush that was tried again may have written its row twice.
@@ -35,7 +35,7 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 	if err != nil {
 		return check, err
 	}
-	account := ledgerAccount{truth: tr, check: &check, reached: map[Range]int64{}}
+	account := ledgerCheck{truth: tr, check: &check, reached: map[Range]int64{}}
 	for rows.Next() {
 		var f flush
 		if err := rows.Scan(&f.Epoch, &f.Partition, &f.Start, &f.Next, &f.messages, &f.stored, &f.filtered, &f.deadLettered, &f.skipped); err != nil {
@@ -55,14 +55,14 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 	return check, nil
 }
 
-// compareNamed holds all rows that are no flush of the topic against those that
+// compareLosses holds all rows that are no flush of the topic against those that
 // have to name what was lost.
-func (tr *Truth) compareNamed(ctx context.Context, conn driver.Conn, check *Check) error {
+func (tr *Truth) compareLosses(ctx context.Context, conn driver.Conn, check *Check) error {
 	line := func(kind, source, name string, r Range, cause string) string {
 		return fmt.Sprintf("%s of %s %s, %s %s", kind, source, name, r, cause)
 	}
 	var wanted []string
-	for _, n := range tr.course.Named {
+	for _, n := range tr.history.LedgerLosses {
 		wanted = append(wanted, line(string(schemas.LedgerLost), string(schemas.SourceKafka), tr.w.cfg.Topic, n.Range, string(n.Cause)))
 	}
 	rows, err := conn.Query(ctx, `SELECT kind, source, source_name, source_epoch, source_partition, start_offset, next_offset, cause
@@ -90,8 +90,8 @@ func (tr *Truth) compareNamed(ctx context.Context, conn driver.Conn, check *Chec
 	return rows.Err()
 }
 
-// ledgerAccount walks the flushes in order of epoch, partition and offset.
-type ledgerAccount struct {
+// ledgerCheck walks the flushes in order of epoch, partition and offset.
+type ledgerCheck struct {
 	truth   *Truth
 	check   *Check
 	reached map[Range]int64 // by epoch and partition: everything below is accounted for
@@ -99,16 +99,16 @@ type ledgerAccount struct {
 	again   int64
 }
 
-func (a *ledgerAccount) add(f flush) {
+func (a *ledgerCheck) add(f flush) {
 	ends := a.truth.endsOf(f.Epoch)
 	if f.Partition < 0 || int(f.Partition) >= len(ends) || f.Next < f.Start {
 		a.check.unexpected(f.String())
 		return
 	}
-	least, most := a.truth.read(f.Partition, f.Start, f.Next)
-	if f.messages != f.stored+f.filtered+f.deadLettered+f.skipped || f.messages < least || f.messages > most {
+	low, high := a.truth.messageCount(f.Partition, f.Start, f.Next)
+	if f.messages != f.stored+f.filtered+f.deadLettered+f.skipped || f.messages < low || f.messages > high {
 		a.check.different(f.String(), fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d that lie there",
-			f.messages, f.stored, f.filtered, f.deadLettered, f.skipped, least, most))
+			f.messages, f.stored, f.filtered, f.deadLettered, f.skipped, low, high))
 	}
 	key := Range{Epoch: f.Epoch, Partition: f.Partition}
 	reached := a.reached[key]
@@ -123,17 +123,17 @@ func (a *ledgerAccount) add(f flush) {
 }
 
 // gap is what no flush covers; what of it was not lost is missing.
-func (a *ledgerAccount) gap(r Range) {
+func (a *ledgerCheck) gap(r Range) {
 	if r.Start >= r.Next {
 		return
 	}
-	for _, hole := range a.truth.course.without(r) {
+	for _, hole := range a.truth.history.notLost(r) {
 		a.check.missing(hole.String())
 	}
 }
 
-func (a *ledgerAccount) close() {
-	for epoch := range uint32(len(a.truth.former) + 1) {
+func (a *ledgerCheck) close() {
+	for epoch := range uint32(len(a.truth.earlierEnds) + 1) {
 		for p, end := range a.truth.endsOf(epoch) {
 			key := Range{Epoch: epoch, Partition: int32(p)}
 			reached := a.reached[key]
@@ -150,9 +150,9 @@ func (a *ledgerAccount) close() {
 		want int
 		gone int // may have been counted, before compaction took them
 	}{
-		{"messages", a.sum.messages, counts.Messages, a.truth.gone}, {"stored", a.sum.stored, counts.Stored, 0},
+		{"messages", a.sum.messages, counts.Messages, a.truth.compacted}, {"stored", a.sum.stored, counts.Stored, 0},
 		{"filtered", a.sum.filtered, counts.Filtered, 0}, {"dead_lettered", a.sum.deadLettered, counts.DeadLettered, 0},
-		{"skipped", a.sum.skipped, counts.Skipped, a.truth.gone},
+		{"skipped", a.sum.skipped, counts.Skipped, a.truth.compacted},
 	} {
 		if s.have < uint64(s.want) || a.again == 0 && s.have > uint64(s.want+s.gone) {
 			a.check.different("the sum of "+s.name, fmt.Sprintf("is %d, want %d", s.have, s.want))

@@ -34,7 +34,7 @@ type Config struct {
 
 	BadShare        float64 // first delivered broken; most of them again, whole
 	DuplicateShare  float64 // delivered again in the same bytes
-	RetoldShare     float64 // delivered again in other notations
+	ReencodedShare  float64 // delivered again in other notations
 	CorrectionShare float64 // delivered again with other attributes
 	LateShare       float64 // delivered minutes to days late
 	TombstoneShare  float64 // followed by a record without a value
@@ -54,7 +54,7 @@ func Defaults() Config {
 		UnknownAction:   KeepUnknown,
 		BadShare:        0.02,
 		DuplicateShare:  0.03,
-		RetoldShare:     0.01,
+		ReencodedShare:  0.01,
 		CorrectionShare: 0.01,
 		LateShare:       0.03,
 		TombstoneShare:  0.003,
@@ -78,7 +78,7 @@ func (c Config) Validate() error {
 		bad("the topic has no name")
 	}
 	if c.Partitions < 1 {
-		bad("%d partitions, at least 1 is needed", c.Partitions)
+		bad("%d partitions, at low 1 is needed", c.Partitions)
 	}
 	switch c.UnknownAction {
 	case KeepUnknown, DeadLetterUnknown, DropUnknown:
@@ -89,7 +89,7 @@ func (c Config) Validate() error {
 		name  string
 		share float64
 	}{
-		{"bad", c.BadShare}, {"duplicate", c.DuplicateShare}, {"retold", c.RetoldShare},
+		{"bad", c.BadShare}, {"duplicate", c.DuplicateShare}, {"retold", c.ReencodedShare},
 		{"correction", c.CorrectionShare}, {"late", c.LateShare}, {"tombstone", c.TombstoneShare},
 	} {
 		if !(s.share >= 0 && s.share <= 1) {

@@ -3,7 +3,7 @@ package world
 import "math/rand/v2"
 
 // dice is the world's own randomness: PCG, seeded anew for every subscriber,
-// subscription and telling, so that each can be made again without the others.
+// subscription and encoded, so that each can be made again without the others.
 type dice struct{ pcg rand.PCG }
 
 // Streams keep the draws for different purposes apart.
@@ -11,7 +11,7 @@ const (
 	streamPeople uint64 = iota + 1
 	streamLives
 	streamSchedule
-	streamTelling
+	streamEncoding
 )
 
 // seed starts the sequence that belongs to number in a stream.

@@ -9,12 +9,12 @@
 //     parameters are those of the table "The simulated world".
 //   - delivery: one message of the schedule. An event may be delivered several
 //     times: again in the same bytes, told anew, corrected, broken.
-//   - telling: writing one delivery as bytes. The teller knows the event and
+//   - encoded: writing one delivery as bytes. The encoder knows the event and
 //     picks the notation, so it knows the row that must come out.
 //   - fault: one way to break a message, with the reason and field that the
 //     contract gives it.
 //   - truth: what the tables must hold after every message has been consumed. It
-//     is kept at the telling and never reads a message back, and it uses neither
+//     is kept at the encoded and never reads a message back, and it uses neither
 //     the project's transform nor its sink: two independent opinions are
 //     compared.
 //

@@ -2,7 +2,7 @@ package world
 
 // expire tells the end of the last period.
 func (l *life) expire(at int64) {
-	l.tell(event{at: at, action: actExpired})
+	l.emit(event{at: at, action: actExpired})
 	l.winBack(at)
 }
 
@@ -12,11 +12,11 @@ func (l *life) cancel() {
 	e := event{at: at, action: actCanceled}
 	if l.d.chance(0.4) {
 		left := float64(l.end-at) / float64(l.end-l.at)
-		e.value, e.priced = -int64(float64(l.product().price)*left), true
+		e.value, e.hasValue = -int64(float64(l.product().price)*left), true
 	}
-	l.tell(e)
+	l.emit(e)
 	if l.d.chance(0.2) { // an echo that changes nothing
-		l.tell(event{at: at, action: actExpired})
+		l.emit(event{at: at, action: actExpired})
 	}
 	l.winBack(at)
 }
@@ -27,11 +27,11 @@ func (l *life) winBack(at int64) {
 		l.over = true
 		return
 	}
-	back := l.grained(at + l.d.between(3*day, 182*day))
+	back := l.truncate(at + l.d.between(3*day, 182*day))
 	p := l.product()
-	l.at, l.end = back, l.grained(monthsLater(back, p.months))
+	l.at, l.end = back, l.truncate(monthsLater(back, p.months))
 	l.nth++
-	l.tell(event{at: back, action: actResumed, next: l.end, value: p.price, priced: true, number: uint16(l.nth)})
+	l.emit(event{at: back, action: actResumed, next: l.end, value: p.price, hasValue: true, number: uint16(l.nth)})
 }
 
 // change tells a move to another tier: in place, or to a new subscription that
@@ -49,7 +49,7 @@ func (l *life) change(act action, by int) {
 	if l.d.chance(0.2) { // in place
 		l.prod = to
 		p := l.product()
-		l.tell(event{at: at, action: act, next: l.end, value: p.price * l.d.between(5, 60) / 100, priced: true, number: uint16(l.nth)})
+		l.emit(event{at: at, action: act, next: l.end, value: p.price * l.d.between(5, 60) / 100, hasValue: true, number: uint16(l.nth)})
 		l.renew()
 		return
 	}
@@ -57,11 +57,11 @@ func (l *life) change(act action, by int) {
 	if l.d.chance(0.6) {
 		starts = l.end
 	}
-	target := l.w.subscribe(&l.d, l.s.person, l.grained(starts), int(l.sub))
+	target := l.w.subscribe(&l.d, l.s.person, l.truncate(starts), int(l.sub))
 	l.w.subs[target].product = to
-	l.tell(event{at: at, action: act, target: target + 1, product: to})
+	l.emit(event{at: at, action: act, target: target + 1, product: to})
 	if l.d.chance(0.4) { // the old one says that it is over, too
-		l.tell(event{at: starts, action: actExpired})
+		l.emit(event{at: starts, action: actExpired})
 	}
 	l.over = true
 }

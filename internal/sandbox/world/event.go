@@ -61,7 +61,7 @@ type event struct {
 	number   uint16 // subscription_period_number, 0 when absent
 	action   action
 	product  productIndex
-	priced   bool  // value is told
+	hasValue bool  // value is told
 	spelling uint8 // counts the events of one action, so that every synonym is met
 	flag     uint8 // counts the events of internal people, for their notations
 }

@@ -3,11 +3,11 @@ package world
 import "github.com/pianola/pianola/schemas"
 
 // stage orders faults as the contract does: the earlier one wins.
-type stage uint8
+type faultStage uint8
 
 const (
-	stageWhole  stage = iota // the message as a whole
-	stageDecode              // one field's type or content
+	stageMessage faultStage = iota // the message as a whole
+	stageDecode                    // one field's type or content
 	stageUTC
 	stageFilter // no fault is here; it hides those behind it
 	stageEmail
@@ -18,19 +18,19 @@ const (
 type fault struct {
 	reason schemas.Reason
 	field  field
-	stage  stage
+	stage  faultStage
 
 	// raw is the JSON text in the field's place, empty for no field at all.
 	raw string
-	// mangle breaks the finished message; used for whole messages.
-	mangle func(t *teller, message []byte) []byte
+	// corrupt breaks the finished message; used for whole messages.
+	corrupt func(enc *encoder, message []byte) []byte
 	// duplicate writes the field twice.
 	duplicate bool
 	tooLarge  bool
 }
 
 // before tells which of two faults the pipeline must report.
-func (f *fault) before(g *fault) bool {
+func (f *fault) precedes(g *fault) bool {
 	if f.stage != g.stage {
 		return f.stage < g.stage
 	}
@@ -42,7 +42,7 @@ func (f *fault) before(g *fault) bool {
 func allFaults() []fault {
 	var all []fault
 	for _, group := range [][]fault{
-		wholeFaults(), duplicateFaults(), missingFaults(), typeFaults(), valueFaults(), timestampFaults(),
+		messageFaults(), duplicateFaults(), missingFaults(), typeFaults(), valueFaults(), timestampFaults(),
 	} {
 		all = append(all, group...)
 	}
@@ -52,7 +52,7 @@ func allFaults() []fault {
 func duplicateFaults() []fault {
 	var out []fault
 	for f := range fieldCount {
-		out = append(out, fault{reason: schemas.DuplicateField, field: f, stage: stageWhole, duplicate: true})
+		out = append(out, fault{reason: schemas.DuplicateField, field: f, stage: stageMessage, duplicate: true})
 	}
 	return out
 }
@@ -87,7 +87,7 @@ func typeFaults() []fault {
 // valueFaults are right types with bad content.
 func valueFaults() []fault {
 	var out []fault
-	add := func(f field, s stage, raws ...string) {
+	add := func(f field, s faultStage, raws ...string) {
 		for _, raw := range raws {
 			out = append(out, fault{reason: schemas.InvalidValue, field: f, stage: s, raw: raw})
 		}

@@ -26,5 +26,5 @@ func eventID(subscription []byte, at int64, action []byte) schemas.EventID {
 // version says which of two deliveries of one event wins (contract §2).
 func version(stamp, offset int64) uint64 {
 	const offsets = 1 << 20
-	return uint64(kept(stamp))*offsets + uint64(offset%offsets)
+	return uint64(clampStamp(stamp))*offsets + uint64(offset%offsets)
 }

@@ -66,8 +66,8 @@ func (w *World) productAt(i productIndex) Product {
 func (tr *Truth) Known() iter.Seq[Known] {
 	return func(yield func(Known) bool) {
 		w := tr.w
-		refused := tr.maybeRefused()
-		t := w.newTeller()
+		refused := tr.possiblyRefused()
+		enc := w.newEncoder()
 		var facts []Fact
 		for i := range w.subs {
 			s := &w.subs[i]
@@ -84,7 +84,7 @@ func (tr *Truth) Known() iter.Seq[Known] {
 			}
 			k.Facts = facts[:0]
 			userAt := schemas.Millis(0)
-			for row := range tr.rowsOf(t, s) {
+			for row := range tr.rowsOf(enc, s) {
 				k.Facts = append(k.Facts, factOf(row))
 				k.LastMessage = max(k.LastMessage, schemas.Millis(row.Version>>20))
 				if row.EventTimestamp >= userAt && len(row.UserID) > 0 {
@@ -102,22 +102,22 @@ func (tr *Truth) Known() iter.Seq[Known] {
 // FactsOf gives the facts of one subscription again, by its Known.Index.
 func (tr *Truth) FactsOf(index int) []Fact {
 	var facts []Fact
-	for row := range tr.rowsOf(tr.w.newTeller(), &tr.w.subs[index]) {
+	for row := range tr.rowsOf(tr.w.newEncoder(), &tr.w.subs[index]) {
 		facts = append(facts, factOf(row))
 	}
 	return facts
 }
 
 // rowsOf tells the rows of one subscription, in the order of its life.
-func (tr *Truth) rowsOf(t *teller, s *subscription) iter.Seq[*Row] {
+func (tr *Truth) rowsOf(enc *encoder, s *subscription) iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		for i := s.events; i < s.events+s.count; i++ {
 			win := &tr.winners[i]
 			if !win.stored {
 				continue
 			}
-			t.tell(&tr.w.schedule[win.delivery])
-			row := Row{Event: t.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset}
+			enc.encode(&tr.w.schedule[win.delivery])
+			row := Row{Event: enc.want.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset}
 			if !yield(&row) {
 				return
 			}
@@ -140,14 +140,14 @@ func (w *World) productNow(s *subscription) productIndex {
 // the tables hold it.
 func (tr *Truth) FirstEvent(id string) schemas.NullMillis { return tr.firstEvent(id) }
 
-// maybeRefused marks the subscriptions that a message in dead_letters may be
+// possiblyRefused marks the subscriptions that a message in dead_letters may be
 // about, whether or not the message gives that away.
-func (tr *Truth) maybeRefused() []bool {
+func (tr *Truth) possiblyRefused() []bool {
 	refused := make([]bool, len(tr.w.subs))
 	for i := range tr.w.schedule {
 		d := &tr.w.schedule[i]
 		e := &tr.w.events[d.event]
-		if d.kind == tellBroken || e.action >= firstUnknownAction && tr.w.cfg.UnknownAction == DeadLetterUnknown {
+		if d.kind == kindBroken || e.action >= firstUnknownAction && tr.w.cfg.UnknownAction == DeadLetterUnknown {
 			refused[e.sub] = true
 		}
 	}

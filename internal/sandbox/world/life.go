@@ -19,8 +19,8 @@ type life struct {
 	over bool
 }
 
-// liveAll simulates every subscription, those that plan changes add as well.
-func (w *World) liveAll() {
+// simulateLives simulates every subscription, those that plan changes add as well.
+func (w *World) simulateLives() {
 	w.events = make([]event, 0, 9*w.cfg.Subscribers)
 	var spellings [256]uint8
 	var flags uint8
@@ -28,9 +28,9 @@ func (w *World) liveAll() {
 		l := life{w: w, sub: uint32(i), s: w.subs[i], prod: w.subs[i].product}
 		l.d.seed(w.cfg.Seed, streamLives, uint64(i))
 		first := len(w.events)
-		l.live()
+		l.run()
 		w.subs[i].events = uint32(first)
-		w.events = tidy(w.events, first)
+		w.events = sortAndDeduplicate(w.events, first)
 		w.subs[i].count = uint32(len(w.events) - first)
 		for j := range w.events[first:] {
 			e := &w.events[first+j]
@@ -46,7 +46,7 @@ func (w *World) liveAll() {
 
 // tidy puts one life's events in their order and drops those that would have
 // the identity of another: one instant and action is one event.
-func tidy(events []event, first int) []event {
+func sortAndDeduplicate(events []event, first int) []event {
 	mine := events[first:]
 	slices.SortStableFunc(mine, func(a, b event) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.action, b.action))
@@ -55,19 +55,19 @@ func tidy(events []event, first int) []event {
 	return events[:first+len(kept)]
 }
 
-func (l *life) live() {
-	l.at = l.grained(l.s.startAt)
+func (l *life) run() {
+	l.at = l.truncate(l.s.startAt)
 	l.nth = 1
 	l.begin()
 	for !l.over && l.at <= l.w.end {
-		l.remark()
+		l.unknownAction()
 		l.period()
 	}
 }
 
 // tell adds an event unless it lies outside the stream's year.
-func (l *life) tell(e event) {
-	e.at = l.grained(e.at)
+func (l *life) emit(e event) {
+	e.at = l.truncate(e.at)
 	if e.at < l.w.start || e.at > l.w.end {
 		return
 	}
@@ -79,7 +79,7 @@ func (l *life) tell(e event) {
 }
 
 // grained cuts an instant to the subscription's precision.
-func (l *life) grained(at int64) int64 { return at - at%l.s.grain }
+func (l *life) truncate(at int64) int64 { return at - at%l.s.grain }
 
 func (l *life) product() *product { return &l.w.products[l.prod] }
 
@@ -95,8 +95,8 @@ func (l *life) within(from, to int64) int64 {
 // ends.
 func (l *life) begin() {
 	p := l.product()
-	created := event{at: l.at, action: actCreated, value: p.price, priced: true, number: 1}
-	l.end = l.grained(monthsLater(l.at, p.months))
+	created := event{at: l.at, action: actCreated, value: p.price, hasValue: true, number: 1}
+	l.end = l.truncate(monthsLater(l.at, p.months))
 	created.next = l.end
 	switch {
 	case l.s.term == termGift:
@@ -107,11 +107,11 @@ func (l *life) begin() {
 		created.value = p.price * l.d.between(20, 100) / 100 // prorated
 	}
 	if l.s.trial == noTrial {
-		l.tell(created)
+		l.emit(created)
 		return
 	}
 	if l.s.trialDays == 0 {
-		l.end = l.grained(monthsLater(l.at, 1))
+		l.end = l.truncate(monthsLater(l.at, 1))
 	} else {
 		l.end = l.at + int64(l.s.trialDays)*day
 	}
@@ -120,8 +120,8 @@ func (l *life) begin() {
 	if l.s.trial == paidTrial {
 		created.value = p.monthly / 10
 	}
-	l.tell(created)
-	l.tell(event{at: l.at, action: actTrialStarted, trialEnd: l.end})
+	l.emit(created)
+	l.emit(event{at: l.at, action: actTrialStarted, trialEnd: l.end})
 	l.trial()
 }
 
@@ -133,46 +133,46 @@ func (l *life) trial() {
 		converts = 0.65
 	}
 	const failing = 0.05 // whose first payment fails; as ever, most of them recover
-	converts -= failing * recovers
+	converts -= failing * recoveryShare
 	switch at := l.d.share(); {
 	case at < converts:
 		p := l.product()
 		ended := event{at: l.end, action: actTrialEnded}
-		next := l.grained(monthsLater(l.end, p.months))
+		next := l.truncate(monthsLater(l.end, p.months))
 		if l.d.chance(0.3) { // the first payment is told with the trial's end
-			ended.value, ended.priced, ended.next, ended.number = p.price, true, next, 1
-			l.tell(ended)
+			ended.value, ended.hasValue, ended.next, ended.number = p.price, true, next, 1
+			l.emit(ended)
 		} else {
-			l.tell(ended)
-			l.tell(event{at: l.end, action: actRenewed, next: next, value: p.price, priced: true, number: 1})
+			l.emit(ended)
+			l.emit(event{at: l.end, action: actRenewed, next: next, value: p.price, hasValue: true, number: 1})
 		}
 		l.at, l.end = l.end, next
 	case at < converts+failing:
-		l.tell(event{at: l.end, action: actTrialEnded})
+		l.emit(event{at: l.end, action: actTrialEnded})
 		l.nth = 0
-		if l.d.chance(recovers) {
-			l.dun(l.someFailures())
+		if l.d.chance(recoveryShare) {
+			l.retryPayment(l.someFailures())
 		} else {
-			l.dun(retries)
+			l.retryPayment(retries)
 		}
 	default:
-		l.disable(l.soonOrLater(0.5))
-		l.tell(event{at: l.end, action: actTrialEnded})
+		l.disable(l.earlyOrAnyTime(0.5))
+		l.emit(event{at: l.end, action: actTrialEnded})
 		l.expire(l.end)
 	}
 }
 
-// remark tells, now and then, what is none of the twelve actions.
-func (l *life) remark() {
+// unknownAction tells, now and then, what is none of the twelve actions.
+func (l *life) unknownAction() {
 	if !l.d.chance(0.015) {
 		return
 	}
 	e := event{at: l.within(l.at, l.end), action: firstUnknownAction + action(l.d.below(len(unknownActions)))}
 	if e.action == actRefund { // a refund without revocation
-		e.value, e.priced = -l.product().price*l.d.between(10, 100)/100, true
+		e.value, e.hasValue = -l.product().price*l.d.between(10, 100)/100, true
 	}
 	if e.action == actAddressed {
-		e.value, e.priced = 0, true
+		e.value, e.hasValue = 0, true
 	}
-	l.tell(e)
+	l.emit(e)
 }

@@ -20,17 +20,17 @@ type Message struct {
 // and yields the same bytes; several may run at once.
 func (w *World) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
-		t := w.newTeller()
+		enc := w.newEncoder()
 		for i := range w.schedule {
 			del := &w.schedule[i]
-			told := t.tell(del)
+			out := enc.encode(del)
 			m := Message{
 				Partition: w.partitionOf(del),
 				Key:       w.key(del),
 				Time:      time.UnixMilli(del.stamp).UTC(),
 			}
-			if told.outcome != skipped {
-				m.Value = bytes.Clone(told.value)
+			if out.outcome != skipped {
+				m.Value = bytes.Clone(out.value)
 			}
 			if !yield(m) {
 				return
@@ -44,7 +44,7 @@ func (w *World) partitionOf(del *delivery) int32 { return w.subs[w.events[del.ev
 // key is the subscription's id, except where a careless producer sends none or
 // another one.
 func (w *World) key(del *delivery) []byte {
-	switch del.voice % 64 {
+	switch del.variant % 64 {
 	case 0:
 		return nil
 	case 1:

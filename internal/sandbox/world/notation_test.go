@@ -5,19 +5,19 @@ import (
 	"testing"
 )
 
-// TestTeller_tells_every_notation: the tables of notations are the list of what
+// TestEncoder_writes_every_notation: the tables of notations are the list of what
 // has to occur, so that one that can never be told is noticed.
-func TestTeller_tells_every_notation(t *testing.T) {
+func TestEncoder_writes_every_notation(t *testing.T) {
 	cfg := Defaults()
 	cfg.Subscribers = 2000
 	w, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	teller := w.newTeller()
-	teller.used = map[string]int{}
+	encoder := w.newEncoder()
+	encoder.notations = map[string]int{}
 	for i := range w.schedule {
-		teller.tell(&w.schedule[i])
+		encoder.encode(&w.schedule[i])
 	}
 	var want []string
 	for _, form := range timeForms {
@@ -43,7 +43,7 @@ func TestTeller_tells_every_notation(t *testing.T) {
 	for _, form := range append(slices.Clone(yesForms), noForms...) {
 		want = append(want, "internal: "+form)
 	}
-	for _, form := range neverForms {
+	for _, form := range noTimeForms {
 		want = append(want, "never: "+form)
 	}
 	want = append(want,
@@ -57,8 +57,8 @@ func TestTeller_tells_every_notation(t *testing.T) {
 		"email: hash of the empty text", "email: a number that is a hash", "money: an edge", "period number: the largest",
 	)
 	for _, name := range want {
-		if teller.used[name] == 0 {
-			t.Errorf("never told: %s", name)
+		if encoder.notations[name] == 0 {
+			t.Errorf("never written: %s", name)
 		}
 	}
 }
@@ -73,7 +73,7 @@ func TestWorld_uses_every_fault(t *testing.T) {
 	}
 	used := make([]bool, len(w.faults))
 	for _, del := range w.schedule {
-		if del.kind == tellBroken {
+		if del.kind == kindBroken {
 			used[del.fault] = true
 		}
 	}

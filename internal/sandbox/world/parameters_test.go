@@ -79,7 +79,7 @@ func TestLives_follow_the_table(t *testing.T) {
 	endings(t, w)
 }
 
-// endings looks at what ends, fails and recovers.
+// endings looks at what ends, fails and recoveryShare.
 func endings(t *testing.T, w *World) {
 	t.Helper()
 	var failures, recovered, decided, canceled, refunded, renewed, firstEnds, firstPeriods float64
@@ -107,7 +107,7 @@ func endings(t *testing.T, w *World) {
 				failing = false
 			case actCanceled:
 				canceled++
-				if e.priced {
+				if e.hasValue {
 					refunded++
 				}
 			}

@@ -7,12 +7,12 @@ type rates struct {
 	voluntary                  float64
 }
 
-// reversed is the share of those who turned auto-renew off and think better of
+// reenableShare is the share of those who turned auto-renew off and think better of
 // it before the period ends.
-const reversed = 0.12
+const reenableShare = 0.12
 
-// recovers is the share of failed payments that succeed at a later try.
-const recovers = 0.7
+// recoveryShare is the share of failed payments that succeed at a later try.
+const recoveryShare = 0.7
 
 func (l *life) rates() rates {
 	months := l.product().months
@@ -37,12 +37,12 @@ func (l *life) rates() rates {
 		cancel:      0.003 * float64(months),
 		upgrade:     0.04 * float64(months) / 12,
 		downgrade:   0.02 * float64(months) / 12,
-		involuntary: failure * (1 - recovers),
-		recovered:   failure * recovers,
+		involuntary: failure * (1 - recoveryShare),
+		recovered:   failure * recoveryShare,
 	}
 	// All causes together give the table's churn, so what people decide is what
 	// is left, and more have to decide it than stay with it.
-	r.voluntary = max(0, churn-r.involuntary-r.cancel) / (1 - reversed)
+	r.voluntary = max(0, churn-r.involuntary-r.cancel) / (1 - reenableShare)
 	return r
 }
 
@@ -51,7 +51,7 @@ func (l *life) period() {
 	if l.s.term == termGift {
 		l.over = true
 		if l.d.chance(0.8) {
-			l.tell(event{at: l.end, action: actExpired})
+			l.emit(event{at: l.end, action: actExpired})
 		}
 		return
 	}
@@ -64,9 +64,9 @@ func (l *life) period() {
 		{r.cancel, l.cancel},
 		{r.upgrade, func() { l.change(actUpgraded, +1) }},
 		{r.downgrade, func() { l.change(actDowngraded, -1) }},
-		{r.involuntary, func() { l.dun(retries) }},
-		{r.recovered, func() { l.dun(l.someFailures()) }},
-		{r.voluntary, l.leave},
+		{r.involuntary, func() { l.retryPayment(retries) }},
+		{r.recovered, func() { l.retryPayment(l.someFailures()) }},
+		{r.voluntary, l.turnOffAutoRenew},
 	} {
 		if at < fate.share {
 			fate.live()
@@ -90,37 +90,37 @@ func (l *life) renew() {
 func (l *life) renewAt(at int64) {
 	p := l.product()
 	l.nth++
-	next := l.grained(monthsLater(l.end, p.months))
-	l.tell(event{at: at, action: actRenewed, next: next, value: p.price, priced: true, number: uint16(l.nth)})
+	next := l.truncate(monthsLater(l.end, p.months))
+	l.emit(event{at: at, action: actRenewed, next: next, value: p.price, hasValue: true, number: uint16(l.nth)})
 	l.at, l.end = l.end, next
 }
 
 // leave tells that auto-renew is turned off; some turn it on again.
-func (l *life) leave() {
-	at := l.soonOrLater(0.3)
+func (l *life) turnOffAutoRenew() {
+	at := l.earlyOrAnyTime(0.3)
 	l.disable(at)
-	if l.d.chance(reversed) {
+	if l.d.chance(reenableShare) {
 		back := l.within(at, l.end)
 		if l.d.chance(0.4) {
-			l.tell(event{at: back, action: actResumed})
+			l.emit(event{at: back, action: actResumed})
 		}
-		l.tell(event{at: back, action: actAutoRenewEnabled, next: l.end})
+		l.emit(event{at: back, action: actAutoRenewEnabled, next: l.end})
 		l.renew()
 		return
 	}
 	l.expire(l.end)
 }
 
-// soonOrLater is within 24 hours of the period's start with the given
+// earlyOrAnyTime is within 24 hours of the period's start with the given
 // probability, else anywhere in it.
-func (l *life) soonOrLater(soon float64) int64 {
+func (l *life) earlyOrAnyTime(soon float64) int64 {
 	if l.d.chance(soon) {
 		return l.at + l.d.between(minute, day)
 	}
 	return l.within(l.at, l.end)
 }
 
-func (l *life) disable(at int64) { l.tell(event{at: at, action: actAutoRenewDisabled}) }
+func (l *life) disable(at int64) { l.emit(event{at: at, action: actAutoRenewDisabled}) }
 
 // retryDays are when a failed payment is tried again, counted from the first
 // failure.
@@ -131,15 +131,15 @@ const retries = 4
 // someFailures is how often a payment fails that succeeds in the end.
 func (l *life) someFailures() int { return 1 + l.d.below(retries-1) }
 
-// dun tells so many failed payments; after all of them the subscription
+// retryPayment tells so many failed payments; after all of them the subscription
 // expires, else the next try succeeds.
-func (l *life) dun(failures int) {
+func (l *life) retryPayment(failures int) {
 	for i := range failures {
 		e := event{at: l.end + retryDays[i]*day, action: actPaymentFailed}
 		if i+1 < retries {
 			e.next = l.end + retryDays[i+1]*day
 		}
-		l.tell(e)
+		l.emit(e)
 	}
 	if failures == retries {
 		l.expire(l.end + retryDays[retries-1]*day)

@@ -11,7 +11,7 @@ import (
 type Row struct {
 	schemas.Event
 	Version   uint64
-	Epoch     uint32 // of the topic, see Course
+	Epoch     uint32 // of the topic, see TopicHistory
 	Partition int32
 	Offset    int64
 }

@@ -9,25 +9,25 @@ import (
 type kind uint8
 
 const (
-	tellClean           kind = iota
-	tellCorrected            // clean, with other attributes
-	tellBroken               // with a fault
-	tellTombstone            // no bytes
-	tellAtLimit              // clean, of exactly the largest size
-	tellAtLimitPrefixed      // the same, Confluent's prefix counted
-	tellDeep                 // clean, nested exactly as deep as is allowed
+	kindClean           kind = iota
+	kindCorrected            // clean, with other attributes
+	kindBroken               // with a fault
+	kindTombstone            // no bytes
+	kindAtLimit              // clean, of exactly the largest size
+	kindAtLimitPrefixed      // the same, Confluent's prefix counted
+	kindDeep                 // clean, nested exactly as deep as is allowed
 )
 
 // delivery is one message: which event, when it was stamped and sent, and the
-// voice that decides every notation in it. The same voice, kind and fault are
+// variant that decides every notation in it. The same variant, kind and fault are
 // the same bytes.
 type delivery struct {
-	sent  int64 // decides the order
-	stamp int64 // the record's timestamp
-	event uint32
-	voice uint32
-	fault uint16
-	kind  kind
+	sent    int64 // decides the order
+	stamp   int64 // the record's timestamp
+	event   uint32
+	variant uint32
+	fault   uint16
+	kind    kind
 }
 
 // maxTooLarge bounds the messages of over a mebibyte: a few show what becomes
@@ -36,11 +36,11 @@ const maxTooLarge = 8
 
 // planner makes the schedule out of the lives.
 type planner struct {
-	w     *World
-	d     dice
-	deck  []uint16 // faults still to be used before they are shuffled again
-	large int
-	voice uint32
+	w       *World
+	d       dice
+	deck    []uint16 // faults still to be used before they are shuffled again
+	large   int
+	variant uint32
 }
 
 // plan makes the schedule: every event's deliveries, in order of sending.
@@ -51,9 +51,9 @@ func (w *World) plan() {
 	for i := range w.events {
 		p.deliver(uint32(i))
 	}
-	p.special()
+	p.addEdgeCases()
 	slices.SortFunc(w.schedule, func(a, b delivery) int {
-		return cmp.Or(cmp.Compare(a.sent, b.sent), cmp.Compare(a.voice, b.voice), cmp.Compare(a.stamp, b.stamp), cmp.Compare(a.kind, b.kind))
+		return cmp.Or(cmp.Compare(a.sent, b.sent), cmp.Compare(a.variant, b.variant), cmp.Compare(a.stamp, b.stamp), cmp.Compare(a.kind, b.kind))
 	})
 }
 
@@ -66,7 +66,7 @@ func (p *planner) deliver(index uint32) {
 	}
 	first := delivery{sent: sent, stamp: sent, event: index}
 	if p.d.chance(cfg.BadShare) {
-		p.breakIt(first)
+		p.deliverBroken(first)
 		if p.d.chance(0.4) {
 			return // its event is lost
 		}
@@ -78,29 +78,29 @@ func (p *planner) deliver(index uint32) {
 		p.correct(first)
 	}
 	if p.d.chance(cfg.DuplicateShare) {
-		p.again(first, p.d.between(1, 7*day), p.d.chance(0.5))
+		p.redeliver(first, p.d.between(1, 7*day), p.d.chance(0.5))
 	}
-	if p.d.chance(cfg.RetoldShare) {
+	if p.d.chance(cfg.ReencodedShare) {
 		retold := first
 		retold.sent += p.d.between(1, 7*day)
 		retold.stamp = retold.sent
 		p.send(retold)
 	}
 	if p.d.chance(cfg.TombstoneShare) {
-		p.send(delivery{sent: sent + p.d.between(1, hour), stamp: sent, event: index, kind: tellTombstone})
+		p.send(delivery{sent: sent + p.d.between(1, hour), stamp: sent, event: index, kind: kindTombstone})
 	}
 }
 
-// send adds a delivery with a voice of its own.
+// send adds a delivery with a variant of its own.
 func (p *planner) send(d delivery) delivery {
-	d.voice = p.voice
-	p.voice++
+	d.variant = p.variant
+	p.variant++
 	p.w.schedule = append(p.w.schedule, d)
 	return d
 }
 
 // again adds the same bytes later; a mirror keeps the record's timestamp.
-func (p *planner) again(d delivery, later int64, mirrored bool) {
+func (p *planner) redeliver(d delivery, later int64, mirrored bool) {
 	d.sent += later
 	if !mirrored {
 		d.stamp = d.sent
@@ -113,18 +113,18 @@ func (p *planner) again(d delivery, later int64, mirrored bool) {
 func (p *planner) correct(old delivery) {
 	later := p.d.between(minute, 10*day)
 	corrected := old
-	corrected.kind = tellCorrected
+	corrected.kind = kindCorrected
 	corrected.sent += later
 	corrected.stamp = corrected.sent
 	p.send(corrected)
 	if p.d.chance(0.5) {
-		p.again(old, later+p.d.between(1, day), true)
+		p.redeliver(old, later+p.d.between(1, day), true)
 	}
 }
 
-// breakIt adds a delivery with the next fault of the deck, so that all of them
+// deliverBroken adds a delivery with the next fault of the deck, so that all of them
 // are met before one is met again.
-func (p *planner) breakIt(d delivery) {
+func (p *planner) deliverBroken(d delivery) {
 	if len(p.deck) == 0 {
 		for i := range p.w.faults {
 			p.deck = append(p.deck, uint16(i))
@@ -138,23 +138,23 @@ func (p *planner) breakIt(d delivery) {
 	p.deck = p.deck[:len(p.deck)-1]
 	if p.w.faults[d.fault].tooLarge {
 		if p.large++; p.large > maxTooLarge {
-			p.breakIt(d)
+			p.deliverBroken(d)
 			return
 		}
 	}
-	d.kind = tellBroken
+	d.kind = kindBroken
 	d = p.send(d)
 	if p.d.chance(0.1) { // broken messages are redelivered too
-		p.again(d, p.d.between(1, day), false)
+		p.redeliver(d, p.d.between(1, day), false)
 	}
 }
 
 // special turns a few ordinary deliveries into those at the edge of what is
 // allowed.
-func (p *planner) special() {
+func (p *planner) addEdgeCases() {
 	n := len(p.w.schedule)
-	for i, k := range []kind{tellAtLimit, tellDeep, tellAtLimitPrefixed, tellDeep} {
-		if at := (i + 1) * n / 5; at < n && p.w.schedule[at].kind == tellClean {
+	for i, k := range []kind{kindAtLimit, kindDeep, kindAtLimitPrefixed, kindDeep} {
+		if at := (i + 1) * n / 5; at < n && p.w.schedule[at].kind == kindClean {
 			p.w.schedule[at].kind = k
 		}
 	}

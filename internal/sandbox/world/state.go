@@ -92,12 +92,12 @@ var ranks = func() map[string]int {
 // events, whatever their order. firstEvent gives the first event of another
 // subscription, or none: a change becomes effective then.
 func StateOf(id string, facts []Fact, at schemas.Millis, firstEvent func(id string) schemas.NullMillis) State {
-	f := folder{State: State{SubscriptionID: id, Partial: true}, firstEvent: firstEvent}
+	f := stateBuilder{State: State{SubscriptionID: id, Partial: true}, firstEvent: firstEvent}
 	for _, fact := range inOrder(facts, at) {
-		f.changeBy(fact.At)
+		f.completeChange(fact.At)
 		f.take(fact)
 	}
-	f.changeBy(at)
+	f.completeChange(at)
 	return f.finish(at)
 }
 
@@ -117,8 +117,8 @@ func inOrder(facts []Fact, at schemas.Millis) []Fact {
 	return out
 }
 
-// folder takes events one by one.
-type folder struct {
+// stateBuilder takes events one by one.
+type stateBuilder struct {
 	State
 	firstEvent func(id string) schemas.NullMillis
 
@@ -131,7 +131,7 @@ type folder struct {
 }
 
 // take applies one event.
-func (f *folder) take(e Fact) {
+func (f *stateBuilder) take(e Fact) {
 	other := e.ChangeTo != "" && e.ChangeTo != f.SubscriptionID
 	switch e.Action {
 	case schemas.Created:
@@ -188,11 +188,11 @@ func (f *folder) take(e Fact) {
 	default:
 		return // unknown actions have no effect
 	}
-	f.learn(e)
+	f.updateAttributes(e)
 }
 
 // learn keeps the latest known attributes. A retry date is no period end.
-func (f *folder) learn(e Fact) {
+func (f *stateBuilder) updateAttributes(e Fact) {
 	if e.TermType != "" {
 		f.TermType = e.TermType
 	}
@@ -202,14 +202,14 @@ func (f *folder) learn(e Fact) {
 	if e.NextBilledAt.Valid && e.Action != schemas.PaymentFailed {
 		f.CurrentPeriodEndsAt = e.NextBilledAt
 	}
-	if e.tellsPrice() {
+	if e.hasPrice() {
 		f.Price = e.Value
 	}
 }
 
-// tellsPrice says whether the value is what a period costs: not of a trial, and
+// hasPrice says whether the value is what a period costs: not of a trial, and
 // not the nothing that a trial's end without a charge tells.
-func (e *Fact) tellsPrice() bool {
+func (e *Fact) hasPrice() bool {
 	switch e.Action {
 	case schemas.Renewed:
 		return e.Value.Valid
@@ -223,7 +223,7 @@ func (e *Fact) tellsPrice() bool {
 }
 
 // finish adds what depends on the moment itself.
-func (f *folder) finish(now schemas.Millis) State {
+func (f *stateBuilder) finish(now schemas.Millis) State {
 	if f.InTrial && f.trialEnds.Valid && f.trialEnds.Millis <= now {
 		f.InTrial = false
 	}
@@ -237,7 +237,7 @@ func (f *folder) finish(now schemas.Millis) State {
 }
 
 // reason is why a closed subscription ended, the first that holds.
-func (f *folder) reason() string {
+func (f *stateBuilder) reason() string {
 	switch {
 	case f.Status == StatusExpiredWithError:
 		return "payment_failed"

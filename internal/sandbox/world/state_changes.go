@@ -3,14 +3,14 @@ package world
 import "github.com/pianola/pianola/schemas"
 
 // open makes a subscription of which nothing was known a live one.
-func (f *folder) open() {
+func (f *stateBuilder) open() {
 	if f.Status == StatusNone {
 		f.Status = StatusActive
 	}
 }
 
 // begin is what Created and TrialStarted have in common.
-func (f *folder) begin(e Fact) {
+func (f *stateBuilder) begin(e Fact) {
 	f.open()
 	if f.AutoRenew == AutoRenewUnknown && e.NextBilledAt.Valid {
 		f.AutoRenew = AutoRenewOn
@@ -20,7 +20,7 @@ func (f *folder) begin(e Fact) {
 	}
 }
 
-func (f *folder) startTrial(e Fact) {
+func (f *stateBuilder) startTrial(e Fact) {
 	f.hadTrial = true
 	f.InTrial = !f.Status.Closed()
 	if e.TrialEndsAt.Valid {
@@ -28,7 +28,7 @@ func (f *folder) startTrial(e Fact) {
 	}
 }
 
-func (f *folder) fail(e Fact) {
+func (f *stateBuilder) fail(e Fact) {
 	if !f.Status.Closed() {
 		f.Status = StatusFailAndRetry
 	}
@@ -39,13 +39,13 @@ func (f *folder) fail(e Fact) {
 	f.offAfterFails = false
 }
 
-func (f *folder) recovered() {
+func (f *stateBuilder) clearFailures() {
 	f.FailedPayments, f.FailedSince, f.offAfterFails = 0, schemas.NullMillis{}, false
 }
 
 // renew reopens all but upgraded ones; it keeps auto-renew where it is known,
 // since a renewal may be manual.
-func (f *folder) renew() {
+func (f *stateBuilder) renew() {
 	if f.Status == StatusUpgraded {
 		return
 	}
@@ -56,11 +56,11 @@ func (f *folder) renew() {
 	f.EndedAt = schemas.NullMillis{}
 	f.InTrial = false
 	f.charged = true
-	f.recovered()
+	f.clearFailures()
 }
 
 // resume undoes a pending end, or an end.
-func (f *folder) resume() {
+func (f *stateBuilder) resume() {
 	if f.Status == StatusUpgraded {
 		return
 	}
@@ -72,16 +72,16 @@ func (f *folder) resume() {
 	f.EndedAt = schemas.NullMillis{}
 	f.AutoRenew = AutoRenewOn
 	f.AutoRenewDisabledAt = schemas.NullMillis{}
-	f.recovered()
+	f.clearFailures()
 }
 
 // end closes it; a change that was pending is not waited for any longer.
-func (f *folder) end(s Status, when schemas.Millis) {
+func (f *stateBuilder) end(s Status, when schemas.Millis) {
 	f.Status, f.EndedAt, f.AutoRenew, f.InTrial = s, at(when), AutoRenewOff, false
 	f.pendingTo, f.ChangePending = "", false
 }
 
-func (f *folder) expire(e Fact) {
+func (f *stateBuilder) expire(e Fact) {
 	switch {
 	case f.Status.Closed():
 	case f.ChangePending:
@@ -93,9 +93,9 @@ func (f *folder) expire(e Fact) {
 	}
 }
 
-// changeBy makes a pending change effective once the subscription it leads to
+// completeChange makes a pending change effective once the subscription it leads to
 // has its first event. An end that came before stays what it was.
-func (f *folder) changeBy(now schemas.Millis) {
+func (f *stateBuilder) completeChange(now schemas.Millis) {
 	if !f.ChangePending || f.Status.Closed() || f.firstEvent == nil {
 		return
 	}

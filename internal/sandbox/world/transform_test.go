@@ -79,7 +79,7 @@ func transformed(t *testing.T, w *world.World) outcomes {
 }
 
 // TestTruth_agrees_with_the_transform sets two independent readings of the
-// contract against each other: the teller's, who knows what it means, and the
+// contract against each other: the encoder's, who knows what it means, and the
 // transform's, which reads what was told.
 func TestTruth_agrees_with_the_transform(t *testing.T) {
 	for _, c := range []struct {

@@ -23,7 +23,7 @@ type Counts struct {
 
 // DeadLetter is what dead_letters must hold of one refused message.
 type DeadLetter struct {
-	Epoch       uint32 // of the topic, see Course
+	Epoch       uint32 // of the topic, see TopicHistory
 	Partition   int32
 	Offset      int64
 	Reason      schemas.Reason
@@ -57,11 +57,11 @@ type Truth struct {
 	firstAt []int64  // by subscription: its first event with a row, 0 for none
 	byID    map[string]uint32
 
-	laid []places // by partition; nil where there is a message at every offset
-	gone int      // records that compaction has taken away
+	offsets   []recordOffsets // by partition; nil where there is a message at every offset
+	compacted int             // records that compaction has taken away
 
-	former [][]int64 // Ends of the epochs before the last one
-	course Course
+	earlierEnds [][]int64 // Ends of the epochs before the last one
+	history     TopicHistory
 }
 
 // ReasonField is what a message was refused for, and where.
@@ -82,12 +82,12 @@ type winner struct {
 
 // Truth is that of a topic which holds the messages as they are yielded, and
 // nothing else. It tells every message once, which costs about as much as Messages.
-func (w *World) Truth() *Truth { return w.TruthRefusing(nil) }
+func (w *World) Truth() *Truth { return w.TruthWithRejected(nil) }
 
 // truth is Truth with the places of the deliveries whose rows are refused.
-func (w *World) truth(refusing map[Place]bool) *Truth {
+func (w *World) truth(rejectedAt map[Position]bool) *Truth {
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
-	b := &truthBuilder{tr: tr, t: w.newTeller(), filtered: map[string]bool{}, refusing: refusing}
+	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]bool{}, rejectedAt: rejectedAt}
 	for i := range w.schedule {
 		del := &w.schedule[i]
 		end := &tr.Ends[w.partitionOf(del)]
@@ -107,36 +107,36 @@ func (w *World) newTruth(ends []int64) *Truth {
 
 // truthBuilder files message after message.
 type truthBuilder struct {
-	tr       *Truth
-	t        *teller
-	filtered map[string]bool // ids whose events were dropped
-	refusing map[Place]bool  // whose rows ClickHouse refuses
-	epoch    uint32          // of the messages that are filed now
+	tr         *Truth
+	enc        *encoder
+	filtered   map[string]bool   // ids whose events were dropped
+	rejectedAt map[Position]bool // whose rows ClickHouse refuses
+	epoch      uint32            // of the messages that are filed now
 }
 
 // message tells a message and files what must come of it.
 func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) {
 	del := &b.tr.w.schedule[index]
 	b.tr.Counts.Messages++
-	switch told := b.t.tell(del); told.outcome {
+	switch out := b.enc.encode(del); out.outcome {
 	case skipped:
 		b.tr.Counts.Skipped++
 	case filtered:
 		b.tr.Counts.Filtered++
-		if told.subscription != "" {
-			b.filtered[told.subscription] = true
+		if out.subscription != "" {
+			b.filtered[out.subscription] = true
 		}
 	case deadLettered:
-		b.tr.refused(DeadLetter{
-			Epoch: b.epoch, Partition: partition, Offset: offset, Reason: told.reason, Field: told.field.String(),
-			SHA256: sha256.Sum256(told.value), MessageTime: schemas.Millis(kept(stamp)), SubscriptionID: told.subscription,
+		b.tr.addDeadLetter(DeadLetter{
+			Epoch: b.epoch, Partition: partition, Offset: offset, Reason: out.reason, Field: out.field.String(),
+			SHA256: sha256.Sum256(out.value), MessageTime: schemas.Millis(clampStamp(stamp)), SubscriptionID: out.subscription,
 		})
 	case stored:
-		if b.refusing[Place{partition, offset}] {
-			b.tr.refused(rejected(&b.t.row, partition, offset, stamp))
+		if b.rejectedAt[Position{partition, offset}] {
+			b.tr.addDeadLetter(rejectedRow(&b.enc.want.row, partition, offset, stamp))
 			return
 		}
-		b.tr.stored(del, winner{version(stamp, offset), offset, uint32(index), b.epoch, true})
+		b.tr.addDelivery(del, winner{version(stamp, offset), offset, uint32(index), b.epoch, true})
 	}
 }
 
@@ -153,14 +153,14 @@ func (b *truthBuilder) finish() {
 	tr.index()
 }
 
-func (tr *Truth) refused(d DeadLetter) {
+func (tr *Truth) addDeadLetter(d DeadLetter) {
 	tr.Counts.DeadLettered++
 	tr.Reasons[ReasonField{d.Reason, d.Field}]++
 	tr.DeadLetters = append(tr.DeadLetters, d)
 }
 
 // stored files a delivery that may give its event a row.
-func (tr *Truth) stored(del *delivery, one winner) {
+func (tr *Truth) addDelivery(del *delivery, one winner) {
 	tr.Counts.Stored++
 	win := &tr.winners[del.event]
 	switch {

@@ -28,12 +28,12 @@ func (tr *Truth) Rows() iter.Seq[*Row] {
 // them. A slice holds until the next one.
 func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 	return func(yield func(string, []Row) bool) {
-		t := tr.w.newTeller()
+		enc := tr.w.newEncoder()
 		var rows []Row
 		for _, sub := range tr.order {
 			s := &tr.w.subs[sub]
 			rows = rows[:0]
-			for row := range tr.rowsOf(t, s) {
+			for row := range tr.rowsOf(enc, s) {
 				rows = append(rows, *row)
 			}
 			slices.SortFunc(rows, func(a, b Row) int {

@@ -19,7 +19,7 @@ type World struct {
 	schedule []delivery
 }
 
-// New simulates all lives and plans all deliveries; telling them is left to
+// New simulates all lives and plans all deliveries; encoded them is left to
 // Messages. It takes about a microsecond an event and keeps about 150 bytes of
 // it. A Config that does not pass Validate is an error.
 func New(cfg Config) (*World, error) {
@@ -35,7 +35,7 @@ func New(cfg Config) (*World, error) {
 		products: makeProducts(), synonyms: synonyms, faults: allFaults(),
 	}
 	w.populate()
-	w.liveAll()
+	w.simulateLives()
 	w.plan()
 	return w, nil
 }

@@ -8,26 +8,26 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// TestWorld_TruthRefusing refuses the rows that won, of events that were delivered
+// TestWorld_TruthWithRejected refuses the rows that won, of events that were delivered
 // once and of events that were delivered again.
-func TestWorld_TruthRefusing(t *testing.T) {
+func TestWorld_TruthWithRejected(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers = 600
 	w := with(t, cfg)
 	whole := w.Truth()
 	before := map[schemas.EventID]world.Row{}
-	var places []world.Place
+	var places []world.Position
 	for r := range whole.Rows() {
 		before[r.ID] = *r
 		if len(before)%7 == 0 {
-			places = append(places, world.Place{Partition: r.Partition, Offset: r.Offset})
+			places = append(places, world.Position{Partition: r.Partition, Offset: r.Offset})
 		}
 	}
 	refused := len(places)
 	first := whole.DeadLetters[0]
-	places = append(places, world.Place{Partition: first.Partition, Offset: first.Offset}) // has no row, so it changes nothing
+	places = append(places, world.Position{Partition: first.Partition, Offset: first.Offset}) // has no row, so it changes nothing
 
-	tr := w.TruthRefusing(places)
+	tr := w.TruthWithRejected(places)
 	rows, older := 0, 0
 	for r := range tr.Rows() {
 		rows++
@@ -46,7 +46,7 @@ func TestWorld_TruthRefusing(t *testing.T) {
 		t.Errorf("counted %+v of %d dead letters, without refusals %+v", tr.Counts, len(tr.DeadLetters), whole.Counts)
 	}
 
-	after := tr.Redriven()
+	after := tr.AfterRedrive()
 	if a, b := after.Digest(), whole.Digest(); !bytes.Equal(a[:], b[:]) || after.Counts.Rows != whole.Counts.Rows || after.Counts.Stored != tr.Counts.Stored {
 		t.Errorf("redriven, the truth is not what it is without refusals: %+v, %+v", after.Counts, whole.Counts)
 	}
@@ -57,22 +57,22 @@ func TestWorld_TruthRefusing(t *testing.T) {
 	}
 }
 
-// TestTruth_CompareRefused holds tables of a ClickHouse that refuses rows against
+// TestTruth_CompareWithRejected holds tables of a ClickHouse that refuses rows against
 // the truths.
-func TestTruth_CompareRefused(t *testing.T) {
+func TestTruth_CompareWithRejected(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers = 100
 	w := with(t, cfg)
-	var places []world.Place
+	var places []world.Position
 	for r := range w.Truth().Rows() {
-		if places = append(places, world.Place{Partition: r.Partition, Offset: r.Offset}); len(places) == 3 {
+		if places = append(places, world.Position{Partition: r.Partition, Offset: r.Offset}); len(places) == 3 {
 			break
 		}
 	}
-	refusing := w.TruthRefusing(places)
-	truths := map[string]*world.Truth{"whole": w.Truth(), "refusing": refusing, "redriven": refusing.Redriven()}
+	rejectedAt := w.TruthWithRejected(places)
+	truths := map[string]*world.Truth{"whole": w.Truth(), "rejectedAt": rejectedAt, "redriven": rejectedAt.AfterRedrive()}
 	conn := database(t)["native"]
-	for _, held := range []string{"refusing", "redriven", "whole"} {
+	for _, held := range []string{"rejectedAt", "redriven", "whole"} {
 		fill(t, conn, w, truths[held])
 		for name, tr := range truths {
 			report, err := tr.Compare(t.Context(), conn)

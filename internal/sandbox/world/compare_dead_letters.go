@@ -100,7 +100,7 @@ func (tr *Truth) comparePrivacy(ctx context.Context, conn driver.Conn, _ *Report
 
 // addressable prints every column of an event in which an address could stand.
 func addressable() string {
-	line, _ := asLine(schemas.EventColumns())
+	line, _ := lineExpr(schemas.EventColumns())
 	return line
 }
 

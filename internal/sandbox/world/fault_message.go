@@ -10,30 +10,30 @@ import (
 // counted.
 const maxDepth = 10_000
 
-// wholeFaults break a message as a whole, out of one that was good.
-func wholeFaults() []fault {
-	whole := func(reason schemas.Reason, mangle func(*teller, []byte) []byte) fault {
-		return fault{reason: reason, field: noField, stage: stageWhole, mangle: mangle}
+// messageFaults break a message as a whole, out of one that was good.
+func messageFaults() []fault {
+	whole := func(reason schemas.Reason, corrupt func(*encoder, []byte) []byte) fault {
+		return fault{reason: reason, field: noField, stage: stageMessage, corrupt: corrupt}
 	}
-	fixed := func(text string) func(*teller, []byte) []byte {
-		return func(_ *teller, m []byte) []byte { return append(m[:0], text...) }
+	fixed := func(text string) func(*encoder, []byte) []byte {
+		return func(_ *encoder, m []byte) []byte { return append(m[:0], text...) }
 	}
-	wrapped := func(before, after string) func(*teller, []byte) []byte {
-		return func(_ *teller, m []byte) []byte {
+	wrapped := func(before, after string) func(*encoder, []byte) []byte {
+		return func(_ *encoder, m []byte) []byte {
 			return append(append([]byte(before), m...), after...)
 		}
 	}
 	// inside puts text before the closing brace.
-	inside := func(text string) func(*teller, []byte) []byte {
-		return func(_ *teller, m []byte) []byte {
+	inside := func(text string) func(*encoder, []byte) []byte {
+		return func(_ *encoder, m []byte) []byte {
 			return append(append(m[:bytes.LastIndexByte(m, '}')], text...), '}')
 		}
 	}
-	deep := func(_ *teller, m []byte) []byte {
+	deep := func(_ *encoder, m []byte) []byte {
 		return nest(m, maxDepth) // the array's levels come inside the object's
 	}
-	cut := func(t *teller, m []byte) []byte {
-		return m[:1+t.d.below(bytes.LastIndexByte(m, '}'))]
+	cut := func(enc *encoder, m []byte) []byte {
+		return m[:1+enc.d.below(bytes.LastIndexByte(m, '}'))]
 	}
 	out := []fault{whole(schemas.InvalidJSON, cut), whole(schemas.InvalidJSON, deep)}
 	for _, text := range []string{
@@ -53,10 +53,10 @@ func wholeFaults() []fault {
 	for _, text := range []string{`[]`, `"{}"`, `42`, ` null `, `true`, `-0.5e+3`, `""`} {
 		out = append(out, whole(schemas.NotAnObject, fixed(text)))
 	}
-	large := func(t *teller, m []byte) []byte { return pad(m, MaxMessageBytes+1+t.d.below(2000)) }
-	largePrefixed := func(_ *teller, m []byte) []byte { return prefixed(pad(m, MaxMessageBytes-4)) }
-	for _, mangle := range []func(*teller, []byte) []byte{large, largePrefixed} {
-		out = append(out, fault{reason: schemas.TooLarge, field: noField, stage: stageWhole, mangle: mangle, tooLarge: true})
+	large := func(enc *encoder, m []byte) []byte { return pad(m, MaxMessageBytes+1+enc.d.below(2000)) }
+	largePrefixed := func(_ *encoder, m []byte) []byte { return prefixed(pad(m, MaxMessageBytes-4)) }
+	for _, corrupt := range []func(*encoder, []byte) []byte{large, largePrefixed} {
+		out = append(out, fault{reason: schemas.TooLarge, field: noField, stage: stageMessage, corrupt: corrupt, tooLarge: true})
 	}
 	return out
 }

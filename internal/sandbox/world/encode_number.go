@@ -9,52 +9,52 @@ import (
 
 // money tells the transaction's value, exact to ten-thousandths however it is
 // written.
-func (t *teller) money(correct bool) {
-	if !t.e.priced {
-		t.absent(fTransactionValue)
+func (enc *encoder) transactionValue(correct bool) {
+	if !enc.event.hasValue {
+		enc.absent(fTransactionValue)
 		return
 	}
-	value := t.e.value
+	value := enc.event.value
 	if correct {
 		value += 1_00_00
 	}
 	// The edges of what fits stay out of the terms that revenue is asked about,
 	// so that an analyst's sums look like a publisher's.
-	if t.odd && (t.s.term == termGift || t.s.term == termOther) && t.d.chance(0.05) {
-		t.note("money: an edge")
-		value = []int64{999_999_999_999_999_999, -999_999_999_999_999_999, 1, -1, 90_071_992_547_409}[t.d.below(5)]
+	if enc.unusual && (enc.sub.term == termGift || enc.sub.term == termOther) && enc.d.chance(0.05) {
+		enc.count("money: an edge")
+		value = []int64{999_999_999_999_999_999, -999_999_999_999_999_999, 1, -1, 90_071_992_547_409}[enc.d.below(5)]
 	}
-	t.row.TransactionValue = schemas.NullDecimal4{Decimal4: schemas.Decimal4(value), Valid: true}
-	t.name(fTransactionValue)
+	enc.want.row.TransactionValue = schemas.NullDecimal4{Decimal4: schemas.Decimal4(value), Valid: true}
+	enc.name(fTransactionValue)
 	form := &moneyForms[0]
-	if t.odd {
-		form = &moneyForms[t.d.below(len(moneyForms))]
+	if enc.unusual {
+		form = &moneyForms[enc.d.below(len(moneyForms))]
 	}
-	t.note(form.name)
-	t.buf = form.tell(t, t.buf, value)
+	enc.count(form.name)
+	enc.buf = form.encode(enc, enc.buf, value)
 }
 
 // moneyForms write an amount of ten-thousandths as JSON.
 var moneyForms = []struct {
-	name string
-	tell func(t *teller, b []byte, v int64) []byte
+	name   string
+	encode func(enc *encoder, b []byte, v int64) []byte
 }{
-	{"money: number", func(_ *teller, b []byte, v int64) []byte { return appendAmount(b, v) }},
-	{"money: text", func(_ *teller, b []byte, v int64) []byte {
+	{"money: number", func(_ *encoder, b []byte, v int64) []byte { return appendAmount(b, v) }},
+	{"money: text", func(_ *encoder, b []byte, v int64) []byte {
 		return append(appendAmount(append(b, '"'), v), '"')
 	}},
-	{"money: four places", func(_ *teller, b []byte, v int64) []byte { return appendPlaces(b, v) }},
-	{"money: text with blanks and a plus", func(_ *teller, b []byte, v int64) []byte {
+	{"money: four places", func(_ *encoder, b []byte, v int64) []byte { return appendPlaces(b, v) }},
+	{"money: text with blanks and a plus", func(_ *encoder, b []byte, v int64) []byte {
 		b = append(b, `"\u3000`...)
 		if v >= 0 {
 			b = append(b, '+')
 		}
 		return append(appendPlaces(b, v), ` "`...)
 	}},
-	{"money: whole with a negative exponent", func(_ *teller, b []byte, v int64) []byte {
+	{"money: whole with a negative exponent", func(_ *encoder, b []byte, v int64) []byte {
 		return append(strconv.AppendInt(b, v, 10), `e-4`...)
 	}},
-	{"money: fraction with an exponent", func(_ *teller, b []byte, v int64) []byte {
+	{"money: fraction with an exponent", func(_ *encoder, b []byte, v int64) []byte {
 		b = appendSign(b, v)
 		b = append(b, "0."...)
 		digits := strconv.FormatInt(magnitude(v), 10)
@@ -62,14 +62,14 @@ var moneyForms = []struct {
 		b = strconv.AppendInt(b, int64(len(digits)-4), 10)
 		return unsigned(b)
 	}},
-	{"money: text with leading zeros", func(_ *teller, b []byte, v int64) []byte {
+	{"money: text with leading zeros", func(_ *encoder, b []byte, v int64) []byte {
 		b = appendSign(append(b, '"'), v)
 		return append(appendPlaces(append(b, "00"...), magnitude(v)), '"')
 	}},
-	{"money: more digits, rounded down", func(_ *teller, b []byte, v int64) []byte {
+	{"money: more digits, rounded down", func(_ *encoder, b []byte, v int64) []byte {
 		return append(appendPlaces(b, v), "4999"...)
 	}},
-	{"money: more digits, rounded away from zero", func(_ *teller, b []byte, v int64) []byte {
+	{"money: more digits, rounded away from zero", func(_ *encoder, b []byte, v int64) []byte {
 		if v == 0 {
 			return append(b, "-0.0e5"...)
 		}
@@ -78,7 +78,7 @@ var moneyForms = []struct {
 		}
 		return append(appendPlaces(b, v-1), '5')
 	}},
-	{"money: bare point", func(_ *teller, b []byte, v int64) []byte {
+	{"money: bare point", func(_ *encoder, b []byte, v int64) []byte {
 		b = appendSign(append(b, '"'), v)
 		whole, rest := magnitude(v)/10_000, magnitude(v)%10_000
 		if whole > 0 || rest == 0 {
@@ -142,25 +142,25 @@ func appendAmount(b []byte, v int64) []byte {
 }
 
 // periodNumber tells which billing period it is.
-func (t *teller) periodNumber() {
-	if t.e.number == 0 {
-		t.absent(fSubscriptionPeriodNumber)
+func (enc *encoder) periodNumber() {
+	if enc.event.number == 0 {
+		enc.absent(fSubscriptionPeriodNumber)
 		return
 	}
-	n := int64(t.e.number)
-	if t.mark("period number: the largest", t.odd && t.d.chance(0.002)) {
+	n := int64(enc.event.number)
+	if enc.countIf("period number: the largest", enc.unusual && enc.d.chance(0.002)) {
 		n = math.MaxInt32
 	}
-	t.row.SubscriptionPeriodNumber = schemas.NullInt32{Int32: int32(n), Valid: true}
-	t.name(fSubscriptionPeriodNumber)
+	enc.want.row.SubscriptionPeriodNumber = schemas.NullInt32{Int32: int32(n), Valid: true}
+	enc.name(fSubscriptionPeriodNumber)
 	form := &countForms[0]
-	if t.odd {
-		form = &countForms[t.d.below(len(countForms))]
+	if enc.unusual {
+		form = &countForms[enc.d.below(len(countForms))]
 	}
-	t.note(form.name)
-	t.buf = append(t.buf, form.before...)
-	t.buf = strconv.AppendInt(t.buf, n, 10)
-	t.buf = append(t.buf, form.after...)
+	enc.count(form.name)
+	enc.buf = append(enc.buf, form.before...)
+	enc.buf = strconv.AppendInt(enc.buf, n, 10)
+	enc.buf = append(enc.buf, form.after...)
 }
 
 // countForms are notations of a whole number: what stands around its digits.

@@ -5,29 +5,29 @@ import (
 	"testing"
 )
 
-func along(t *testing.T, w *World, c Course) *Truth {
+func along(t *testing.T, w *World, c TopicHistory) *Truth {
 	t.Helper()
-	tr, err := w.TruthAlong(c)
+	tr, err := w.TruthOfHistory(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tr
 }
 
-func TestTruthAlong_one_log_is_the_truth(t *testing.T) {
+func TestTruthOfHistory_one_log_is_the_truth(t *testing.T) {
 	w := small(t)
-	got, truth := along(t, w, Course{}), w.Truth()
+	got, truth := along(t, w, TopicHistory{}), w.Truth()
 	if got.Digest() != truth.Digest() || got.Counts != truth.Counts || !reflect.DeepEqual(got.DeadLetters, truth.DeadLetters) {
 		t.Errorf("counts %+v, want %+v, or other rows", got.Counts, truth.Counts)
 	}
 }
 
-func TestTruthAlong_what_is_lost_leaves_no_trace(t *testing.T) {
+func TestTruthOfHistory_what_is_lost_leaves_no_trace(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	letter := truth.DeadLetters[0]
 	lost := Range{Partition: letter.Partition, Start: letter.Offset, Next: letter.Offset + 4}
-	got := along(t, w, Course{Lost: []Range{lost, {Partition: letter.Partition, Start: letter.Offset + 2, Next: letter.Offset + 3}}})
+	got := along(t, w, TopicHistory{Lost: []Range{lost, {Partition: letter.Partition, Start: letter.Offset + 2, Next: letter.Offset + 3}}})
 	if got.Counts.Messages != truth.Counts.Messages-4 || !reflect.DeepEqual(got.Ends, truth.Ends) {
 		t.Errorf("%d messages up to %v, want four less than %d up to %v", got.Counts.Messages, got.Ends, truth.Counts.Messages, truth.Ends)
 	}
@@ -43,11 +43,11 @@ func TestTruthAlong_what_is_lost_leaves_no_trace(t *testing.T) {
 	}
 }
 
-func TestTruthAlong_a_topic_made_anew_begins_at_0(t *testing.T) {
+func TestTruthOfHistory_a_topic_made_anew_begins_at_0(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	half := w.Total() / 2
-	got := along(t, w, Course{Anew: []int{half, half, w.Total()}})
+	got := along(t, w, TopicHistory{RecreatedAt: []int{half, half, w.Total()}})
 	if got.Counts != truth.Counts {
 		t.Errorf("counts %+v, want %+v", got.Counts, truth.Counts)
 	}
@@ -72,7 +72,7 @@ func TestTruthAlong_a_topic_made_anew_begins_at_0(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("rows of the epochs %v", seen)
 	}
-	if _, err := w.TruthAlong(Course{Anew: []int{half, half - 1}}); err == nil {
+	if _, err := w.TruthOfHistory(TopicHistory{RecreatedAt: []int{half, half - 1}}); err == nil {
 		t.Error("a course that goes back")
 	}
 }
@@ -80,7 +80,7 @@ func TestTruthAlong_a_topic_made_anew_begins_at_0(t *testing.T) {
 // TestLedgerAccount_gaps is what the comparison makes of a ledger with holes.
 func TestLedgerAccount_gaps(t *testing.T) {
 	w := small(t)
-	tr := along(t, w, Course{Anew: []int{w.Total()}, Lost: []Range{{Start: 4, Next: 6}, {Start: 6, Next: 8}}})
+	tr := along(t, w, TopicHistory{RecreatedAt: []int{w.Total()}, Lost: []Range{{Start: 4, Next: 6}, {Start: 6, Next: 8}}})
 	end := tr.endsOf(0)[0]
 	for name, c := range map[string]struct {
 		covered []Range
@@ -91,7 +91,7 @@ func TestLedgerAccount_gaps(t *testing.T) {
 		"the end, which nobody lost": {[]Range{{Start: 0, Next: 4}, {Start: 8, Next: end - 1}}, 1},
 	} {
 		check := Check{}
-		a := ledgerAccount{truth: tr, check: &check, reached: map[Range]int64{}}
+		a := ledgerCheck{truth: tr, check: &check, reached: map[Range]int64{}}
 		for p, end := range tr.endsOf(0)[1:] {
 			a.add(flush{Range: Range{Partition: int32(p + 1), Next: end}, messages: uint64(end), stored: uint64(end)})
 		}
@@ -109,7 +109,7 @@ func TestLedgerAccount_gaps(t *testing.T) {
 			t.Errorf("%s: an epoch that the topic has not had: %s", name, check.String())
 		}
 	}
-	if rest := tr.course.without(Range{Start: 2, Next: 20}); len(rest) != 2 || rest[0].Next != 4 || rest[1].Start != 8 {
+	if rest := tr.history.notLost(Range{Start: 2, Next: 20}); len(rest) != 2 || rest[0].Next != 4 || rest[1].Start != 8 {
 		t.Errorf("[2, 20) without [4, 8) is %v", rest)
 	}
 }

@@ -1,0 +1,180 @@
+package world
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// emptyHash is SHA-256 of nothing, which some systems send for a missing
+// address: the contract takes it as absent.
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// appendHash writes the hash that stands for an address, which is in small
+// letters already.
+func appendHash(b, address []byte) []byte {
+	sum := sha256.Sum256(address)
+	return hex.AppendEncode(b, sum[:])
+}
+
+// appendGuarded writes what the guard puts in an address's place.
+func appendGuarded(b, address []byte) []byte {
+	return appendHash(append(b, "sha256:"...), address)
+}
+
+// shout gives an address in another case; the hash must not notice.
+func (enc *encoder) changeCase(address string) string {
+	if enc.unusual && enc.d.chance(0.5) {
+		enc.count("address in capitals")
+		return strings.ToUpper(address)
+	}
+	return address
+}
+
+// email tells the fields about the email: one of many combinations, each with
+// the hash that must come out.
+func (enc *encoder) email() {
+	for _, f := range []field{fUserEmailHash, fUserEmail, fEmail} {
+		if g := enc.faultOf(f); g != nil {
+			enc.faultyEmail(g)
+			return
+		}
+	}
+	if enc.person.noEmail {
+		enc.noEmail()
+		return
+	}
+	if !enc.unusual {
+		if enc.d.chance(0.6) {
+			enc.count("email: hash")
+			enc.hash(false)
+		} else {
+			enc.count("email: user_email")
+			enc.address(fUserEmail)
+			enc.want.emailHash()
+		}
+		return
+	}
+	form := &emailForms[enc.d.below(len(emailForms))]
+	enc.count(form.name)
+	form.encode(enc)
+}
+
+// emailForms are the unusual combinations. Each ends with the person's hash in
+// the row.
+var emailForms = []struct {
+	name   string
+	encode func(*encoder)
+}{
+	{"email: hash in capitals", func(enc *encoder) { enc.hash(true) }},
+	{"email: user_email", func(enc *encoder) { enc.address(fUserEmail); enc.want.emailHash() }},
+	{"email: email", func(enc *encoder) { enc.address(fEmail); enc.want.emailHash() }},
+	{"email: email beside a blank user_email", func(enc *encoder) {
+		enc.raw(fUserEmail, `" "`)
+		enc.address(fEmail)
+		enc.want.emailHash()
+	}},
+	{"email: address in the hash field", func(enc *encoder) { enc.address(fUserEmailHash); enc.want.emailHash() }},
+	{"email: hash beside another address", func(enc *encoder) { enc.hash(false); enc.raw(fUserEmail, `"bo@example.com"`) }},
+	{"email: hash beside the same address", func(enc *encoder) { enc.hash(false); enc.address(fUserEmail) }},
+	{"email: hash beside what is no address", func(enc *encoder) { enc.hash(true); enc.raw(fUserEmail, `"n/a"`) }},
+	{"email: hash beside email that is no address", func(enc *encoder) { enc.raw(fEmail, `"root@localhost"`); enc.hash(false) }},
+	{"email: address in the hash field beside what is none", func(enc *encoder) {
+		enc.address(fUserEmailHash)
+		enc.raw(fUserEmail, `"n/a"`)
+		enc.want.emailHash()
+	}},
+	{"email: hash of the empty text beside an address", func(enc *encoder) {
+		enc.raw(fUserEmailHash, `"`+strings.ToUpper(emptyHash)+`"`)
+		enc.address(fUserEmail)
+		enc.want.emailHash()
+	}},
+	{"email: email is not read beside user_email", func(enc *encoder) {
+		enc.raw(fEmail, []string{`[]`, `"bo@corp.example"`, `null`, `true`}[enc.d.below(4)])
+		enc.address(fUserEmail)
+		enc.want.emailHash()
+	}},
+	{"email: all three", func(enc *encoder) {
+		enc.address(fUserEmail)
+		enc.raw(fEmail, `"bo@example.com"`)
+		enc.hash(false)
+	}},
+}
+
+// noEmail tells nothing, in one of the ways to tell it.
+func (enc *encoder) noEmail() {
+	switch {
+	case enc.countIf("email: hash of the empty text", enc.d.chance(0.2)):
+		enc.raw(fUserEmailHash, `"`+emptyHash+`"`)
+	case enc.countIf("email: a number that is a hash", enc.d.chance(0.05)):
+		digits := strings.Repeat("1234567890", 7)[:64]
+		enc.raw(fUserEmailHash, digits)
+		enc.want.row.UserEmailHashSHA256 = enc.want.keep(digits)
+	default:
+		enc.absent(fUserEmailHash)
+		if enc.unusual {
+			enc.absent(fUserEmail)
+			enc.absent(fEmail)
+		}
+	}
+}
+
+// brokenEmail tells a fault of one of the three fields so that nothing hides
+// it: email counts only where user_email is absent, and bad plaintext only
+// where there is no valid hash.
+func (enc *encoder) faultyEmail(g *fault) {
+	if g.field == fEmail {
+		enc.absent(fUserEmail)
+	}
+	if g.field != fUserEmailHash && enc.d.chance(0.3) {
+		enc.raw(fUserEmailHash, []string{`""`, `null`, `"` + emptyHash + `"`}[enc.d.below(3)])
+	}
+	if g.field == fUserEmailHash && enc.d.chance(0.5) {
+		enc.address(fUserEmail)
+	}
+	enc.raw(g.field, g.raw)
+}
+
+// hash tells the hash, which must come out in small letters.
+func (enc *encoder) hash(capitals bool) {
+	enc.want.emailHash()
+	digits := string(enc.want.row.UserEmailHashSHA256)
+	if capitals {
+		digits = strings.ToUpper(digits)
+	}
+	enc.name(fUserEmailHash)
+	enc.buf = append(append(append(enc.buf, '"'), digits...), '"')
+}
+
+// plaintext tells the address itself. Where its domain is an internal one the
+// filter sees it.
+func (enc *encoder) address(f field) {
+	if enc.person.internal == internalByDomain {
+		enc.want.internal = true
+	}
+	told := enc.changeCase(string(enc.emailAddress))
+	enc.name(f)
+	enc.buf = append(enc.buf, '"')
+	if enc.countIf("address with white space around it", enc.unusual && enc.d.chance(0.3)) {
+		enc.buf = append(enc.buf, blanks[enc.d.below(len(blanks))]...)
+		enc.buf = append(append(enc.buf, told...), " "...)
+	} else {
+		enc.buf = append(enc.buf, told...)
+	}
+	enc.buf = append(enc.buf, '"')
+}
+
+// guardForms are texts around an address that the guard must leave as they
+// are.
+var guardForms = [][2]string{
+	{"Gift for <", ">!"}, {"see ", "."}, {"(", ")"}, {"mailto:", ""}, {"", ""}, {"@home ", " @ 2"},
+	{"team@work, v@1.2.3 or ", ", price @ 2.50"}, {`"`, `"`}, {"a;", ";b"}, {"", "/profile"},
+}
+
+// guarded tells a text with an address inside.
+func (enc *encoder) textWithAddress(f field) {
+	enc.count("address inside a text")
+	around := guardForms[enc.d.below(len(guardForms))]
+	want := enc.want.keepGuarded(around[0], around[1])
+	enc.text(f, want, around[0]+enc.changeCase(string(enc.emailAddress))+around[1], false)
+}

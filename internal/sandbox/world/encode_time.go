@@ -1,0 +1,172 @@
+package world
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pianola/pianola/schemas"
+)
+
+// timestamp tells one of the three instants in a notation that fits it.
+func (enc *encoder) timestamp(f field) {
+	at := enc.event.at
+	switch f {
+	case fNextBilledAt:
+		at = enc.event.next
+	case fTrialPeriodEndedAt:
+		at = enc.event.trialEnd
+	}
+	if at == 0 {
+		enc.noTime(f)
+		return
+	}
+	switch f {
+	case fEventTimestamp:
+		enc.want.row.EventTimestamp = schemas.Millis(at)
+	case fNextBilledAt:
+		enc.want.row.NextBilledAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
+	default:
+		enc.want.row.TrialPeriodEndedAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
+	}
+	enc.name(f)
+	if !enc.unusual {
+		enc.count("time: RFC 3339")
+		enc.quoteTime(time.UnixMilli(at).UTC(), "2006-01-02T15:04:05.000Z")
+		return
+	}
+	for {
+		form := &timeForms[enc.d.below(len(timeForms))]
+		if form.grain == 0 || at%form.grain == 0 {
+			enc.count(form.name)
+			form.encode(enc, at)
+			return
+		}
+	}
+}
+
+// never tells that there is no such instant: not at all, by epoch 0, or by a
+// date so far away that it means never.
+func (enc *encoder) noTime(f field) {
+	if !enc.unusual || enc.d.chance(0.5) {
+		enc.absent(f)
+		return
+	}
+	enc.name(f)
+	form := noTimeForms[enc.d.below(len(noTimeForms))]
+	if enc.notations != nil {
+		enc.count("never: " + form)
+	}
+	enc.buf = append(enc.buf, form...)
+}
+
+// noTimeForms say that an optional instant does not exist: epoch 0 by its exact
+// value, or 2200 and later.
+var noTimeForms = []string{`0`, `"0"`, `"0.0"`, `-0`, `0.0e3`, `"000000"`, `"9999-12-31"`, `"9999-12-31T23:59:59Z"`,
+	`"2200-01-01 00:00:00"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`}
+
+// An instant can be told in a notation when grain divides it.
+type timeForm struct {
+	name   string
+	grain  int64
+	encode func(enc *encoder, at int64)
+}
+
+// local writes a layout as text, in UTC.
+func local(name string, grain int64, layout string) timeForm {
+	return timeForm{name, grain, func(enc *encoder, at int64) { enc.quoteTime(time.UnixMilli(at).UTC(), layout) }}
+}
+
+// offset writes a layout in a zone, some of them far from whole hours.
+func offset(name string, grain int64, layout string, minutes ...int) timeForm {
+	return timeForm{name, grain, func(enc *encoder, at int64) {
+		shift := minutes[enc.d.below(len(minutes))]
+		enc.quoteTime(time.UnixMilli(at).In(time.FixedZone("", shift*60)), layout)
+	}}
+}
+
+// epoch writes a count of units since 1970, each a thousandth or a multiple of
+// the millisecond, with what stands around it.
+func epoch(name string, grain int64, encode func(enc *encoder, b []byte, at int64) []byte) timeForm {
+	return timeForm{name, grain, func(enc *encoder, at int64) { enc.buf = encode(enc, enc.buf, at) }}
+}
+
+// timeForms are the notations of contract §2, stage 2. Texts without an offset
+// are UTC, which is the default of transform.source_timezone.
+var timeForms = []timeForm{
+	local("time: RFC 3339", 0, "2006-01-02T15:04:05.000Z"),
+	local("time: whole seconds", second, "2006-01-02T15:04:05Z"),
+	local("time: small t and z", 0, "2006-01-02t15:04:05.000z"),
+	local("time: no offset", 0, "2006-01-02T15:04:05.000"),
+	local("time: space and no offset", second, "2006-01-02 15:04:05"),
+	local("time: space before Z", 0, "2006-01-02 15:04:05.000 Z"),
+	local("time: UTC", 0, "2006-01-02 15:04:05.000 UTC"),
+	local("time: GMT attached", second, "2006-01-02 15:04:05GMT"),
+	local("time: comma", 0, "2006-01-02T15:04:05,000Z"),
+	local("time: no seconds", minute, "2006-01-02T15:04Z"),
+	local("time: no seconds, no offset", minute, "2006-01-02 15:04"),
+	local("time: date alone", day, "2006-01-02"),
+	local("time: minus zero", 0, "2006-01-02T15:04:05.000-00:00"),
+	offset("time: offset", 0, "2006-01-02T15:04:05.000-07:00", 60, 120, -300, 345, -210, 840, 23*60+59, -(23*60 + 59)),
+	offset("time: offset without colon", 0, "2006-01-02T15:04:05.000-0700", 60, 120, -570, 765),
+	offset("time: offset of hours", 0, "2006-01-02T15:04:05.000-07", 60, 120, -480),
+	offset("time: space before the offset", second, "2006-01-02 15:04:05 -07:00", 60, 120, -420),
+	offset("time: no seconds, with an offset", minute, "2006-01-02T15:04-0700", 60, 330),
+	{"time: finer digits, cut", 0, func(enc *encoder, at int64) {
+		enc.buf = append(enc.buf, '"')
+		enc.buf = time.UnixMilli(at).UTC().AppendFormat(enc.buf, "2006-01-02T15:04:05.000")
+		enc.digits(1 + enc.d.below(6))
+		enc.buf = append(enc.buf, `Z"`...)
+	}},
+	{"time: fewer digits", 100, func(enc *encoder, at int64) {
+		enc.quoteTime(time.UnixMilli(at).UTC(), "2006-01-02T15:04:05.0Z")
+	}},
+	{"time: white space around it", 0, func(enc *encoder, at int64) {
+		enc.buf = append(enc.buf, "\"\u3000"...)
+		enc.buf = time.UnixMilli(at).UTC().AppendFormat(enc.buf, "2006-01-02T15:04:05.000Z")
+		enc.buf = append(enc.buf, `\t"`...)
+	}},
+	epoch("time: epoch seconds", second, func(_ *encoder, b []byte, at int64) []byte { return strconv.AppendInt(b, at/1000, 10) }),
+	epoch("time: epoch seconds as text", second, func(_ *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(append(b, '"'), at/1000, 10), '"')
+	}),
+	epoch("time: epoch seconds with a leading zero as text", second, func(_ *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(append(b, `"0`...), at/1000, 10), '"')
+	}),
+	epoch("time: epoch seconds with a fraction", 0, func(_ *encoder, b []byte, at int64) []byte { return appendSeconds(b, at) }),
+	epoch("time: epoch seconds with a fraction as text, cut", 0, func(_ *encoder, b []byte, at int64) []byte {
+		return append(appendSeconds(append(b, '"'), at), `9999999"`...)
+	}),
+	epoch("time: epoch milliseconds", 0, func(_ *encoder, b []byte, at int64) []byte { return strconv.AppendInt(b, at, 10) }),
+	epoch("time: epoch milliseconds as text", 0, func(_ *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(append(b, '"'), at, 10), '"')
+	}),
+	epoch("time: epoch microseconds", 0, func(enc *encoder, b []byte, at int64) []byte {
+		return strconv.AppendInt(b, at*1000+enc.d.between(0, 1000), 10)
+	}),
+	epoch("time: epoch microseconds as text", 0, func(enc *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(append(b, '"'), at*1000+enc.d.between(0, 1000), 10), '"')
+	}),
+	epoch("time: epoch nanoseconds", 0, func(enc *encoder, b []byte, at int64) []byte {
+		return strconv.AppendInt(b, at*1_000_000+enc.d.between(0, 1_000_000), 10)
+	}),
+	epoch("time: epoch nanoseconds as text", 0, func(enc *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(append(b, '"'), at*1_000_000+enc.d.between(0, 1_000_000), 10), '"')
+	}),
+	epoch("time: epoch with an exponent", 0, func(_ *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(b, at, 10), "000e-6"...) // seconds
+	}),
+	epoch("time: epoch with a positive exponent", second, func(_ *encoder, b []byte, at int64) []byte {
+		digits := strconv.FormatInt(at/1000, 10)
+		b = append(append(append(b, digits[:1]...), '.'), digits[1:]...)
+		return strconv.AppendInt(append(b, "E+"...), int64(len(digits)-1), 10)
+	}),
+	epoch("time: epoch milliseconds with a fraction, cut", 0, func(_ *encoder, b []byte, at int64) []byte {
+		return append(strconv.AppendInt(b, at, 10), ".999"...)
+	}),
+}
+
+// appendSeconds writes milliseconds as seconds with three places.
+func appendSeconds(b []byte, at int64) []byte {
+	b = strconv.AppendInt(b, at/1000, 10)
+	return append(b, '.', byte('0'+at/100%10), byte('0'+at/10%10), byte('0'+at%10))
+}

@@ -1,0 +1,123 @@
+package world
+
+import "github.com/pianola/pianola/schemas"
+
+// outcome is what the pipeline must do with a message.
+type outcome uint8
+
+const (
+	stored outcome = iota
+	filtered
+	deadLettered
+	skipped
+)
+
+// encoded is one message and its expected result. Its slices hold until the next
+// encode.
+type encoded struct {
+	outcome outcome
+	reason  schemas.Reason
+	field   field
+	value   []byte
+	row     *schemas.Event // of a stored event
+	// subscription is the id as the tables hold it. It is empty where a pipeline
+	// cannot read the id from the message for certain.
+	subscription string
+}
+
+// oracle collects what a correct pipeline makes of the message that the encoder
+// writes. It never reads the message.
+type oracle struct {
+	*subject
+	row      schemas.Event
+	arena    []byte // holds the bytes of the row's texts
+	internal bool   // a written value makes the filter drop the event
+}
+
+func (o *oracle) reset() {
+	o.row, o.arena, o.internal = schemas.Event{}, o.arena[:0], false
+}
+
+// keep copies a text into the arena.
+func (o *oracle) keep(text string) []byte {
+	from := len(o.arena)
+	o.arena = append(o.arena, text...)
+	return o.arena[from:len(o.arena):len(o.arena)]
+}
+
+// keepGuarded keeps a text around the person's address, with the address replaced
+// as the guard replaces it.
+func (o *oracle) keepGuarded(before, after string) []byte {
+	from := len(o.arena)
+	o.arena = append(appendGuarded(append(o.arena, before...), o.emailAddress), after...)
+	return o.arena[from:len(o.arena):len(o.arena)]
+}
+
+// emailHash puts the person's hash into the row.
+func (o *oracle) emailHash() {
+	from := len(o.arena)
+	o.arena = appendHash(o.arena, o.emailAddress)
+	o.row.UserEmailHashSHA256 = o.arena[from:len(o.arena):len(o.arena)]
+}
+
+// text puts a text into its column of the row.
+func (o *oracle) text(f field, want []byte) {
+	r := &o.row
+	switch f {
+	case fSubscriptionID:
+		r.SubscriptionID = want
+	case fUserID:
+		r.UserID = want
+	case fSubscriptionAction:
+		r.SubscriptionActionRaw = want
+	case fEventName:
+		r.EventName = want
+	case fResourceName:
+		r.ResourceName = want
+	case fBillingPeriod:
+		r.BillingPeriod = want
+	case fTermType:
+		r.TermType = want
+	case fTermName:
+		r.TermName = want
+	case fTrialDuration:
+		r.TrialDuration = want
+	case fBillingCountryCode:
+		r.BillingCountryCode = want
+	case fPaymentMode:
+		r.PaymentMode = want
+	case fUpgradeToSubscriptionID:
+		r.UpgradeToSubscriptionID = want
+	case fUserEmailHash:
+		r.UserEmailHashSHA256 = want
+	default:
+		r.ExperienceName = want
+	}
+}
+
+// result decides the outcome of the written object. Of two faults the pipeline
+// reports the one that its stages meet first.
+func (o *oracle) result() encoded {
+	out := encoded{outcome: stored, field: noField, row: &o.row, subscription: o.sub.stored}
+	first := o.faults[0]
+	if g := o.faults[1]; g != nil && g.precedes(first) {
+		first = g
+	}
+	if o.event.action >= firstUnknownAction && o.w.cfg.UnknownAction == DeadLetterUnknown && first == nil {
+		first = &fault{reason: schemas.UnknownAction, field: fSubscriptionAction, stage: stageAction}
+	}
+	switch {
+	case first != nil && first.stage < stageFilter, first != nil && !o.internal:
+		out.outcome, out.reason, out.field, out.row = deadLettered, first.reason, first.field, nil
+		if first.stage == stageMessage || first.field == fSubscriptionID || o.faultOf(fSubscriptionID) != nil {
+			out.subscription = ""
+		}
+	case o.internal:
+		out.outcome, out.row = filtered, nil
+	case o.event.action >= firstUnknownAction && o.w.cfg.UnknownAction == DropUnknown:
+		out.outcome, out.row, out.subscription = filtered, nil, ""
+	default:
+		o.row.ID = eventID(o.row.SubscriptionID, int64(o.row.EventTimestamp), o.row.SubscriptionAction)
+	}
+	return out
+}
