@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/sink"
@@ -36,7 +37,7 @@ func TestWriter_ExceptionMidway(t *testing.T) {
 				}
 			})
 			t.Cleanup(proxy.Control(func(s faultproxy.Statement) (faultproxy.Fault, bool) {
-				return faultproxy.Fault{At: faultproxy.Midway, Code: denied, Cut: test.cut}, s.Database == d.cfg.Database && s.Verb == "INSERT"
+				return faultproxy.Fault{At: faultproxy.Midway, Delay: 20 * time.Millisecond, Code: denied, Cut: test.cut}, s.Database == d.cfg.Database && s.Verb == "INSERT"
 			}))
 			// More blocks than all buffers on the way hold.
 			large := &sink.Batch{Parts: slices.Repeat([]*sink.Part{part(0, 0, 5000)}, 30)}
