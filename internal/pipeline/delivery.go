@@ -128,14 +128,14 @@ func (l *lane) fill(ctx context.Context, f *Flow, g *limiter, worker *transform.
 		}
 		beat.step()
 		p := <-l.slot // I2
-		messages, before, moved := p.messages, p.bytes, p.Ledger.NextOffset
+		messages, before, moved := p.messages(), p.bytes(), p.Ledger.NextOffset
 		records = p.hold(f.now(), worker, records, rows, bytes)
 		if more = len(records) > 0; !more {
 			// I1: markers, aborted and compacted offsets after the last record
 			// belong to the range; they are no records.
 			p.Ledger.NextOffset = max(p.Ledger.NextOffset, set.NextOffset)
 		}
-		usedRows, usedBytes := p.messages-messages, p.measure()-before
+		usedRows, usedBytes := p.messages()-messages, p.bytes()-before
 		progress := p.Ledger.NextOffset > moved
 		l.slot <- p
 		g.adjust(rows, usedRows, bytes, usedBytes)
@@ -181,10 +181,9 @@ func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.
 	case transform.Skipped:
 		ledger.Skipped++
 	}
-	ledger.Messages++
+	p.sawRecord(timestamp)
 	ledger.LastOffset, ledger.LastTimestamp = offset, timestamp
 	ledger.NextOffset = offset + 1
-	p.sawRecord(timestamp)
 	return result.Outcome
 }
 
@@ -248,7 +247,7 @@ func (f *flusher) collect() []lanePart {
 		l.slot <- l.spare
 		l.spare = nil
 		all = append(all, lanePart{l, p})
-		rows, bytes = rows+p.messages, bytes+p.bytes
+		rows, bytes = rows+p.messages(), bytes+p.bytes()
 	}
 	f.limiter.release(rows, bytes)
 	return all

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/pianola/pianola/schemas"
@@ -15,9 +16,7 @@ type part struct {
 	notes         transform.Notes
 	filteredIndex map[string]int // subscription id → index in Filtered
 
-	messages        int // taken in, for the gate
-	bytes           int // column bytes and dead letters' payloads, for the gate
-	deadLetterBytes int // the payload bytes of the dead letters
+	deadLetterBytes int // payloads and ids of dead letters and filtered subscriptions
 
 	newest schemas.Millis // the newest event not later than now
 	oldest schemas.Millis // the oldest record timestamp
@@ -35,7 +34,7 @@ func (p *part) begin(l *lane, start int64) {
 	clear(p.filteredIndex)
 	p.DeadLetters, p.Filtered = p.DeadLetters[:0], p.Filtered[:0]
 	p.notes = transform.Notes{}
-	p.messages, p.bytes, p.deadLetterBytes, p.newest, p.oldest = 0, 0, 0, 0, 0
+	p.deadLetterBytes, p.newest, p.oldest = 0, 0, 0
 	p.Recheck = start < l.readBelow
 	p.Ledger = schemas.LedgerRow{
 		Source: schemas.SourceKafka, Name: l.topic, Epoch: l.epoch, Partition: l.partition,
@@ -46,11 +45,11 @@ func (p *part) begin(l *lane, start int64) {
 // advanced says whether there is anything to make durable or to commit.
 func (p *part) advanced() bool { return p.Ledger.NextOffset > p.Ledger.StartOffset }
 
-// measure brings bytes up to date and returns it.
-func (p *part) measure() int {
-	p.bytes = p.Chunk.Bytes() + p.deadLetterBytes
-	return p.bytes
-}
+// messages is the number of records in the part, for the limiter.
+func (p *part) messages() int { return int(p.Ledger.Messages) }
+
+// bytes is the size of the part, for the limiter.
+func (p *part) bytes() int { return p.Chunk.Bytes() + p.deadLetterBytes }
 
 // sawEvent keeps the newest event's time; one from the future says nothing of how
 // fresh the tables are.
@@ -60,12 +59,12 @@ func (p *part) sawEvent(at schemas.Millis, now time.Time) {
 	}
 }
 
-// sawRecord counts a record for the gate, and keeps the oldest record's time.
+// sawRecord keeps the time of the oldest record and counts the record.
 func (p *part) sawRecord(at schemas.Millis) {
-	if p.messages == 0 || at < p.oldest {
+	if p.Ledger.Messages == 0 || at < p.oldest {
 		p.oldest = at
 	}
-	p.messages++
+	p.Ledger.Messages++
 }
 
 func (p *part) addFiltered(subscription []byte, now time.Time) {
@@ -78,4 +77,22 @@ func (p *part) addFiltered(subscription []byte, now time.Time) {
 	p.filteredIndex[id] = len(p.Filtered)
 	p.Filtered = append(p.Filtered, schemas.FilteredSubscription{SubscriptionID: id, FilteredAt: at})
 	p.deadLetterBytes += 2*len(id) + 64
+}
+
+// addDeadLetter keeps what the contract lets be kept of a refused message: the
+// redacted payload, and the hash of the raw one, by which the original can be
+// recognised in Kafka without being stored here.
+func (p *part) addDeadLetter(worker *transform.Worker, result *transform.Result, at schemas.Coordinates,
+	timestamp schemas.Millis, value []byte) {
+	hash := sha256.Sum256(value)
+	letter := schemas.DeadLetter{
+		At: at, Reason: result.Reason, Field: result.Field, Detail: result.Detail,
+		SubscriptionID: string(result.SubscriptionID),
+		Payload:        worker.Redact(value),
+		PayloadSHA256:  hash[:],
+		MessageTime:    timestamp,
+		Attempts:       1,
+	}
+	p.DeadLetters = append(p.DeadLetters, letter)
+	p.deadLetterBytes += len(letter.Payload) + len(letter.SubscriptionID) + 256
 }

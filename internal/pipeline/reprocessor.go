@@ -39,7 +39,7 @@ func (r *Reprocessor) Take(record consumer.Record, now time.Time) transform.Outc
 func (r *Reprocessor) Part() *sink.Part { return &r.part.Part }
 
 // Size is the bytes that the part holds.
-func (r *Reprocessor) Size() int { return r.part.measure() }
+func (r *Reprocessor) Size() int { return r.part.bytes() }
 
 // Reset empties the part and keeps its memory.
 func (r *Reprocessor) Reset() { r.part.begin(r.lane, 0) }
@@ -56,4 +56,18 @@ func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset i
 		timestamp, found, err := at(offset)
 		return recordTime(timestamp), found, err
 	})
+}
+
+// latestRecord is 2262-01-01, the last new year that the tables' instants and
+// the driver that writes them (nanoseconds in 64 bits) can hold.
+const latestRecord schemas.Millis = 9_214_646_400_000
+
+// recordTime is a record's timestamp as the tables keep it. Kafka takes any
+// number from a producer: -1 stands for none, and one that counts microseconds
+// lies far beyond every calendar. Such a timestamp would come back from the
+// ledger as another, and the topic would pass for one that was made anew. Every
+// timestamp of a record goes through here, so that both sides of that
+// comparison have done so.
+func recordTime(timestamp int64) schemas.Millis {
+	return min(max(schemas.Millis(timestamp), 0), latestRecord)
 }
