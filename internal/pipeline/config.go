@@ -8,37 +8,38 @@ import (
 	"github.com/pianola/pianola/consumer"
 )
 
-// OnDataLoss says what happens when messages were gone before they could be
-// read (contract §4).
+// OnDataLoss is what happens when messages were removed before they were read
+// (contract §4).
 type OnDataLoss string
 
-// The choices.
+// The values of consumer.on_data_loss.
 const (
 	// FailOnDataLoss stops the consumer with an error that counts the loss.
 	FailOnDataLoss OnDataLoss = "fail"
-	// ContinueOnDataLoss writes the loss into the ledger, raises the alarm and
-	// goes on at the first offset there is.
+	// ContinueOnDataLoss writes the loss to the ledger, counts it in the metrics
+	// and continues at the first available offset.
 	ContinueOnDataLoss OnDataLoss = "continue"
 )
 
-// Config bounds a batch and says what a flow does at its edges. Zero values are not usable:
-// start from Defaults.
+// Config limits a batch and sets the behaviour of a flow. The zero value is not
+// usable: start from Defaults.
 type Config struct {
-	MaxRows  int           // batch.max_rows: messages a flush may hold
-	MaxBytes int           // batch.max_bytes: column bytes a flush may hold, uncompressed
-	MaxWait  time.Duration // batch.max_wait: the oldest gathered message waits no longer
+	MaxRows  int           // batch.max_rows: messages in a flush
+	MaxBytes int           // batch.max_bytes: column bytes in a flush, uncompressed
+	MaxWait  time.Duration // batch.max_wait: longest wait of a message for its flush
 
 	OnDataLoss OnDataLoss         // consumer.on_data_loss
-	Isolation  consumer.Isolation // kafka.isolation: up to where lag counts
+	Isolation  consumer.Isolation // kafka.isolation: where lag ends
 
-	// InsertGrace bounds the insert under way when a generation has ended; it
-	// stays below the rebalance timeout, or the group goes on without us.
+	// InsertGrace is how long an insert may continue after its generation has
+	// ended. It is less than the rebalance timeout, after which the group
+	// continues without this member.
 	InsertGrace time.Duration
 
 	Instance string // names this process in the ledger and in logs
 }
 
-// Defaults are the contract's (§5).
+// Defaults returns the defaults of contract §5.
 func Defaults() Config {
 	return Config{
 		MaxRows:     200_000,
@@ -50,7 +51,7 @@ func Defaults() Config {
 	}
 }
 
-// Validate reports every mistake at once, each with its key path.
+// Validate returns all mistakes joined, each with its key path.
 func (c Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {

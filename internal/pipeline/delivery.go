@@ -13,62 +13,61 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// This file is a message's whole way from the fetch to the commit, and why the
-// promise of contract §4 holds on it: nothing is lost, and the views show each
-// event once.
+// This file is the path of a message from the fetch to the commit, and the proof
+// of contract §4: no message is lost, and the views show each event once.
 //
-// # What it stands on
+// # Assumptions
 //
-// Each of these is another package's promise, with tests of its own:
+// Each is a guarantee of another package, which tests it:
 //
-//   - A1, consumer.Reader.Next: a set holds every record that is to be read
-//     between its StartOffset and its NextOffset, in order, and the next set
-//     starts where this one ended.
-//   - A2, Sink.Flush: nil means that all rows, filtered ids, dead letters and
-//     ledger rows of the batch are in ClickHouse. After an error any of them may
-//     be.
-//   - A3, Generation.Commit: the broker takes it only from who owns the
-//     partitions in the group's present generation, and the group's next
-//     assignment starts at the last one that it took.
-//   - A4, the tables: a row's key is the event's identity and its version is made
-//     of the record's own timestamp and offset, so a record that is stored again
-//     meets its own row, and the views show the later of two versions.
+//   - A1, consumer.Reader.Next: a record set holds every readable record
+//     between its StartOffset and its NextOffset, in order. The next set
+//     starts where this one ends.
+//   - A2, Sink.Flush: nil means that all rows, filtered ids, dead letters
+//     and ledger rows of the batch are in ClickHouse. After an error, any of
+//     them may be.
+//   - A3, Generation.Commit: the broker accepts it only from the owner of
+//     the partitions in the current generation. The next assignment starts
+//     at the last accepted commit.
+//   - A4, the tables: the key of a row is the identity of the event, and its
+//     version comes from the record's timestamp and offset. A record that is
+//     stored again replaces its own row, and the views show the later of two
+//     versions.
 //
-// # The invariants
+// # Invariants
 //
-//   - I1, unbroken: a part accounts for every record in [StartOffset, NextOffset)
-//     as one of stored, filtered, dead-lettered or skipped, and a lane's next part
-//     starts where its last one ended.
-//   - I2, one owner: a part is in its lane's slot, or with the one goroutine that
-//     took it from there.
-//   - I3, durable before committed: a position is committed only after a Flush
-//     that returned nil for a part that ends there, and for every part of the lane
-//     before it. (The assignment check, generation.go, commits too: up to what the
-//     ledger accounts for already, as read or as lost.)
-//   - I4, all or nothing: once a part has been collected and not committed,
-//     nothing more is committed in this generation.
-//   - I5, what was not committed is read again: a generation drops what it holds
+//   - I1, no gap: a part accounts for every record in [StartOffset,
+//     NextOffset) as stored, filtered, dead-lettered or skipped. The next
+//     part of a lane starts where the last one ended.
+//   - I2, one owner: a part is in the slot of its lane, or with the one
+//     goroutine that took it out.
+//   - I3, durable before committed: a position is committed only after Flush
+//     returned nil for a part that ends there, and for every earlier part of
+//     the lane. (The assignment check in generation.go commits too, up to
+//     what the ledger already accounts for as read or lost.)
+//   - I4, all or nothing: after a part was collected and not committed, this
+//     generation commits nothing more.
+//   - I5, uncommitted records are read again: a generation drops its parts
 //     when it ends, and the next owner starts at the committed position.
 //
 // # Why nothing is lost
 //
-// By I3 and I1 every record below a committed position is durable as one of its
-// four outcomes. By A3 and I5 every record at or above it is read again, by
-// whoever owns the partition next, however the owner before it ended.
+// By I3 and I1, every record below a committed position is durable with one of
+// its four outcomes. By I5, every record at or above it is read again.
 //
 // # Why nothing is shown twice
 //
-// What is read again is what a crash, a lost generation or an unknown outcome
-// left uncommitted. By A4 it comes to the same rows, whoever stores it and in
-// whatever order; an owner that has lost its partition and does not know it yet
-// only stores what the next owner stores too, and by A3 commits nothing.
+// A crash, a lost generation or an unknown outcome leaves records uncommitted,
+// and they are read again. By A4 they give the same rows, whoever stores them and
+// in any order. An owner that lost its partition without knowing it stores only
+// what the next owner stores too, and by A3 commits nothing.
 //
 // TestFlow_NeverCommitsWhatIsNotDurable checks I1 to I5 over random interleavings
-// of fetch, flush, failure, commit, drain and crash; docs/trials.md tells what
-// real processes were put through.
+// of fetch, flush, failure, commit, drain and crash. docs/trials.md describes the
+// tests with real processes.
 
-// lane is one assigned partition of one generation. Its goroutine fetches, runs
-// the stages in place on borrowed bytes, and fills the part in its slot.
+// lane is one assigned partition of one generation. Its goroutine fetches
+// records, runs the stages on the borrowed bytes and fills the part in its slot.
 type lane struct {
 	topic     string
 	partition int32
@@ -76,11 +75,11 @@ type lane struct {
 	epoch     uint32
 	readBelow int64
 
-	slot  chan *part // I2: of one; holds the part unless someone is working on it
-	spare *part      // the flusher's: what collect puts into the slot
+	slot  chan *part // I2: capacity 1; holds the part unless a goroutine works on it
+	spare *part      // owned by the flusher: collect puts it into the slot
 }
 
-// newLane starts at the position that the assignment check has decided on.
+// newLane starts at the position from the assignment check.
 func newLane(a consumer.Assignment, v startPosition) *lane {
 	l := &lane{topic: a.Topic, partition: a.Partition, start: v.offset, epoch: v.epoch, readBelow: v.readBelow,
 		slot: make(chan *part, 1), spare: newPart()}
@@ -90,8 +89,8 @@ func newLane(a consumer.Assignment, v startPosition) *lane {
 	return l
 }
 
-// run fetches until the context ends (then nil) or the partition cannot be read.
-// lanes is how many share the memory for fetching.
+// run fetches until ctx ends (nil) or the partition cannot be read. lanes is the
+// number of lanes that share the fetch memory.
 func (l *lane) run(ctx context.Context, f *Flow, g *limiter, lanes int) error {
 	reader := f.source.NewReader(l.topic, l.partition, l.start)
 	reader.Limit(max(fetchBudget/lanes, minFetch))
@@ -105,20 +104,20 @@ func (l *lane) run(ctx context.Context, f *Flow, g *limiter, lanes int) error {
 		beat.wait()
 		set, err := reader.Next(ctx)
 		if ctx.Err() != nil {
-			return nil // I5: what the slot holds is dropped
+			return nil // I5: the part in the slot is dropped
 		}
 		if err != nil {
 			return l.unreadable(f, reader.Position(), err)
 		}
 		if err := l.fill(ctx, f, g, worker, set, beat); err != nil {
-			return nil // only the context ends a wait for room
+			return nil // only ctx ends the wait for room
 		}
 		f.metrics.setLag(l.topic, l.partition, set.Lag(f.config.Isolation))
 	}
 }
 
-// fill takes a record set in, a bounded hold at a time. An error is the context's,
-// and leaves the rest of the set untaken: the lane ends with it.
+// fill adds a record set to the part in bounded steps. The error is ctx's. It
+// leaves the rest of the set out, and the lane ends with it.
 func (l *lane) fill(ctx context.Context, f *Flow, g *limiter, worker *transform.Worker, set *consumer.RecordSet, beat *heartbeat) error {
 	for records, more := set.Records, true; more; {
 		beat.wait()
@@ -131,8 +130,8 @@ func (l *lane) fill(ctx context.Context, f *Flow, g *limiter, worker *transform.
 		messages, before, moved := p.messages(), p.bytes(), p.Ledger.NextOffset
 		records = p.hold(f.now(), worker, records, rows, bytes)
 		if more = len(records) > 0; !more {
-			// I1: markers, aborted and compacted offsets after the last record
-			// belong to the range; they are no records.
+			// I1: control records, aborted records and compacted offsets after
+			// the last record belong to the range.
 			p.Ledger.NextOffset = max(p.Ledger.NextOffset, set.NextOffset)
 		}
 		usedRows, usedBytes := p.messages()-messages, p.bytes()-before
@@ -156,8 +155,8 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 	return records
 }
 
-// absorb runs the stages over one record, files what becomes of it, and says so.
-// Whatever that is, the record is counted once and the range ends behind it (I1).
+// absorb runs the stages over one record and files its outcome. Whatever the
+// outcome, the record counts once and the range ends after it (I1).
 func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) transform.Outcome {
 	ledger := &p.Ledger
 	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,
@@ -187,13 +186,13 @@ func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.
 	return result.Outcome
 }
 
-// flush makes everything gathered so far durable, then commits it. Nil means that
-// both are done, or that there was nothing to do. After anything else the flusher
-// ends, and with it the generation (I4): a commit of what follows would step over
-// what is in no table.
+// flush makes all collected parts durable and then commits them. Nil means that
+// both are done, or that nothing was collected. Any error ends the flusher and
+// with it the generation (I4): a later commit would skip records that are in no
+// table.
 func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 	if ctx.Err() != nil {
-		return errRejoin // the flusher may hear of room, or of the drain, before it hears of the end
+		return errRejoin // the flusher may see a signal or the drain before the end of ctx
 	}
 	f.last = time.Now()
 	collected := f.collect()
@@ -202,8 +201,8 @@ func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 	}
 	defer f.giveBack(collected)
 
-	// The insert outlives the generation by a bounded grace: its rows are
-	// idempotent (A4), and one that completes saves the next owner the work.
+	// The insert may continue for a bounded time after the generation. Its rows
+	// are idempotent (A4), and a completed insert saves the next owner the work.
 	bounded, cancel := withGrace(ctx, f.flow.config.InsertGrace)
 	defer cancel()
 
@@ -214,7 +213,7 @@ func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 	stats, err := f.flow.sink.Flush(bounded, batch) // A2
 	if err != nil {
 		if bounded.Err() != nil {
-			f.flow.log.Warn("flush given up, its range will be read again", zap.Int("partitions", len(collected)))
+			f.flow.log.Warn("flush cancelled, range will be read again", zap.Int("partitions", len(collected)))
 			return errRejoin
 		}
 		return fmt.Errorf("flush %s: %w", describe(collected), err)
@@ -222,16 +221,16 @@ func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 	beat.step()
 	if err := f.commit(bounded, collected); err != nil { // I3: after the Flush, before the next collect
 		f.flow.metrics.commitErrors.Inc()
-		f.flow.log.Warn("commit failed, its range will be read again", zap.Error(err))
-		// kafka-go does not restore the connection of a commit that failed, and
-		// the coordinator may have given our partitions away.
+		f.flow.log.Warn("commit failed, range will be read again", zap.Error(err))
+		// kafka-go does not restore the connection after a failed commit, and the
+		// coordinator may have assigned the partitions to another member.
 		return errRejoin
 	}
 	f.account(collected, stats)
 	return nil
 }
 
-// collect takes every part that has advanced and leaves an empty one that
+// collect takes every part that has advanced and leaves an empty part that
 // continues its range (I1).
 func (f *flusher) collect() []lanePart {
 	f.limiter.drainSignals()
@@ -253,7 +252,7 @@ func (f *flusher) collect() []lanePart {
 	return all
 }
 
-// commit makes the ends of the parts the group's positions.
+// commit commits the end of every part.
 func (f *flusher) commit(ctx context.Context, all []lanePart) error {
 	positions := make([]consumer.Position, len(all))
 	for i, t := range all {

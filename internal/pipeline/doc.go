@@ -1,17 +1,29 @@
-// Package pipeline makes consumer, transform and sink into one flow: what
-// `pianola run`, the sandbox, the benchmarks and the tests all execute.
+// Package pipeline connects consumer, transform and sink into one flow. The same
+// flow runs in `pianola run`, the sandbox, the benchmarks and the tests.
 //
 // Words:
 //
 //   - lane: one assigned partition of one generation, and the goroutine that
 //     fetches it, runs the stages and fills its part.
 //   - part: what one lane has gathered since the last flush: rows in column
-//     form, dead letters, filtered ids, and the offset range they came from.
-//   - limiter: the bound on what all lanes together may have gathered; a lane that
-//     finds it shut stops fetching until the flusher has taken a batch.
-//   - flush: all parts of the moment made durable by one insert, then committed.
+//     form, dead letters, filtered ids and their offset range.
+//   - limiter: the bound on what all lanes together may gather. A lane that
+//     finds it full stops fetching until the flusher has collected a batch.
+//   - flush: one insert makes all parts durable, then their offsets are
+//     committed.
 //
-// delivery.go is a message's way from the fetch to the commit, with the invariants
-// by which nothing is lost and nothing shown twice. assign.go judges where it may
-// start, work.go brings its goroutines to an end.
+// The main path, in reading order:
+//
+//   - Flow.Run (flow.go) joins the consumer group and calls runGeneration
+//     for each generation.
+//   - runGeneration (generation.go) checks the assignment with decideStart
+//     (start_position.go), which detects data loss, and then runs the lanes
+//     and the flusher until the generation ends or drains.
+//   - delivery.go is the path of a message: lane.run fetches, part.absorb
+//     runs the stages, flusher.flush inserts and commits. It states the
+//     invariants by which no message is lost and none is shown twice.
+//   - flusher.go decides when to flush, limiter.go bounds memory,
+//     watchdog.go detects a stuck loop.
+//
+// reprocessor.go runs the same stages outside a group, for `pianola dlq redrive`.
 package pipeline

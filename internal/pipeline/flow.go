@@ -15,10 +15,9 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Sink is where batches become durable: *sink.Writer, and the decorators that
-// put faults in front of it. Flush is idempotent, retries inside, and returns
-// nil only when everything is durable. Implementations are safe for concurrent
-// use.
+// Sink makes batches durable: *sink.Writer, or a decorator that injects faults.
+// Flush is idempotent, retries inside, and returns nil only when everything is
+// durable. Implementations are safe for concurrent use.
 type Sink interface {
 	Flush(ctx context.Context, batch *sink.Batch) (sink.FlushStats, error)
 	WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error
@@ -26,14 +25,13 @@ type Sink interface {
 	LedgerGaps(ctx context.Context, topic string, partition int32, epoch uint32, within sink.Range) ([]sink.Range, error)
 }
 
-// Generation is what the flusher needs of a membership: a commit that the
-// broker fences by the generation it belongs to.
+// Generation commits offsets. The broker rejects a commit of an older generation.
 type Generation interface {
 	Commit(ctx context.Context, positions []consumer.Position) error
 }
 
-// Flow is one instance's way from topics to tables. Build it with New, then
-// Run it once.
+// Flow is the path of one instance from topics to tables. Build it with New, then
+// call Run once.
 type Flow struct {
 	config   Config
 	source   *consumer.Consumer
@@ -47,7 +45,7 @@ type Flow struct {
 	assigned atomic.Bool
 }
 
-// Deps are what a Flow is made of; all are needed.
+// Deps are the dependencies of a Flow. All are required.
 type Deps struct {
 	Source   *consumer.Consumer
 	Rules    *transform.Rules
@@ -58,16 +56,16 @@ type Deps struct {
 	Log      *zap.Logger
 }
 
-// New puts a flow together.
+// New builds a flow.
 func New(config Config, deps Deps) *Flow {
 	return &Flow{config: config, source: deps.Source, rules: deps.Rules, sink: deps.Sink, metrics: deps.Metrics,
 		watchdog: deps.Watchdog, now: deps.Now, log: deps.Log.Named("pipeline")}
 }
 
-// Run consumes until the context ends, then drains: it stops fetching, flushes
-// what it has, commits and leaves the group, all within DrainTimeout. It
-// returns nil after a drain, and otherwise the error that stopped it: data
-// loss, a ClickHouse error that retrying cannot mend, a topic that is missing.
+// Run consumes until ctx ends, then drains: it stops fetching, flushes, commits
+// and leaves the group within DrainTimeout. It returns nil after a drain.
+// Otherwise it returns the error that stopped it: data loss, a ClickHouse error
+// that a retry cannot fix, or a missing topic.
 func (f *Flow) Run(ctx context.Context) error {
 	return f.source.Run(ctx, func(ctx context.Context, g *consumer.Generation) error {
 		err := f.runGeneration(ctx, g)
@@ -78,10 +76,10 @@ func (f *Flow) Run(ctx context.Context) error {
 	})
 }
 
-// Assigned is a readiness check: nil while this instance holds its partitions.
+// Assigned is a readiness check: nil while this instance has an assignment.
 func (f *Flow) Assigned() error {
 	if !f.assigned.Load() {
-		return fmt.Errorf("no partitions are assigned: the group is joining, or Kafka does not answer")
+		return fmt.Errorf("no partitions assigned: the group is rebalancing, or Kafka does not answer")
 	}
 	return nil
 }

@@ -14,9 +14,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// errRejoin ends a generation but not the flow: the group is joined again and
-// every position judged anew.
-var errRejoin = errors.New("the generation is left")
+// errRejoin ends a generation but not the flow. The member rejoins the group and
+// checks every position again.
+var errRejoin = errors.New("generation abandoned")
 
 // flusher makes the parts of all lanes durable and commits them. One goroutine
 // owns it for one generation.
@@ -26,13 +26,13 @@ type flusher struct {
 	lanes      []*lane
 	limiter    *limiter
 
-	last time.Time // when the last flush began
+	last time.Time // start of the last flush
 }
 
-// run flushes whenever the gate shuts, and otherwise at most once a MaxWait,
-// until drain closes (then it flushes what there is and returns nil), the
-// context ends (what is gathered is dropped) or a flush has not been committed
-// (errRejoin, or what makes the whole flow stop).
+// run flushes when the limiter is full, and otherwise at most once per MaxWait.
+// It returns after a last flush when drain closes, at once when ctx ends (the
+// parts are dropped), or when a flush was not committed (errRejoin, or the error
+// that stops the flow).
 func (f *flusher) run(ctx context.Context, drain <-chan struct{}) error {
 	beat := f.flow.watchdog.watch(flusherLoop)
 	defer beat.stop()
@@ -56,8 +56,8 @@ func (f *flusher) run(ctx context.Context, drain <-chan struct{}) error {
 	}
 }
 
-// pause waits until the next flush is due; false means that the context or the
-// drain came first.
+// pause waits until the next flush is due. It returns false when ctx ends or the
+// drain starts first.
 func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 	timer := time.NewTimer(time.Until(f.last.Add(f.flow.config.MaxWait)))
 	defer timer.Stop()
@@ -73,15 +73,15 @@ func (f *flusher) pause(ctx context.Context, drain <-chan struct{}) bool {
 	}
 }
 
-// taken is a part out of its lane's slot.
+// lanePart is a part that was taken out of the slot of its lane.
 type lanePart struct {
 	lane *lane
 	part *part
 }
 
-// giveBack makes the parts the lanes' spares. One that grew far beyond its
-// lane's share is left to the garbage collector: kept, it would let every lane
-// come to hold a whole batch's memory.
+// giveBack makes the parts the spares of their lanes. A part that grew far beyond
+// its share goes to the garbage collector. Otherwise every lane could come to
+// hold the memory of a whole batch.
 func (f *flusher) giveBack(all []lanePart) {
 	share := f.flow.config.MaxBytes / len(f.lanes)
 	for _, t := range all {
@@ -91,8 +91,8 @@ func (f *flusher) giveBack(all []lanePart) {
 	}
 }
 
-// withGrace returns a context that outlives its parent by the given time; not at
-// all where the parent's end is that of a drain, whose bound is the last there is.
+// withGrace returns a context that ends grace after its parent. After a drain
+// timeout it ends at once, because no time is left.
 func withGrace(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
@@ -146,8 +146,8 @@ func (f *flusher) account(all []lanePart, stats sink.FlushStats) {
 	}
 }
 
-// token names the batch by its offset ranges: the same ranges of the same
-// epochs are the same token, whoever sends them.
+// token names the batch by its offset ranges: the same ranges of the same epochs
+// give the same token.
 func token(all []lanePart) string {
 	hash := sha256.New()
 	for _, t := range all {
@@ -157,7 +157,7 @@ func token(all []lanePart) string {
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// describe names the ranges of a batch for an error, at most three of them.
+// describe names the ranges of a batch for an error, at most three.
 func describe(all []lanePart) string {
 	text := ""
 	for i, t := range all {

@@ -13,12 +13,11 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// runGeneration is one membership: check the assignment, run the lanes and the
-// flusher, and return once all of them have. What a lane hands on and what
-// becomes of it is told in the package comment.
+// runGeneration is one membership: it checks the assignment, runs the lanes and
+// the flusher, and returns after all of them have.
 func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error {
-	// A drain has nothing to flush yet, and no reason to wait for a ClickHouse
-	// that does not answer.
+	// A drain has nothing to flush yet, and must not wait for a ClickHouse that
+	// does not answer.
 	checking, checked := untilDrain(ctx, g)
 	lanes, err := f.assign(checking, g)
 	ended := checking.Err() != nil
@@ -38,8 +37,8 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	})
 }
 
-// untilDrain returns a context that a drain ends too. What it started has ended
-// soon after the function that it returns was called.
+// untilDrain returns a context that also ends with a drain. Its goroutine ends
+// soon after the returned function is called.
 func untilDrain(ctx context.Context, g *consumer.Generation) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// gate bounds what the lanes have gathered and the flusher has not yet taken.
-// Lanes reserve before they take in records and settle afterwards, so the sum
-// never passes maxRows, and passes maxBytes by less than one message a lane.
-// It is safe for concurrent use.
+// limiter bounds what the lanes have gathered and the flusher has not collected.
+// Lanes reserve before they add records and adjust afterwards. So the sum never
+// exceeds maxRows, and exceeds maxBytes by less than one message per lane. It is
+// safe for concurrent use.
 type limiter struct {
 	maxRows, maxBytes int
 
 	mu    sync.Mutex
 	rows  int
 	bytes int
-	open  chan struct{} // closed, and replaced, whenever room appears
-	// some is signalled when the gate leaves zero, full when it has shut; both
-	// hold one signal, so that a signal sent while the flusher is busy stays.
+	open  chan struct{} // closed and replaced when room appears
+	// some is signalled when the limiter is no longer empty, full when no room is
+	// left. Both have capacity 1, so a signal stays while the flusher is busy.
 	some chan struct{}
 	full chan struct{}
 }
@@ -31,8 +31,8 @@ func newLimiter(maxRows, maxBytes int) *limiter {
 	}
 }
 
-// reserve waits until there is room and takes up to the wanted rows and bytes
-// of it, at least one of each. The error is the context's.
+// reserve waits for room and takes up to the wanted rows and bytes, at least one
+// of each. The error is ctx's.
 func (g *limiter) reserve(ctx context.Context, rows, bytes int) (int, int, error) {
 	for {
 		g.mu.Lock()
@@ -54,8 +54,8 @@ func (g *limiter) reserve(ctx context.Context, rows, bytes int) (int, int, error
 	}
 }
 
-// settle replaces a reservation by what was really taken in, which may be more
-// bytes (one message over) but never more rows.
+// adjust replaces a reservation with what was added: never more rows, and
+// possibly more bytes (one message).
 func (g *limiter) adjust(reservedRows, usedRows, reservedBytes, usedBytes int) {
 	g.add(usedRows-reservedRows, usedBytes-reservedBytes)
 	if usedRows > 0 || usedBytes > 0 {
@@ -63,12 +63,11 @@ func (g *limiter) adjust(reservedRows, usedRows, reservedBytes, usedBytes int) {
 	}
 }
 
-// touch tells the flusher that there is progress to commit although nothing was
-// taken in (a range without records).
+// notify signals progress to commit although nothing was added (a range without
+// records).
 func (g *limiter) notify() { signal(g.some) }
 
-// heard takes back the signals from before a collection: they speak of what it
-// takes.
+// drainSignals discards pending signals. The collection that follows covers them.
 func (g *limiter) drainSignals() {
 	for _, c := range []chan struct{}{g.some, g.full} {
 		select {
@@ -78,7 +77,7 @@ func (g *limiter) drainSignals() {
 	}
 }
 
-// release gives back what a collected part held.
+// release frees what the collected parts held.
 func (g *limiter) release(rows, bytes int) { g.add(-rows, -bytes) }
 
 func (g *limiter) add(rows, bytes int) {
@@ -96,7 +95,7 @@ func (g *limiter) add(rows, bytes int) {
 	}
 }
 
-// signal leaves one signal in a channel of one, unless one is there already.
+// signal puts one signal into a channel of capacity 1, unless one is there.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

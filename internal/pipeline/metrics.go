@@ -14,8 +14,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Metrics are the flow's counters, named by Prometheus' rules. Messages are
-// counted when they are durable and committed, so a restart repeats none.
+// Metrics are the metrics of a flow. Messages count when they are durable and
+// committed, so a restart repeats none.
 type Metrics struct {
 	messages      *prometheus.CounterVec // outcome
 	deadLetters   *prometheus.CounterVec // reason
@@ -36,11 +36,10 @@ type Metrics struct {
 	losses        *prometheus.CounterVec // topic, partition, cause
 	resolved      prometheus.Counter
 
-	newest atomic.Int64 // the newest stored event's instant, ms; 0 before any
+	newest atomic.Int64 // newest stored event in ms; 0 before the first
 }
 
-// NewMetrics makes the metrics and registers them. now is the clock that
-// freshness is measured by.
+// NewMetrics registers the metrics. now is the clock for freshness.
 func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	counter := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Namespace: "pianola", Name: name, Help: help}
@@ -51,9 +50,9 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		deadLetters: prometheus.NewCounterVec(counter("dead_letters_total",
 			"Messages that became dead letters, by reason."), []string{"reason"}),
 		notes: prometheus.NewCounterVec(counter("message_oddities_total",
-			"Oddities the stages tolerate but count, by kind."), []string{"kind"}),
+			"Irregularities that the stages accept and count, by kind."), []string{"kind"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "partition_lag_messages",
-			Help: "Offsets between the last one this group may read and the next one it will; gone when the partition is."},
+			Help: "Offsets between the next one this group reads and the last one it may read; absent when the partition is not assigned."},
 			[]string{"topic", "partition"}),
 		batchRows: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "batch_rows",
 			Help: "Event rows in a flush.", Buckets: prometheus.ExponentialBuckets(1, 4, 11)}),
@@ -65,30 +64,30 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		retries: prometheus.NewCounterVec(counter("insert_retries_total",
 			"Inserts tried again, by error class and ClickHouse code (0: network)."), []string{"class", "code"}),
 		splits: prometheus.NewCounter(counter("insert_splits_total",
-			"Batches cut in two because the server had no memory or no time for them.")),
+			"Batches halved because the server had no memory or no time for them.")),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "end_to_end_latency_seconds",
-			Help:    "From a record's timestamp to its commit: the oldest record of each partition in each flush.",
+			Help:    "Time from record to commit, for the oldest record of each partition in each flush.",
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 20)}),
 		rebalances: prometheus.NewCounter(counter("rebalances_total",
-			"Generations of the consumer group this process has been in.")),
+			"Consumer group generations that this process was a member of.")),
 		commitErrors: prometheus.NewCounter(counter("commit_errors_total",
-			"Offset commits that failed; the range is read again and its rows meet themselves.")),
+			"Offset commits that failed; the range is read again and its rows replace themselves.")),
 		fetchErrors: prometheus.NewCounterVec(counter("fetch_errors_total",
-			"Fetches that failed and were tried again, by kind."), []string{"kind"}),
+			"Fetches that failed and were retried, by kind."), []string{"kind"}),
 		groupErrors: prometheus.NewCounterVec(counter("group_errors_total",
-			"Failures to join, keep or leave the group or to see its topics, by kind."), []string{"kind"}),
+			"Failures to join, keep or leave the group or to read its topics, by kind."), []string{"kind"}),
 		fetchedBytes: prometheus.NewCounter(counter("fetched_bytes_total",
-			"Bytes of records read from Kafka, as they came over the wire.")),
+			"Bytes of records fetched from Kafka, as sent by the broker.")),
 		lost: prometheus.NewCounterVec(counter("offsets_lost_total",
-			"Offsets gone, or stepped over, before they could be read; what a topic made anew held unread is not known and counts 0."),
+			"Offsets removed or skipped before they were read; the unread records of a recreated topic are unknown and count 0."),
 			[]string{"topic", "partition", "cause"}),
 		losses: prometheus.NewCounterVec(counter("data_losses_total",
-			"Times that messages were found gone, or stepped over, before they could be read."), []string{"topic", "partition", "cause"}),
+			"Detected cases of messages removed or skipped before they were read."), []string{"topic", "partition", "cause"}),
 		resolved: prometheus.NewCounter(counter("dead_letters_resolved_total",
-			"Dead letters whose message, read again, now passes.")),
+			"Dead letters resolved because the message was read again and passed.")),
 	}
 	freshness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "pianola", Name: "event_freshness_seconds",
-		Help: "Now minus the newest stored event that is not later than now; NaN before any."}, func() float64 {
+		Help: "Seconds since the newest stored event that is not in the future; NaN before the first."}, func() float64 {
 		if newest := m.newest.Load(); newest != 0 {
 			return now().Sub(time.UnixMilli(newest)).Seconds()
 		}
@@ -97,7 +96,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.batchRows, m.batchBytes, m.insertSeconds,
 		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, freshness)
 
-	// Series that alerts name exist from the start, at zero.
+	// Series that alerts name exist from the start, with value 0.
 	for _, outcome := range []string{"stored", "filtered", "dead_letter", "skipped"} {
 		m.messages.WithLabelValues(outcome)
 	}
@@ -142,7 +141,7 @@ func (m *Metrics) countNotes(n transform.Notes) {
 	}
 }
 
-// ConsumerHooks feed the metrics from the consumer.
+// ConsumerHooks returns hooks that count events of the consumer.
 func (m *Metrics) ConsumerHooks() consumer.Hooks {
 	return consumer.Hooks{
 		OnGenerationStart: func(int32, []consumer.Assignment) { m.rebalances.Inc() },
@@ -154,7 +153,7 @@ func (m *Metrics) ConsumerHooks() consumer.Hooks {
 	}
 }
 
-// SinkHooks feed the metrics from the sink; now is its clock.
+// SinkHooks returns hooks that count events of the sink; now is its clock.
 func (m *Metrics) SinkHooks(now func() time.Time) sink.Hooks {
 	return sink.Hooks{
 		Now: now,

@@ -9,8 +9,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// part is what one lane has gathered since the last flush. Whoever took it from
-// the lane's slot owns it.
+// part is what one lane has gathered since the last flush. The goroutine that
+// took it out of the slot owns it.
 type part struct {
 	sink.Part
 	notes         transform.Notes
@@ -18,15 +18,15 @@ type part struct {
 
 	deadLetterBytes int // payloads and ids of dead letters and filtered subscriptions
 
-	newest schemas.Millis // the newest event not later than now
-	oldest schemas.Millis // the oldest record timestamp
+	newest schemas.Millis // newest event that is not in the future
+	oldest schemas.Millis // oldest record
 }
 
 func newPart() *part {
 	return &part{Part: sink.Part{Chunk: sink.NewChunk()}, filteredIndex: map[string]int{}}
 }
 
-// begin empties the part, keeping its memory, and starts its range.
+// begin empties the part, keeps its memory, and starts its range.
 func (p *part) begin(l *lane, start int64) {
 	p.Chunk.Reset()
 	clear(p.DeadLetters)
@@ -42,7 +42,7 @@ func (p *part) begin(l *lane, start int64) {
 	}
 }
 
-// advanced says whether there is anything to make durable or to commit.
+// advanced reports whether there is anything to make durable or to commit.
 func (p *part) advanced() bool { return p.Ledger.NextOffset > p.Ledger.StartOffset }
 
 // messages is the number of records in the part, for the limiter.
@@ -51,8 +51,8 @@ func (p *part) messages() int { return int(p.Ledger.Messages) }
 // bytes is the size of the part, for the limiter.
 func (p *part) bytes() int { return p.Chunk.Bytes() + p.deadLetterBytes }
 
-// sawEvent keeps the newest event's time; one from the future says nothing of how
-// fresh the tables are.
+// sawEvent keeps the time of the newest event. An event from the future says
+// nothing about the freshness of the tables.
 func (p *part) sawEvent(at schemas.Millis, now time.Time) {
 	if at > p.newest && int64(at) <= now.UnixMilli() {
 		p.newest = at
@@ -79,9 +79,9 @@ func (p *part) addFiltered(subscription []byte, now time.Time) {
 	p.deadLetterBytes += 2*len(id) + 64
 }
 
-// addDeadLetter keeps what the contract lets be kept of a refused message: the
-// redacted payload, and the hash of the raw one, by which the original can be
-// recognised in Kafka without being stored here.
+// addDeadLetter stores what the contract allows of a refused message: the
+// redacted payload and the hash of the raw one. By the hash the original can be
+// found in Kafka without being stored here.
 func (p *part) addDeadLetter(worker *transform.Worker, result *transform.Result, at schemas.Coordinates,
 	timestamp schemas.Millis, value []byte) {
 	hash := sha256.Sum256(value)

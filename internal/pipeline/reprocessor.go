@@ -9,8 +9,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Reprocessor gathers records that are read again outside of a group, and files them
-// as a consumer does: the same stages, versions, dead letters and redaction.
+// Reprocessor runs the stages over records that are read outside a group. It
+// files them as a consumer does: the same versions, dead letters and redaction.
 // One goroutine uses it.
 type Reprocessor struct {
 	worker *transform.Worker
@@ -18,7 +18,7 @@ type Reprocessor struct {
 	part   *part
 }
 
-// NewReprocessor is for one partition of one epoch of a topic.
+// NewReprocessor returns one for a partition in one epoch of a topic.
 func NewReprocessor(rules *transform.Rules, topic string, epoch uint32, partition int32) *Reprocessor {
 	r := &Reprocessor{
 		worker: rules.NewWorker(), part: newPart(),
@@ -28,29 +28,28 @@ func NewReprocessor(rules *transform.Rules, topic string, epoch uint32, partitio
 	return r
 }
 
-// Take runs the stages over a record and says what has become of it. Nothing of
-// the record is kept.
+// Take runs the stages over a record and returns its outcome. It keeps no bytes
+// of the record.
 func (r *Reprocessor) Take(record consumer.Record, now time.Time) transform.Outcome {
 	return r.part.absorb(r.worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
 }
 
-// Part is what has been taken since the last Reset. Its range means nothing:
-// what was taken need not be neighbours.
+// Part is what was taken since the last Reset. Its offset range has no meaning:
+// the records need not be neighbours.
 func (r *Reprocessor) Part() *sink.Part { return &r.part.Part }
 
-// Size is the bytes that the part holds.
+// Size is the number of bytes in the part.
 func (r *Reprocessor) Size() int { return r.part.bytes() }
 
 // Reset empties the part and keeps its memory.
 func (r *Reprocessor) Reset() { r.part.begin(r.lane, 0) }
 
-// RecordTime is a record's timestamp as the tables have it.
+// RecordTime is the timestamp of a record as the tables store it.
 func RecordTime(record consumer.Record) schemas.Millis { return recordTime(record.Timestamp) }
 
-// TopicRecreated says whether the topic is another one than the tables know under its
-// name, by the same signs as the check at assignment. What a holds of the log is
-// as of now; known must have been read before it. The group's position, where it
-// matters, is from before that.
+// TopicRecreated reports whether the topic was recreated since the tables knew
+// it, by the same evidence as the assignment check. a must describe the log after
+// known was read. Its committed offset, where it matters, must be from before.
 func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
 	return recreated(a, known, func(offset int64) (schemas.Millis, bool, error) {
 		timestamp, found, err := at(offset)
@@ -58,16 +57,15 @@ func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset i
 	})
 }
 
-// latestRecord is 2262-01-01, the last new year that the tables' instants and
-// the driver that writes them (nanoseconds in 64 bits) can hold.
-const latestRecord schemas.Millis = 9_214_646_400_000
+// maxRecordTime is 2262-01-01: the last new year that the columns and the driver
+// (nanoseconds in 64 bits) can hold.
+const maxRecordTime schemas.Millis = 9_214_646_400_000
 
-// recordTime is a record's timestamp as the tables keep it. Kafka takes any
-// number from a producer: -1 stands for none, and one that counts microseconds
-// lies far beyond every calendar. Such a timestamp would come back from the
-// ledger as another, and the topic would pass for one that was made anew. Every
-// timestamp of a record goes through here, so that both sides of that
-// comparison have done so.
+// recordTime is the timestamp of a record as the tables store it. Kafka accepts
+// any number from a producer: -1 means none, and microseconds lie past every
+// calendar. Such a value would come back from the ledger as another value, and
+// the topic would look recreated. So every record timestamp goes through this
+// function.
 func recordTime(timestamp int64) schemas.Millis {
-	return min(max(schemas.Millis(timestamp), 0), latestRecord)
+	return min(max(schemas.Millis(timestamp), 0), maxRecordTime)
 }

@@ -8,39 +8,41 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// verdict is what the assignment check decides for one partition.
+// startPosition is the decision of the assignment check for one partition.
 type startPosition struct {
 	offset    int64  // the offset to fetch first
-	epoch     uint32 // the source epoch of everything read from now on
-	readBelow int64  // parts that begin below may hold messages that have open dead letters
+	epoch     uint32 // the source epoch of all records read from here
+	readBelow int64  // parts that start below may hold messages with open dead letters
 	lost      []schemas.LedgerRow
 }
 
-// recordAt asks Kafka for the timestamp of the record at exactly one offset;
-// found is false where the offset holds no record.
+// recordAt returns the timestamp of the record at exactly one offset. found is
+// false when the offset holds no record.
 type recordAt func(offset int64) (timestamp schemas.Millis, found bool, err error)
 
-// ledgerGaps asks the ledger which offsets of a range none of its rows accounts
-// for, in the epoch of the position that is judged.
+// ledgerGaps returns the offsets of a range that no ledger row of this epoch
+// accounts for.
 type ledgerGaps func(within sink.Range) ([]sink.Range, error)
 
-// judge compares what Kafka offers (the committed offset, the log's start and
-// end) with what the ledger says was read, and decides where to go on. It is
-// the one place where data loss is recognised:
+// decideStart compares what Kafka has (committed offset, log start, high
+// watermark) with what the ledger says was read, and decides where reading
+// starts. It is the only place that detects data loss:
 //
-//   - the log ends before what was read, or another record stands at the last
-//     offset that was read: the topic was made anew under its old name. Kafka's
-//     metadata gives kafka-go no topic id, so the record itself is the witness;
-//   - the log start has passed the position: retention was faster than us;
-//   - the committed offset lies beyond the ledger, which is always written first:
-//     somebody has moved it, or the tables were set back.
+//   - The log ends before what was read, or the record at the last read
+//     offset has another timestamp: the topic was recreated under its old
+//     name. kafka-go does not return topic ids, so the record is the only
+//     evidence.
+//   - The log start is past the position: retention removed unread records.
+//   - The committed offset is past the ledger, which is always written
+//     first: someone moved the offset, or the tables were restored from a
+//     backup.
 //
-// Nothing is lost that the ledger accounts for, in this epoch, whatever the
-// committed offset is: a process that ended between the two leaves it behind, and
-// so does somebody who wants to read again.
+// Offsets that the ledger accounts for in this epoch are not lost, wherever the
+// committed offset is. A process that ended between ledger and commit leaves the
+// offset behind, and so does someone who wants to read again.
 //
-// A last record that retention or compaction has removed can no longer testify;
-// the partition then counts as the same one.
+// When retention or compaction has removed the last read record, there is no
+// evidence, and the topic counts as the same one.
 func decideStart(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerGaps) (startPosition, error) {
 	v := startPosition{epoch: known.Epoch, readBelow: known.ReadBelow}
 	anew, err := recreated(a, known, at)
@@ -60,16 +62,16 @@ func decideStart(a consumer.Assignment, known sink.Position, at recordAt, gaps l
 	v.offset = max(position, a.LogStart)
 	switch {
 	case position < 0:
-		// The group's offsets are gone or were never there. The contract starts
-		// at the first offset; what the ledger accounts for tells whether
-		// retention has eaten something meanwhile.
+		// The group has no committed offset, or it expired. The contract starts
+		// at the first offset. The ledger shows whether retention removed
+		// something meanwhile.
 		position = a.LogStart
 		if known.InLedger {
 			position = known.Reached
 		}
 	case known.InLedger && position > known.Reached:
 		v.offset = max(min(position, a.HighWatermark), a.LogStart)
-		if v.offset > known.Reached { // else it was moved beyond an end that the ledger has reached
+		if v.offset > known.Reached { // else the offset was moved past an end that the ledger has reached
 			v.lose(a, schemas.LostToMovedOffset, sink.Range{Start: known.Reached, Next: v.offset})
 		}
 		return v, nil
@@ -82,9 +84,9 @@ func decideStart(a consumer.Assignment, known sink.Position, at recordAt, gaps l
 	return v, nil
 }
 
-// committed is the group's position, -1 without one. Where no message of the epoch
-// has been read it cannot lie beyond the range that opened the epoch: then it is
-// the former topic's, left by a process that ended between ledger and commit.
+// committed returns the group's offset, or -1. In an epoch without a flush it is
+// never past the range that opened the epoch: a higher offset belongs to the old
+// topic and was left by a process that ended between ledger and commit.
 func committed(a consumer.Assignment, known sink.Position) int64 {
 	if known.OnlyLost {
 		return min(a.Committed, known.Reached)
@@ -92,14 +94,14 @@ func committed(a consumer.Assignment, known sink.Position) int64 {
 	return a.Committed
 }
 
-// retained names what retention has taken beyond the position, but for what the
-// ledger accounts for.
+// retained adds what retention removed after the position and the ledger does not
+// account for.
 func (v *startPosition) retained(a consumer.Assignment, known sink.Position, position int64, gaps ledgerGaps) error {
 	gone := []sink.Range{{Start: position, Next: a.LogStart}}
 	if known.InLedger && position < known.Reached {
 		var err error
 		if gone, err = gaps(gone[0]); err != nil {
-			return fmt.Errorf("ask the ledger what it knows of %s/%d [%d, %d): %w", a.Topic, a.Partition, position, a.LogStart, err)
+			return fmt.Errorf("read ledger gaps of %s/%d [%d, %d): %w", a.Topic, a.Partition, position, a.LogStart, err)
 		}
 	}
 	for _, one := range gone {
@@ -108,7 +110,7 @@ func (v *startPosition) retained(a consumer.Assignment, known sink.Position, pos
 	return nil
 }
 
-// recreated says whether the topic is another one than the ledger has read.
+// recreated reports whether the ledger has read another topic of this name.
 func recreated(a consumer.Assignment, known sink.Position, at recordAt) (bool, error) {
 	if known.InLedger && known.Reached > a.HighWatermark {
 		return true, nil
@@ -116,13 +118,13 @@ func recreated(a consumer.Assignment, known sink.Position, at recordAt) (bool, e
 	if known.InLedger && known.LastOffset >= a.LogStart {
 		timestamp, found, err := at(known.LastOffset)
 		if err != nil {
-			return false, fmt.Errorf("look at the last record read, %s/%d/%d: %w", a.Topic, a.Partition, known.LastOffset, err)
+			return false, fmt.Errorf("read timestamp of last read record %s/%d/%d: %w", a.Topic, a.Partition, known.LastOffset, err)
 		}
 		if found {
 			return timestamp != known.LastTimestamp, nil
 		}
 	}
-	// Without a witness, a log that ends before the group's position was cut.
+	// Without evidence, a log that ends before the group's offset was truncated.
 	return committed(a, known) > a.HighWatermark, nil
 }
 
@@ -133,34 +135,34 @@ func (v *startPosition) lose(a consumer.Assignment, cause schemas.LostCause, r s
 	})
 }
 
-// DataLossPrefix begins the text of every DataLossError, before topic/partition.
+// DataLossPrefix starts the text of every DataLossError, before topic/partition.
 const DataLossPrefix = "data loss in "
 
-// DataLossError says that messages were gone, or stepped over, before they could
-// be read, and stops the consumer while consumer.on_data_loss is fail.
+// DataLossError reports messages that were removed or skipped before they were
+// read. It stops the consumer when consumer.on_data_loss is fail.
 type DataLossError struct {
 	Topic     string
 	Partition int32
 	Cause     schemas.LostCause
-	From, To  int64 // the lost offsets [From, To); empty for a topic made anew
+	From, To  int64 // the lost offsets [From, To); empty for a recreated topic
 }
 
 func lossOf(row *schemas.LedgerRow) *DataLossError {
 	return &DataLossError{Topic: row.Name, Partition: row.Partition, Cause: row.Cause, From: row.StartOffset, To: row.NextOffset}
 }
 
-// offsets counts the lost ones, 0 where they cannot be known.
+// offsets is the number of lost offsets, 0 when it is unknown.
 func (e *DataLossError) offsets() int64 { return e.To - e.From }
 
 func (e *DataLossError) Error() string {
 	where := fmt.Sprintf(DataLossPrefix+"%s/%d", e.Topic, e.Partition)
 	switch e.Cause {
 	case schemas.LostTopicRecreated:
-		return where + ": the topic is not the one that was read before (it was deleted and made anew, " +
-			"or its log was cut), so whatever it held unread is gone"
+		return where + ": the topic was deleted and recreated, or its log was truncated; " +
+			"unread messages of the old topic are lost"
 	case schemas.LostToMovedOffset:
-		return fmt.Sprintf("%s: the group's offset is beyond what the ledger has seen, by %d offsets [%d, %d) that were not ingested: "+
-			"somebody moved it, or the tables were set back; move it to %d to read what Kafka still has",
+		return fmt.Sprintf("%s: the committed offset is past the ledger by %d offsets [%d, %d) that were not ingested: "+
+			"someone moved the offset, or the tables were restored; reset the offset to %d to read what Kafka still has",
 			where, e.offsets(), e.From, e.To, e.From)
 	default:
 		return fmt.Sprintf("%s: %d offsets [%d, %d) were removed by retention before they were read", where, e.offsets(), e.From, e.To)

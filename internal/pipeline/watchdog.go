@@ -8,10 +8,10 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// Watchdog knows when each loop of the flow last made a step, for /livez: a
-// heartbeat to Kafka proves nothing, since the client's own goroutine sends it
-// while a worker hangs. It looks at nothing outside the process, so that an
-// outage elsewhere never restarts this one. Safe for concurrent use.
+// Watchdog records when each loop of the flow last made a step, for /livez. A
+// heartbeat to Kafka proves nothing: the client's own goroutine sends it while a
+// worker hangs. The watchdog looks at nothing outside the process, so an outage
+// elsewhere never restarts this process. Safe for concurrent use.
 type Watchdog struct {
 	limit time.Duration
 	now   func() time.Time
@@ -20,38 +20,38 @@ type Watchdog struct {
 	heartbeats map[*heartbeat]struct{}
 }
 
+// heartbeat is the last sign of life of one loop.
 type heartbeat struct {
 	watchdog *Watchdog
 	name     string
 	last     time.Time
-	waiting  bool // for something bounded elsewhere: room at the gate, a record
+	waiting  bool // for something that is bounded elsewhere: room in the limiter, a record
 }
 
-// NewWatchdog makes a watchdog that calls a loop dead when it has neither stepped nor
-// waited for limit.
+// NewWatchdog returns a watchdog that reports a loop which neither stepped nor
+// waited for longer than limit.
 func NewWatchdog(limit time.Duration, now func() time.Time) *Watchdog {
 	return &Watchdog{limit: limit, now: now, heartbeats: map[*heartbeat]struct{}{}}
 }
 
-// Check names the loops that have stopped, or returns nil.
+// Check returns an error that names a stuck loop, or nil.
 func (p *Watchdog) Check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for b := range p.heartbeats {
 		if silent := p.now().Sub(b.last); !b.waiting && silent > p.limit {
-			return fmt.Errorf("%s has made no step for %v (limit %v): restart this process",
+			return fmt.Errorf("%s has made no progress for %v (limit %v): restart this process",
 				b.name, silent.Round(time.Second), p.limit)
 		}
 	}
 	return nil
 }
 
-// flusherLoop is the flusher's name here.
+// flusherLoop is the name of the flusher.
 const flusherLoop = "flusher"
 
-// Watch lets the flusher's steps inside of the sink count: a flush lasts for as
-// long as ClickHouse is away, and each attempt in it is bounded. Hooks are the
-// writer's, and go on doing what they did.
+// SinkHooks adds the flusher's heartbeat to the writer's hooks. A flush lasts as
+// long as ClickHouse is unavailable, but each attempt in it is bounded.
 func (p *Watchdog) SinkHooks(hooks sink.Hooks) sink.Hooks {
 	insert, retry := hooks.OnInsert, hooks.OnRetry
 	hooks.OnInsert = func(table string, rows, bytes int, elapsed time.Duration) {
@@ -69,7 +69,7 @@ func (p *Watchdog) SinkHooks(hooks sink.Hooks) sink.Hooks {
 	return hooks
 }
 
-// touch is a step of a loop that is told from elsewhere.
+// touch is a step of the loops of this name.
 func (p *Watchdog) touch(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,11 +88,11 @@ func (p *Watchdog) watch(name string) *heartbeat {
 	return b
 }
 
-// step says that the loop is working from now on.
+// step records that the loop works from now on.
 func (b *heartbeat) step() { b.set(false) }
 
-// wait says that the loop waits for something that others bound or that may
-// rightly never come.
+// wait records that the loop waits for something that is bounded elsewhere or may
+// never come.
 func (b *heartbeat) wait() { b.set(true) }
 
 func (b *heartbeat) set(waiting bool) {
