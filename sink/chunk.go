@@ -7,11 +7,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// EventsTable is where accepted events go.
+// EventsTable stores accepted events.
 const EventsTable = "subscription_events"
 
 // Chunk is the rows of one partition in column form. One goroutine uses it at a
-// time; while a batch that holds it is being flushed, that is the flush.
+// time. During a flush that is the flushing goroutine.
 type Chunk struct {
 	eventID          uuidColumn
 	subscriptionID   text
@@ -43,15 +43,15 @@ type Chunk struct {
 	sourcePartition  int32Column
 	sourceOffset     int64Column
 
-	columns []column            // the above in the order of schemas.EventColumns
-	input   []proto.InputColumn // the same, as ch-go takes them
+	columns []column            // the fields above in the order of schemas.EventColumns
+	input   []proto.InputColumn // the same for ch-go
 	rows    int
 	bytes   int
 }
 
-// rowBytes are the bytes of a row's values of fixed width: the two instants and
-// the version, offset, event id, epoch, partition and flag, and the nullable
-// values with their null maps.
+// rowBytes is the size of a row's values of fixed width: the two instants and the
+// version, offset, event id, epoch, partition and flag, and the nullable values
+// with their null maps.
 const rowBytes = 8 + 8 + 8 + 8 + 16 + 4 + 4 + 1 + 3*9 + 5
 
 // NewChunk returns an empty chunk.
@@ -79,9 +79,9 @@ func NewChunk() *Chunk {
 	return c
 }
 
-// Append copies one event into the columns; nothing of e is kept. Version
-// decides between deliveries of the same event (schemas.KafkaVersion, or 0 for
-// files). Once the columns have grown to their size it allocates nothing.
+// Append copies one event into the columns; it keeps no bytes of e. Of two
+// deliveries of the same event the higher version wins (schemas.KafkaVersion, or
+// 0 for files). It allocates nothing once the columns have grown.
 func (c *Chunk) Append(e *schemas.Event, at schemas.Coordinates, version uint64) {
 	c.eventID.append(uuid.UUID(e.ID))
 	n := c.subscriptionID.append(e.SubscriptionID)
@@ -115,13 +115,13 @@ func (c *Chunk) Append(e *schemas.Event, at schemas.Coordinates, version uint64)
 	c.bytes += rowBytes + n
 }
 
-// Rows is how many events have been appended.
+// Rows is the number of appended events.
 func (c *Chunk) Rows() int { return c.rows }
 
-// Bytes is about what the rows take uncompressed: what batch.max_bytes limits.
+// Bytes is the approximate uncompressed size, which batch.max_bytes limits.
 func (c *Chunk) Bytes() int { return c.bytes }
 
-// Reset forgets the rows and keeps the capacity.
+// Reset removes the rows and keeps the capacity.
 func (c *Chunk) Reset() {
 	for _, col := range c.columns {
 		col.reset()
@@ -130,8 +130,8 @@ func (c *Chunk) Reset() {
 	c.rows, c.bytes = 0, 0
 }
 
-// show returns the columns for rows [from, to). The slice and what it holds are
-// the chunk's own and good until the next call.
+// show returns the columns for rows [from, to). The chunk owns the slice and the
+// columns; both are valid until the next call.
 func (c *Chunk) show(from, to int) []proto.InputColumn {
 	for _, col := range c.columns {
 		col.show(from, to)

@@ -12,9 +12,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// failed makes of a library's error one that may be logged, with its class.
-// The class depends on the error alone; what a run of errors means (the time
-// bound hit three times) is the deliverer's to say.
+// newError turns an error of a library into an Error with a class. The class
+// depends only on the error. The deliverer decides what a series of errors means,
+// such as three timeouts in a row.
 func newError(op, addr string, err error) *Error {
 	e := &Error{Op: op, Addr: addr}
 	var httpErr *clickhouse.HTTPError
@@ -32,8 +32,8 @@ func newError(op, addr string, err error) *Error {
 	return e
 }
 
-// exception finds the server's own error, whichever library brought it. The
-// message is for classifying only.
+// exception finds the server's own error, from either library. The message is
+// only for classification.
 func exception(err error) (code int32, message string, ok bool) {
 	var native *ch.Exception
 	if errors.As(err, &native) {
@@ -53,45 +53,46 @@ func codeName(code int32) string {
 	return "UNKNOWN"
 }
 
-// ClassOf is what one of ClickHouse's error codes asks for, for those who meet it
-// in statements of their own.
+// ClassOf is the class of a ClickHouse error code, for callers with statements of
+// their own.
 func ClassOf(code int32) Class {
 	class, _ := classifyCode(code, "")
 	return class
 }
 
-// classifyCode is the table of architecture.md, a reason beside each branch.
+// classifyCode is the error table of architecture.md, with a reason for each
+// branch.
 func classifyCode(code int32, message string) (Class, string) {
 	switch code {
-	case 159: // TIMEOUT_EXCEEDED: the server's own bound; less load may come
+	case 159: // TIMEOUT_EXCEEDED: the server's own bound; load may fall
 		return ClassRetry, ""
-	case 202: // TOO_MANY_SIMULTANEOUS_QUERIES: a limit that frees itself
+	case 202: // TOO_MANY_SIMULTANEOUS_QUERIES: other queries end
 		return ClassRetry, ""
-	case 209, 210: // SOCKET_TIMEOUT, NETWORK_ERROR: between servers, passes
+	case 209, 210: // SOCKET_TIMEOUT, NETWORK_ERROR: between servers, temporary
 		return ClassRetry, ""
 	case 236: // ABORTED: the server is shutting down or restarting
 		return ClassRetry, ""
-	case 394: // QUERY_WAS_CANCELLED: a server that shuts down kills what runs; so may an operator
+	case 394: // QUERY_WAS_CANCELLED: a server that shuts down kills running queries; so may an operator
 		return ClassRetry, ""
-	case 242: // TABLE_IS_READ_ONLY: the replica has lost Keeper for now
+	case 242: // TABLE_IS_READ_ONLY: the replica has lost its Keeper session
 		return ClassRetry, ""
-	case 319: // UNKNOWN_STATUS_OF_INSERT: may be in; rows and token are idempotent
+	case 319: // UNKNOWN_STATUS_OF_INSERT: rows and token are idempotent
 		return ClassRetry, ""
 	case 999: // KEEPER_EXCEPTION: sessions come back
 		return ClassRetry, ""
 	case 252: // TOO_MANY_PARTS is two errors under one code
 		if strings.Contains(message, "single INSERT block") {
-			// A limit on months in one block: the same rows hit it for ever.
-			return ClassFatal, "let the user's profile keep max_partitions_per_insert_block at 0"
+			// A limit on months in one block: a retry sends the same rows.
+			return ClassFatal, "set max_partitions_per_insert_block to 0 in the user's profile"
 		}
-		return ClassRetry, "" // merges are behind; pausing is the cure
+		return ClassRetry, "" // merges are behind; a pause helps
 	case 241: // MEMORY_LIMIT_EXCEEDED: a smaller insert may fit
 		return ClassSplit, ""
-	case 469: // VIOLATED_CONSTRAINT: an operator's CHECK says no to a row
+	case 469: // VIOLATED_CONSTRAINT: an operator's CHECK refuses a row
 		return ClassRow, ""
 	case 69, 321, 407: // ARGUMENT_OUT_OF_BOUND, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, DECIMAL_OVERFLOW: a value too large for an expression or a view on the table
 		return ClassRow, ""
-	case 6, 38, 41, 72: // CANNOT_PARSE_TEXT, _DATE, _DATETIME, _NUMBER: a view on the table reads a text as something it is not
+	case 6, 38, 41, 72: // CANNOT_PARSE_TEXT, _DATE, _DATETIME, _NUMBER: a view on the table parses a text of another form
 		return ClassRow, ""
 	case 131: // TOO_LARGE_STRING_SIZE: a text longer than a FixedString that an operator chose
 		return ClassRow, ""
@@ -102,10 +103,10 @@ func classifyCode(code int32, message string) (Class, string) {
 	case 691: // UNKNOWN_ELEMENT_OF_ENUM: a column that an operator made an Enum
 		return ClassRow, ""
 	}
-	return ClassFatal, hint(code, message) // what is not known to pass or to be a row's fault must be seen
+	return ClassFatal, hint(code, message) // an unknown error must be seen by an operator
 }
 
-// hint says what an operator does about a code that stops the process.
+// hint says what an operator does about a fatal code.
 func hint(code int32, message string) string {
 	switch code {
 	case 60, 81: // UNKNOWN_TABLE, UNKNOWN_DATABASE
@@ -123,20 +124,20 @@ func hint(code int32, message string) string {
 		return "give the user the grants that docs/operations.md lists"
 	case 243: // NOT_ENOUGH_SPACE
 		return "the server's disk is full: make room"
-	case 75: // CANNOT_WRITE_TO_FILE_DESCRIPTOR: how a write that is under way meets the end of the disk
+	case 75: // CANNOT_WRITE_TO_FILE_DESCRIPTOR: a running write when the disk becomes full
 		return "the server cannot write to its disk: it may be full"
 	default:
-		return "look the code up in the server's log; nothing of this batch is committed"
+		return "find the code in the server's log; nothing of this batch is committed"
 	}
 }
 
-// classifyStatus is for answers that carry no ClickHouse code: a proxy's.
+// classifyStatus classifies answers without a ClickHouse code, from a proxy.
 func classifyStatus(status int) (Class, string) {
 	switch {
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
-		return ClassRetry, "" // asked to come back
+		return ClassRetry, "" // the server asks for a retry
 	case status >= 500:
-		return ClassRetry, "" // no server behind the proxy just now
+		return ClassRetry, "" // no server behind the proxy at the moment
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return ClassFatal, "check clickhouse.user and clickhouse.password"
 	default:
@@ -144,8 +145,8 @@ func classifyStatus(status int) (Class, string) {
 	}
 }
 
-// classifyClient is for errors that no server sent. Only causes known to be free
-// of values are kept.
+// classifyClient classifies errors that no server sent. It keeps only causes that
+// are known to contain no values.
 func classifyClient(err error) (Class, string, error) {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -156,11 +157,11 @@ func classifyClient(err error) (Class, string, error) {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return ClassFatal, "check clickhouse.tls and the port in clickhouse.addr", errNotTLS
 	case errors.As(err, &alert) && alert.Op == remoteAlert:
-		return ClassFatal, "check clickhouse.tls.cert_file and clickhouse.tls.key_file: the server does not accept what this side shows", alert
+		return ClassFatal, "check clickhouse.tls.cert_file and clickhouse.tls.key_file: the server rejects the client certificate", alert
 	}
 	if cause := networkCause(err); cause != nil {
 		// The outcome is unknown, and the rows are idempotent.
-		return ClassRetry, "if this goes on, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", cause
+		return ClassRetry, "if it persists, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", cause
 	}
 	return ClassFatal, "check that clickhouse.addr is the port of clickhouse.protocol, with clickhouse.tls or without", errProtocol
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// column is one column of a chunk. What it encodes is the window of its rows
-// last asked for, so that halves of a batch go out without a copy.
+// column is one column of a chunk. It encodes the window of rows that was
+// selected last, so that halves of a batch are sent without a copy.
 type column interface {
 	proto.ColInput
-	// show selects rows [from, to) and says which type the table declares.
+	// show selects rows [from, to); declare sets the type in the table.
 	show(from, to int)
 	declare(proto.ColumnType)
-	// reset forgets the rows and keeps the capacity.
+	// reset removes the rows and keeps the capacity.
 	reset()
 }
 
-// window is the part of a column that every kind shares.
+// window is the common part of all columns.
 type window struct {
 	kind     proto.ColumnType
 	from, to int
@@ -29,7 +29,7 @@ func (w *window) Rows() int                  { return w.to - w.from }
 func (w *window) show(from, to int)          { w.from, w.to = from, to }
 func (w *window) declare(t proto.ColumnType) { w.kind = t }
 
-// fixed is a column of values of one width, held by one of ch-go's slices.
+// fixed is a column of values of one width in one of ch-go's slices.
 type fixed[T any, S interface {
 	~[]T
 	EncodeColumn(*proto.Buffer)
@@ -43,7 +43,7 @@ func (c *fixed[T, S]) reset()                       { c.values = c.values[:0] }
 func (c *fixed[T, S]) EncodeColumn(b *proto.Buffer) { c.values[c.from:c.to].EncodeColumn(b) }
 func (c *fixed[T, S]) WriteColumn(w *proto.Writer)  { w.ChainBuffer(c.EncodeColumn) }
 
-// The widths in use. DateTime64 and Decimal64 are an Int64 on the wire.
+// The widths. DateTime64 and Decimal64 are an Int64 on the wire.
 type (
 	uuidColumn   = fixed[uuid.UUID, proto.ColUUID]
 	int32Column  = fixed[int32, proto.ColInt32]
@@ -53,7 +53,7 @@ type (
 	boolColumn   = fixed[bool, proto.ColBool]
 )
 
-// nullable puts ClickHouse's null map before a column of fixed width.
+// nullable adds ClickHouse's null map before a column of fixed width.
 type nullable[T any, S interface {
 	~[]T
 	EncodeColumn(*proto.Buffer)
@@ -89,7 +89,8 @@ type (
 	nullInt64Column = nullable[int64, proto.ColInt64]
 )
 
-// constantInstant is a column whose rows all hold one instant, set at the flush.
+// constantInstant is a column with the same instant in all rows, set by the
+// flush.
 type constantInstant struct {
 	window
 	value schemas.Millis
@@ -111,7 +112,7 @@ type text struct {
 	values proto.ColStr
 }
 
-// append copies v and returns the bytes the row takes.
+// append copies v and returns the bytes of the row.
 func (c *text) append(v []byte) int {
 	c.values.AppendBytes(v)
 	return len(v) + 1
@@ -125,8 +126,8 @@ func (c *text) EncodeColumn(b *proto.Buffer) {
 
 func (c *text) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
 
-// nullText is a Nullable(String) column. Empty text is absent (contract §1), so
-// it is NULL too.
+// nullText is a Nullable(String) column. An empty text is absent (contract §1),
+// so it is NULL.
 type nullText struct {
 	text
 	nulls proto.ColUInt8

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Protocol is how ClickHouse is spoken to.
+// Protocol is the protocol to ClickHouse.
 type Protocol string
 
 // The protocols (contract §5, clickhouse.protocol).
@@ -17,7 +17,7 @@ const (
 	HTTP   Protocol = "http"
 )
 
-// Compression is how blocks are packed on their way out.
+// Compression is the compression of blocks that are sent.
 type Compression string
 
 // The compressions.
@@ -26,17 +26,17 @@ const (
 	NoCompression Compression = "none"
 )
 
-// Retry bounds the pauses between attempts: they grow from Initial to Max, each
-// varied by half so that instances do not knock in step. Attempts end with the
-// context alone.
+// Retry bounds the pauses between attempts. They grow from Initial to Max with 50
+// % jitter, so that instances do not retry in step. Only the context ends the
+// attempts.
 type Retry struct {
 	Initial time.Duration
 	Max     time.Duration
 }
 
-// Config says which ClickHouse, and how.
+// Config is how to reach ClickHouse.
 type Config struct {
-	Addr        []string // host:port; the next one is tried when one cannot be reached
+	Addr        []string // host:port; the next is used when one cannot be reached
 	Protocol    Protocol
 	Database    string
 	User        string
@@ -44,8 +44,8 @@ type Config struct {
 	TLS         *tls.Config // nil: plain text
 	Compression Compression
 
-	// InsertTimeout bounds one attempt of one statement. It must stay well
-	// under Kafka's rebalance timeout, or a slow insert costs the generation.
+	// InsertTimeout bounds one attempt of one statement. It must stay well below
+	// Kafka's rebalance timeout: a slower insert loses the generation.
 	InsertTimeout time.Duration
 	DialTimeout   time.Duration
 	Retry         Retry
@@ -54,7 +54,7 @@ type Config struct {
 	Instance string
 }
 
-// Defaults are the values of contract §5.
+// Defaults returns the defaults of contract §5.
 func Defaults() Config {
 	return Config{
 		Addr:          []string{"127.0.0.1:9000"},
@@ -69,14 +69,14 @@ func Defaults() Config {
 	}
 }
 
-// Validate reports every mistake at once, each with its key path.
+// Validate returns all mistakes joined, each with its key path.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("clickhouse."+key+": "+format, args...))
 	}
 	if len(c.Addr) == 0 {
-		bad("addr", "is empty; give at least one host:port")
+		bad("addr", "is empty; set at least one host:port")
 	}
 	for _, addr := range c.Addr {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
@@ -110,18 +110,18 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Hooks is what a Writer tells and asks its owner. Every field may be nil; the
-// functions are called from the goroutine that called the Writer, must not
-// block, and carry no values of rows.
+// Hooks report events to the owner of a Writer. Every field may be nil. The
+// functions run on the goroutine that called the Writer, must not block, and
+// receive no values of rows.
 type Hooks struct {
-	// Now is the clock for synced_at, decided_at and written_at; nil is
-	// time.Now. It is read once a flush, so that a retry sends the same blocks.
+	// Now is the clock for synced_at, decided_at and written_at; nil is time.Now.
+	// A flush reads it once, so that a retry sends the same blocks.
 	Now func() time.Time
-	// OnInsert follows every INSERT that ClickHouse has acknowledged. Bytes are
-	// uncompressed, and 0 for the small tables.
+	// OnInsert is called after each acknowledged INSERT. Bytes are uncompressed,
+	// and 0 for the small tables.
 	OnInsert func(table string, rows, bytes int, elapsed time.Duration)
-	// OnRetry follows every attempt that failed and will be made again, whole
-	// or in halves. Code is ClickHouse's, 0 where the network failed.
+	// OnRetry is called after each failed attempt that is retried, whole or in
+	// halves. Code is ClickHouse's, 0 after a network error.
 	OnRetry func(class Class, code int32)
 }
 

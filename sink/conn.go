@@ -14,9 +14,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// openConn makes clickhouse-go's pool for every statement but the hot insert. It
-// connects when it is first used; an address that cannot be reached is passed
-// over at dial time.
+// openConn opens clickhouse-go's pool for all statements except the event insert.
+// It connects at the first use, and skips an address that cannot be reached.
 func openConn(cfg Config) (driver.Conn, error) {
 	options := &clickhouse.Options{
 		Addr:             cfg.Addr,
@@ -25,7 +24,7 @@ func openConn(cfg Config) (driver.Conn, error) {
 		TLS:              cfg.TLS,
 		DialTimeout:      cfg.DialTimeout,
 		ReadTimeout:      cfg.InsertTimeout,
-		MaxOpenConns:     4, // flush, assignment check, ping, and one to spare
+		MaxOpenConns:     4, // flush, assignment check, ping and one spare
 		MaxIdleConns:     2,
 		Settings:         clickhouse.Settings{},
 	}
@@ -38,15 +37,15 @@ func openConn(cfg Config) (driver.Conn, error) {
 	switch cfg.Protocol {
 	case HTTP:
 		options.Protocol = clickhouse.HTTP
-		// The status must tell the outcome: clickhouse-go does not read the
-		// body of a statement's 200.
+		// The HTTP status must report the outcome: clickhouse-go does not read
+		// the body of a statement's 200.
 		options.Settings["wait_end_of_query"] = "1"
 		if cfg.Compression == LZ4 {
 			options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) { return framedTransport{t}, nil }
 		}
 	default:
 		options.Protocol = clickhouse.Native
-		// clickhouse-go's own dialling does not end with the context.
+		// clickhouse-go's own dialer ignores the context.
 		options.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
 			return dialTCP(ctx, addr, cfg.TLS)
 		}
@@ -54,17 +53,15 @@ func openConn(cfg Config) (driver.Conn, error) {
 	return clickhouse.Open(options)
 }
 
-// drainConn lets a server be heard out. One that refuses an insert while its data is
-// still being sent answers with an exception and may close the connection at once;
-// then the next write fails, and both client libraries return that and never read
-// the answer. What must stop the process would be tried again instead. So, once
-// the peer's reset has broken a write, what else is written is dropped, and the
-// reader comes to the exception, or, where there is none, to the end of the
-// connection, which is a network error as before.
+// drainConn discards writes after a reset, so that the client can read
+// ClickHouse's exception. A server that refuses an insert in the middle of the
+// data sends an exception and may close the connection at once. Then the next
+// write fails, and both client libraries return the write error without reading
+// the exception: a fatal error would be retried. Without an exception the reader
+// gets the end of the connection, which is a network error as before.
 //
-// The wait for that is short, since the connection is dead in both directions:
-// what has arrived can be read, and then it fails; the bound of the attempt stands
-// over it. Like any net.Conn it may be used by several goroutines.
+// The read is short, because the connection is dead in both directions, and the
+// timeout of the attempt bounds it. Safe for concurrent use, like any net.Conn.
 type drainConn struct {
 	net.Conn
 	broken atomic.Bool
@@ -82,16 +79,16 @@ func (c *drainConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SyscallConn is how clickhouse-go sees that an idle connection has been closed.
+// SyscallConn lets clickhouse-go see that an idle connection was closed.
 func (c *drainConn) SyscallConn() (syscall.RawConn, error) {
 	inner, ok := c.Conn.(syscall.Conn)
 	if !ok {
-		return nil, fmt.Errorf("look at the connection: %w", errors.ErrUnsupported)
+		return nil, fmt.Errorf("access the raw connection: %w", errors.ErrUnsupported)
 	}
 	return inner.SyscallConn()
 }
 
-// dialTCP opens a connection, with TLS where config asks for it.
+// dialTCP opens a connection, with TLS when config is not nil.
 func dialTCP(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
 	plain, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

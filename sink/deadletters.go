@@ -9,7 +9,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// DeadLettersTable is where failed messages go.
+// DeadLettersTable stores messages that a stage or ClickHouse refused.
 const DeadLettersTable = "dead_letters"
 
 func deadLettersTable() table {
@@ -28,7 +28,8 @@ func deadLettersTable() table {
 	)}
 }
 
-// coordinateColumns are those of schemas.EventColumns that say which partition.
+// coordinateColumns are the columns of schemas.EventColumns that name a
+// partition.
 func coordinateColumns() []schemas.Column {
 	return []schemas.Column{
 		{Name: "source", Type: "LowCardinality(String)"},
@@ -55,15 +56,15 @@ func deadLetterRow(d *schemas.DeadLetter) []any {
 	}
 }
 
-// A slice of dead letters goes out as one INSERT while it is below these.
+// The limits of one INSERT of dead letters.
 const (
 	maxDeadLetters     = 20_000
 	maxDeadLetterBytes = 16 << 20
 )
 
-// writeDeadLetters inserts all, in slices that keep the second copy, which the
-// driver makes, small. The slices depend on the rows alone, so a retry repeats
-// them under the same tokens.
+// writeDeadLetters inserts all dead letters in slices, because the driver makes a
+// second copy. The slices depend only on the rows, so a retry sends the same rows
+// under the same tokens.
 func (w *Writer) writeDeadLetters(ctx context.Context, token string, all []schemas.DeadLetter) error {
 	t := deadLettersTable()
 	for n := 0; len(all) > 0; n++ {
@@ -79,7 +80,7 @@ func (w *Writer) writeDeadLetters(ctx context.Context, token string, all []schem
 	return nil
 }
 
-// deadLetterSlice is how many of all go into the next INSERT, at least one.
+// deadLetterSlice is the number of rows for the next INSERT, at least one.
 func deadLetterSlice(all []schemas.DeadLetter) int {
 	size := 0
 	for i := range all {
@@ -91,13 +92,13 @@ func deadLetterSlice(all []schemas.DeadLetter) int {
 	return len(all)
 }
 
-// versionShift takes a record's timestamp out of a Kafka row's version
+// versionShift is the position of the record's timestamp in a Kafka row's version
 // (schemas.KafkaVersion).
 const versionShift = 20
 
-// deadLetter is the row that ClickHouse refused, as a dead letter. Its payload
-// is the row as it would have been stored: after the guard, so without a
-// plaintext address. The raw message is gone by now, and with it its SHA-256.
+// deadLetter is the dead letter of a refused row. Its payload is the row as it
+// would have been stored: after the guard, so without plaintext addresses. The
+// raw message and its SHA-256 are no longer available.
 func (c *Chunk) deadLetter(row int, code int32) schemas.DeadLetter {
 	d := schemas.DeadLetter{
 		At: schemas.Coordinates{

@@ -7,19 +7,20 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// dictionary numbers the distinct words of a column in the order of their first
-// use. It is an open-addressed table over the slab that is sent, so a new word
-// costs its bytes and nothing for the collector; the hash is seeded, so a
-// publisher cannot choose words that collide.
+// dictionary numbers the distinct words of a column in the order of first use. It
+// is an open-addressed table over the slab that is sent, so a new word costs only
+// its bytes and no garbage collection. The hash is seeded, so a publisher cannot
+// choose words that collide.
 type dictionary struct {
 	values proto.ColStr
 	slots  []slot // a power of two, at most three quarters full
 	used   int
 	seed   maphash.Seed
-	last   uint32 // the key last given: neighbours are often equal
+	last   uint32 // the last key: neighbours are often equal
 }
 
-// slot is an entry of the table; next is the word's number plus one, 0 is free.
+// slot is an entry of the table. next is the number of the word plus one; 0 is
+// free.
 type slot struct {
 	hash uint32
 	next uint32
@@ -30,7 +31,7 @@ const firstSlots = 64
 func (d *dictionary) len() int               { return len(d.values.Pos) }
 func (d *dictionary) word(key uint32) []byte { return d.values.RowBytes(int(key)) }
 
-// key returns the number of v, and how many bytes it added to the dictionary.
+// key returns the number of v and how many bytes it added to the dictionary.
 func (d *dictionary) key(v []byte) (key uint32, added int) {
 	if d.used > 0 && bytes.Equal(d.word(d.last), v) {
 		return d.last, 0

@@ -1,27 +1,41 @@
-// Package sink is ClickHouse out: it turns accepted events into column chunks
-// and makes them durable together with dead letters, filtered ids and the
-// ledger.
+// Package sink writes to ClickHouse. It builds accepted events into column chunks
+// and makes them durable together with dead letters, filtered ids and the ledger.
 //
-// Words used here:
+// Words:
 //
-//   - chunk: the rows of one partition in column form, copied out of the
+//   - chunk: the rows of one partition in column form, copied from the
 //     borrowed bytes of [schemas.Event].
-//   - part: what one partition contributes to a flush; batch: the parts that
-//     are flushed together, under one token.
-//   - segment: the rows of a batch, or of a half of it, that go out in one
-//     INSERT. A retry sends the same segment, block for block, under a token of
-//     its own (attemptToken says why).
-//   - class: what an error asks for, decided in one place (classify.go): the
-//     same again, halves, bisecting, or stopping.
-//   - refused row: one that ClickHouse itself will not take; it becomes a dead
+//   - part: what one partition contributes to a flush; batch: the parts of
+//     one flush, under one token.
+//   - segment: the rows of a batch, or of a half of it, that one INSERT
+//     sends. A retry sends the same segment, block for block, under its own
+//     token (attemptToken explains why).
+//   - class: how to handle an error, decided in one place (classify.go):
+//     retry, split, bisect or stop.
+//   - refused row: a row that ClickHouse does not accept. It becomes a dead
 //     letter with the reason rejected_by_server.
 //
-// [Writer.Flush] writes events, filtered ids, dead letters and resolutions, and
-// the ledger, in this order, and returns nil only when all of it is in
-// ClickHouse, so that offsets may be committed (contract §4). Every step may
-// be repeated: rows are idempotent by key. Only the ledger is append-only, so of its
-// rows with one (insert_token, source, source_name, source_partition) a reader
-// takes the one written last.
+// The main path is [Writer.Flush] (flush.go):
+//
+//   - wholeBatch (segment.go) makes one segment of all rows.
+//   - inserter.insert (insert.go) sends it over the native or HTTP transport
+//     (native.go, http.go). deliverer.deliver (deliver.go) retries each
+//     attempt by the class of its error (classify.go).
+//   - writeFiltered (rows.go), decide and writeDeadLetters (flush.go,
+//     deadletters.go) and resolve (recheck.go) write filtered ids, dead
+//     letters and resolutions.
+//   - appendLedger (ledger.go) writes the ledger last.
+//
+// Flush returns nil only when all of it is in ClickHouse, so that offsets may be
+// committed (contract §4). Every step may be repeated: rows are idempotent by
+// key. Only the ledger is append-only. Of its rows with one (insert_token,
+// source, source_name, source_partition) a reader takes the one that was written
+// last.
+//
+// The chunk is in chunk.go, its columns in column.go, lowcardinality.go and
+// dictionary.go. [Writer.Positions] and [Writer.LedgerGaps] (ledger_read.go) are
+// for the assignment check, [Writer.Redrive] (redrive.go) for `pianola dlq
+// redrive`.
 //
 // ClickHouse's error texts can hold column values, so they end here: an [Error]
 // carries code and name, never the text.

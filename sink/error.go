@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Sentinels to compare with errors.Is.
+// Sentinels for errors.Is.
 var (
 	// ErrTooManyRefused: ClickHouse refused more than 1 % of a batch of at least
-	// 100 rows, which says that the table is wrong and not the rows.
+	// 100 rows. The table is wrong, not the rows.
 	ErrTooManyRefused = errors.New("clickhouse refused more than 1% of the batch")
 )
 
-// Class is what an error asks for (architecture.md, Inserts).
+// Class is how to handle an error (architecture.md, Inserts).
 type Class uint8
 
 // The classes.
 const (
 	ClassFatal Class = iota // stop, commit nothing
-	ClassRetry              // the same again, backing off
-	ClassSplit              // halves under new tokens
-	ClassRow                // bisect until the refused rows are alone
+	ClassRetry              // repeat with back-off
+	ClassSplit              // send halves under new tokens
+	ClassRow                // bisect until the refused rows are isolated
 )
 
-// String is the class as logs and metrics name it.
+// String is the name of the class in logs and metrics.
 func (c Class) String() string {
 	switch c {
 	case ClassRetry:
@@ -38,21 +38,21 @@ func (c Class) String() string {
 	}
 }
 
-// Error is a failed exchange with ClickHouse. It is safe to log: it holds no
-// text of the server, which can contain column values, and unwraps only to
-// errors that carry none (context, network, this package's sentinels).
+// Error is a failed exchange with ClickHouse. It is safe to log: it contains no
+// text of the server, which can hold column values. It unwraps only to errors
+// without values (context, network, this package's sentinels).
 type Error struct {
-	Op     string // what was tried, such as "insert into ingest_ledger"
-	Addr   string // whom it was tried with
+	Op     string // the operation, such as "insert into ingest_ledger"
+	Addr   string // the server
 	Class  Class
-	Code   int32  // ClickHouse's error code, 0 where it gave none
+	Code   int32  // ClickHouse's error code, or 0
 	Name   string // the code's name, from a fixed list
-	Status int    // the HTTP status where a proxy or server answered without a code
-	Hint   string // what to do, empty where waiting is all
+	Status int    // the HTTP status of an answer without a code
+	Hint   string // what to do; empty when only waiting helps
 	cause  error  // free of values
 }
 
-// Error says what failed, where, and what to do.
+// Error is the operation, the server, the cause and the hint.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
@@ -75,5 +75,5 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the context, network or sentinel error behind it, if any.
+// Unwrap returns the context, network or sentinel error, or nil.
 func (e *Error) Unwrap() error { return e.cause }

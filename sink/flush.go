@@ -9,18 +9,19 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-var errNoToken = errors.New("flush: the batch has no token; make it of the offset ranges")
+var errNoToken = errors.New("flush: batch has no token; derive it from the offset ranges")
 
 // Flush makes a batch durable: events, then filtered ids, dead letters and
-// resolutions, then the ledger. It retries inside and returns when all of it is
-// in ClickHouse, or with
+// resolutions, then the ledger. It retries inside. It returns nil when everything
+// is in ClickHouse, or
 //
-//   - an error that wraps ctx's, when ctx ended first: the outcome is unknown;
+//   - an error that wraps ctx's, when ctx ended first: the outcome is
+//     unknown;
 //   - a fatal *Error.
 //
-// After either nothing of the batch may be committed. The same batch again is
-// harmless: rows replace themselves, and the ledger may gain a second row for
-// the same token and partition, of which its readers take the later.
+// After an error nothing of the batch may be committed. The same batch may be
+// flushed again: rows replace themselves, and the ledger may get a second row for
+// the same token and partition, of which readers take the later one.
 func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 	if b.Token == "" {
 		return FlushStats{}, errNoToken
@@ -30,10 +31,10 @@ func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 	start := w.hooks.Now()
 	now := schemas.Millis(start.UnixMilli())
 
-	// A token drops an insert that the server has seen. The ranges alone would
-	// drop too much: read again, the same messages can have other outcomes
-	// (an instant no longer in the future, a changed rule). And the time does not
-	// tell one flush from another, for a clock that was set back shows it twice.
+	// The server drops an insert whose token it has seen. The ranges alone would
+	// drop too much: the same messages can have other outcomes when they are read
+	// again (a timestamp no longer in the future, a changed rule). The time is
+	// not unique either, because a clock can be set back.
 	token := b.Token + "@" + rand.Text()
 	all := wholeBatch(b, token)
 	for _, bl := range all.blocks {
@@ -71,8 +72,8 @@ func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 	return stats, nil
 }
 
-// decide gathers the dead letters of all parts, the refused rows among them, and
-// by part the offsets whose earlier dead letters are resolved.
+// decide collects the dead letters of all parts, with the refused rows, and for
+// each part the offsets whose earlier dead letters are resolved.
 func (w *Writer) decide(ctx context.Context, b *Batch, refused []refusal, now schemas.Millis) ([]schemas.DeadLetter, [][]int64, error) {
 	var deadLetters []schemas.DeadLetter
 	resolved := make([][]int64, len(b.Parts))
@@ -101,8 +102,8 @@ func (w *Writer) decide(ctx context.Context, b *Batch, refused []refusal, now sc
 	return deadLetters, resolved, nil
 }
 
-// ledgerRows are the parts' rows as they are written: refused rows have moved
-// from stored to dead-lettered.
+// ledgerRows are the ledger rows of all parts. Refused rows move from stored to
+// dead-lettered.
 func (w *Writer) ledgerRows(b *Batch, refused []refusal, now schemas.Millis) []schemas.LedgerRow {
 	rows := make([]schemas.LedgerRow, len(b.Parts))
 	for i, part := range b.Parts {
@@ -120,36 +121,35 @@ func (w *Writer) ledgerRows(b *Batch, refused []refusal, now schemas.Millis) []s
 	return rows
 }
 
-// Part is what one partition contributes to a flush. The flush reads it and
-// changes nothing in it, so the same part may be flushed again.
+// Part is what one partition contributes to a flush. The flush does not change
+// it, so the same part may be flushed again.
 type Part struct {
-	Chunk       *Chunk // nil or empty where no event was accepted
+	Chunk       *Chunk // nil or empty when no event was accepted
 	DeadLetters []schemas.DeadLetter
 	Filtered    []schemas.FilteredSubscription
-	// Ledger is the part's row with its range and counters. The flush sets
-	// token, instance and time in a copy, and counts the rows that ClickHouse
-	// refuses as dead letters there.
+	// Ledger is the part's row with its range and counters. The flush sets token,
+	// instance and time in a copy, and counts refused rows as dead letters there.
 	Ledger schemas.LedgerRow
-	// Recheck says that the range may have been read before: dead letters that
-	// are open in it and not among this part's are resolved, and the attempts
-	// of those that failed again go on counting.
+	// Recheck marks a range that may have been read before. Its open dead letters
+	// that are not in this part are resolved. Those that failed again keep their
+	// number of attempts.
 	Recheck bool
 }
 
-// Batch is what is flushed together. Token names it in the ledger
-// (insert_token): the same offset ranges give the same token, others another.
+// Batch is the parts of one flush. Token names it in the ledger (insert_token):
+// the same offset ranges give the same token, other ranges another one.
 type Batch struct {
 	Parts []*Part
 	Token string
 }
 
-// FlushStats is what a flush did.
+// FlushStats are the numbers of one flush.
 type FlushStats struct {
-	Rows     int // event rows in ClickHouse
-	Bytes    int // what they take uncompressed
-	Attempts int // INSERTs of events that were tried
-	Splits   int // how often a segment was halved
-	Refused  int // rows that became dead letters because ClickHouse refused them
-	Resolved int // dead letters of earlier reads that now passed
+	Rows     int // event rows inserted
+	Bytes    int // their uncompressed size
+	Attempts int // INSERT attempts of events
+	Splits   int // halved segments
+	Refused  int // rows refused by ClickHouse, now dead letters
+	Resolved int // earlier dead letters whose message now passed
 	Elapsed  time.Duration
 }

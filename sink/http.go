@@ -16,11 +16,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// httpTransport inserts with clickhouse-go's InsertFormat: the columns are the native
-// ones, in ClickHouse's Native format, framed here, since clickhouse-go does not
-// compress a format it is handed.
+// httpTransport inserts with clickhouse-go's InsertFormat: the native columns, in
+// ClickHouse's Native format. It compresses the blocks itself, because
+// clickhouse-go does not compress such a body.
 type httpTransport struct {
-	conn driver.Conn // the Writer's, which also closes it
+	conn driver.Conn // owned by the Writer, which closes it
 	addr string
 	body body
 }
@@ -41,8 +41,8 @@ func (h *httpTransport) insert(ctx context.Context, s segment) error {
 	release := h.body.open(s.blocks)
 	err := h.conn.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), "Native",
 		insertStatement(EventsTable, schemas.EventColumns()), release)
-	// net/http may go on reading a body after the exchange has failed; the
-	// chunk's columns must be still by the next attempt.
+	// net/http may still read the body after the exchange has failed. The columns
+	// must not change under it, so the body is closed before the next attempt.
 	_ = release.Close()
 	if err != nil {
 		if _, _, answered := exception(err); !answered && ctx.Err() != nil {
@@ -58,10 +58,10 @@ func (h *httpTransport) close() error { return nil }
 // frameBytes is how much is compressed at a time.
 const frameBytes = 1 << 20
 
-// body encodes blocks as they are read. Its buffers are used again by the next
-// body, which may only be opened once the last is closed.
+// body encodes blocks while they are read. The next body uses the same buffers,
+// so only one may be open.
 type body struct {
-	frames *compress.Writer // nil: as it is
+	frames *compress.Writer // nil: uncompressed
 	plain  proto.Buffer
 }
 
@@ -70,14 +70,13 @@ func (b *body) open(blocks []block) *bodyReader {
 	return &bodyReader{body: b, blocks: blocks}
 }
 
-// reading is one pass over a body. Close may come while a Read is under way, and
-// waits for it.
+// bodyReader is one pass over a body. Close waits for a Read that is in progress.
 type bodyReader struct {
 	mu     sync.Mutex
 	body   *body
 	blocks []block
-	rest   []byte // of plain that has not been framed
-	ready  []byte // framed, to be read
+	rest   []byte // of plain, not yet compressed
+	ready  []byte // compressed, not yet read
 	closed bool
 }
 
@@ -99,7 +98,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill frames the next piece, encoding the next block where there is none.
+// fill compresses the next piece, and encodes the next block when none is left.
 func (r *bodyReader) fill() error {
 	if len(r.rest) == 0 {
 		if len(r.blocks) == 0 {
@@ -123,7 +122,7 @@ func (r *bodyReader) fill() error {
 	return nil
 }
 
-// Close makes every later Read fail, and returns when none is under way.
+// Close makes every later Read fail. It returns when no Read is in progress.
 func (r *bodyReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,20 +130,20 @@ func (r *bodyReader) Close() error {
 	return nil
 }
 
-// framedTransport tells ClickHouse that the body of an InsertFormat is framed. As a
-// setting of the statement it would also go with the query that clickhouse-go
-// asks of a new connection, whose body is not.
+// framedTransport adds decompress=1 to an InsertFormat, whose body is compressed
+// here. As a setting of the statement it would also apply to the query that
+// clickhouse-go sends on a new connection, whose body is not compressed.
 type framedTransport struct{ *http.Transport }
 
-// RoundTrip adds decompress=1 to what has its statement in the address and so
-// its data in the body. clickhouse-go's own batches say it themselves.
+// RoundTrip changes only requests with the statement in the URL and the data in
+// the body. clickhouse-go's own batches set the parameter themselves.
 func (a framedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	parameters := r.URL.Query()
 	if parameters.Has("query") && !parameters.Has("decompress") {
 		parameters.Set("decompress", "1")
 		address := *r.URL
 		address.RawQuery = parameters.Encode()
-		r = r.WithContext(r.Context()) // a copy: a request is not a transport's to change
+		r = r.WithContext(r.Context()) // a copy: a RoundTripper must not change its request
 		r.URL = &address
 	}
 	return a.Transport.RoundTrip(r)

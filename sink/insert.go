@@ -7,8 +7,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// inserter brings every event row of a batch to its end: into the table, or
-// among the refused.
+// inserter inserts every event row of a batch, or returns it as refused.
 type inserter struct {
 	deliverer
 	transport transport
@@ -16,22 +15,22 @@ type inserter struct {
 	clock     func() time.Time
 }
 
-// refusal is one row that ClickHouse will not take.
+// refusal is one row that ClickHouse does not accept.
 type refusal struct {
-	part int // index of the part in the batch
-	row  int // index of the row in the part's chunk
+	part int // index in the batch
+	row  int // index in the part's chunk
 	code int32
 }
 
-// insertResult is what became of a batch's events.
+// insertResult is the outcome of a batch's events.
 type insertResult struct {
 	refused  []refusal // in the order of the batch
 	attempts int
 	splits   int
 }
 
-// maxRefused is how many of a batch's rows may be refused before the table, not
-// the rows, is held to be wrong: 1 %, and any number of a batch under 100.
+// maxRefused is how many rows of a batch may be refused. More than 1 % means that
+// the table is wrong, not the rows. A batch under 100 rows may be refused whole.
 func maxRefused(rows int) int {
 	if rows < 100 {
 		return rows
@@ -39,15 +38,15 @@ func maxRefused(rows int) int {
 	return rows / 100
 }
 
-// settle inserts the segment, halving where it is too large and bisecting where
-// a row is refused. Left halves go first, so the insert order of the rows holds
-// and at most one segment a level waits. The error is as deliver's; then
-// nothing may be taken from the insertResult.
+// insert inserts the segment. It halves a segment that is too large, and bisects
+// one with a refused row. Left halves go first, so the order of the rows stays
+// and at most one segment per level waits. The error is as deliver's. After an
+// error the result must not be used.
 func (t *inserter) insert(ctx context.Context, all segment) (insertResult, error) {
 	return t.insertUpTo(ctx, all, maxRefused(all.rows))
 }
 
-// insertUpTo is settle with another bound on the rows that may be refused.
+// insertUpTo is insert with another limit on refused rows.
 func (t *inserter) insertUpTo(ctx context.Context, all segment, limit int) (insertResult, error) {
 	var done insertResult
 	if all.rows == 0 {
@@ -87,8 +86,8 @@ func (t *inserter) insertUpTo(ctx context.Context, all segment, limit int) (inse
 	return done, nil
 }
 
-// tooManyRefused makes the last refusal fatal. Nothing has been dead-lettered:
-// that waits until a batch has been settled whole.
+// tooManyRefused makes the last refusal fatal. Nothing is a dead letter yet: the
+// flush writes dead letters only after the whole batch is inserted.
 func tooManyRefused(last *Error) *Error {
 	e := *last
 	e.Class, e.cause = ClassFatal, ErrTooManyRefused
@@ -96,13 +95,13 @@ func tooManyRefused(last *Error) *Error {
 	return &e
 }
 
-// inserter sends the event rows of one segment as one INSERT. Native and HTTP
-// implement it, and in tests decorators that put faults in.
+// transport sends the event rows of one segment as one INSERT. The native and the
+// HTTP protocol implement it, and decorators that inject faults in tests.
 //
-// nil means that ClickHouse has acknowledged all rows. Any error is an *Error
-// and leaves the outcome unknown unless it carries a code. Implementations do
-// not retry; the same segment may be sent again, and is then the same bytes in
-// the same blocks. Not safe for concurrent use.
+// nil means that ClickHouse has acknowledged all rows. Any error is an *Error,
+// and the outcome is unknown unless it has a code. Implementations do not retry.
+// The same segment may be sent again, with the same bytes in the same blocks. Not
+// safe for concurrent use.
 type transport interface {
 	insert(ctx context.Context, s segment) error
 	close() error

@@ -29,10 +29,9 @@ func ledgerTable() table {
 	)}
 }
 
-// WriteLedger appends rows that belong to no flush: lost ranges. Instance and
-// time are set here where the row has none; the insert token of the statement
-// comes from the ranges, so that a repetition is the same insert. Errors and
-// retries are as Flush's.
+// WriteLedger appends rows of lost ranges, which belong to no flush. It sets
+// instance and time when a row has none. The insert token comes from the ranges,
+// so a repetition is the same insert. Errors and retries are as Flush's.
 func (w *Writer) WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error {
 	if len(rows) == 0 {
 		return nil

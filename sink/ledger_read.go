@@ -8,33 +8,31 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Position is what the tables know of one partition of a topic, for the check
-// when it is assigned.
+// Position is what the tables know of one partition, for the assignment check.
 type Position struct {
-	// InLedger says that the ledger has a row of the partition. Where only dead
-	// letters know it, a first flush was cut short.
+	// InLedger reports that the ledger has a row of the partition. When only dead
+	// letters exist, the first flush was interrupted.
 	InLedger bool
-	// Epoch is the highest in the ledger; the rest is of that epoch.
+	// Epoch is the highest in the ledger. The other fields belong to it.
 	Epoch uint32
-	// OnlyLost says that the epoch has no flush yet, only the row that opened
+	// OnlyLost reports that the epoch has no flush yet, only the row that opened
 	// it. LastOffset is then -1.
 	OnlyLost bool
-	// Reached is the end of what the ledger accounts for, lost ranges included:
-	// what was, or was about to be, committed.
+	// Reached is the end of what the ledger accounts for, lost ranges included.
+	// The group has committed it, or was about to.
 	Reached int64
-	// LastOffset and LastTimestamp are the last record read, by which a topic
-	// made anew is recognised; LastOffset is -1 where no flush held one.
+	// LastOffset and LastTimestamp are those of the last read record. They
+	// identify a recreated topic. LastOffset is -1 when no flush had a record.
 	LastOffset    int64
 	LastTimestamp schemas.Millis
-	// ReadBelow is one more than the highest offset with a dead letter, 0
-	// without one. Ranges that begin below it may have been read before and are
-	// to be flushed with Recheck.
+	// ReadBelow is the highest offset with a dead letter plus one, or 0. A range
+	// that starts below it may have been read before, and needs Recheck.
 	ReadBelow int64
 }
 
-// Positions reads what the ledger and the dead letters know of these partitions
-// of a Kafka topic. A partition that neither knows is not in the result. It
-// retries as Flush does.
+// Positions reads the ledger and the dead letters of these partitions of a Kafka
+// topic. The result has no entry for an unknown partition. It retries as Flush
+// does.
 func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32) (map[int32]Position, error) {
 	known := make(map[int32]Position, len(partitions))
 	if len(partitions) == 0 {
@@ -83,8 +81,8 @@ func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int3
 }
 
 // readDeadLetters adds ReadBelow. Dead letters are written before the ledger, so
-// they may know a partition that the ledger does not. Of an epoch that the
-// ledger does not know nothing is taken.
+// a partition may have only them. It ignores an epoch that the ledger does not
+// have.
 func (w *Writer) readDeadLetters(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
 	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, max(source_offset) + 1
 		FROM `+DeadLettersTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
@@ -123,10 +121,10 @@ func numbers(partitions []int32) string {
 // Range is the offsets [Start, Next) of a partition.
 type Range struct{ Start, Next int64 }
 
-// LedgerGaps gives what of a range no row of the ledger accounts for, as read or as
-// lost, in one epoch of a partition of a Kafka topic: disjoint, in order. It reads
-// the rows that end beyond the range's start, which are few where that is a
-// committed offset, and retries as Flush does.
+// LedgerGaps returns the parts of a range that no ledger row accounts for, as
+// read or lost, in one epoch of a partition: disjoint and in order. It reads the
+// rows that end after the start of the range. They are few when the start is a
+// committed offset. It retries as Flush does.
 func (w *Writer) LedgerGaps(ctx context.Context, topic string, partition int32, epoch uint32, within Range) ([]Range, error) {
 	var gaps []Range
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {

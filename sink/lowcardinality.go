@@ -4,17 +4,17 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// stateVersion opens a LowCardinality column: each block brings the dictionary
-// its keys need (ClickHouse's SharedDictionariesWithAdditionalKeys).
+// stateVersion opens a LowCardinality column: each block has its own dictionary
+// (ClickHouse's SharedDictionariesWithAdditionalKeys).
 const stateVersion = 1
 
 // lowCardinality is a LowCardinality(String) or LowCardinality(Nullable(String))
-// column. In the nullable one key 0 is NULL and empty text, being absent, is
-// NULL too; a null map, which ch-go's generic column writes, is refused by
-// ClickHouse.
+// column. In a nullable column key 0 is NULL, and an empty text is absent, so it
+// is NULL too. ClickHouse rejects the null map that ch-go's generic column
+// writes.
 //
-// Values may be hostile and the dictionary as long as the chunk, so it interns
-// without garbage (see dictionary) and the keys widen with it.
+// Values may be hostile and the dictionary as long as the chunk. So it interns
+// without garbage (see dictionary), and the keys widen with it.
 type lowCardinality struct {
 	window
 	nullable bool
@@ -23,11 +23,10 @@ type lowCardinality struct {
 	wire     proto.ColLowCardinalityRaw // scratch for encoding
 }
 
-// keyBytes is what a row's key counts for: what it holds in memory, and the
-// most it takes on the wire.
+// keyBytes is the size of a row's key: in memory, and at most on the wire.
 const keyBytes = 4
 
-// append copies v where it is new and returns the bytes the row takes.
+// append copies v if it is new and returns the bytes of the row.
 func (c *lowCardinality) append(v []byte) int {
 	if c.nullable && len(v) == 0 {
 		c.reserveNull()
@@ -40,7 +39,7 @@ func (c *lowCardinality) append(v []byte) int {
 	return keyBytes + added
 }
 
-// appendString is append for the text of a coordinate, which seldom changes.
+// appendString is append for a coordinate, which seldom changes.
 func (c *lowCardinality) appendString(v string) int {
 	if n := len(c.keys); n > 0 && string(c.words.word(c.keys[n-1])) == v {
 		c.keys = append(c.keys, c.keys[n-1])
@@ -49,7 +48,7 @@ func (c *lowCardinality) appendString(v string) int {
 	return c.append([]byte(v))
 }
 
-// reserveNull makes key 0 of a nullable column stand for NULL.
+// reserveNull makes key 0 of a nullable column mean NULL.
 func (c *lowCardinality) reserveNull() {
 	if c.nullable && c.words.len() == 0 {
 		c.words.values.AppendBytes(nil)
@@ -70,10 +69,10 @@ func (c *lowCardinality) reset() {
 	c.keys = c.keys[:0]
 }
 
-// EncodeState writes what precedes the column in a block.
+// EncodeState writes the header before the column.
 func (c *lowCardinality) EncodeState(b *proto.Buffer) { b.PutInt64(stateVersion) }
 
-// EncodeColumn writes dictionary and keys of the window.
+// EncodeColumn writes the dictionary and the keys of the window.
 func (c *lowCardinality) EncodeColumn(b *proto.Buffer) {
 	keys := c.keys[c.from:c.to]
 	if 2*len(keys) < c.words.len() {
@@ -107,8 +106,8 @@ func (c *lowCardinality) encode(b *proto.Buffer, words *proto.ColStr, keys []uin
 	c.wire.EncodeColumn(b)
 }
 
-// narrow makes a dictionary of the words that keys use, in the order of their
-// first use, so that the same window always gives the same bytes.
+// narrow returns a dictionary of the words that keys use, in the order of first
+// use. So the same window always gives the same bytes.
 func (c *lowCardinality) narrow(keys []uint32) (*proto.ColStr, []uint32) {
 	words := new(proto.ColStr)
 	renumbered := make(map[uint32]uint32, len(keys))

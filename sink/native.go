@@ -13,20 +13,21 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// maxIdle is how long a connection may have been idle before it is asked
-// whether it still stands: servers and proxies close idle ones, and finding out
-// in the middle of an insert costs an attempt.
+// maxIdle is how long a connection may be idle before it is pinged. Servers and
+// proxies close idle connections, and finding out in the middle of an insert
+// costs an attempt.
 const maxIdle = 5 * time.Second
 
-// native inserts over ClickHouse's own protocol on one connection, which it
-// makes anew after every error: what the server had read by then is unknown.
+// nativeTransport inserts with ClickHouse's native protocol on one connection. It
+// reconnects after every error, because it is unknown how much the server has
+// read.
 type nativeTransport struct {
 	cfg    Config
 	clock  func() time.Time
 	client *ch.Client
 	conn   net.Conn
 	addr   string
-	first  int // index of the address to try first
+	first  int // index of the first address to try
 	used   time.Time
 	empty  *Chunk
 	input  proto.Input
@@ -44,8 +45,8 @@ func newNativeTransport(cfg Config, clock func() time.Time) *nativeTransport {
 	return n
 }
 
-// insert streams the segment block by block, so that one encoded block at a
-// time is in memory.
+// insert streams the segment block by block, so that only one encoded block is in
+// memory.
 func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 	op := insertOp(EventsTable)
 	if err := n.connect(ctx); err != nil {
@@ -58,7 +59,7 @@ func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 	}
 	q.OnInput = func(context.Context) error {
 		if next == len(s.blocks) {
-			// ch-go sends what it finds at the end of input once more.
+			// ch-go sends the input once more at its end.
 			copy(n.input, n.empty.show(0, 0))
 			return io.EOF
 		}
@@ -76,7 +77,7 @@ func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 }
 
 // guarded closes the connection when ctx ends: ch-go bounds the wait for a
-// packet, not the reading of one.
+// packet, but not reading one.
 func (n *nativeTransport) guarded(ctx context.Context, do func() error) error {
 	conn := n.conn
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -84,12 +85,12 @@ func (n *nativeTransport) guarded(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// fail drops the connection and makes the error one that may be logged. A
-// network error moves on to the next address.
+// fail drops the connection and returns an error that is safe to log. After a
+// network error the next attempt uses the next address.
 func (n *nativeTransport) fail(ctx context.Context, op string, err error) error {
 	if _, _, answered := exception(err); !answered {
 		if ctx.Err() != nil {
-			err = ctx.Err() // a closed connection is how it shows
+			err = ctx.Err() // it shows as a closed connection
 		}
 		n.first++
 	}
@@ -98,8 +99,8 @@ func (n *nativeTransport) fail(ctx context.Context, op string, err error) error 
 	return e
 }
 
-// connect makes a connection unless a live one is there. An answer, such as a
-// refused login, ends the search; silence goes on to the next address.
+// connect opens a connection unless one is alive. An answer, such as a refused
+// login, ends the search. Without an answer it tries the next address.
 func (n *nativeTransport) connect(ctx context.Context) error {
 	if n.client != nil {
 		if n.clock().Sub(n.used) < maxIdle || n.guarded(ctx, func() error { return n.client.Ping(ctx) }) == nil {
@@ -153,7 +154,7 @@ func (n *nativeTransport) dial(ctx context.Context, addr string) error {
 	return nil
 }
 
-// drop forgets the connection and what was encoded for it.
+// drop closes the connection and discards what was encoded for it.
 func (n *nativeTransport) drop() {
 	if n.client != nil {
 		_ = n.client.Close()

@@ -14,19 +14,18 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// What is said in place of a library's text that is not known to be free of
-// values.
+// Texts that replace a library's text, which may contain values.
 var (
 	errConnection = errors.New("the connection failed")
 	errNoConn     = errors.New("no connection within clickhouse.dial_timeout")
-	errNotTLS     = errors.New("one side speaks tls and the other does not")
+	errNotTLS     = errors.New("one side uses tls and the other does not")
 	errProtocol   = errors.New("the answer is not ClickHouse's protocol")
 )
 
-// networkCause returns what of err may be shown where the network or the clock
-// failed, and nil where something else did.
+// networkCause returns the part of err that is safe to show after a network or
+// timeout error, and nil after other errors.
 func networkCause(err error) error {
-	// Signals first: an operation that a context ended often fails as a
+	// Context errors first: an operation that a context ended often fails as a
 	// network error too.
 	for _, signal := range []error{context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, signal) {
@@ -59,8 +58,8 @@ func networkCause(err error) error {
 			return errConnection
 		}
 	}
-	// A url.Error holds the statement and its settings: it is not shown. It is
-	// what net/http returns for every exchange that broke.
+	// A url.Error holds the statement and its settings, so it is not shown.
+	// net/http returns one for every broken exchange.
 	var request *url.Error
 	var timeout net.Error
 	if errors.As(err, &request) || errors.As(err, &timeout) {

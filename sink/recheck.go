@@ -10,21 +10,21 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// earlier is what dead_letters holds of one message from before this flush.
+// earlierDeadLetter is what dead_letters knows of a message before this flush.
 type earlierDeadLetter struct {
 	attempts  uint32
 	decidedAt schemas.Millis
 	open      bool
 }
 
-// earlierInRange reads the dead letters of a part's range. There are at most as
-// many as the range has offsets, which a batch bounds.
+// earlierInRange reads the dead letters in the range of a part. A batch bounds
+// the number of offsets.
 func (w *Writer) earlierInRange(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlierDeadLetter, error) {
 	return w.earlierWhere(ctx, l, "source_offset >= ? AND source_offset < ?", l.StartOffset, l.NextOffset)
 }
 
-// earlierWhere reads those dead letters of a part's partition for which the
-// condition on their offset holds.
+// earlierWhere reads the dead letters of a partition that match a condition on
+// the offset.
 func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlierDeadLetter, error) {
 	args = append([]any{string(l.Source), l.Name, l.Epoch, l.Partition}, args...)
 	found := make(map[int64]earlierDeadLetter)
@@ -52,11 +52,11 @@ func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, conditi
 	return found, err
 }
 
-// recheck compares a part's failed messages with those of earlier reads of its
-// range. A message that failed again goes on counting its attempts, and its
-// decision stays later than the last one whatever the clocks of two instances
-// say. It returns the offsets of open dead letters that are no longer failing,
-// in order.
+// recheck compares the failed messages of a part with earlier dead letters of the
+// range. A message that failed again keeps its number of attempts, and its new
+// decision is later than the last one, even when the clocks of two instances
+// differ. It returns the offsets of open dead letters that no longer fail, in
+// order.
 func recheck(before map[int64]earlierDeadLetter, failing []schemas.DeadLetter) (passed []int64) {
 	again := make(map[int64]bool, len(failing))
 	for i := range failing {
@@ -79,9 +79,9 @@ func recheck(before map[int64]earlierDeadLetter, failing []schemas.DeadLetter) (
 // maxResolved bounds the length of one statement.
 const maxResolved = 10_000
 
-// resolve gives the dead letters at offsets a later version that says when they
-// passed. It copies rows inside ClickHouse, and takes open ones only, so that a
-// repetition finds nothing to do.
+// resolve writes a later version of the dead letters at offsets, with
+// resolved_at. It copies rows inside ClickHouse, and only open ones, so that a
+// repetition has nothing to do.
 func (w *Writer) resolve(ctx context.Context, token string, l *schemas.LedgerRow, offsets []int64, now schemas.Millis) error {
 	for batch := range slices.Chunk(offsets, maxResolved) {
 		statement := resolveStatement(batch, now)

@@ -9,55 +9,53 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// RedriveBatch is messages of one partition that have dead letters and were read
-// again, each by itself.
+// RedriveBatch is messages of one partition that had dead letters and were read
+// again, one by one.
 type RedriveBatch struct {
-	// Part is what they have become. Its Ledger says which partition they are
-	// of; no row of it is written, and Recheck has no meaning.
+	// Part is their new outcome. Its Ledger names the partition. No ledger row is
+	// written, and Recheck has no meaning.
 	Part *Part
-	// Messages are all that were read, in the order of their offsets.
+	// Messages are the messages that were read, by offset.
 	Messages []RedriveMessage
 }
 
-// RedriveMessage is one of them.
+// RedriveMessage is one message of a redrive.
 type RedriveMessage struct {
 	Offset int64
-	// SHA256 is of the raw message, so that a row that ClickHouse refuses, whose
-	// raw bytes are gone by then, stays one that can be recognised in Kafka.
+	// SHA256 is of the raw message. A row that ClickHouse refuses keeps it, so
+	// that the message can be found in Kafka.
 	SHA256 [sha256.Size]byte
 }
 
-// RedriveStats is what a redrive did.
+// RedriveStats are the numbers of one redrive.
 type RedriveStats struct {
-	Rows     int // event rows in ClickHouse
-	Resolved int // dead letters that are open no longer
-	// Refused are the offsets whose rows ClickHouse refused, in order.
+	Rows     int // event rows inserted
+	Resolved int // dead letters that are no longer open
+	// Refused are the offsets of rows that ClickHouse refused, in order.
 	Refused []int64
-	// ResolvedElsewhere are the offsets that failed again although their dead letters
-	// had been resolved by somebody else since they were chosen, in order; they
-	// are left resolved.
+	// ResolvedElsewhere are the offsets that failed again although another
+	// process has resolved their dead letters in the meantime, in order. They
+	// stay resolved.
 	ResolvedElsewhere []int64
 }
 
-// Redrive makes durable what messages with dead letters have become: events,
-// then filtered ids, then the new decisions about those that failed again, and
-// last, once everything else is in ClickHouse, the resolutions of the others.
-// It retries as Flush does, and after an error the same messages may be
-// redriven again: what was stored meets its own row, what was resolved is left
-// alone, and a message that failed counts one attempt more, which is true.
+// Redrive makes the new outcome of messages with dead letters durable: events,
+// then filtered ids, then new decisions for messages that failed again. The other
+// dead letters are resolved last, when everything else is in ClickHouse. It
+// retries as Flush does. After an error the same messages may be redriven again:
+// a stored row replaces itself, a resolved dead letter is left alone, and a
+// message that failed counts one more attempt.
 //
-// It writes no ledger row. The ledger accounts for consumption: which range was
-// read from a group's position and what became of each record in it, once. These
-// records have been accounted for as dead letters by the row of the flush that
-// read them; another row would be an overlap whose counters fit no range. What
-// has become of one since is in its dead letter.
+// It writes no ledger row. The ledger accounts for consumption: each range once,
+// with the outcome of each record. The flush that read these records has counted
+// them as dead letters. Another row would overlap, and its counters would fit no
+// range. The later outcome is in the dead letter.
 //
-// Beside a running consumer, or another redrive, it is harmless. Rows are keyed
-// by the event and carry the record's own version, whoever stores them, and a
-// dead letter is resolved only by somebody who has made its message durable
-// himself; so whichever decision about one message comes last, a resolved dead
-// letter has its row or its filtered id, and one left open beside its row is
-// resolved by the next redrive. At worst an attempt is not counted.
+// It may run beside a consumer or another redrive. Rows are keyed by the event
+// and carry the record's own version. A process resolves a dead letter only after
+// it made the message durable. So a resolved dead letter always has its row or
+// its filtered id. A dead letter that stays open beside its row is resolved by
+// the next redrive. At worst one attempt is not counted.
 func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, error) {
 	if len(r.Messages) == 0 {
 		return RedriveStats{}, nil
@@ -66,14 +64,15 @@ func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, er
 	defer w.flushing.Unlock()
 	now := w.now()
 
-	// Read again under other rules, the same messages make other rows.
+	// The same messages give other rows when the rules have changed, so the token
+	// is random.
 	token := "redrive:" + rand.Text()
 	all := wholeBatch(&Batch{Parts: []*Part{r.Part}}, token)
 	for _, bl := range all.blocks {
 		bl.chunk.syncedAt.value = now
 	}
-	// All may be refused: these messages have failed before, and many refusals
-	// say nothing about the table.
+	// All rows may be refused: these messages have failed before, so many
+	// refusals say nothing about the table.
 	events, err := w.events.insertUpTo(ctx, all, all.rows)
 	if err != nil {
 		return RedriveStats{}, err
@@ -117,7 +116,7 @@ func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, er
 	return stats, nil
 }
 
-// refused are the dead letters of the rows that ClickHouse would not take.
+// refused are the dead letters of the rows that ClickHouse refused.
 func (r *RedriveBatch) refused(refusals []refusal) []schemas.DeadLetter {
 	hashes := make(map[int64][]byte, len(r.Messages))
 	for i := range r.Messages {

@@ -9,9 +9,9 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// json is one row as `pianola transform` prints an event (contract §5): the
-// event id, the twenty columns and the raw action, instants as RFC 3339 with
-// three fraction digits, absent values null, money exact.
+// json is one row in the form of `pianola transform` (contract §5): the event id,
+// the twenty columns and the raw action. Instants are RFC 3339 with three
+// fraction digits, absent values are null, amounts are exact.
 func (c *Chunk) json(row int) []byte {
 	var e jx.Encoder
 	e.ObjStart()
@@ -23,8 +23,8 @@ func (c *Chunk) json(row int) []byte {
 	return e.Bytes()
 }
 
-// payloadColumns are event id, the contract's twenty and the raw action: the
-// first of schemas.EventColumns.
+// payloadColumns are the event id, the twenty contract columns and the raw
+// action: the first of schemas.EventColumns.
 const payloadColumns = 22
 
 func writeValue(e *jx.Encoder, data any, row int) {
@@ -74,7 +74,7 @@ func writeInstant(e *jx.Encoder, ms int64) {
 
 func isMoney(col *nullInt64Column) bool { return col.kind == "Nullable(Decimal(18, 4))" }
 
-// appendDecimal4 writes an amount exactly, without trailing zeros.
+// appendDecimal4 writes an exact amount without trailing zeros.
 func appendDecimal4(b []byte, d schemas.Decimal4) []byte {
 	whole, part := d/1e4, d%1e4
 	if d < 0 {

@@ -9,15 +9,16 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// table is one of the small tables, in the order in which its rows are given.
+// table is one of the small tables. Its columns are in the order of the row
+// values.
 type table struct {
 	name    string
 	columns []schemas.Column
 }
 
-// insertRows appends n rows to a small table as one INSERT and retries until
-// they are in or ctx ends. These rows are this package's own, so one that is
-// refused is fatal, and an insert too large for memory waits for memory.
+// insertRows inserts n rows into a small table as one INSERT and retries until
+// ctx ends. This package makes these rows, so a refused row is fatal. An insert
+// that is too large for memory waits for memory.
 func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, row func(i int) []any) error {
 	if n == 0 {
 		return nil
@@ -30,7 +31,7 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context, attempt int) error {
 		ctx = clickhouse.Context(ctx,
 			clickhouse.WithSettings(clickhouse.Settings{dedupToken: attemptToken(token, attempt)}),
-			clickhouse.WithColumnNamesAndTypes(types)) // spares HTTP a DESCRIBE
+			clickhouse.WithColumnNamesAndTypes(types)) // saves a DESCRIBE over HTTP
 		batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
 		if err != nil {
 			return err
@@ -49,8 +50,8 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 	return err
 }
 
-// persist runs a statement that may be repeated until it has worked, is fatal,
-// or ctx ends. do is told the number of its attempt, for its token.
+// persist repeats an idempotent statement until it succeeds, fails fatally, or
+// ctx ends. do receives the number of the attempt, for its token.
 func (w *Writer) persist(ctx context.Context, op string, do func(context.Context, int) error) error {
 	d, err := w.events.deliver(ctx, op, false, func(ctx context.Context, attempt int) error {
 		err := do(ctx, attempt)
@@ -73,10 +74,10 @@ func (w *Writer) persist(ctx context.Context, op string, do func(context.Context
 // insertOp names an INSERT in errors and logs.
 func insertOp(table string) string { return "insert into " + table }
 
-// instant is a value for a DateTime64(3, 'UTC') column.
+// instant is the value for a DateTime64(3, 'UTC') column.
 func instant(ms schemas.Millis) time.Time { return time.UnixMilli(int64(ms)).UTC() }
 
-// optional is the text for a Nullable(String) column: nil where it is empty.
+// optional is the value for a Nullable(String) column: nil for an empty text.
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -84,12 +85,12 @@ func optional(s string) *string {
 	return &s
 }
 
-// FilteredTable is where the ids go whose events the internal filter dropped.
+// FilteredTable stores the ids of subscriptions with events that the
+// internal-user filter dropped.
 const FilteredTable = "filtered_subscriptions"
 
-// writeFiltered inserts the ids of all parts, each once with its latest instant:
-// an internal tester's subscription makes many events. An id without an instant
-// was filtered now.
+// writeFiltered inserts each id once, with its latest time, because a test
+// subscription has many events. An id without a time was filtered now.
 func (w *Writer) writeFiltered(ctx context.Context, token string, parts []*Part, now schemas.Millis) error {
 	var rows []schemas.FilteredSubscription
 	at := make(map[string]int)

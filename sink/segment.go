@@ -8,15 +8,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// segment is what one INSERT carries: rows of several parts, in the parts'
-// order, and its token.
+// segment is the content of one INSERT: rows of several parts, in the order of
+// the parts, and the token.
 type segment struct {
 	token  string
 	blocks []block
 	rows   int
 }
 
-// whole is the segment of all rows of a batch.
+// wholeBatch is the segment with all rows of a batch.
 func wholeBatch(b *Batch, token string) segment {
 	s := segment{token: token}
 	for i, part := range b.Parts {
@@ -29,7 +29,7 @@ func wholeBatch(b *Batch, token string) segment {
 	return s
 }
 
-// attempt is the segment as its nth attempt sends it.
+// attempt is the segment with the token of its nth attempt.
 func (s segment) attempt(n int) segment {
 	s.token = attemptToken(s.token, n)
 	return s
@@ -42,8 +42,8 @@ func (s segment) bytes() (n int) {
 	return n
 }
 
-// halves cuts a segment of two rows or more in the middle. The tokens come from
-// the parent's, so that none is used for two sets of rows.
+// halves cuts a segment of at least two rows in the middle. Each half has its own
+// token, so that no token names two sets of rows.
 func (s segment) halves() (left, right segment) {
 	left.token, right.token = s.token+"/0", s.token+"/1"
 	left.rows = s.rows / 2
@@ -62,7 +62,7 @@ func (s segment) halves() (left, right segment) {
 	return left, right
 }
 
-// block is rows [from, to) of one part's chunk: one block of an INSERT.
+// block is the rows [from, to) of one part's chunk: one block of an INSERT.
 type block struct {
 	part     int // index of the part in the batch
 	chunk    *Chunk
@@ -71,13 +71,13 @@ type block struct {
 
 func (b block) rows() int { return b.to - b.from }
 
-// bytes is the block's share of its chunk's size.
+// bytes is the share of the chunk's size.
 func (b block) bytes() int {
 	return int(int64(b.chunk.bytes) * int64(b.rows()) / int64(max(b.chunk.rows, 1)))
 }
 
-// encode appends the block in ClickHouse's Native format at revision 0, which
-// is what an INSERT over HTTP takes whatever the server's version.
+// encode appends the block in ClickHouse's Native format at revision 0. An INSERT
+// over HTTP expects this revision from every server version.
 func (b block) encode(buf *proto.Buffer) error {
 	header := proto.Block{Columns: len(b.chunk.columns), Rows: b.rows()}
 	return header.EncodeRawBlock(buf, 0, b.chunk.show(b.from, b.to))
@@ -85,17 +85,18 @@ func (b block) encode(buf *proto.Buffer) error {
 
 const dedupToken = "insert_deduplication_token"
 
-// attemptToken is the token of a statement's nth attempt: each has one of its own.
+// attemptToken is the token of the nth attempt of a statement. Each attempt has
+// its own token.
 //
-// Under a token that it has seen ClickHouse drops the rows and says that they are
-// in. A MergeTree table writes the token to its log before it puts the part in
-// place, so that a server killed between the two (or that fails there) knows the
-// token and has no rows: the same token again would be acknowledged, committed and
-// lost. What a repetition may add instead is harmless: rows replace themselves by
-// key, and readers of the ledger take one row of a flush and partition.
+// ClickHouse drops the rows of a token that it knows and acknowledges them. A
+// MergeTree table logs the token before it commits the part. A server that dies
+// between the two knows the token and has no rows: the same token again would be
+// acknowledged, committed and lost. Rows that a repetition adds are harmless.
+// They replace themselves by key, and readers of the ledger take one row per
+// flush and partition.
 //
-// There is a token at all because without one ClickHouse goes by the rows' content,
-// of which the same holds.
+// A statement without a token is deduplicated by the content of its rows, with
+// the same risk.
 func attemptToken(token string, n int) string {
 	if n == 1 {
 		return token

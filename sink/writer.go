@@ -12,8 +12,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Writer is ClickHouse as the pipeline sees it. Flush is for one goroutine at a
-// time (a second waits); the rest may be called at any time.
+// Writer writes to ClickHouse. One goroutine at a time runs Flush (a second one
+// waits); the other methods are safe for concurrent use.
 type Writer struct {
 	cfg    Config
 	log    *zap.Logger
@@ -24,8 +24,8 @@ type Writer struct {
 	flushing sync.Mutex
 }
 
-// Open checks the configuration and makes a Writer. It connects to nothing:
-// ClickHouse may be down, and Ping tells.
+// Open validates the configuration and returns a Writer. It does not connect:
+// ClickHouse may be down, and Ping reports it.
 func Open(_ context.Context, cfg Config, log *zap.Logger, hooks Hooks) (*Writer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func Open(_ context.Context, cfg Config, log *zap.Logger, hooks Hooks) (*Writer,
 	return w, nil
 }
 
-// Ping asks whether ClickHouse answers and takes the login. The error is an
+// Ping reports whether ClickHouse answers and accepts the login. The error is an
 // *Error.
 func (w *Writer) Ping(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, w.cfg.DialTimeout)
@@ -60,7 +60,7 @@ func (w *Writer) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections. A Flush under way must have returned.
+// Close closes the connections. Flush must have returned.
 func (w *Writer) Close() error {
 	_ = w.events.transport.close()
 	if err := w.conn.Close(); err != nil {
@@ -69,7 +69,7 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// failed is for clickhouse-go's errors; it does not say which address it used.
+// newError is for errors of clickhouse-go, which do not name the address.
 func (w *Writer) newError(op string, err error) *Error {
 	return newError(op, strings.Join(w.cfg.Addr, ","), err)
 }
