@@ -1,0 +1,76 @@
+# What people type. Every target also works as the commands that it shows.
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+
+# A release passes VERSION; otherwise the tag or the commit is the version.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATE    ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+STATIC  := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+
+MARKDOWN := $(shell git ls-files '*.md' | grep -v testdata)
+PROSE    := $(shell git ls-files '*.go' '*.md' | grep -v testdata)
+
+# Hits a 100 sentences over all files, and on one page. The aim is 1.0 and 2.0.
+MAX_PROSE ?= 6.5
+MAX_PAGE  ?= 2.0
+
+.PHONY: help build fast test race fuzz trial clients bench lint docs release
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/pianola, a static binary
+	$(STATIC) -o bin/pianola ./cmd/pianola
+
+fast: ## run the fast tests (less than a minute; embedded servers only)
+	go test -short ./...
+
+test: ## run all tests
+	go test ./...
+
+race: ## run all tests with the race detector; a test that skips fails
+	PIANOLA_TEST_NO_SKIP=1 go test -race -timeout 15m ./...
+
+fuzz: ## run every fuzz target for 50,000 inputs (FUZZ=N for another number)
+	bash .ci/fuzz $(or $(FUZZ),50000)
+
+trial: ## run every fault trial once (TRIAL='--only kill,server' for other flags)
+	go run ./cmd/trial $(TRIAL)
+
+clients: ## run the stock ClickHouse clients against the sandbox
+	bash .ci/clients/run
+
+bench: ## run the benchmarks of docs/performance.md
+	go test -run '^$$' -bench 'Apply|File' -cpu 1 ./transform
+	go test -run '^$$' -bench . -cpu 1 ./sink
+	go test -run '^$$' -bench Flow -benchtime 3x ./internal/pipeline
+
+lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English
+	bin/golangci-lint run ./...
+	bin/prose -max $(MAX_PROSE) -page $(MAX_PAGE) $(PROSE)
+
+docs: bin/links bin/prose ## regenerate the generated pages; check links and English
+	go test ./internal/config -run Reference -update
+	bin/links $(MARKDOWN)
+	bin/prose -max 1.0 -page $(MAX_PAGE) $(MARKDOWN)
+
+release: bin/cyclonedx-gomod ## build dist/: static binaries, checksums, SBOMs
+	rm -rf dist
+	mkdir dist
+	for arch in amd64 arm64; do \
+	  export GOOS=linux GOARCH=$$arch CGO_ENABLED=0; \
+	  name=pianola-$(VERSION)-linux-$$arch; \
+	  $(STATIC) -o dist/$$name ./cmd/pianola; \
+	  bin/cyclonedx-gomod bin -json -licenses -version $(VERSION) -output dist/$$name.cdx.json dist/$$name; \
+	done
+	cd dist && sha256sum pianola-* > SHA256SUMS
+	ls -l dist
+
+# The tools are pinned in .ci/tools/go.mod, a module of their own.
+bin/golangci-lint: .ci/tools/go.mod
+	cd .ci/tools && go build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/cyclonedx-gomod: .ci/tools/go.mod
+	cd .ci/tools && go build -o ../../$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+bin/prose bin/links bin/compose: bin/%: .ci/tools/go.mod .ci/tools/%/main.go
+	cd .ci/tools && go build -o ../../$@ ./$*
