@@ -9,9 +9,9 @@
 // the one before. A query therefore always begins where a read of the client's bytes
 // begins. The proxy decodes what begins there, and decodes nothing else until a fault
 // needs it: before and midway the end of the external tables, after the server's
-// answer. Both Go clients speak protocol revision 54460. Connections of newer clients
-// are passed on, but their statements are not seen.
+// answer. Both Go clients speak protocol revision 54460. The proxy passes connections of
+// other revisions on, but does not see their statements.
 //
-// Over HTTP a statement is the query parameter or the beginning of the body. A body
-// that is compressed or multipart is passed on without a look at it.
+// Over HTTP a statement is the query parameter or the beginning of the body. The
+// proxy does not look for statements in a body that is compressed or multipart.
 package faultproxy

@@ -83,9 +83,11 @@ func (p *Proxy) decide(protocol, database, text string) (Fault, bool) {
 		return Fault{}, false
 	}
 	s := Statement{Protocol: protocol, Database: database, Verb: verb(text), Table: table(text), Text: text}
-	data := takesData(text)
+	head, inline, data := insertsData(text)
 	if data {
-		s.Text = withoutData(text)
+		s.Text = head
+		// The server of a native client takes either.
+		data = protocol == "http" || inline == ""
 	}
 	for _, control := range controls {
 		if fault, strikes := (*control)(s); strikes {

@@ -65,7 +65,7 @@ const exceeded = 159
 var outcomes = []struct {
 	name  string
 	fault faultproxy.Fault
-	code  int  // that the client sees; 0 is none
+	code  int  // that the client gets, 0 without an exception
 	fails bool // without a code
 	rows  uint64
 }{
@@ -293,7 +293,7 @@ func TestFault_ServerRefuses(t *testing.T) {
 	}
 }
 
-// TestFault_CutMidwayOfLargeData: the client reads the exception although it cannot
+// TestFault_MidwayOfLargeData: the client reads the exception although it cannot
 // write any more.
 func TestFault_MidwayOfLargeData(t *testing.T) {
 	for protocol, p := range protocols {

@@ -14,7 +14,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// errStruck stands for an answer that the fault replaces.
+// errStruck replaces an answer by the fault.
 var errStruck = errors.New("the fault replaces the answer")
 
 // serveHTTP passes one request on, with a fault or without.
@@ -120,7 +120,7 @@ func (f Fault) respond(w http.ResponseWriter, r *http.Request) {
 	case f.Cut:
 		w.Header().Set("Connection", "close")
 	default:
-		// ClickHouse reads a request to its end before it answers with an error.
+		// ClickHouse reads the whole request before it answers with an error.
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")

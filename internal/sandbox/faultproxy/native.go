@@ -25,9 +25,6 @@ type nativeConn struct {
 
 	// pending is the fault for the answer that comes next.
 	pending atomic.Pointer[pendingFault]
-	// refused is set when the server no longer takes bytes. It may still have an
-	// exception to say why, so that the connection ends with the server's half.
-	refused atomic.Bool
 	down    chan struct{} // closed when nothing more goes to the client
 }
 
@@ -82,7 +79,7 @@ func (c *nativeConn) close(err error, to *net.TCPConn) {
 	case errors.Is(err, errCut):
 		_ = c.client.Close()
 		_ = c.server.Close()
-	case errors.Is(err, io.EOF) && (to == c.server || !c.refused.Load()):
+	case errors.Is(err, io.EOF):
 		_ = to.CloseWrite()
 	default:
 		reset(c.client)
@@ -147,19 +144,11 @@ func (c *nativeConn) forward(n int) error {
 		return err
 	}
 	if _, err := c.server.Write(chunk); err != nil {
-		c.refused.Store(true)
-		return c.discard()
+		<-c.down // the server may have sent an exception before it closed
+		return err
 	}
 	_, err = c.in.Discard(n)
 	return err
-}
-
-// discard reads what the client still sends.
-func (c *nativeConn) discard() error {
-	if _, err := io.Copy(io.Discard, c.in); err != nil {
-		return err
-	}
-	return io.EOF
 }
 
 // query passes a query on, with a fault or without. size is its packet's.
@@ -228,7 +217,7 @@ func (c *nativeConn) midway(f Fault, q query, size int) error {
 	// The client reads the exception, then an end. A close with bytes unread would be
 	// a reset.
 	_ = c.client.CloseWrite()
-	_ = c.discard()
+	_, _ = io.Copy(io.Discard, c.in)
 	return errCut
 }
 

@@ -34,7 +34,7 @@ func await[T any](in *bufio.Reader, decode func(*fields) T) (packet T, size int,
 }
 
 // fields reads the fields of a client's packet from rest, up to the first error.
-// ch-go decodes these packets too, but allocates whatever length a client claims.
+// ch-go decodes these packets too, but allocates any length that a client claims.
 type fields struct {
 	rest []byte
 	err  error

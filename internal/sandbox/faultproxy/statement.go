@@ -36,15 +36,12 @@ func table(text string) string {
 	return ""
 }
 
-// takesData reports whether the statement is an INSERT of data, not of a query.
-func takesData(text string) bool {
-	return verb(text) == "INSERT" && !queryPattern.MatchString(withoutData(text))
-}
-
-// withoutData cuts an INSERT before VALUES or FORMAT.
-func withoutData(text string) string {
+// insertsData reports whether the statement is an INSERT of data, not of a query. head
+// is the text before VALUES or FORMAT, inline the data that stands in the text.
+func insertsData(text string) (head, inline string, ok bool) {
+	head = text
 	if at := dataPattern.FindStringIndex(text); at != nil {
-		return strings.TrimSpace(text[:at[0]])
+		head, inline = strings.TrimSpace(text[:at[0]]), strings.Trim(text[at[1]:], "; \t\r\n")
 	}
-	return text
+	return head, inline, verb(text) == "INSERT" && !queryPattern.MatchString(head)
 }
