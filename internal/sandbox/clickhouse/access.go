@@ -58,11 +58,8 @@ func Owner(name, password string) User {
 	return User{Name: name, Password: password, Grants: []string{Everything}}
 }
 
-// access names of the user and the sets that are always there.
-const (
-	defaultName = "default"
-	readerName  = "pianola_sandbox_reader" // profile of the user default
-)
+// defaultName is the user, the profile and the quota that are always there.
+const defaultName = "default"
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -131,7 +128,7 @@ func (a Access) render() ([]byte, error) {
 		a.Quotas = append(slices.Clone(a.Quotas), Quota{Name: defaultName})
 	}
 	var b bytes.Buffer
-	err := usersTemplate.Execute(&b, map[string]any{"Access": a, "Reader": readerName})
+	err := usersTemplate.Execute(&b, map[string]any{"Access": a})
 	return b.Bytes(), err
 }
 
