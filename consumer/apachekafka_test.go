@@ -59,6 +59,9 @@ func createTopic(t *testing.T, brokers []string, topic string, partitions int32,
 
 // TestApacheKafka is what must be so with the broker that people run.
 func TestApacheKafka(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: starts Apache Kafka")
+	}
 	brokers := startApacheKafka(t)
 
 	t.Run("transactions", func(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 // the events come back through the stream, and the next reconciliation compares
 // these subscriptions too and finds nothing.
 func TestSubscription_ActionsReconcile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs a whole simulated year")
+	}
 	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
 	s.Tell()

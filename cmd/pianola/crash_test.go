@@ -14,6 +14,9 @@ import (
 // killed process was at work is checked too: the kills spread over the whole of
 // the topic.
 func TestRun_KillNine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: kills a process many times")
+	}
 	const kills = 12
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("kill moments are drawn from seed %d", seed)

@@ -33,6 +33,9 @@ func protocols(t *testing.T) map[string][]string {
 // TestCommands_OnARealServer walks through the commands that need ClickHouse in
 // the order in which an operator meets them.
 func TestCommands_OnARealServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs every command")
+	}
 	for name, environment := range protocols(t) {
 		t.Run(name, func(t *testing.T) {
 			environment = append(environment, "PIANOLA_CLICKHOUSE_DATABASE=walk_"+name)

@@ -19,6 +19,9 @@ import (
 // every way, and looks for them in everything that the shipped binary lets out:
 // tables, log, pages and what the commands print.
 func TestPrivacy_NothingPersonalComesOutOfTheAPI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs every command")
+	}
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkAPI(t, binary, protocol) })

@@ -40,6 +40,9 @@ const (
 // place a message and a configuration have, and looks for them in everything that
 // the shipped binary lets out: tables, log, pages and what the commands print.
 func TestPrivacy_NothingPersonalComesOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs every command")
+	}
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkPrivacy(t, binary, protocol) })

@@ -15,6 +15,9 @@ import (
 // while it asks again: nothing of a half run is to be seen, and the next process
 // goes on.
 func TestReconcile_KilledHalfWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: builds and kills a process")
+	}
 	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
 	s.Tell()
 	s.Ingest()

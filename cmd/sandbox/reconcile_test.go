@@ -112,6 +112,9 @@ func without(a, b []string) []string {
 }
 
 func TestReconciliation_FindsWhatIsPlanted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs a whole simulated year")
+	}
 	servers := testbed.Start(t)
 	left := map[string]uint64{}
 	for seed := uint64(1); seed <= 5; seed++ {
@@ -153,6 +156,9 @@ func TestReconciliation_FindsWhatIsPlanted(t *testing.T) {
 }
 
 func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs a whole simulated year")
+	}
 	servers := testbed.Start(t)
 	s := open(t, servers, 6, 500)
 	s.Tell()
@@ -188,6 +194,9 @@ func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
 // What is measured with the large shelf is worth something only if its events and
 // its API agree.
 func TestReconciliation_OfTheLargeShelfIsClean(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs a whole simulated year")
+	}
 	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
 	shelf := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
 	server, err := pianoapi.Start(pianoapi.Config{}, shelf)

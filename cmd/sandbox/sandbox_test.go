@@ -24,6 +24,9 @@ func small(t *testing.T) options {
 }
 
 func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs the whole demonstration")
+	}
 	o := small(t)
 	o.verbose = true // the service's log and the progress come to one writer
 	o.dataDir = t.TempDir()
@@ -50,6 +53,9 @@ func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
 // An end before the verdict once came out as success, which a script that waits
 // for --exit would have believed.
 func TestDemonstrate_InterruptedIsNoSuccess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs the whole demonstration")
+	}
 	o := small(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()

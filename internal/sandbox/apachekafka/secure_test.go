@@ -25,6 +25,9 @@ const secret = "aPasswordOfATest"
 // TestSecure logs in by every mechanism at one broker, and has its certificate
 // changed while it runs.
 func TestSecure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: starts Apache Kafka")
+	}
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
 			t.Fatal(err)
