@@ -1,6 +1,6 @@
-// Command trial tries to break the promise that nothing is lost and nothing shown
-// twice: it puts faults in the way of real `pianola run` processes that consume a
-// simulated publisher's stream, and holds tables and views against the truth.
+// Command trial tries to break the promise that no event is lost and none is shown twice. It
+// causes faults while real `pianola run` processes consume a simulated publisher's stream,
+// and compares tables and views with the truth.
 //
 // Exit status: 0 all trials hold; 1 a trial could not be made, or was interrupted;
 // 2 wrong usage; 3 a trial has broken the promise.
@@ -21,7 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
-	"github.com/pianola/pianola/internal/trial"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
 // errBroken is the one finding.
@@ -47,7 +47,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "trial: %v\n", err)
 		os.Exit(3)
 	case err != nil && ctx.Err() != nil:
-		// Whatever was under way says at length that it was called off.
+		// The error says only that what was running was cancelled.
 		fmt.Fprintln(os.Stderr, "trial: interrupted before it was done")
 		os.Exit(1)
 	case err != nil:
@@ -56,54 +56,53 @@ func main() {
 	}
 }
 
-// run makes the chosen trials one after the other, all of a broker first. A broken
-// one does not keep the next from being made.
+// run runs the chosen trials, first all with one broker. It continues after a broken one.
 func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy tells standard error of every byte it holds back
-	b := bill{options: o, start: time.Now(), rest: o.count(), stdout: stdout, stderr: stderr}
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy writes a line for every delayed packet
+	p := program{options: o, start: time.Now(), rest: o.count(), stdout: stdout, stderr: stderr}
 	for _, kafka := range o.kafkas {
-		if err := b.stage(ctx, kafka); err != nil {
+		if err := p.withBroker(ctx, kafka); err != nil {
 			return err
 		}
 	}
 	if o.runs > 1 && !o.json {
-		if err := writeTable(stdout, tabulate(b.results)); err != nil {
+		if err := writeTable(stdout, tabulate(p.results)); err != nil {
 			return err
 		}
 	}
-	if len(b.results) == 0 {
-		return trial.ErrNotHere // the one that was asked for: its reason has been told
+	if len(p.results) == 0 {
+		return harness.ErrUnavailable // the reason has been printed
 	}
-	if b.broken > 0 {
-		return fmt.Errorf("%w in %d of %d trials", errBroken, b.broken, len(b.results))
+	if p.broken > 0 {
+		return fmt.Errorf("%w in %d of %d trials", errBroken, p.broken, len(p.results))
 	}
 	return nil
 }
 
-// bill is what is on: the trials that are made and those that were.
-type bill struct {
+// program is the trials that are to run, and the results of those that have run.
+type program struct {
 	options
 	start   time.Time
-	rest    int // trials still to be made
-	results []trial.Result
+	rest    int // trials still to run
+	results []harness.Result
 	broken  int
 
 	stdout, stderr io.Writer
 }
 
-func (b *bill) say(sentence string) { fmt.Fprintln(b.stderr, sentence) }
+func (p *program) say(sentence string) { fmt.Fprintln(p.stderr, sentence) }
 
-// stage makes every run of every trial with one broker.
-func (b *bill) stage(ctx context.Context, kafka trial.Kafka) (err error) {
-	b.say(fmt.Sprintf("building pianola, starting ClickHouse and %s Kafka", kafka))
-	stage, err := trial.Open(ctx, kafka, b.say)
+// withBroker makes every run of every trial with one broker.
+func (p *program) withBroker(ctx context.Context, kafka harness.Kafka) (err error) {
+	p.say(fmt.Sprintf("building pianola, starting ClickHouse and %s Kafka", kafka))
+	env, err := harness.Open(ctx, kafka, p.say)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stage.Close()) }()
-	for run := range b.runs {
-		for _, t := range b.trials(kafka) {
-			if err := b.trial(ctx, stage, t, b.runSeed(run)); err != nil {
+	defer func() { err = errors.Join(err, env.Close()) }()
+	for run := range p.runs {
+		for _, t := range p.trials(kafka) {
+			if err := p.trial(ctx, env, t, p.runSeed(run)); err != nil {
 				return err
 			}
 		}
@@ -111,27 +110,27 @@ func (b *bill) stage(ctx context.Context, kafka trial.Kafka) (err error) {
 	return nil
 }
 
-func (b *bill) trial(ctx context.Context, stage *trial.Stage, t trial.Trial, seed uint64) error {
-	b.say(fmt.Sprintf("trial %s, seed %d", t.Name, seed))
-	// What one trial has taken too long is taken from all that follow.
-	share := (b.duration - time.Since(b.start)) / time.Duration(b.rest)
-	b.rest--
-	result, err := stage.Run(ctx, t, trial.Plan{Seed: seed, Times: b.times, Duration: max(0, share), Subscribers: b.people})
-	if errors.Is(err, trial.ErrNotHere) {
-		b.say(fmt.Sprintf("left out: %v", err))
+func (p *program) trial(ctx context.Context, env *harness.Env, t harness.Trial, seed uint64) error {
+	p.say(fmt.Sprintf("trial %s, seed %d", t.Name, seed))
+	// A trial that takes too long shortens all that follow.
+	share := (p.duration - time.Since(p.start)) / time.Duration(p.rest)
+	p.rest--
+	result, err := env.Run(ctx, t, harness.Plan{Seed: seed, Times: p.times, Duration: max(0, share), Subscribers: p.subscribers})
+	if errors.Is(err, harness.ErrUnavailable) {
+		p.say(fmt.Sprintf("left out: %v", err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	b.results = append(b.results, result)
+	p.results = append(p.results, result)
 	if !result.Holds {
-		b.broken++
+		p.broken++
 	}
-	if b.json {
-		err = json.NewEncoder(b.stdout).Encode(result)
+	if p.json {
+		err = json.NewEncoder(p.stdout).Encode(result)
 	} else {
-		_, err = fmt.Fprintln(b.stdout, result)
+		_, err = fmt.Fprintln(p.stdout, result)
 	}
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)

@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pianola/pianola/internal/trial"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// allWith names the trials that can be made with a broker, in their order.
-func allWith(kafka trial.Kafka) string {
+// allWith is the names of the trials that run with a broker, in their order.
+func allWith(kafka harness.Kafka) string {
 	var names []string
 	for _, one := range trial.All() {
 		if one.Runs(kafka) {
@@ -24,19 +25,19 @@ func allWith(kafka trial.Kafka) string {
 
 func TestParse(t *testing.T) {
 	for _, c := range []struct{ args, trials, wrong string }{
-		{args: "", trials: allWith(trial.Embedded)},
-		{args: "--kafka apache", trials: allWith(trial.Apache)},
+		{args: "", trials: allWith(harness.Embedded)},
+		{args: "--kafka apache", trials: allWith(harness.Apache)},
 		{args: "--only kill --seed 7 --duration 1h --times 3 --json", trials: "kill"},
 		{args: "--kafka apache --only kafka", trials: "kafka"},
 		{args: "--only kafka", trials: "kafka"},
-		{args: "--only nothing", wrong: "is none of kill, rebalance, "},
+		{args: "--only nothing", wrong: "is not one of kill, rebalance, "},
 		{args: "--kafka both --runs 3 --only kill", trials: "kill kill"},
 		{args: "--only kafka,kill", trials: "kill kafka"},
-		{args: "--only broker", wrong: "cannot be made with --kafka embedded"},
-		{args: "--runs 0", wrong: "at least 1"},
-		{args: "--kafka real", wrong: "none of embedded, apache, both"},
-		{args: "--times -1", wrong: "not below 0"},
-		{args: "--duration -1s", wrong: "not below 0"},
+		{args: "--only broker", wrong: "cannot run with --kafka embedded"},
+		{args: "--runs 0", wrong: "must be at least 1"},
+		{args: "--kafka real", wrong: "not one of embedded, apache, both"},
+		{args: "--times -1", wrong: "must not be below 0"},
+		{args: "--duration -1s", wrong: "must not be below 0"},
 		{args: "kill", wrong: "unexpected argument"},
 		{args: "--sed 1", wrong: "unknown flag"},
 	} {

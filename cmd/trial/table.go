@@ -5,20 +5,20 @@ import (
 	"io"
 	"strings"
 
-	"github.com/pianola/pianola/internal/trial"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// row is what all runs of one trial with one broker have come to.
+// row is the results of all runs of one trial with one broker.
 type row struct {
 	trial, fault string
-	kafka        trial.Kafka
+	kafka        harness.Kafka
 	seeds        []string
 	times, messages, lost, doubled, wrong, findings,
 	broken int
 }
 
-// tabulate adds the results of a trial's runs up, in the order of their first run.
-func tabulate(results []trial.Result) []row {
+// tabulate adds up the results of each trial's runs, in the order of their first run.
+func tabulate(results []harness.Result) []row {
 	var rows []row
 	at := map[string]int{}
 	for _, r := range results {

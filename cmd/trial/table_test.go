@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pianola/pianola/internal/trial"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
 func TestTable_AddsRunsUp(t *testing.T) {
-	rows := tabulate([]trial.Result{
-		{Trial: "kill", Fault: "kill -9", Kafka: trial.Embedded, Seed: 1, Times: 50, Messages: 100, Holds: true},
-		{Trial: "rebalance", Fault: "rebalance", Kafka: trial.Embedded, Seed: 1, Times: 50, Messages: 10, Holds: true},
-		{Trial: "kill", Fault: "kill -9", Kafka: trial.Embedded, Seed: 102, Times: 51, Messages: 200, Lost: 1, Doubled: 2, Wrong: 3, Findings: 4},
-		{Trial: "kill", Fault: "kill -9", Kafka: trial.Apache, Seed: 1, Times: 7, Holds: true},
+	rows := tabulate([]harness.Result{
+		{Trial: "kill", Fault: "kill -9", Kafka: harness.Embedded, Seed: 1, Times: 50, Messages: 100, Holds: true},
+		{Trial: "rebalance", Fault: "rebalance", Kafka: harness.Embedded, Seed: 1, Times: 50, Messages: 10, Holds: true},
+		{Trial: "kill", Fault: "kill -9", Kafka: harness.Embedded, Seed: 102, Times: 51, Messages: 200, Lost: 1, Doubled: 2, Wrong: 3, Findings: 4},
+		{Trial: "kill", Fault: "kill -9", Kafka: harness.Apache, Seed: 1, Times: 7, Holds: true},
 	})
 	var b strings.Builder
 	if err := writeTable(&b, rows); err != nil {

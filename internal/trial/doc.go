@@ -1,18 +1,15 @@
-// Package trial tries to break the promise of contract §4: it runs the simulated
-// world's stream through real `pianola run` processes, puts faults in their way,
-// and holds what is in the tables at the end against the truth.
+// Package trial lists the trials. Each tries to break the promise of contract §4: it runs
+// real `pianola run` processes, causes faults, and compares the tables with the truth.
 //
-// Words:
+// How to add a trial:
 //
-//   - trial: one kind of fault, put in again and again.
-//   - round: one world with a topic, a group and a database of its own, told
-//     while the processes consume it. A trial has as many rounds as it needs for
-//     its faults or its time; each takes the next seed.
-//   - stage: the servers and the binary that all rounds share.
-//   - line: a TCP proxy that can be cut, silenced and slowed.
-//
-// Every round ends alike: all faults are taken away, one more process comes to
-// the end of the topic, and then four things must hold. Its offsets are committed
-// to the last message, every table and view equals the truth, no event is shown
-// twice by the view, and the deep audit finds nothing.
+//  1. Choose the package of its family: faults (processes, networks, servers, clock,
+//     memory), kafkaerrors, clickhouseerrors, loss, recordforms, login. Or make a new one.
+//  2. Write a function that returns a [harness.Trial]. Its New returns the scenario of one
+//     round: a function that starts processes with [harness.Round.Start] and causes faults.
+//     [harness.Round.CauseFaults] is the loop that most scenarios need; faults/kill.go and
+//     faults/clickhouse_outage.go are short examples.
+//  3. Add it to All, and a row to docs/trials.md. The command's flags and its table read
+//     the list.
+//  4. Show that it can fail: break the product by hand, and run it with --only.
 package trial

@@ -8,37 +8,44 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-func openStage(t *testing.T, kafka Kafka) *Stage {
+func TestMain(m *testing.M) {
+	clickhouse.ServeIfChild()
+	os.Exit(m.Run())
+}
+
+func open(t *testing.T, kafka harness.Kafka) *harness.Env {
 	t.Helper()
 	// A first start may have to fetch what it runs.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	stage, err := Open(ctx, kafka, func(sentence string) { t.Log(sentence) })
+	e, err := harness.Open(ctx, kafka, func(sentence string) { t.Log(sentence) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := stage.Close(); err != nil {
+		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return stage
+	return e
 }
 
-// wantHolds makes the chosen trials in a form that takes seconds: three faults, of
-// a world of about 2,000 messages.
-func wantHolds(t *testing.T, stage *Stage, chosen func(Trial) bool) {
+// wantHolds runs the chosen trials in a form that takes seconds: three faults, of a world
+// of about 2,000 messages.
+func wantHolds(t *testing.T, e *harness.Env, chosen func(harness.Trial) bool) {
 	for _, one := range All() {
-		if !one.Runs(stage.kind) || !chosen(one) {
+		if !one.Runs(e.Kind) || !chosen(one) {
 			continue
 		}
 		t.Run(one.Name, func(t *testing.T) {
-			plan := Plan{Seed: uint64(time.Now().UnixNano()), Times: 3, Subscribers: 400}
-			result, err := stage.Run(t.Context(), one, plan)
-			if errors.Is(err, ErrNotHere) {
-				leaveOut(t, err)
+			plan := harness.Plan{Seed: uint64(time.Now().UnixNano()), Times: 3, Subscribers: 400}
+			result, err := e.Run(t.Context(), one, plan)
+			if errors.Is(err, harness.ErrUnavailable) {
+				skip(t, err)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -47,16 +54,13 @@ func wantHolds(t *testing.T, stage *Stage, chosen func(Trial) bool) {
 			if !result.Holds || result.Times < plan.Times || result.Messages == 0 {
 				t.Errorf("seed %d: the promise does not hold, or too little was tried", plan.Seed)
 			}
-			if one.Name == "forms" {
-				wantForms(t, stage.kind, result.Kinds)
-			}
 		})
 	}
 }
 
-// leaveOut skips what this machine does not allow. In .ci/run everything is there,
-// or that is the failure.
-func leaveOut(t *testing.T, why error) {
+// skip skips what this machine does not allow. In .ci/run everything is there, or that is
+// the failure.
+func skip(t *testing.T, why error) {
 	t.Helper()
 	if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" {
 		t.Fatal(why)
@@ -64,34 +68,25 @@ func leaveOut(t *testing.T, why error) {
 	t.Skip(why)
 }
 
-// withTheCommandOnly are the trials that the test leaves to the command, and why.
-var withTheCommandOnly = map[string]string{
+// leftOut are the trials that this test does not run, and why.
+var leftOut = map[string]string{
 	"memory": "its backlogs are not small in any form",
 	"soak":   "growth shows only over minutes",
 	"disk":   "it mounts a disk, which not every machine that runs tests allows",
 	"broker": "each of its faults takes many seconds",
+	"forms":  "the test of its package runs it",
 }
 
-// TestStage_Embedded shares one stage, for its start is the dearest part of it.
-func TestStage_Embedded(t *testing.T) {
-	stage := openStage(t, Embedded)
-	wantHolds(t, stage, func(one Trial) bool { return withTheCommandOnly[one.Name] == "" })
-	t.Run("forms_uncommitted", func(t *testing.T) { wantUncommitted(t, stage) })
-	t.Run("broken", func(t *testing.T) { wantBroken(t, stage) })
-	t.Run("process_ends", func(t *testing.T) { wantEnded(t, stage) })
+// TestTrials_Embedded shares one environment, because its start takes longest.
+func TestTrials_Embedded(t *testing.T) {
+	wantHolds(t, open(t, harness.Embedded), func(one harness.Trial) bool { return leftOut[one.Name] == "" })
 }
 
-// TestStage_Apache makes those that the embedded broker cannot, or not wholly (its
-// cleaner and its timestamps are not Kafka's), and one beside, with the broker that
-// people run. The command makes all of them with both.
-func TestStage_Apache(t *testing.T) {
+// TestTrials_Apache runs one trial with the broker that users run. The command runs all of
+// them with both.
+func TestTrials_Apache(t *testing.T) {
 	if err := apachekafka.Available(); err != nil {
-		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
-			t.Fatal(err)
-		}
-		t.Skipf("this test runs Apache Kafka: %v", err)
+		skip(t, err)
 	}
-	wantHolds(t, openStage(t, Apache), func(one Trial) bool {
-		return one.Name == "kill" || one.Name == "forms"
-	})
+	wantHolds(t, open(t, harness.Apache), func(one harness.Trial) bool { return one.Name == "kill" })
 }

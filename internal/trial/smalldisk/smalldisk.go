@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// ErrNotHere says that this machine does not allow a mount.
-var ErrNotHere = errors.New("no small disk can be mounted on this machine")
+// ErrUnavailable says that this machine does not allow a mount.
+var ErrUnavailable = errors.New("no small disk can be mounted on this machine")
 
 // Disk is a tmpfs in a mount namespace of its own. A process keeps the
 // namespace; when it ends, in whatever way the trial does, nothing is left mounted.
@@ -34,7 +34,7 @@ var namespaces = []struct{ leave, enter []string }{
 	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
 }
 
-// New mounts one of so many bytes at dir, which is made. The error wraps ErrNotHere where
+// New mounts one of so many bytes at dir, which is made. The error wraps ErrUnavailable where
 // no way works.
 func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -48,7 +48,7 @@ func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 		}
 		refused = append(refused, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrNotHere, errors.Join(refused...))
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(refused...))
 }
 
 func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*Disk, error) {

@@ -16,7 +16,7 @@ func TestDisk(t *testing.T) {
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "disk")
 	d, err := New(ctx, dir, 2<<20)
-	if errors.Is(err, ErrNotHere) {
+	if errors.Is(err, ErrUnavailable) {
 		// In .ci/run everything is there, or that is the failure.
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func TestDisk(t *testing.T) {
 // TestSmallDisk_NotHere is a machine without the commands, as without the right.
 func TestNew_NotHere(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if d, err := New(t.Context(), t.TempDir(), 1<<20); !errors.Is(err, ErrNotHere) {
+	if d, err := New(t.Context(), t.TempDir(), 1<<20); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, %v", d, err)
 	}
 }

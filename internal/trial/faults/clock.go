@@ -1,0 +1,123 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/trial/tcpproxy"
+)
+
+// Clock sets the wall clock of a service.
+func Clock() harness.Trial {
+	return harness.Trial{Name: "clock", Fault: "jump of the clock", Times: 40, Proxied: true, New: func(r *harness.Round) harness.Scenario {
+		return harness.Scenario{Run: (&clock{Round: r, wall: newSetClock()}).run}
+	}}
+}
+
+type clock struct {
+	*harness.Round
+	wall *setClock
+}
+
+// run sets the clock forward and back by hours, stops it, or repeats an instant, while a
+// service works and between two services. At one of three jumps answers of ClickHouse
+// are lost too, so that the service repeats inserts that may have been stored. Between
+// services the group is moved back, so that messages are decided again, perhaps at an
+// earlier time than before. Dead letters are redriven by a process with the right clock.
+// Whatever the clock shows, the last decision about a message must win.
+func (s *clock) run(ctx context.Context, b harness.Bounds) (int, error) {
+	const jumpsPerService = 8
+	faults := 0
+	for done := false; !done && !b.Reached(faults); {
+		p, end, err := s.StartInProcess(ctx, s.wall.now)
+		if err != nil {
+			return faults, err
+		}
+		for n := 0; err == nil && !done && n < jumpsPerService && !b.Reached(faults); n++ {
+			if done, err = s.jump(ctx, p); err == nil && !done {
+				faults++
+			}
+		}
+		if err = errors.Join(err, end()); err == nil {
+			err = s.decideAgain(ctx)
+		}
+		if err != nil {
+			return faults, err
+		}
+		s.Count(s.wall.jump(s.Dice)+", between two services", 1)
+	}
+	return faults, nil
+}
+
+// jump sets the clock once the service has flushed something since the last time.
+func (s *clock) jump(ctx context.Context, p *harness.Process) (done bool, err error) {
+	const maxSilence = 1500 * time.Millisecond // an insert is bounded by 1 s
+	before, err := s.Covered(ctx)
+	if err != nil {
+		return false, err
+	}
+	if done, err = s.Advance(ctx, before, p); err != nil || done {
+		return done, err
+	}
+	if s.Dice.IntN(3) > 0 {
+		s.Count(s.wall.jump(s.Dice), 1)
+		return false, nil
+	}
+	return false, s.Proxy.While(ctx, tcpproxy.AnswersVanish, 0, func() error {
+		s.Count(s.wall.jump(s.Dice), 1)
+		s.Count("and answers vanished", 1)
+		return s.Pause(ctx, maxSilence)
+	})
+}
+
+// decideAgain moves the group back, so that the next service reads again what this one
+// has read, and has the dead letters redriven.
+func (s *clock) decideAgain(ctx context.Context) error {
+	const most = 200
+	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
+	if err != nil {
+		return fmt.Errorf("fetch the group's offsets: %w", err)
+	}
+	var back kadm.Offsets
+	offsets.Each(func(o kadm.OffsetResponse) {
+		back.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: max(0, o.At-s.Dice.Int64N(most)), LeaderEpoch: -1})
+	})
+	err = s.Until(ctx, "the group moved back", nil, func(ctx context.Context) (bool, error) {
+		return s.Env.Admin.CommitAllOffsets(ctx, s.Config.Kafka.Group, back) == nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.redrive(ctx)
+}
+
+// redrive has every dead letter tried once more by `pianola dlq redrive`, whose clock is
+// the system's. All of them fail again, so each has one attempt more. A decision that
+// bore the time of that clock alone would lose against one that a faster clock has dated.
+func (s *clock) redrive(ctx context.Context) error {
+	letters, before, err := s.attempts(ctx)
+	if err != nil || letters == 0 {
+		return err
+	}
+	if _, err := s.Pianola(ctx, harness.StatusFound, "dlq", "redrive", "--execute"); err != nil {
+		return err
+	}
+	_, after, err := s.attempts(ctx)
+	if err == nil && after != before+letters {
+		err = fmt.Errorf("%d dead letters had %d attempts, and after one more %d", letters, before, after)
+	}
+	s.Count("and dead letters redriven", 1)
+	return err
+}
+
+// attempts counts the dead letters and how often they have been tried, as readers see
+// them.
+func (s *clock) attempts(ctx context.Context) (letters, attempts uint64, err error) {
+	err = s.Conn.QueryRow(ctx, "SELECT count(), sum(attempts) FROM dead_letters FINAL").Scan(&letters, &attempts)
+	return letters, attempts, err
+}

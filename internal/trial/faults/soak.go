@@ -1,0 +1,112 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/trial/usage"
+)
+
+// A soak has a steady rate of messages and of faults. A round lasts as long as its world,
+// so that one process is watched for all that time.
+const (
+	soakPace   = 250 // messages a second
+	soakEvery  = 2 * time.Second
+	minSoak    = 90 * time.Second // of a round's world
+	maxSoak    = time.Hour
+	soakSample = 250 * time.Millisecond
+	soakWarmUp = 0.2 // of a watch's samples
+)
+
+// Soak causes faults of every kind at a steady rate while one process is never ended.
+func Soak() harness.Trial {
+	return harness.Trial{
+		Name: "soak", Fault: "one fault of every kind after the other, at a steady rate", Times: 30, Faulted: true, Proxied: true, Size: soakSize,
+		ClickHouse: harness.OwnClickHouse,
+		New: func(r *harness.Round) harness.Scenario {
+			s := &soak{Round: r}
+			s.deck = harness.NewDeck(r.Dice, func() []soakFault { return possible(r) })
+			return harness.Scenario{Run: s.run, Publish: r.TruthFromLog(s.publishSteadily)}
+		},
+	}
+}
+
+// soakSize is how many subscribers fill a round. One has about five messages.
+func soakSize(p harness.Plan) int {
+	return int(min(max(p.Duration, minSoak), maxSoak).Seconds()) * soakPace / 5
+}
+
+// soak is a round with two instances of the group: one that stays from the beginning to
+// the end and must not grow, and one that joins and leaves.
+type soak struct {
+	*harness.Round
+	stays *harness.Process
+	goes  *harness.Process // nil while it is absent
+	watch *usage.Watch
+	deck  *harness.Deck[soakFault]
+	over  atomic.Bool // the publisher need not keep its pace any more
+}
+
+// publishSteadily sends messages at a constant pace, also while no process reads them,
+// until the faults are over.
+func (s *soak) publishSteadily(ctx context.Context) error {
+	began := time.Now()
+	return s.PublishWhen(ctx, func(sent int64) (bool, error) {
+		return s.over.Load() || sent < int64(time.Since(began).Seconds()*soakPace), nil
+	})
+}
+
+func (s *soak) run(ctx context.Context, b harness.Bounds) (faults int, err error) {
+	defer s.over.Store(true)
+	if s.stays, err = s.Start("stays"); err != nil {
+		return 0, err
+	}
+	s.watch = usage.Start(ctx, s.stays.Watched(), soakSample)
+	defer s.watch.Stop(ctx)
+	rate := time.NewTicker(soakEvery)
+	defer rate.Stop()
+	faults, err = s.CauseFaults(ctx, b, harness.FaultLoop{Processes: []*harness.Process{s.stays}, Strike: func(ctx context.Context) (int, error) {
+		f := s.deck.Draw()
+		if err := f.strike(ctx, s); err != nil {
+			return 0, fmt.Errorf("%s: %w", f.name, err)
+		}
+		s.Count(f.name, 1)
+		select {
+		case <-rate.C:
+			return 1, nil
+		case <-ctx.Done():
+			return 1, ctx.Err()
+		}
+	}})
+	if err != nil {
+		return faults, err
+	}
+	if err := s.judgeGrowth(ctx); err != nil {
+		return faults, err
+	}
+	all := []*harness.Process{s.stays}
+	if s.goes != nil {
+		all = append(all, s.goes)
+	}
+	return faults, harness.DrainAll(ctx, all...)
+}
+
+// judgeGrowth compares the end of the staying process's life with its beginning.
+func (s *soak) judgeGrowth(ctx context.Context) error {
+	// A short soak may have too few samples. Then the process is watched for longer.
+	const enough = 3 * usage.LeastSamples
+	sampled := func(context.Context) (bool, error) { return s.watch.Count() >= enough, nil }
+	if err := s.Until(ctx, "enough samples of a process", []*harness.Process{s.stays}, sampled); err != nil {
+		return err
+	}
+	u := s.watch.Stop(ctx)
+	g, err := u.Trend(soakWarmUp)
+	if err != nil {
+		return err
+	}
+	s.Peak, s.Growth = max(s.Peak, u.Peak), g.String()
+	return g.Judge()
+}

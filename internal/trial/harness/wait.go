@@ -1,0 +1,154 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pianola/pianola/internal/wait"
+)
+
+// Until waits for something that has to happen while the processes live.
+func (r *Round) Until(ctx context.Context, what string, processes []*Process, holds func(context.Context) (bool, error)) error {
+	bounded, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if ok, err := holds(bounded); ok || err != nil && bounded.Err() == nil {
+			return err
+		}
+		for _, p := range processes {
+			if err := p.Alive(); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-bounded.Done():
+			err := fmt.Errorf("wait for %s: %w", what, bounded.Err())
+			for _, p := range processes {
+				err = fmt.Errorf("%w\n%s:\n%s", err, p.Name, p.Tail())
+			}
+			return err
+		}
+	}
+}
+
+// UntilEnded waits until a process has ended by itself, or until over holds; over may
+// be nil. ended says which.
+func (r *Round) UntilEnded(ctx context.Context, p *Process, over func(context.Context) (bool, error)) (ended bool, err error) {
+	err = r.Until(ctx, "the end of the process", nil, func(ctx context.Context) (bool, error) {
+		if ended = p.Alive() != nil; ended || over == nil {
+			return ended, nil
+		}
+		return over(ctx)
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: its last lines:\n%s", err, p.Tail())
+	}
+	return ended, err
+}
+
+// Covered is how many offsets the ledger accounts for, each once.
+func (r *Round) Covered(ctx context.Context) (int64, error) {
+	var n int64
+	err := r.retried(ctx, func() error {
+		return r.Conn.QueryRow(ctx, `SELECT sum(next) FROM
+  (SELECT max(next_offset) AS next FROM ingest_ledger WHERE source_name = $1 GROUP BY source_partition)`, r.Topic).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the ledger: %w", err)
+	}
+	return n, nil
+}
+
+// retried repeats a query where ClickHouse is not shared, so that a trial may restart it.
+func (r *Round) retried(ctx context.Context, query func() error) error {
+	const again = 20 * time.Millisecond
+	err := query()
+	restarts := r.ClickHouse != nil || r.Env.ClickHouseAddr != nil
+	for until := time.Now().Add(Patience); err != nil && restarts && time.Now().Before(until); err = query() {
+		if err := wait.For(ctx, again); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// All says whether so many offsets are all that there will ever be.
+func (r *Round) All(covered int64) bool {
+	ends := r.ends.Load()
+	if ends == nil {
+		return false
+	}
+	total := int64(0)
+	for _, end := range *ends {
+		total += end
+	}
+	return covered >= total
+}
+
+// AllCovered says whether the ledger accounts for all offsets that there will ever be.
+func (r *Round) AllCovered(ctx context.Context) (bool, error) {
+	covered, err := r.Covered(ctx)
+	return err == nil && r.All(covered), err
+}
+
+// Advance waits until the ledger covers more than before, or everything. done says that
+// it is everything.
+func (r *Round) Advance(ctx context.Context, before int64, processes ...*Process) (done bool, err error) {
+	err = r.Until(ctx, "the next flush", processes, func(ctx context.Context) (bool, error) {
+		now, err := r.Covered(ctx)
+		done = r.All(now)
+		return now > before || done, err
+	})
+	return done, err
+}
+
+// Committed says whether the group has committed the end of every partition.
+func (r *Round) Committed(ctx context.Context) (bool, error) {
+	ends := r.ends.Load()
+	if ends == nil {
+		return false, nil
+	}
+	offsets, err := r.Env.Admin.FetchOffsets(ctx, r.Config.Kafka.Group)
+	if err != nil {
+		return false, nil //nolint:nilerr // the group does not exist yet, or the proxy is down: asked again
+	}
+	for p, end := range *ends {
+		at, found := offsets.Lookup(r.Topic, int32(p))
+		if end > 0 && (!found || at.At < end) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Pause sleeps for a random time below most.
+func (r *Round) Pause(ctx context.Context, most time.Duration) error {
+	if most <= 0 {
+		return ctx.Err()
+	}
+	return wait.For(ctx, time.Duration(r.Dice.Int64N(int64(most))))
+}
+
+// MaxByPartition runs a query whose rows are a partition and an offset. Partitions
+// without a row have 0.
+func (r *Round) MaxByPartition(ctx context.Context, query string, args ...any) ([]int64, error) {
+	rows, err := r.Conn.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err is checked below
+	all := make([]int64, r.World.Config().Partitions)
+	for rows.Next() {
+		var partition int32
+		var offset int64
+		if err := rows.Scan(&partition, &offset); err != nil {
+			return nil, err
+		}
+		all[partition] = offset
+	}
+	return all, rows.Err()
+}

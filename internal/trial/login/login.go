@@ -1,0 +1,247 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/trial/tcpproxy"
+)
+
+// maxLockouts is how many a round causes, so that a trial has many rounds, and with them
+// all ways to log in.
+const maxLockouts = 5
+
+// Trial makes mistakes in TLS and logins.
+func Trial() harness.Trial {
+	x := &servers{}
+	return harness.Trial{Name: "login", Fault: "mistake in TLS or a login", Times: 24, Servers: x.start, Proxied: true, Subscribers: 1500,
+		New: func(r *harness.Round) harness.Scenario {
+			return harness.Scenario{Run: (&scenario{Round: r, servers: x}).run}
+		}}
+}
+
+type scenario struct {
+	*harness.Round
+	*servers
+}
+
+// run has a process log in and work, kills it, and runs the operator's commands. Then it
+// causes one lockout after the other, at a start or while a process works. After each the
+// mistake is corrected and the work continues.
+func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
+	if err := s.admit(ctx, s.Round, s.password); err != nil {
+		return 0, err
+	}
+	if err := s.auditWithLogin(); err != nil {
+		return 0, err
+	}
+	mechanism, mutual := combination(s.Round)
+	way := mechanism + " and " + s.Protocol
+	if mutual {
+		way += " with certificates"
+	}
+	s.Count(way, 1)
+	p, _, err := s.startWorking(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.searchPages(ctx, p); err != nil {
+		return 0, err
+	}
+	p.Kill()
+	if err := s.commands(ctx); err != nil {
+		return 0, err
+	}
+	faults := 0
+	for faults < maxLockouts && !b.Reached(faults) {
+		l := s.draw()
+		cause, when := s.atStart, " at the start"
+		if l.underway {
+			cause, when = s.whileWorking, " underway"
+		}
+		done, err := cause(ctx, l)
+		if err == nil {
+			err = s.secrets.found()
+		}
+		if err != nil {
+			return faults, fmt.Errorf("%s: %s: %s: %w", way, l.world, l.name, err)
+		}
+		if !done {
+			s.deck = append(s.deck, l) // the world is over: for the next round
+			break
+		}
+		s.Count(l.world+": "+l.name+when, 1)
+		faults++
+	}
+	return faults, nil
+}
+
+// draw removes the next lockout that fits the round from the trial's deck. All are caused
+// before one is again, but for those that fit few rounds: these come first in the next.
+func (s *scenario) draw() lockout {
+	for {
+		for i, l := range s.deck {
+			if l.fits == nil || l.fits(s.Round) {
+				s.deck = slices.Delete(s.deck, i, i+1)
+				return l
+			}
+		}
+		next := harness.Shuffled(s.Dice, lockouts()...)
+		for range lockouts() {
+			s.deck = append(s.deck, next.Draw())
+		}
+	}
+}
+
+// startWorking starts a process and waits until it has flushed something. done says that
+// the world is over.
+func (s *scenario) startWorking(ctx context.Context) (p *harness.Process, done bool, err error) {
+	before, err := s.Covered(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if p, err = s.Start("consumer"); err != nil {
+		return nil, false, err
+	}
+	done, err = s.Advance(ctx, before, p)
+	return p, done, err
+}
+
+// atStart starts a process that is locked out.
+func (s *scenario) atStart(ctx context.Context, l lockout) (done bool, err error) {
+	before, err := s.progress(ctx)
+	if err != nil {
+		return false, err
+	}
+	if l.settings != nil {
+		s.Settings = l.settings(s)
+	}
+	if l.wrong != nil {
+		if err := l.wrong(ctx, s); err != nil {
+			return false, err
+		}
+	}
+	p, err := s.Start("locked-out")
+	s.Settings = nil
+	if err != nil {
+		return false, err
+	}
+	err = s.checkOutcome(ctx, p, l, 0)
+	if l.right != nil {
+		err = errors.Join(err, l.right(ctx, s))
+	}
+	if err != nil {
+		return false, err
+	}
+	after, err := s.progress(ctx)
+	if err == nil && after != before {
+		err = fmt.Errorf("the process was locked out, and yet the ledger and the offsets went from %+v to %+v", before, after)
+	}
+	return err == nil, err
+}
+
+// whileWorking locks out a process that works: its connections are cut after the change.
+func (s *scenario) whileWorking(ctx context.Context, l lockout) (done bool, err error) {
+	p, over, err := s.startWorking(ctx)
+	if err != nil || over {
+		return false, err
+	}
+	earlier := s.complaints.count(p)
+	if err := l.wrong(ctx, s); err != nil {
+		return false, err
+	}
+	proxy := s.Proxy
+	if l.world == "kafka" {
+		proxy = s.kafka.Proxy
+	}
+	if err := proxy.While(ctx, tcpproxy.Cut, 0, func() error { return nil }); err != nil {
+		return false, err
+	}
+	err = s.checkOutcome(ctx, p, l, earlier)
+	before, asked := s.Covered(ctx)
+	if err := errors.Join(err, asked, l.right(ctx, s)); err != nil {
+		return false, err
+	}
+	if l.outcome == waits { // the same process continues
+		if _, err := s.Advance(ctx, before, p); err != nil {
+			return false, fmt.Errorf("after the correction it does not continue: %w", err)
+		}
+	}
+	p.Kill()
+	return true, nil
+}
+
+// checkOutcome waits for a log line that names where to look, and for the end of the
+// process where it has to end. A process that waits at a start is then drained. earlier is
+// how many complaints there were before.
+func (s *scenario) checkOutcome(ctx context.Context, p *harness.Process, l lockout, earlier int) error {
+	named := func(context.Context) (bool, error) {
+		gone := p.Alive()
+		if s.complaints.has(p, earlier, l.says) {
+			return true, nil
+		}
+		return false, gone
+	}
+	if err := s.Until(ctx, "a line with "+strings.Join(l.says, " and "), nil, named); err != nil {
+		return fmt.Errorf("%w\n%s", err, p.Tail())
+	}
+	switch l.outcome {
+	case stops:
+		if _, err := s.UntilEnded(ctx, p, nil); err != nil {
+			return err
+		}
+	case either:
+		// A process that ends logs the reason before.
+		bounded, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		select {
+		case <-p.Ended:
+		case <-bounded.Done():
+		}
+	}
+	if err := p.Alive(); err != nil {
+		if l.outcome == waits || p.Err() == nil {
+			return fmt.Errorf("%w; it must %s, or end with a status that is not 0", err, l.outcome)
+		}
+		return nil
+	}
+	if l.underway {
+		return nil
+	}
+	return p.Drain(ctx)
+}
+
+// position is how far a round has come.
+type position struct{ covered, committed int64 }
+
+func (s *scenario) progress(ctx context.Context) (position, error) {
+	covered, err := s.Covered(ctx)
+	if err != nil {
+		return position{}, err
+	}
+	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
+	if err != nil {
+		return position{}, fmt.Errorf("fetch the group's offsets: %w", err)
+	}
+	at := position{covered: covered}
+	for p := range int32(s.World.Config().Partitions) {
+		if one, found := offsets.Lookup(s.Topic, p); found {
+			at.committed += one.At
+		}
+	}
+	return at, nil
+}
+
+// auditWithLogin gives the audit the processes' connection to Kafka.
+func (s *scenario) auditWithLogin() error {
+	c, err := s.ProcessConfig("audit", "kafka")
+	if err == nil {
+		s.Config.Kafka = c.Kafka
+	}
+	return err
+}

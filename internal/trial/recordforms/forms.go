@@ -1,0 +1,94 @@
+package recordforms
+
+import (
+	"context"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/pianola/pianola/internal/trial/harness"
+)
+
+// settings make fetch responses small, so that they end in every place: behind a marker,
+// behind an empty batch, and before a batch that is larger than the limit.
+var settings = map[string]string{"kafka.fetch_max_bytes": "64KiB", "kafka.fetch_max_wait": "100ms"}
+
+// Trial kills a consumer while it reads records of every form.
+func Trial() harness.Trial {
+	return harness.Trial{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, Settings: maps.Clone(settings), New: newScenario}
+}
+
+func newScenario(r *harness.Round) harness.Scenario {
+	s := &scenario{Round: r, ready: make(chan struct{})}
+	return harness.Scenario{Run: s.run, Publish: s.publish}
+}
+
+// scenario is what the publisher and the part that kills share.
+type scenario struct {
+	*harness.Round
+	ready chan struct{} // closed by the publisher, which allows no consumer before
+	held  atomic.Bool   // the ledger has reached an open transaction
+}
+
+// run kills the consumer now and then. The kills are spread over the whole stream, so that
+// a process begins in the middle of every form. Some come while the consumer waits for an
+// open transaction to end.
+func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
+	const (
+		maxWork = 150 * time.Millisecond
+		more    = 12 // kills to spread over what is left, once the wanted ones are done
+	)
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	faults := 0
+	for !b.Reached(faults) {
+		before, err := s.Covered(ctx)
+		if err != nil {
+			return faults, err
+		}
+		p, err := s.Start("consumer")
+		if err != nil {
+			return faults, err
+		}
+		left := int64(b.Faults - faults)
+		if left <= 0 {
+			left = more
+		}
+		// There will be more offsets than messages, so there is room for the last kill too.
+		room := max(1, 2*(int64(s.World.Total())-before)/(left+1))
+		held, done, err := s.work(ctx, p, before+s.Dice.Int64N(room), s.Dice.IntN(2) == 0)
+		switch {
+		case err != nil:
+			return faults, err
+		case done:
+			return faults, nil // the harness drains the process
+		}
+		if err := s.Pause(ctx, maxWork); err != nil {
+			return faults, err
+		}
+		if err := p.Alive(); err != nil {
+			return faults, err
+		}
+		p.Kill()
+		faults++
+		s.Count("killed at work", 1)
+		if held {
+			s.Count("killed while it waited at an open transaction", 1)
+		}
+	}
+	return faults, nil
+}
+
+// work waits until the ledger covers more than mark, or everything. With orHeld, it also
+// returns when the consumer waits for an open transaction.
+func (s *scenario) work(ctx context.Context, p *harness.Process, mark int64, orHeld bool) (held, done bool, err error) {
+	err = s.Until(ctx, "the next flushes", []*harness.Process{p}, func(ctx context.Context) (bool, error) {
+		now, err := s.Covered(ctx)
+		held, done = orHeld && s.held.Load(), s.All(now)
+		return now > mark || held || done, err
+	})
+	return held, done, err
+}
