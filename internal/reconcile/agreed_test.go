@@ -11,7 +11,7 @@ import (
 // TestRun_CountsDifferencesThatAgree goes through the table of accepted values:
 // each derived status against each of the API's.
 func TestRun_CountsDifferencesThatAgree(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	failed := event{action: "PaymentFailed", ago: 2 * aDay}
 	lives := map[string][]event{
 		"active":             nil,
@@ -73,7 +73,7 @@ func TestRun_ReadsADeferredCancel(t *testing.T) {
 			"d status active→cancelled", "e status cancelled→active", "f autorenew true→false", "g status active→cancelled", "h status active→expired"}},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			s.cfg.DynamicCancel = mode
 			cancelled := event{action: "Canceled", ago: 5 * aDay}
 			s.pairs(
@@ -103,7 +103,7 @@ func TestRun_ReadsADeferredCancel(t *testing.T) {
 // TestRun_SaysWhyItDidNotCompare has one subscription for each reason, all of which
 // would differ, and two that only look alike.
 func TestRun_SaysWhyItDidNotCompare(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.cfg.Settle = 15 * time.Minute
 	differs := func(id string) *pair { return agreeing(id).status("expired") }
 	earlier := noon.Add(-400 * aDay)
@@ -146,7 +146,7 @@ func TestRun_SaysWhyItDidNotCompare(t *testing.T) {
 // TestRun_WithoutAnyEventNothingIsBeforeTheStream: an empty table must not look
 // like agreement.
 func TestRun_WithoutAnyEventNothingIsBeforeTheStream(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("a").unknown())
 	s.run()
 	s.want("drift", s.drift(), []string{"a missing_in_stream -→active"})

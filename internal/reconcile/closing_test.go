@@ -11,10 +11,10 @@ import (
 // A file says nothing of what it does not reach: what the API's run has opened stays
 // open, and the API's run stays the last success.
 func TestRunCSV_ClosesOnlyWhatItHasCompared(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("lost").unknown(), agreeing("differs").status("expired"))
 	s.run()
-	before, err := s.reconciler().Standing(t.Context())
+	before, err := s.reconciler().LastRun(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,15 +25,14 @@ func TestRunCSV_ClosesOnlyWhatItHasCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want("drift", s.drift(), []string{"differs status active→expired closed", "lost missing_in_stream -→active"})
-	if after, err := s.reconciler().Standing(t.Context()); err != nil || !after.CompletedAt.Equal(before.CompletedAt) {
+	if after, err := s.reconciler().LastRun(t.Context()); err != nil || !after.CompletedAt.Equal(before.CompletedAt) {
 		t.Errorf("the last success was %v, and is %v (%v) after a file", before.CompletedAt, after.CompletedAt, err)
 	}
 }
 
-// What the stream never had and the API has no more is nothing to disagree about,
-// also once a tombstone stands for it.
-func TestRun_WhatNeitherSideHasIsClosedForGood(t *testing.T) {
-	s := newStage(t)
+// A subscription that neither side has is no drift, also with a tombstone.
+func TestRun_ClosesDriftOfWhatNeitherSideHas(t *testing.T) {
+	s := newFixture(t)
 	s.pairs(agreeing("A").unknown())
 	for i := range 60 {
 		s.pairs(agreeing(fmt.Sprintf("B%d", i)))
@@ -51,7 +50,7 @@ func TestRun_WhatNeitherSideHasIsClosedForGood(t *testing.T) {
 
 // What has turned out to be an internal user's is drift no longer.
 func TestRun_WhatIsFilteredIsClosed(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A").status("expired"))
 	s.run()
 	s.api.subscriptions[0] = piano.Subscription{ID: "A", Status: "expired", Internal: true}

@@ -13,87 +13,107 @@ import (
 	"github.com/pianola/pianola/internal/progress"
 )
 
-// comparing is one run while it compares: its parameters for the statements.
-type comparing struct {
-	store      *store
-	statements *statements
-	cfg        Config
-	run        uuid.UUID
-	snapshot   summary
-
-	began      int64 // when the stream began, in milliseconds since 1970
-	coversFrom int64 // starts of what a file covers
-	coversTo   int64
-	rowsAtOnce uint64
-	ranges     []string // see cut
-}
-
-// rowsOfComparison is about how many events and rows of the snapshot together one
-// statement compares: ClickHouse takes some 200 bytes for each.
-const rowsOfComparison = 500_000
-
 // The rounds of a run in reconciliation_comparisons.
 const (
 	roundSnapshot = 0
 	roundAsked    = 1 // marks what the API is asked about again
 	roundAnswers  = 2
-	// 3 marks what effects.sql has found.
+	// 3 marks the rows of effects.sql.
 )
 
-// parameters of a statement that compares with the rows of a snapshot.
-func (c *comparing) parameters(round int, snapshot uuid.UUID) clickhouse.Parameters {
-	millis := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
-	return clickhouse.Parameters{
-		"run": c.run.String(), "round": strconv.Itoa(round), "snapshot": snapshot.String(),
-		"as_of": millis(c.snapshot.AsOf), "cutoff": millis(c.snapshot.AsOf.Add(-c.cfg.Settle)),
-		"began":       strconv.FormatInt(c.began, 10),
-		"whole":       strconv.FormatBool(c.snapshot.Source == sourceAPI),
-		"covers_from": strconv.FormatInt(c.coversFrom, 10), "covers_to": strconv.FormatInt(c.coversTo, 10),
-		"tolerance": strconv.FormatInt(c.cfg.StartedAtTolerance.Milliseconds(), 10),
-		"deferred":  strconv.FormatBool(c.cfg.DynamicCancel == DynamicCancelDeferred),
+// compare compares the snapshot with the state of every subscription, one range at a
+// time. The results are rows of round 0.
+func (r *run) compare(ctx context.Context) error {
+	// The record shows that the run is alive; see dropLeftovers.
+	if err := r.store.recordRun(ctx, r.record); err != nil {
+		return err
 	}
-}
-
-// compare writes what comparing with the snapshot says of every subscription, a
-// range at a time.
-func (c *comparing) compare(ctx context.Context) error {
-	c.store.progress.Report(progress.Step{Name: "prepare the comparison"})
-	for _, ask := range []func(context.Context) error{c.askBegan, c.reach, c.cut, c.effects} {
-		if err := ask(ctx); err != nil {
+	r.store.progress.Report(progress.Step{Name: "prepare the comparison"})
+	for _, prepare := range []func(context.Context) error{r.readStreamStart, r.readCoverage, r.cut, r.markEffects} {
+		if err := prepare(ctx); err != nil {
 			return err
 		}
 	}
-	err := c.eachRange("compare the snapshot with the events", c.parameters(roundSnapshot, c.snapshot.ID), func(parameters clickhouse.Parameters) error {
-		return c.store.write(ctx, "compare", parameters, c.statements.compare)
+	err := r.eachRange("compare the snapshot with the events", r.parameters(roundSnapshot, r.snapshot.ID), func(parameters clickhouse.Parameters) error {
+		return r.store.write(ctx, "compare", parameters, r.statements.compare)
 	})
 	if err != nil {
 		return err
 	}
-	return c.whole(ctx)
+	return r.checkSnapshotKept(ctx)
 }
 
-// whole holds that the snapshot was there to the end: one that is not the newest by
-// far may have been pruned meanwhile, and what is gone must not look missing.
-func (c *comparing) whole(ctx context.Context) error {
-	var n uint64
-	err := c.store.readOne(ctx, "count the snapshot", "SELECT count() FROM "+c.store.tables.Table("subscription_snapshots")+" WHERE snapshot_id = {id:UUID}",
-		clickhouse.Parameters{"id": c.snapshot.ID.String()}, &n)
-	if err == nil && n < c.snapshot.Rows+c.snapshot.Filtered+c.snapshot.Tombstones {
-		err = errPruned
+// parameters are those of a statement that compares with the rows of a snapshot.
+func (r *run) parameters(round int, snapshot uuid.UUID) clickhouse.Parameters {
+	millis := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+	return clickhouse.Parameters{
+		"run": r.record.id.String(), "round": strconv.Itoa(round), "snapshot": snapshot.String(),
+		"as_of": millis(r.snapshot.AsOf), "cutoff": millis(r.snapshot.AsOf.Add(-r.cfg.Settle)),
+		"stream_start": strconv.FormatInt(r.streamStart, 10),
+		"complete":     strconv.FormatBool(r.snapshot.Source == sourceAPI),
+		"covers_from":  strconv.FormatInt(r.coversFrom, 10), "covers_to": strconv.FormatInt(r.coversTo, 10),
+		"tolerance": strconv.FormatInt(r.cfg.StartedAtTolerance.Milliseconds(), 10),
+		"deferred":  strconv.FormatBool(r.cfg.DynamicCancel == DynamicCancelDeferred),
+	}
+}
+
+// readStreamStart finds when the stream starts: with its first messages, at any place
+// in the log. A producer may fill a topic from its history one subscription at a time.
+//
+// The producer sets the record's timestamp, and one of 1970 must not move the start
+// before every subscription. So a message is never older than its event. Of these times
+// the third counts (with fewer than five messages the middle one). The ledger does not
+// help: it has the time of the last message of each flush, which in a backlog can be
+// months after the first.
+//
+// Rows of files have no message time, and count only where no other rows exist. Without
+// any event nothing is before the stream: a lost stream must not look like agreement.
+func (r *run) readStreamStart(ctx context.Context) error {
+	events := r.store.tables.Table("subscription_events")
+	// A row may exist more than once until ClickHouse has merged, but not hundreds of
+	// times: therefore DISTINCT ids of 1000 rows.
+	err := r.store.readOne(ctx, "read when the stream starts", `SELECT if(notEmpty(first), first[least(3, intDiv(length(first) + 1, 2))], files.start)
+FROM
+(
+	SELECT arraySort(groupArray(sent)) AS first FROM
+	(
+		SELECT DISTINCT sent, event_id FROM
+		(
+			SELECT greatest(toInt64(intDiv(version, 1048576)), toUnixTimestamp64Milli(event_timestamp)) AS sent, event_id
+			FROM `+events+` WHERE version >= 1048576 ORDER BY sent LIMIT 1000
+		)
+	)
+) AS messages
+CROSS JOIN (SELECT toUnixTimestamp64Milli(min(event_timestamp)) AS start FROM `+events+`) AS files`, nil, &r.streamStart)
+	if err == nil && r.streamStart != 0 {
+		at := time.UnixMilli(r.streamStart).UTC()
+		r.report.StreamBegan = &at
 	}
 	return err
 }
 
-// errPruned says that the run took so long that its snapshot is no longer kept.
-var errPruned = errors.New("the snapshot was dropped before it was compared, since newer ones came; run it again, or raise reconcile.keep")
-
-// reach asks what a file covers: an export is made for a range of start dates.
-func (c *comparing) reach(ctx context.Context) error {
-	if c.snapshot.Source == sourceAPI {
+// readCoverage finds which start dates a file covers: an export is made for a range of
+// them.
+func (r *run) readCoverage(ctx context.Context) error {
+	if r.snapshot.Source == sourceAPI {
 		return nil
 	}
-	c.coversFrom, c.coversTo = math.MaxInt64, math.MinInt64
-	return c.store.readOne(ctx, "ask what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
-FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
-		clickhouse.Parameters{"id": c.snapshot.ID.String()}, &c.coversFrom, &c.coversTo)
+	r.coversFrom, r.coversTo = math.MaxInt64, math.MinInt64
+	return r.store.readOne(ctx, "read what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
+FROM `+r.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
+		clickhouse.Parameters{"id": r.snapshot.ID.String()}, &r.coversFrom, &r.coversTo)
 }
+
+// checkSnapshotKept fails where rows of the snapshot have been dropped meanwhile: they
+// must not look missing. It happens to a snapshot that is much older than the newest.
+func (r *run) checkSnapshotKept(ctx context.Context) error {
+	var n uint64
+	err := r.store.readOne(ctx, "count the snapshot", "SELECT count() FROM "+r.store.tables.Table("subscription_snapshots")+" WHERE snapshot_id = {id:UUID}",
+		clickhouse.Parameters{"id": r.snapshot.ID.String()}, &n)
+	if err == nil && n < r.snapshot.Rows+r.snapshot.Filtered+r.snapshot.Tombstones {
+		err = errSnapshotDropped
+	}
+	return err
+}
+
+var errSnapshotDropped = errors.New("compare: newer snapshots came and this one was dropped; run again, or raise reconcile.keep")

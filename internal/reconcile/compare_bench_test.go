@@ -13,11 +13,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// BenchmarkCompare_Million compares, counts and writes drift of a million
-// subscriptions of six events each with a snapshot of as many rows, of which some
-// differ, and then without any event, so that all of them do. It reports the
-// processor's seconds, which other load changes least, and how far the memory of
-// this process rose, in which the embedded ClickHouse works.
+// BenchmarkCompare_Million compares a million subscriptions of six events each with a
+// snapshot of a million rows, then counts and writes drift. At first some differ, then
+// without any event all do. It reports CPU seconds, which other load changes least, and
+// the growth of this process' memory, in which the embedded ClickHouse works.
 //
 //	go test -run '^$' -bench Million -benchtime 1x ./internal/reconcile
 func BenchmarkCompare_Million(b *testing.B) {
@@ -37,22 +36,24 @@ SETTINGS max_partitions_per_insert_block = 0`
 SELECT '`+snapshot.ID.String()+`', subscription_id, any(user_id), min(event_timestamp), '1 month',
 	if(cityHash64(subscription_id) % 50 = 0, 'fail_and_retry', 'active'), 'payment', 9.99, true, max(next_billed_at), now64(3)
 FROM `+o.Table("subscription_events")+` GROUP BY subscription_id SETTINGS max_bytes_before_external_group_by = 200000000`)
-	s, err := newStatements(o)
+	reconciler, err := New(Defaults(), Parts{Conn: conn, Tables: o, Instance: "bench", Now: time.Now, Log: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)
 	}
 	once := func(b *testing.B, candidates uint64) {
 		for b.Loop() {
-			c := &comparing{store: newStore(conn, o, "bench", 3, time.Now, zap.NewNop()), statements: s, cfg: Defaults(),
-				run: uuid.Must(uuid.NewV7()), snapshot: snapshot, rowsAtOnce: rowsOfComparison}
+			r, err := reconciler.newRun()
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.snapshot = snapshot
 			execute(b, conn, "SYSTEM JEMALLOC PURGE")
 			before, cpu, peak := resident(b), spent(b), watchResident(b)
-			var report Report
 			for _, step := range []func(context.Context) error{
-				c.compare,
-				func(ctx context.Context) error { _, err := c.choose(ctx); return err },
-				func(ctx context.Context) error { return c.count(ctx, &report) },
-				func(ctx context.Context) error { return c.write(ctx, &report) },
+				r.compare,
+				func(ctx context.Context) error { _, err := r.chooseCandidates(ctx); return err },
+				r.countResults,
+				r.writeDrift,
 			} {
 				if err := step(b.Context()); err != nil {
 					b.Fatal(err)
@@ -60,8 +61,9 @@ FROM `+o.Table("subscription_events")+` GROUP BY subscription_id SETTINGS max_by
 			}
 			b.ReportMetric(float64(peak()-before)/(1<<20), "MiB-risen")
 			b.ReportMetric((spent(b) - cpu).Seconds(), "cpu-s")
+			report := r.report
 			if report.Compared != subscriptions || report.Candidates != candidates || report.Open != candidates {
-				b.Fatalf("got %+v", report)
+				b.Fatalf("got %+v", *report)
 			}
 		}
 	}

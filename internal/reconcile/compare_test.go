@@ -45,7 +45,7 @@ func (p *pair) absent() *pair { p.api = nil; return p }
 
 func (p *pair) unknown() *pair { p.events = nil; return p }
 
-func (s *stage) pairs(all ...*pair) {
+func (s *fixture) pairs(all ...*pair) {
 	s.Helper()
 	var events []event
 	for _, p := range all {
@@ -62,7 +62,7 @@ var no = false
 // TestRun_FindsEachKindAlone has one subscription of each kind of drift, among
 // others that agree.
 func TestRun_FindsEachKindAlone(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	at := func(d time.Duration) *time.Time { x := noon.Add(d); return &x }
 	s.pairs(
 		agreeing("agrees"),

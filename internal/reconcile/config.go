@@ -6,39 +6,38 @@ import (
 	"time"
 )
 
-// How the end of a dynamic subscription is read: its deferred cancel has no action
-// of its own in the stream.
+// How a cancelled dynamic subscription is compared: the stream has no action for a
+// deferred cancel.
 const (
-	// DynamicCancelImmediate says that dynamic subscriptions are only cancelled at
-	// once: what stream and API say of a cancel must agree.
+	// DynamicCancelImmediate: dynamic subscriptions are only cancelled immediately, so
+	// stream and API must agree about a cancel.
 	DynamicCancelImmediate = "immediate"
-	// DynamicCancelDeferred says that they may be cancelled for the end of their
-	// period: until then it is no disagreement when one side has the cancel and
-	// the other does not.
+	// DynamicCancelDeferred: they may be cancelled at the end of their period. Until
+	// then one side may have the cancel before the other.
 	DynamicCancelDeferred = "deferred"
 )
 
-// Config says how snapshots are kept and compared. Key paths in the comments are
-// those of the configuration file.
+// Config configures how snapshots are kept and compared. The comments name the keys of
+// the configuration file.
 type Config struct {
-	// Settle (reconcile.settle) is how long after an event its message may come.
-	// A run waits that long after its snapshot is complete, and does not compare
+	// Settle (reconcile.settle) is how long after an event its message may arrive. A run
+	// waits that long after its snapshot is complete, and does not compare
 	// subscriptions with events or messages in the last Settle before it.
 	Settle time.Duration
-	// Keep (reconcile.keep) is how many complete snapshots are kept: at least 3,
-	// for tombstones need the two before.
+	// Keep (reconcile.keep) is how many complete snapshots are kept: at least 3, since
+	// tombstones need the two before.
 	Keep int
 	// DynamicCancel (reconcile.dynamic_cancel) is immediate or deferred.
 	DynamicCancel string
-	// StartedAtTolerance (reconcile.started_at_tolerance) is how far instants may
-	// be apart that mean the same: the start, and the next bill.
+	// StartedAtTolerance (reconcile.started_at_tolerance) is how far the start and the
+	// next bill of both sides may be apart and still agree.
 	StartedAtTolerance time.Duration
-	// Verify (reconcile.verify) is how many subscriptions that differ the API is
-	// asked about again in one run; the others are shown as unverified.
+	// Verify (reconcile.verify) is how many candidates the API is asked about again in
+	// one run; the others are reported as unverified.
 	Verify int
 }
 
-// Defaults are those of the configuration.
+// Defaults returns the default configuration.
 func Defaults() Config {
 	return Config{Settle: 15 * time.Minute, Keep: 30, DynamicCancel: DynamicCancelImmediate, StartedAtTolerance: 24 * time.Hour, Verify: 1000}
 }
@@ -60,5 +59,5 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// maxVerify bounds what a run holds in memory.
+// maxVerify limits the memory of a run.
 const maxVerify = 100_000

@@ -16,7 +16,7 @@ import (
 // world's own rules, which were written without SQL, say what an API would: there
 // is no drift. Then one thing is changed in some of them, and that is the drift.
 func TestRun_AgreesWithTheOracle(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.cfg.Verify = maxVerify
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

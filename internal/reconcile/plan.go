@@ -6,25 +6,24 @@ import (
 	"strings"
 )
 
-// Plan is what a billing plan's text says, by the grammar of Piano's texts as far
-// as they have been seen:
+// Plan is a parsed billing plan, by the grammar of the texts seen so far:
 //
 //	[PRICE CUR|[N] UNIT|COUNT]…   $119.99 per year   one payment of $99.99   every 3 months   1 month
 //
-// Everything is optional: what a text does not say is empty.
+// Everything is optional: a part that the text does not have is empty.
 type Plan struct {
 	Period   Period
-	Price    string // of a recurring period, exact, as it is written
-	Currency string // three capitals; the $ of a sentence names none
+	Price    string // of a recurring period, as written
+	Currency string // three capitals; a sentence with $ has no currency
 	Segments int    // of the form in brackets; 0 for a sentence
 }
 
-// Period is a length of time as plans have it. Equal lengths are equal values: 12
-// months and 1 year, 1 week and 7 days.
+// Period is the length of a billing period. Equal lengths are equal values: 12 months
+// and 1 year, 1 week and 7 days.
 type Period struct{ Months, Days int }
 
-// String is the length as the snapshot has it, such as "1 month", "2 years" or
-// "7 days"; empty for none.
+// String is the length in the form of the snapshot, such as "1 month", "2 years" or
+// "7 days"; empty for the zero Period.
 func (p Period) String() string {
 	n, unit := p.Days, "day"
 	switch {
@@ -53,8 +52,8 @@ var (
 	every      = regexp.MustCompile(`^(?:every )?(?:(\d{1,4}) )?(day|week|month|year)s?$`)
 )
 
-// ParsePlan reads a billing plan. ok is false for a text that the grammar does not
-// know, which a snapshot counts; no text at all is known to say nothing.
+// ParsePlan parses a billing plan. ok is false for a text outside the grammar, which a
+// snapshot counts. An empty text is an empty plan.
 func ParsePlan(text string) (plan Plan, ok bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -75,8 +74,8 @@ func ParsePlan(text string) (plan Plan, ok bool) {
 	return Plan{}, false
 }
 
-// parseSegments takes the recurring segment, the one that goes on (*), or else the
-// last, of a plan of fixed length.
+// parseSegments returns the recurring segment, which never ends (*), or else the last
+// one, of a plan of fixed length.
 func parseSegments(text string) (plan Plan, ok bool) {
 	all := segment.FindAllStringSubmatch(text, -1)
 	recurring := false
@@ -86,7 +85,7 @@ func parseSegments(text string) (plan Plan, ok bool) {
 			return Plan{}, false
 		}
 		if recurring {
-			continue // what follows the one that goes on never comes
+			continue // no segment can follow the recurring one
 		}
 		plan = Plan{Period: period(m[3], m[4]), Price: m[1], Currency: m[2], Segments: len(all)}
 		recurring = m[5] == "*"

@@ -8,9 +8,9 @@ import (
 )
 
 func TestRun_ReportsItsProgress(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A").status("expired"), agreeing("B"))
-	s.stream = &film{frames: [][]Position{{at(0, 10, 10)}}}
+	s.stream = &scriptedStream{frames: [][]Position{{at(0, 10, 10)}}}
 	var names, last []string
 	s.hooks.OnProgress = func(step progress.Step) {
 		text := fmt.Sprintf("%s: %d of %d %s", step.Name, step.Done, step.Total, step.Unit)

@@ -8,40 +8,44 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// cut cuts the subscription ids into ranges of about equal work, each from one of the
-// texts up to the next; the first and the last text are empty. Ranges, for the tables
-// are sorted by id: of each only its own part is read. Ids that drift alone still has
-// count too, since it is written in the same ranges.
-func (c *comparing) cut(ctx context.Context) error {
+// rowsPerRange is about how many events and snapshot rows one statement compares.
+// ClickHouse takes some 200 bytes for each.
+const rowsPerRange = 500_000
+
+// cut divides the subscription ids into ranges of about equal work. A range begins at
+// one of the texts and ends before the next; the first and the last text are empty. The
+// tables are sorted by id, so a statement reads its own range alone. Ids that exist only
+// in drift count too, since drift is written in the same ranges.
+func (r *run) cut(ctx context.Context) error {
 	var total uint64
 	var sample []string
-	err := c.store.readOne(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
+	err := r.store.readOne(ctx, "sample subscription ids", `SELECT count(), groupArraySample(4096)(subscription_id) FROM
 (
-	SELECT subscription_id FROM `+c.store.tables.Table("subscription_events")+`
+	SELECT subscription_id FROM `+r.store.tables.Table("subscription_events")+`
 	UNION ALL
-	SELECT subscription_id FROM `+c.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID}
+	SELECT subscription_id FROM `+r.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID}
 	UNION ALL
-	SELECT subscription_id FROM `+c.store.tables.Table("drift")+` WHERE closed_at IS NULL
-)`, clickhouse.Parameters{"id": c.snapshot.ID.String()}, &total, &sample)
+	SELECT subscription_id FROM `+r.store.tables.Table("drift")+` WHERE closed_at IS NULL
+)`, clickhouse.Parameters{"id": r.snapshot.ID.String()}, &total, &sample)
 	if err != nil {
 		return err
 	}
 	slices.Sort(sample)
 	bounds := []string{""}
-	n := 1 + int(total/c.rowsAtOnce)
+	n := 1 + int(total/r.rowsPerRange)
 	for i := 1; i < n; i++ {
 		bounds = append(bounds, sample[i*len(sample)/n])
 	}
-	c.ranges = append(slices.Compact(bounds), "")
+	r.ranges = append(slices.Compact(bounds), "")
 	return nil
 }
 
-// eachRange calls do with the parameters of each range in turn; step is its name for
-// the progress.
-func (c *comparing) eachRange(step string, parameters clickhouse.Parameters, do func(clickhouse.Parameters) error) error {
-	done := c.store.progress.Count(step, "ranges", uint64(len(c.ranges)-1))
-	for i := range len(c.ranges) - 1 {
-		parameters["from"], parameters["to"] = escaped(c.ranges[i]), escaped(c.ranges[i+1])
+// eachRange calls do with the parameters of each range in turn. step names the work in
+// progress reports.
+func (r *run) eachRange(step string, parameters clickhouse.Parameters, do func(clickhouse.Parameters) error) error {
+	done := r.store.progress.Count(step, "ranges", uint64(len(r.ranges)-1))
+	for i := range len(r.ranges) - 1 {
+		parameters["from"], parameters["to"] = escaped(r.ranges[i]), escaped(r.ranges[i+1])
 		if err := do(parameters); err != nil {
 			return err
 		}
@@ -50,20 +54,20 @@ func (c *comparing) eachRange(step string, parameters clickhouse.Parameters, do 
 	return nil
 }
 
-// effects marks the subscriptions of which a change may just have taken effect. It may
-// be called again, and marks what has come since.
-func (c *comparing) effects(ctx context.Context) error {
-	parameters := c.parameters(roundSnapshot, c.snapshot.ID)
+// markEffects marks the subscriptions of which a change may have taken effect a moment
+// ago. A second call adds what has come since.
+func (r *run) markEffects(ctx context.Context) error {
+	parameters := r.parameters(roundSnapshot, r.snapshot.ID)
 	var recent uint64
-	query := "SELECT uniq(subscription_id) FROM " + c.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Recent()
-	if err := c.store.readOne(ctx, "count recent subscriptions", query, parameters, &recent); err != nil {
+	query := "SELECT uniq(subscription_id) FROM " + r.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Recent()
+	if err := r.store.readOne(ctx, "count recent subscriptions", query, parameters, &recent); err != nil {
 		return err
 	}
-	buckets := 1 + recent/rowsOfBucket
+	buckets := 1 + recent/rowsPerBucket
 	parameters["buckets"] = strconv.FormatUint(buckets, 10)
 	for bucket := range buckets {
 		parameters["bucket"] = strconv.FormatUint(bucket, 10)
-		if err := c.store.write(ctx, "look for changes that take effect", parameters, c.statements.effects); err != nil {
+		if err := r.store.write(ctx, "mark changes that take effect", parameters, r.statements.effects); err != nil {
 			return err
 		}
 	}

@@ -12,16 +12,16 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// listening is a connection that keeps what is inserted into, and refuses one
+// recordingConn is a connection that keeps what is inserted into, and refuses one
 // statement for good.
-type listening struct {
+type recordingConn struct {
 	driver.Conn
 	inserts []string // tables
 	refused string   // the table, of whose inserts
 	after   int      // this many pass
 }
 
-func (l *listening) Exec(ctx context.Context, query string, args ...any) error {
+func (l *recordingConn) Exec(ctx context.Context, query string, args ...any) error {
 	if into, ok := strings.CutPrefix(strings.TrimSpace(query), "INSERT INTO "); ok {
 		table, _, _ := strings.Cut(into, " ")
 		_, table, _ = strings.Cut(strings.ReplaceAll(table, "`", ""), ".")
@@ -37,23 +37,23 @@ func (l *listening) Exec(ctx context.Context, query string, args ...any) error {
 }
 
 // inRanges is one run that looks at a few subscriptions at a time.
-func (s *stage) inRanges(conn driver.Conn) (*Report, error) {
+func (s *fixture) inRanges(conn driver.Conn) (*Report, error) {
 	s.Helper()
 	s.api.read = false
 	r := s.reconciler()
-	r.Conn, r.rowsAtOnce = conn, 40
+	r.Conn, r.rowsPerRange = conn, 40
 	return r.Run(s.Context())
 }
 
 // TestRun_WritesDriftARangeAtATime: where all is drift no statement is about all of it.
 // A run that ends between two ranges counts as none, and the next one makes up for it.
 func TestRun_WritesDriftARangeAtATime(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	for i := range 100 {
 		s.pairs(agreeing(fmt.Sprint(i * 7919)).status("expired"))
 	}
 	s.cfg.Verify = 0
-	conn := &listening{Conn: s.conn, refused: "drift", after: 3}
+	conn := &recordingConn{Conn: s.conn, refused: "drift", after: 3}
 	if _, err := s.inRanges(conn); err == nil {
 		t.Fatal("the run is complete, although its drift was refused")
 	}
@@ -64,7 +64,7 @@ func TestRun_WritesDriftARangeAtATime(t *testing.T) {
 	s.nothingLeft()
 
 	s.clock = noon.Add(10 * time.Minute)
-	conn = &listening{Conn: s.conn}
+	conn = &recordingConn{Conn: s.conn}
 	report, err := s.inRanges(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -87,15 +87,15 @@ func TestRun_WritesDriftARangeAtATime(t *testing.T) {
 	}
 }
 
-// overtaking is a connection on which something happens once a second range of drift
+// supersedingConn is a connection on which something happens once a second range of drift
 // has been written.
-type overtaking struct {
+type supersedingConn struct {
 	driver.Conn
 	written int
 	happens func()
 }
 
-func (o *overtaking) Exec(ctx context.Context, query string, args ...any) error {
+func (o *supersedingConn) Exec(ctx context.Context, query string, args ...any) error {
 	err := o.Conn.Exec(ctx, query, args...)
 	if strings.Contains(query, "INSERT INTO `") && strings.Contains(query, ".`drift`") {
 		if o.written++; o.written == 2 {
@@ -108,14 +108,14 @@ func (o *overtaking) Exec(ctx context.Context, query string, args ...any) error 
 // TestRun_OvertakenBetweenRangesOpensNothingMore: a run of a later snapshot has closed
 // what agrees by now, and writes no rows that would hold against an older run's.
 func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	var all []*pair
 	for i := range 60 {
 		all = append(all, agreeing(fmt.Sprint(i*7919)).status("expired"))
 	}
 	s.pairs(all...)
 	s.cfg.Verify = 0
-	conn := &overtaking{Conn: s.conn}
+	conn := &supersedingConn{Conn: s.conn}
 	conn.happens = func() {
 		for i := range s.api.subscriptions {
 			s.api.subscriptions[i].Status = "active"
@@ -138,7 +138,7 @@ func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
 // TestRun_LooksForEffectsOnce: what has just begun may be in any range, and is not
 // looked for again in each.
 func TestRun_LooksForEffectsOnce(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	for i := range 100 {
 		s.pairs(agreeing(fmt.Sprintf("b%02d", i)))
 	}
@@ -156,7 +156,7 @@ func TestRun_LooksForEffectsOnce(t *testing.T) {
 		}
 		return nil
 	}
-	conn := &listening{Conn: s.conn}
+	conn := &recordingConn{Conn: s.conn}
 	report, err := s.inRanges(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestRun_LooksForEffectsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{st.compare, st.again} {
+	for _, statement := range []string{st.compare, st.compareAnswers} {
 		if strings.Contains(statement, "HAVING") {
 			t.Error("a range looks for what has just begun by itself")
 		}

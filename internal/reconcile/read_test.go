@@ -14,15 +14,15 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// flaky is a connection on which each query is cut after its first row, the first
+// flakyConn is a connection on which each query is cut after its first row, the first
 // time that it is asked.
-type flaky struct {
+type flakyConn struct {
 	driver.Conn
 	asked map[string]int
 	cut   error // nil for a network's; else it is this, and comes at once
 }
 
-func (f *flaky) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+func (f *flakyConn) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
 	if f.asked[query]++; f.asked[query] > 1 {
 		return f.Conn.Query(ctx, query, args...)
 	}
@@ -49,14 +49,14 @@ func (c *cutRows) Err() error { return io.ErrUnexpectedEOF }
 // TestRun_ReadsAgainWhatWasCut: a connection that is cut in every one of a run's reads,
 // once a row has come, costs a pause each and counts nothing twice.
 func TestRun_ReadsAgainWhatWasCut(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	earlier := noon.Add(-400 * aDay)
 	s.pairs(agreeing("A").status("expired"), agreeing("B").absent(), agreeing("C"), agreeing("D").unknown().but(func(s *piano.Subscription) { s.StartedAt = &earlier }),
 		agreeing("E").status("pending"), agreeing("F").then(event{action: "Auto-renew enabled", ago: -time.Minute}))
 	s.run()
 	steady := s.drift()
 
-	conn := &flaky{Conn: s.conn, asked: map[string]int{}}
+	conn := &flakyConn{Conn: s.conn, asked: map[string]int{}}
 	s.clock, s.api.read = noon.Add(aDay), false
 	r := s.reconciler()
 	r.Conn = conn
@@ -78,7 +78,7 @@ func TestRun_ReadsAgainWhatWasCut(t *testing.T) {
 // TestRead_EndsAtARefusal: what repeating does not change is not repeated.
 func TestRead_EndsAtARefusal(t *testing.T) {
 	s := testStore(t)
-	refused := &flaky{Conn: s.conn, asked: map[string]int{}, cut: &ch.Exception{Code: 60}}
+	refused := &flakyConn{Conn: s.conn, asked: map[string]int{}, cut: &ch.Exception{Code: 60}}
 	s.conn = refused
 	var n uint64
 	err := s.readOne(t.Context(), "count", "SELECT 1", nil, &n)

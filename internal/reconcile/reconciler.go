@@ -15,51 +15,50 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// API is what a run asks of Piano: *piano.Client, whose comments say what it
-// retries. Get's error wraps piano.ErrNotFound where there is no such subscription.
+// API is what a run needs of Piano: *piano.Client, whose comments say what it retries.
+// Get's error wraps piano.ErrNotFound where the subscription does not exist.
 type API interface {
 	Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error)
 	Get(ctx context.Context, id string) (piano.Subscription, error)
 }
 
-// Stream says how far the event stream has been ingested.
+// Stream reports how far the event stream is ingested.
 type Stream interface {
-	// Positions gives every partition of the topics. It retries what time can
-	// mend; what it returns as an error ends the run.
+	// Positions returns every partition of the topics. It retries transient errors; an
+	// error that it returns ends the run.
 	Positions(ctx context.Context) ([]Position, error)
 }
 
-// Position is one partition at a moment.
+// Position is the state of one partition.
 type Position struct {
 	Topic      string
 	Partition  int32
-	Committed  int64 // the next offset to be read; -1 where nothing was committed yet
+	Committed  int64 // the next offset to read; -1 where nothing was committed yet
 	LogStart   int64
-	LastStable int64 // where the part of the log ends that readers may see
+	LastStable int64 // the end of what readers may see
 }
 
-// Hooks tell an observer, such as a metrics registry, what happens. Each may be
-// nil. They are called from the goroutine of the run and must not block.
+// Hooks inform an observer, such as a metrics registry. Each may be nil. The goroutine
+// of the run calls them, and they must not block.
 type Hooks struct {
-	// OnPage is told of every page of the API that was read, and its rows.
+	// OnPage is called for every page of the API, with its number of rows.
 	OnPage func(rows int)
-	// OnPhase is told of every phase that has ended well.
+	// OnPhase is called after every phase that succeeded.
 	OnPhase func(phase Phase, took time.Duration)
-	// OnComplete is told of every run that has ended well, superseded ones too:
-	// drift by kind and the time of the last success come from here.
+	// OnComplete is called after every run that succeeded, also a superseded one.
 	OnComplete func(*Report)
-	// OnFailed is told of every run that has not.
+	// OnFailed is called after every other run.
 	OnFailed func(error)
 	// OnProgress receives each step of a run, and how far it is.
 	OnProgress progress.Func
 }
 
-// Parts are what a Reconciler is made of. The caller closes what he has opened.
+// Parts are the dependencies of a Reconciler. The caller closes them.
 type Parts struct {
 	Conn   driver.Conn
 	Tables schemas.Options
 	API    API    // nil where only files are compared
-	Stream Stream // nil where nothing is to be waited for: a stream that is not running
+	Stream Stream // nil where no stream is running, so there is nothing to wait for
 	// Instance names this process in the tables.
 	Instance string
 	Now      func() time.Time
@@ -67,12 +66,12 @@ type Parts struct {
 	Hooks    Hooks
 }
 
-// Reconciler compares the API's subscriptions with what the events amount to. Its
-// methods may be called at once, in several processes too: each run writes under
-// its own id, and only the one of the latest snapshot has a say.
+// Reconciler compares Piano's subscriptions with the event stream. Its methods are safe
+// for concurrent use, also in several processes: each run writes under its own id, and
+// only the run of the latest snapshot changes drift.
 type Reconciler struct {
-	cfg        Config
-	rowsAtOnce uint64 // see rowsOfComparison
+	cfg          Config
+	rowsPerRange uint64
 	Parts
 }
 
@@ -82,34 +81,33 @@ func New(cfg Config, p Parts) (*Reconciler, error) {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}
 	p.Log = p.Log.Named("reconcile")
-	return &Reconciler{cfg: cfg, rowsAtOnce: rowsOfComparison, Parts: p}, nil
+	return &Reconciler{cfg: cfg, rowsPerRange: rowsPerRange, Parts: p}, nil
 }
 
-// Run takes a snapshot of the API, waits for the stream, compares, asks again about
-// what differs, and writes the result down. It ends early when ctx does: then
-// nothing of it counts.
+// Run reads a snapshot from the API and does the five phases of the package comment.
+// When ctx ends it stops, and nothing of the run is visible, except where drift is
+// already being written: that continues to the end.
 func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
 	if r.API == nil {
 		return nil, errNoAPI
 	}
 	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
 		read := s.progress.Count("read subscriptions from Piano", "subscriptions", 0)
-		of, err := s.fromAPI(ctx, telling{r.API, func(rows int) {
+		of, err := s.fromAPI(ctx, hookedAPI{r.API, func(rows int) {
 			read.Add(uint64(rows))
 			if r.Hooks.OnPage != nil {
 				r.Hooks.OnPage(rows)
 			}
 		}})
-		of.Until = of.CompletedAt // it has been read until then
+		of.Until = of.CompletedAt // the API was read until then
 		return of, err
 	})
 }
 
-// RunCSV does the same with a subscription-log export in place of the API; what
-// differs stays unverified. The file has been opened and is read to its end; asOf is
-// the moment that it speaks of, and until the latest that it may tell of: the same
-// where it was made at that moment, later where it took its time. Settling counts from
-// there.
+// RunCSV does the same with a subscription-log export in place of the API; differences
+// stay unverified. The caller has opened the file, and RunCSV reads all of it. asOf
+// is the moment that the file describes, and until the latest moment that it may
+// describe: the same, or later where Piano took time to make it. Settling starts there.
 func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, asOf, until time.Time) (*Report, error) {
 	switch {
 	case asOf.After(r.Now()):
@@ -124,16 +122,16 @@ func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, as
 	})
 }
 
-// telling is the API, whose pages a hook is told of.
-type telling struct {
+// hookedAPI calls a hook for each page.
+type hookedAPI struct {
 	API
 	onPage func(rows int)
 }
 
 // Sweep implements API.
-func (t telling) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
-	return t.API.Sweep(ctx, func(rows []piano.Subscription) error {
-		t.onPage(len(rows))
+func (a hookedAPI) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
+	return a.API.Sweep(ctx, func(rows []piano.Subscription) error {
+		a.onPage(len(rows))
 		return page(rows)
 	})
 }

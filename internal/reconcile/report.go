@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kind is what stream and API can disagree about.
+// Kind is a kind of difference between stream and API.
 type Kind string
 
 // The kinds, in the order of reports.
@@ -23,22 +23,22 @@ const (
 	Price           Kind = "price"
 )
 
-// Kinds are all of them.
+// Kinds returns all kinds, in the order of reports.
 func Kinds() []Kind {
 	return []Kind{MissingInStream, MissingInAPI, StatusDiffers, AutoRenew, TermType, BillingPeriod, StartedAt, UserID, NextBill, Price}
 }
 
-// Severity says what a disagreement means.
+// Severity classifies a kind.
 type Severity string
 
 // The severities.
 const (
 	SeverityDrift       Severity = "drift"       // an event is missing or wrong
-	SeverityRoutine     Severity = "routine"     // customer care edits it, and no event says so
-	SeverityInformation Severity = "information" // the two sides need not mean the same
+	SeverityRoutine     Severity = "routine"     // customer care edits it without an event
+	SeverityInformation Severity = "information" // the two sides may mean different things
 )
 
-// Severity is what a disagreement of this kind means.
+// Severity returns the severity of the kind.
 func (k Kind) Severity() Severity {
 	switch k {
 	case NextBill:
@@ -50,35 +50,34 @@ func (k Kind) Severity() Severity {
 	}
 }
 
-// Report is what a run found, as --json shows it.
+// Report is the result of a run, as --json shows it.
 type Report struct {
 	RunID    uuid.UUID `json:"run_id"`
-	AsOf     time.Time `json:"as_of"` // the moment that the snapshot speaks of
+	AsOf     time.Time `json:"as_of"` // the moment that the snapshot describes
 	Snapshot Snapshot  `json:"snapshot"`
-	// StreamBegan is when the stream's first messages were sent: what started or ended
-	// before it, and has no events, is not compared. Nil where there are no events.
+	// StreamBegan is when the stream's first messages were sent. A subscription that
+	// started or ended before and has no events is not compared. Nil without events.
 	StreamBegan *time.Time `json:"stream_began"`
 
 	Compared    uint64            `json:"compared"`     // subscriptions
 	NotCompared map[string]uint64 `json:"not_compared"` // subscriptions, by reason
 	Agreed      map[string]uint64 `json:"agreed"`       // differences that count as agreement, as "kind:stream→api"
 	Candidates  uint64            `json:"candidates"`   // subscriptions that differed in the snapshot
-	Verified    uint64            `json:"verified"`     // of these, how many the API was asked about again
+	Verified    uint64            `json:"verified"`     // of these, those that the API was asked about again
 	Drift       []KindCount       `json:"drift"`        // by kind, in the order of Kinds; kinds without any are left out
 
-	// What the run made of the table drift, in disagreements. All 0 when it was
-	// superseded.
+	// What the run changed in the table drift. All 0 when it was superseded.
 	Opened uint64 `json:"opened"`
 	Closed uint64 `json:"closed"`
 	Open   uint64 `json:"open"` // afterwards
-	// Superseded says that a run of a later snapshot was complete first, so that
-	// this one opened and closed nothing.
+	// Superseded: a run of a later snapshot completed first, so this one changed
+	// nothing.
 	Superseded bool `json:"superseded"`
 
 	Took []PhaseTook `json:"took"`
 }
 
-// Clean says whether nothing of severity drift was found.
+// Clean reports whether there is no difference of severity drift.
 func (r *Report) Clean() bool {
 	for _, k := range r.Drift {
 		if k.Severity == SeverityDrift && k.Count > 0 {
@@ -88,16 +87,16 @@ func (r *Report) Clean() bool {
 	return true
 }
 
-// KindCount is what was found of one kind.
+// KindCount counts the differences of one kind.
 type KindCount struct {
 	Kind       Kind      `json:"kind"`
 	Severity   Severity  `json:"severity"`
 	Count      uint64    `json:"count"`
-	Unverified uint64    `json:"unverified"` // of these, those that the API was not asked about again
+	Unverified uint64    `json:"unverified"` // of these, without a second answer of the API
 	Examples   []Example `json:"examples"`   // a few, verified ones first
 }
 
-// Example is one disagreement.
+// Example is one difference.
 type Example struct {
 	SubscriptionID string  `json:"subscription_id"`
 	Stream         *string `json:"stream"` // nil where there are no events
@@ -105,31 +104,31 @@ type Example struct {
 	Verified       bool    `json:"verified"`
 }
 
-// Snapshot is what became of reading the API or a file.
+// Snapshot describes the snapshot of a run.
 type Snapshot struct {
 	ID                 uuid.UUID `json:"snapshot_id"`
 	Source             string    `json:"source"` // api or csv
-	Whole              bool      `json:"whole"`  // of every subscription, as far as is known: the views show it
+	Whole              bool      `json:"whole"`  // has every subscription, as far as is known, so the views show it
 	CompletedAt        time.Time `json:"completed_at"`
 	Pages              uint64    `json:"pages"`
 	Rows               uint64    `json:"rows"`
-	Filtered           uint64    `json:"filtered"` // internal users'
+	Filtered           uint64    `json:"filtered"` // internal users
 	Repeated           uint64    `json:"repeated"` // read more than once
 	UnreadPlans        uint64    `json:"unread_plans"`
 	Tombstones         uint64    `json:"tombstones"`
 	TombstonesWithheld uint64    `json:"tombstones_withheld"` // too many at once: an alarm
 }
 
-// Phase is a part of a run.
+// Phase is one of the five phases of a run.
 type Phase string
 
 // The phases, in their order.
 const (
 	PhaseSnapshot Phase = "snapshot" // read the API or a file
-	PhaseSettle   Phase = "settle"   // wait for the stream
+	PhaseSettle   Phase = "settle"   // wait for the consumer group
 	PhaseCompare  Phase = "compare"
 	PhaseVerify   Phase = "verify" // ask the API again
-	PhaseDrift    Phase = "drift"  // write down what was found
+	PhaseDrift    Phase = "drift"  // write the differences
 )
 
 // PhaseTook is how long a phase took.

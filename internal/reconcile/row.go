@@ -9,9 +9,8 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// Row is one subscription of a snapshot: the columns of subscription_snapshots
-// beside the snapshot's own. What the source does not tell is nil or empty.
-// Instants are UTC.
+// Row is one subscription of a snapshot: the columns of subscription_snapshots without
+// the snapshot's own. What the source does not have is nil or empty. Instants are UTC.
 type Row struct {
 	SubscriptionID      string
 	UserID              string
@@ -22,16 +21,16 @@ type Row struct {
 	RegularPrice        *decimal.Decimal // four places
 	AutoRenew           *bool
 	AutoRenewDisabledAt *time.Time
-	ExpiryReason        string // empty while it lives
+	ExpiryReason        string // empty while it is live
 	Currency            string
 	NextBillAt          *time.Time
 	EndedAt             *time.Time
 
-	// UnreadPlan says that it has a billing plan which the grammar does not know.
+	// UnreadPlan: the billing plan is outside the grammar of ParsePlan.
 	UnreadPlan bool
 }
 
-// FromAPI makes the snapshot's row of what the API says.
+// FromAPI converts a subscription of the API to a snapshot row.
 func FromAPI(s piano.Subscription) Row {
 	r := Row{
 		SubscriptionID: s.ID, UserID: s.UserID, StartedAt: s.StartedAt, Status: s.Status, TermType: s.Term.Type,
@@ -39,7 +38,7 @@ func FromAPI(s piano.Subscription) Row {
 	}
 	plan, read := ParsePlan(s.Term.BillingPlan)
 	if own, ownRead := ParsePlan(s.BillingPlan); !read || plan == (Plan{}) {
-		// The term has none, or says it in other words: the subscription's own.
+		// The term's plan is absent or unknown: use the subscription's own.
 		if s.BillingPlan != "" && (ownRead || s.Term.BillingPlan == "") {
 			plan, read = own, ownRead
 		}
@@ -49,19 +48,19 @@ func FromAPI(s piano.Subscription) Row {
 	r.RegularPrice = price(plan.Price)
 	trial := s.TrialEndsAt != nil || isTrue(s.InTrial)
 	if r.RegularPrice == nil && read && plan.Segments <= 1 && !trial && !isTrue(s.Term.HasFreeTrial) {
-		// A first price is the regular one only where nothing comes before it.
+		// A first price is the regular price only where nothing precedes it.
 		if r.RegularPrice = price(s.Term.FirstPrice); r.RegularPrice != nil {
 			r.Currency = s.Term.Currency
 		}
 	}
-	charged := s.ChargeCount == nil || *s.ChargeCount > 0 // unknown is no reason to say that it was not
+	charged := s.ChargeCount == nil || *s.ChargeCount > 0 // an unknown count does not show a lapsed trial
 	r.ExpiryReason = expiryReason(s.Status, trial && !charged, false)
 	return r
 }
 
-// expiryReason derives why a subscription ended from Piano's status: the API does
-// not tell. The first that holds; empty while it lives. disabled says that it is
-// known when auto-renew was turned off.
+// expiryReason derives from Piano's status why a subscription ended: the API has no
+// reason. It is empty while the subscription is live. disabled: the time at which
+// auto-renew was turned off is known.
 func expiryReason(status string, lapsedTrial, disabled bool) string {
 	switch status {
 	case "expired_with_error":
@@ -88,8 +87,8 @@ func expiryReason(status string, lapsedTrial, disabled bool) string {
 	}
 }
 
-// price reads an amount as the tables keep it: four places, rounded half away from
-// zero as in the stream. What is no amount, or too large for the column, is nil.
+// price parses an amount and rounds it as piano.RoundAmount does. A text that is no
+// amount, or too large, is nil.
 func price(text string) *decimal.Decimal {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > 40 {
@@ -99,13 +98,7 @@ func price(text string) *decimal.Decimal {
 	if err != nil || d.Exponent() > 20 {
 		return nil
 	}
-	if d = d.Round(4); d.Abs().Cmp(mostMoney) >= 0 {
-		return nil
-	}
-	return &d
+	return piano.RoundAmount(d)
 }
-
-// mostMoney is what the stream refuses too (contract §1).
-var mostMoney = decimal.New(1, 14)
 
 func isTrue(b *bool) bool { return b != nil && *b }

@@ -4,37 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 )
 
-// errNoAPI says that there is nothing to take a snapshot of.
-var errNoAPI = errors.New("no API to take a snapshot of: set piano.aid and piano.api_token")
+var errNoAPI = errors.New("no API to read a snapshot from: set piano.aid and piano.api_token")
 
-// source takes a snapshot.
+// source stores a snapshot.
 type source func(ctx context.Context, s *store) (summary, error)
 
-// run is one run under way.
+// run is one run of a Reconciler.
 type run struct {
 	*Reconciler
 	store      *store
 	statements *statements
 	record     runRecord
 	report     *Report
+
+	snapshot    summary
+	streamStart int64 // in milliseconds since 1970; 0 without events
+	coversFrom  int64 // the start dates that a file covers, in milliseconds since 1970
+	coversTo    int64
+	ranges      []string // see cut
 }
 
-// reconcile runs once over the snapshot that source takes.
+// reconcile runs once over the snapshot that source stores.
 func (r *Reconciler) reconcile(ctx context.Context, from source) (*Report, error) {
-	one, err := r.begin()
+	one, err := r.newRun()
 	if err != nil {
 		return nil, err
 	}
 	if err = one.store.recordRun(ctx, one.record); err == nil {
-		err = one.all(ctx, from)
+		err = one.phases(ctx, from)
 	}
-	one.clean(ctx)
+	one.dropComparisons(ctx)
 	if err != nil {
 		one.failed(ctx, err)
 		return nil, err
@@ -45,92 +49,77 @@ func (r *Reconciler) reconcile(ctx context.Context, from source) (*Report, error
 	return one.report, nil
 }
 
-func (r *Reconciler) begin() (*run, error) {
+func (r *Reconciler) newRun() (*run, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, fmt.Errorf("make an id for a run: %w", err)
+		return nil, fmt.Errorf("create a run id: %w", err)
 	}
 	s, err := newStatements(r.Tables)
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{RunID: id}
-	keep := newStore(r.Conn, r.Tables, r.Instance, r.cfg.Keep, r.Now, r.Log)
-	keep.progress = r.Hooks.OnProgress
 	return &run{
-		Reconciler: r, store: keep, statements: s, report: report,
+		Reconciler: r, store: newStore(r.cfg.Keep, r.Parts), statements: s, report: report,
 		record: runRecord{id: id, state: stateBegun, startedAt: r.Now().UTC(), report: report},
 	}, nil
 }
 
-// all are the phases in their order. The state of the run is written last: until
-// then nobody takes it for the newest one, and what was opened or closed before it
-// was killed is what the next one finds too.
-func (r *run) all(ctx context.Context, from source) error {
-	r.tidy(ctx)
-	var snapshot summary
-	err := r.phase(PhaseSnapshot, func() (err error) {
-		snapshot, err = from(ctx, r.store)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	r.record.snapshot, r.report.AsOf, r.report.Snapshot = &snapshot, snapshot.AsOf, shown(snapshot)
-	c := &comparing{store: r.store, statements: r.statements, cfg: r.cfg, run: r.record.id, snapshot: snapshot, rowsAtOnce: r.rowsAtOnce}
+// phases does the work in the order of the package comment.
+func (r *run) phases(ctx context.Context, from source) error {
+	r.cleanup(ctx)
 	for _, phase := range []struct {
 		name Phase
-		do   func() error
+		do   func(context.Context) error
 	}{
-		{PhaseSettle, func() error { return r.settle(ctx, snapshot) }},
-		{PhaseCompare, func() error {
-			if err := r.store.recordRun(ctx, r.record); err != nil { // says that it is alive: tidy
+		{PhaseSnapshot, func(ctx context.Context) error { return r.takeSnapshot(ctx, from) }},
+		{PhaseSettle, func(ctx context.Context) error { return r.settle(ctx, r.snapshot) }},
+		{PhaseCompare, r.compare},
+		{PhaseVerify, r.verify},
+		{PhaseDrift, func(ctx context.Context) error {
+			if err := r.countResults(ctx); err != nil {
 				return err
 			}
-			err := c.compare(ctx)
-			r.report.StreamBegan = c.streamBegan()
-			return err
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return r.writeDrift(ctx)
 		}},
-		{PhaseVerify, func() error { return c.verify(ctx, r.API) }},
 	} {
-		if err := r.phase(phase.name, phase.do); err != nil {
+		if err := r.phase(ctx, phase.name, phase.do); err != nil {
 			return err
 		}
-	}
-	err = r.phase(PhaseDrift, func() error {
-		if err := c.count(ctx, r.report); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return c.write(ctx, r.report)
-	})
-	if err != nil {
-		return err
 	}
 	return r.complete(ctx)
 }
 
-// phase runs and times a part.
-func (r *run) phase(name Phase, do func() error) error {
-	began := r.Now()
-	if err := do(); err != nil {
+func (r *run) takeSnapshot(ctx context.Context, from source) (err error) {
+	if r.snapshot, err = from(ctx, r.store); err != nil {
 		return err
 	}
-	took := r.Now().Sub(began)
+	r.record.snapshot, r.report.AsOf, r.report.Snapshot = &r.snapshot, r.snapshot.AsOf, r.snapshot.report()
+	return nil
+}
+
+// phase runs and times one phase.
+func (r *run) phase(ctx context.Context, name Phase, do func(context.Context) error) error {
+	started := r.Now()
+	if err := do(ctx); err != nil {
+		return err
+	}
+	took := r.Now().Sub(started)
 	r.report.Took = append(r.report.Took, PhaseTook{Phase: name, Seconds: took.Seconds()})
-	r.Log.Info("a phase of the reconciliation is done", zap.String("phase", string(name)), zap.Duration("elapsed", took))
+	r.Log.Info("reconciliation phase completed", zap.String("phase", string(name)), zap.Duration("elapsed", took))
 	if r.Hooks.OnPhase != nil {
 		r.Hooks.OnPhase(name, took)
 	}
 	return nil
 }
 
-// complete is said whoever wants it to stop meanwhile: drift that was written counts,
-// so the run has to be complete.
+// complete records the run as complete (I5), also after ctx has ended: drift that is
+// written counts.
 func (r *run) complete(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryLimit)
 	defer cancel()
 	now := r.Now().UTC()
 	r.record.state, r.record.completedAt = stateComplete, &now
@@ -140,28 +129,19 @@ func (r *run) complete(ctx context.Context) error {
 	if err := r.store.recordRun(ctx, r.record); err != nil {
 		return err
 	}
-	r.tidy(ctx)
+	r.cleanup(ctx)
 	return nil
 }
 
-// failed writes down why, where that is still possible.
+// failed records the error where ClickHouse still answers.
 func (r *run) failed(ctx context.Context, err error) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalWriteTimeout)
 	defer cancel()
 	r.record.state, r.record.problem, r.record.completedAt = stateFailed, err.Error(), nil
-	if lost := r.store.recordRun(last, r.record); lost != nil {
-		r.Log.Warn("a failed reconciliation could not be marked so", zap.Stringer("run_id", r.record.id), zap.Error(lost))
+	if lost := r.store.recordRun(final, r.record); lost != nil {
+		r.Log.Warn("state of failed reconciliation not recorded", zap.Stringer("run_id", r.record.id), zap.Error(lost))
 	}
 	if r.Hooks.OnFailed != nil {
 		r.Hooks.OnFailed(err)
 	}
 }
-
-func shown(s summary) Snapshot {
-	return Snapshot{ID: s.ID, Source: s.Source, Whole: s.Whole, CompletedAt: s.CompletedAt, Pages: s.Pages, Rows: s.Rows, Filtered: s.Filtered,
-		Repeated: s.Repeated, UnreadPlans: s.UnreadPlans, Tombstones: s.Tombstones, TombstonesWithheld: s.TombstonesWithheld}
-}
-
-// silentFor is how long after its last word a run counts as killed: longer than
-// comparing, asking and writing take together.
-const silentFor = 24 * time.Hour

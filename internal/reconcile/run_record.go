@@ -2,19 +2,25 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"github.com/pianola/pianola/internal/statement"
 )
 
-// runRecord is one state of a run, as reconciliation_runs has it.
+// runRecord is one state of a run, a row of reconciliation_runs.
 type runRecord struct {
 	id          uuid.UUID
 	state       string
 	startedAt   time.Time
 	completedAt *time.Time
 	snapshot    *summary // nil until there is one
-	report      *Report  // what is known of it
+	report      *Report  // what is known so far
 	problem     string
 }
 
@@ -29,32 +35,73 @@ func (s *store) recordRun(ctx context.Context, r runRecord) error {
 	for _, k := range r.report.Drift {
 		drift[string(k.Kind)] = k.Count
 	}
-	agreed, not := r.report.Agreed, r.report.NotCompared
+	agreed, notCompared := r.report.Agreed, r.report.NotCompared
 	if agreed == nil {
 		agreed = map[string]uint64{}
 	}
-	if not == nil {
-		not = map[string]uint64{}
+	if notCompared == nil {
+		notCompared = map[string]uint64{}
 	}
 	return s.insert(ctx, "reconciliation_runs", "run_id, snapshot_id, state, started_at, completed_at, as_of, compared, drift, agreed, "+
 		"not_compared, candidates, verified, problem, instance, written_at", 1, func(int) []any {
 		return []any{r.id, snapshot, r.state, r.startedAt, r.completedAt, asOf, r.report.Compared, drift, agreed,
-			not, r.report.Candidates, r.report.Verified, r.problem, s.instance, s.now().UTC()}
+			notCompared, r.report.Candidates, r.report.Verified, r.problem, s.instance, s.now().UTC()}
 	})
 }
 
-// superseding is the moment that the snapshot of the latest complete run speaks of,
-// among the runs that may take the say from one over a snapshot of this source; zero
-// where there is none. A file is compared within the days that it reaches: it does not
-// silence a run of the API, which is about all. What such a file has said of one
-// subscription stays, since its rows speak of a later moment.
+// superseding returns the as of of the latest complete run that can supersede one over
+// a snapshot from source; zero without one. A file does not supersede a run of
+// the API, since it is compared only within the days that it covers.
 func (s *store) superseding(ctx context.Context, source string) (asOf time.Time, err error) {
-	of := ""
+	only := ""
 	if source == sourceAPI {
-		of = " AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + s.tables.Table("snapshot_runs") + " WHERE source = 'api')"
+		only = " AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + s.tables.Table("snapshot_runs") + " WHERE source = 'api')"
 	}
 	err = s.readOne(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of)
-FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'`+of+`
+FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'`+only+`
 ORDER BY as_of DESC LIMIT 1`, nil, &asOf)
 	return asOf, err
+}
+
+// LastRun describes the newest complete run of the API, of any process. Runs over files
+// do not count: a file may cover a few days, and does not show that the API answers.
+// Runs that completed in the future do not count either: their clock was wrong.
+type LastRun struct {
+	CompletedAt time.Time // zero where no run has completed; then the rest is empty
+	Compared    uint64
+	Candidates  uint64
+	NotCompared map[string]uint64
+	Open        map[Kind]uint64 // differences that are open now
+}
+
+// LastRun reads it from the tables.
+func (r *Reconciler) LastRun(ctx context.Context) (LastRun, error) {
+	last := LastRun{NotCompared: map[string]uint64{}, Open: map[Kind]uint64{}}
+	newest := "SELECT ifNull(completed_at, written_at), compared, candidates, not_compared FROM " + r.Tables.Table("reconciliation_runs") +
+		" FINAL WHERE state = 'complete' AND completed_at <= fromUnixTimestamp64Milli({now:Int64}, 'UTC') AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + r.Tables.Table("snapshot_runs") +
+		" WHERE source = 'api') ORDER BY completed_at DESC, run_id DESC LIMIT 1"
+	now := clickhouse.Parameters{"now": strconv.FormatInt(r.Now().UnixMilli(), 10)}
+	err := statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(now)), r.Conn, newest, func(row driver.Rows) error {
+		return row.Scan(&last.CompletedAt, &last.Compared, &last.Candidates, &last.NotCompared)
+	})
+	if err != nil {
+		return LastRun{}, fmt.Errorf("read the last reconciliation: %w", err)
+	}
+	if last.CompletedAt.IsZero() {
+		return last, nil
+	}
+	open := "SELECT kind, count() FROM " + r.Tables.Table("drift") + " FINAL WHERE closed_at IS NULL GROUP BY kind"
+	err = statement.Each(ctx, r.Conn, open, func(row driver.Rows) error {
+		var kind string
+		var count uint64
+		if err := row.Scan(&kind, &count); err != nil {
+			return err
+		}
+		last.Open[Kind(kind)] = count
+		return nil
+	})
+	if err != nil {
+		return LastRun{}, fmt.Errorf("count open drift: %w", err)
+	}
+	return last, nil
 }

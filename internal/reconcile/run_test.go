@@ -16,7 +16,7 @@ import (
 
 // TestRun_OpensUpdatesClosesAndReopens follows one disagreement through its days.
 func TestRun_OpensUpdatesClosesAndReopens(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A").status("expired"), agreeing("B"))
 	day := func(n int, want string, opened, closed, open uint64) {
 		t.Helper()
@@ -40,7 +40,7 @@ FROM `+s.tables.Table("drift")+` FINAL WHERE run_id = '`+report.RunID.String()+`
 	api.Status = "expired"
 	day(5, "A status expired 06.03. 06.03. open", 1, 0, 1)
 
-	// One that is not compared is left as it is, whatever the API says.
+	// Drift of a subscription that is not compared stays unchanged.
 	s.events(event{id: "A", action: "Auto-renew enabled", ago: -6*aDay + 100*time.Millisecond})
 	api.Status = "active"
 	day(6, "A status expired 06.03. 06.03. open", 0, 0, 1)
@@ -59,7 +59,7 @@ func split(lines string) []string {
 
 // TestRun_OfAnOlderSnapshotIsSuperseded: it reports, and changes nothing.
 func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A").status("expired"), agreeing("B"))
 	s.clock = noon.Add(aDay)
 	newest := s.run()
@@ -72,18 +72,18 @@ func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
 	}
 	s.want("drift", s.drift(), before)
 	s.want("runs", texts(t, s.conn, "SELECT toString(state) FROM "+s.tables.Table("reconciliation_runs")+" FINAL ORDER BY as_of"), []string{"superseded", "complete"})
-	if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.Before(noon.Add(aDay)) {
+	if at, err := s.reconciler().LastRun(t.Context()); err != nil || !at.CompletedAt.Before(noon.Add(aDay)) {
 		t.Errorf("last success %v, %v: it lies in the future", at, err)
 	}
 	s.clock = noon.Add(2 * aDay)
-	if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.After(noon.Add(aDay)) || newest.Superseded {
+	if at, err := s.reconciler().LastRun(t.Context()); err != nil || !at.CompletedAt.After(noon.Add(aDay)) || newest.Superseded {
 		t.Errorf("last success %v, %v", at, err)
 	}
 }
 
 // TestRun_AsksAgain has what the API may answer the second time.
 func TestRun_AsksAgain(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.api.answers, s.api.gone = map[string]piano.Subscription{}, map[string]bool{"c-gone": true, "i-gone-unknown": true}
 	s.pairs(
 		agreeing("a-mended").status("expired"),
@@ -134,7 +134,7 @@ func TestRun_AsksAgain(t *testing.T) {
 }
 
 // nothingLeft holds that no working row stays behind.
-func (s *stage) nothingLeft() {
+func (s *fixture) nothingLeft() {
 	s.Helper()
 	s.want("left over", texts(s, s.conn, "SELECT toString(run_id) FROM "+s.tables.Table("reconciliation_comparisons")+
 		" UNION ALL SELECT DISTINCT toString(snapshot_id) FROM "+s.tables.Table("subscription_snapshots")+
@@ -143,7 +143,7 @@ func (s *stage) nothingLeft() {
 
 // TestRun_AsksAboutEachKindInTurn: a kind that many have leaves room for the others.
 func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.cfg.Verify = 6
 	for i := range 50 {
 		s.pairs(agreeing(fmt.Sprintf("many%02d", i)).status("expired"))
@@ -160,7 +160,7 @@ func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
 		}
 	}
 	for _, k := range report.Drift {
-		if k.Kind == StatusDiffers && (k.Count != 51 || k.Unverified != 47 || len(k.Examples) != examples || !k.Examples[0].Verified || k.Examples[4].Verified) {
+		if k.Kind == StatusDiffers && (k.Count != 51 || k.Unverified != 47 || len(k.Examples) != maxExamples || !k.Examples[0].Verified || k.Examples[4].Verified) {
 			t.Errorf("got %+v", k)
 		}
 	}
@@ -169,7 +169,7 @@ func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
 // TestRun_AsksAboutNoHash: an id that holds an address is known by its hash, by which
 // the API does not know it. Asking would come out as not found.
 func TestRun_AsksAboutNoHash(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("sha256:5f7c8d").status("expired"), agreeing("plain").status("expired"))
 	report := s.run()
 	if !slices.Equal(s.api.asked, []string{"plain"}) || report.Candidates != 2 || report.Verified != 1 || report.Drift[0].Unverified != 1 {
@@ -180,7 +180,7 @@ func TestRun_AsksAboutNoHash(t *testing.T) {
 // TestRun_InBucketsFindsTheSame compares a few subscriptions at a time, and over
 // HTTP.
 func TestRun_InBucketsFindsTheSame(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	var all []*pair
 	for i := range 100 {
 		p := agreeing(fmt.Sprintf(`it's "%d" \ {a:b}`+"\t%%", i*7919))
@@ -210,7 +210,7 @@ func TestRun_InBucketsFindsTheSame(t *testing.T) {
 	s.conn, over = over, s.conn
 	r := s.reconciler()
 	s.conn, over = over, s.conn
-	r.rowsAtOnce = 40
+	r.rowsPerRange = 40
 	s.api.read = false
 	if _, err := r.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -218,12 +218,12 @@ func TestRun_InBucketsFindsTheSame(t *testing.T) {
 	s.want("drift", s.drift(), whole)
 }
 
-// TestRun_KilledInEachPhaseLeavesNothingHalf ends the run's context in each phase:
-// what was open stays, nothing else is there, and the next run goes on.
-func TestRun_KilledInEachPhaseLeavesNothingHalf(t *testing.T) {
+// The run's context ends in each phase. Open drift stays open, nothing else is visible,
+// and the next run completes.
+func TestRun_CancelledInAnyPhaseLeavesNoPartialResult(t *testing.T) {
 	for _, phase := range []Phase{PhaseSnapshot, PhaseSettle, PhaseCompare, PhaseVerify, "get"} {
 		t.Run(string(phase), func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			s.pairs(agreeing("A").status("expired"), agreeing("B"))
 			s.run()
 			before := s.drift()
@@ -258,7 +258,7 @@ func TestRun_KilledInEachPhaseLeavesNothingHalf(t *testing.T) {
 
 // TestRun_DropsWhatAKilledRunHasLeft: one that could not say anything any more.
 func TestRun_DropsWhatAKilledRunHasLeft(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A"))
 	table, runs := s.tables.Table("reconciliation_comparisons"), s.tables.Table("reconciliation_runs")
 	for i, written := range []string{"2026-03-01 11:00:00", "2026-02-28 11:00:00"} { // at work, and silent since yesterday
@@ -273,14 +273,14 @@ func TestRun_DropsWhatAKilledRunHasLeft(t *testing.T) {
 
 // TestRun_OfASnapshotThatIsGoneFails: what was pruned is not missing in the API.
 func TestRun_OfASnapshotThatIsGoneFails(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A"), agreeing("B"))
 	s.hooks.OnPhase = func(p Phase, _ time.Duration) {
 		if p == PhaseSettle {
 			execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("subscription_snapshots"))
 		}
 	}
-	if _, err := s.try(t.Context()); !errors.Is(err, errPruned) {
+	if _, err := s.try(t.Context()); !errors.Is(err, errSnapshotDropped) {
 		t.Errorf("got %v", err)
 	}
 	s.want("drift", s.drift(), nil)
@@ -290,7 +290,7 @@ func TestRun_OfASnapshotThatIsGoneFails(t *testing.T) {
 func TestRun_FailsWhereTheAPIDoes(t *testing.T) {
 	for name, err := range map[string]error{"access": piano.ErrAccess, "shape": piano.ErrShape, "busy": piano.ErrBusy} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			for i := range 10 {
 				s.pairs(agreeing(fmt.Sprint(i)).status("expired"))
 			}
@@ -301,7 +301,7 @@ func TestRun_FailsWhereTheAPIDoes(t *testing.T) {
 			s.want("drift", s.drift(), nil)
 			s.want("runs", texts(t, s.conn, "SELECT concat(state, ' ', problem) FROM "+s.tables.Table("reconciliation_runs")+" FINAL"),
 				[]string{"failed ask again about a subscription: " + err.Error()})
-			if at, err := s.reconciler().Standing(t.Context()); err != nil || !at.CompletedAt.IsZero() {
+			if at, err := s.reconciler().LastRun(t.Context()); err != nil || !at.CompletedAt.IsZero() {
 				t.Errorf("last success %v, %v", at, err)
 			}
 		})

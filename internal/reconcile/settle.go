@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	positionsEvery  = 5 * time.Second // how often positions are asked for while the stream catches up
-	tellEvery       = time.Minute     // how often it is said what is waited for
-	partitionsNamed = 5               // partitions in that line
+	positionsInterval  = 5 * time.Second // between two reads of positions while the group catches up
+	waitLogInterval    = time.Minute     // between two log lines about the wait
+	maxPartitionsNamed = 5               // in such a line
 )
 
-// settle waits until what happened by now is in the tables: for reconcile.settle,
-// in which messages may still come, and then until every partition has been
-// committed up to where its log ended at that moment. It has no bound of its own:
-// comparing without the rest would only find what is on its way, the age of the
-// last success shows that nothing gets done, and the end of ctx ends it.
+// settle waits until the tables hold everything that happened before this moment. It
+// waits for reconcile.settle, in which late messages may arrive, and then until the
+// group has committed every partition up to where its log ended at that time. The wait
+// has no limit of its own: a comparison without these messages would find only what is
+// on its way. The age of the last success shows that nothing completes; ctx ends the
+// wait.
 //
-// A partition that appears later holds nothing that was sent by then. One that has
-// gone, or has been cut, is not waited for: what was lost is drift.
-//
-// A file may tell of nothing later than a moment long ago; then its messages have come.
+// A partition that appears later holds nothing from before. One that is gone or was
+// truncated is not waited for: what was lost is drift. A file that describes a moment
+// long ago needs no wait.
 func (r *Reconciler) settle(ctx context.Context, s summary) error {
 	until := s.Until.Add(r.cfg.Settle)
 	r.Hooks.OnProgress.Report(progress.Step{Name: "wait for late messages (reconcile.settle)", Until: until})
@@ -39,43 +39,43 @@ func (r *Reconciler) settle(ctx context.Context, s summary) error {
 	}
 	all, err := r.Stream.Positions(ctx)
 	if err != nil {
-		return fmt.Errorf("wait for the stream: %w", err)
+		return fmt.Errorf("wait for the consumer group: %w", err)
 	}
 	targets := map[partition]int64{}
 	for _, p := range all {
 		targets[p.partition()] = p.LastStable
 	}
-	ticker, tell := time.NewTicker(positionsEvery), time.NewTicker(tellEvery)
+	ticker, logTicker := time.NewTicker(positionsInterval), time.NewTicker(waitLogInterval)
 	defer ticker.Stop()
-	defer tell.Stop()
-	first := uint64(0) // offsets that were missing at most
+	defer logTicker.Stop()
+	total := uint64(0) // the largest lag
 	for {
-		behind := behind(all, targets)
-		missing := uint64(0)
-		for _, one := range behind {
-			missing += uint64(one.missing)
+		lagging := laggingPartitions(all, targets)
+		lag := uint64(0)
+		for _, one := range lagging {
+			lag += uint64(one.lag)
 		}
-		first = max(first, missing)
-		r.Hooks.OnProgress.Report(progress.Step{Name: "wait for the consumer group to catch up", Unit: "offsets", Done: first - missing, Total: first})
-		if len(behind) == 0 {
+		total = max(total, lag)
+		r.Hooks.OnProgress.Report(progress.Step{Name: "wait for the consumer group to catch up", Unit: "offsets", Done: total - lag, Total: total})
+		if len(lagging) == 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tell.C:
-			r.Log.Info("waiting until the stream has been ingested up to where it was when settling ended; "+
-				"is pianola run at work, and does its lag fall?", zap.Int("partitions", len(behind)), zap.String("behind", told(behind)))
+		case <-logTicker.C:
+			r.Log.Info("waiting for the consumer group to catch up (is `pianola run` running, and is its lag falling?)",
+				zap.Int("partitions", len(lagging)), zap.String("behind", describe(lagging)))
 			continue
 		case <-ticker.C:
 		}
 		if all, err = r.Stream.Positions(ctx); err != nil {
-			return fmt.Errorf("wait for the stream: %w", err)
+			return fmt.Errorf("wait for the consumer group: %w", err)
 		}
 	}
 }
 
-// partition is a partition by name.
+// partition names a partition.
 type partition struct {
 	topic  string
 	number int32
@@ -83,38 +83,38 @@ type partition struct {
 
 func (p Position) partition() partition { return partition{p.Topic, p.Partition} }
 
-// late is a partition that has not reached its target.
-type late struct {
+// laggingPartition has not reached its target.
+type laggingPartition struct {
 	Position
-	missing int64 // offsets
+	lag int64 // offsets
 }
 
-// behind are the partitions whose committed offset is below their target. Where
-// nothing was ever committed, reading begins at the start of the log. A log that
-// ends below the target has been made anew, and is waited for up to its end.
-func behind(all []Position, targets map[partition]int64) []late {
-	var found []late
+// laggingPartitions are those whose committed offset is below their target. Without a
+// committed offset reading starts at the start of the log. A log that ends below the
+// target belongs to a recreated topic: its target is the end of the log.
+func laggingPartitions(all []Position, targets map[partition]int64) []laggingPartition {
+	var lagging []laggingPartition
 	for _, p := range all {
 		at := p.Committed
 		if at < 0 {
 			at = p.LogStart
 		}
 		if target := min(targets[p.partition()], p.LastStable); at < target {
-			found = append(found, late{p, target - at})
+			lagging = append(lagging, laggingPartition{p, target - at})
 		}
 	}
-	return found
+	return lagging
 }
 
-// told names a few partitions and how many offsets each has to go.
-func told(behind []late) string {
+// describe names a few partitions, each with its lag.
+func describe(lagging []laggingPartition) string {
 	var parts []string
-	for i, one := range behind {
-		if i == partitionsNamed {
-			parts = append(parts, fmt.Sprintf("and %d more", len(behind)-partitionsNamed))
+	for i, one := range lagging {
+		if i == maxPartitionsNamed {
+			parts = append(parts, fmt.Sprintf("and %d more", len(lagging)-maxPartitionsNamed))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s/%d by %d", one.Topic, one.Partition, one.missing))
+		parts = append(parts, fmt.Sprintf("%s/%d by %d", one.Topic, one.Partition, one.lag))
 	}
 	return strings.Join(parts, ", ")
 }

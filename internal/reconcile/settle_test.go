@@ -12,14 +12,14 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// film gives one set of positions after the other; the last one stays.
-type film struct {
+// scriptedStream gives one set of positions after the other; the last one stays.
+type scriptedStream struct {
 	frames [][]Position
 	fails  error // after the last frame
 	shown  int
 }
 
-func (f *film) Positions(context.Context) ([]Position, error) {
+func (f *scriptedStream) Positions(context.Context) ([]Position, error) {
 	f.shown++
 	if f.shown > len(f.frames) {
 		if f.fails != nil {
@@ -35,7 +35,7 @@ func at(partition int32, committed, lastStable int64) Position {
 }
 
 // settles runs settle with a clock that only waiting moves.
-func settles(ctx context.Context, f *film, of func(now time.Time) summary) (took time.Duration, logs *observer.ObservedLogs, err error) {
+func settles(ctx context.Context, f *scriptedStream, of func(now time.Time) summary) (took time.Duration, logs *observer.ObservedLogs, err error) {
 	core, logs := observer.New(zap.InfoLevel)
 	cfg := Defaults()
 	r := &Reconciler{cfg: cfg, Parts: Parts{Now: time.Now, Log: zap.New(core)}}
@@ -75,7 +75,7 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				if took, _, err := settles(ctx, &film{frames: c.frames}, c.of); err != nil || took != c.took {
+				if took, _, err := settles(ctx, &scriptedStream{frames: c.frames}, c.of); err != nil || took != c.took {
 					t.Errorf("took %v, %v; want %v", took, err, c.took)
 				}
 			})
@@ -99,7 +99,7 @@ func TestSettle_SaysWhatItWaitsForAndEnds(t *testing.T) {
 		for p := range int32(8) {
 			frame = append(frame, at(p, 5, 6+int64(p)))
 		}
-		_, logs, err := settles(ctx, &film{frames: [][]Position{frame}}, fresh)
+		_, logs, err := settles(ctx, &scriptedStream{frames: [][]Position{frame}}, fresh)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
@@ -119,8 +119,8 @@ func TestSettle_SaysWhatItWaitsForAndEnds(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("no such topic")
-		_, _, err := settles(t.Context(), &film{frames: [][]Position{{at(0, 1, 2)}}, fails: gone}, fresh)
-		if !errors.Is(err, gone) || !strings.Contains(err.Error(), "wait for the stream") {
+		_, _, err := settles(t.Context(), &scriptedStream{frames: [][]Position{{at(0, 1, 2)}}, fails: gone}, fresh)
+		if !errors.Is(err, gone) || !strings.Contains(err.Error(), "wait for the consumer group") {
 			t.Errorf("got %v", err)
 		}
 	})

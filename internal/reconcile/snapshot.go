@@ -14,18 +14,24 @@ import (
 	"github.com/pianola/pianola/internal/progress"
 )
 
-// errTaken says that a snapshot was given up by somebody else while it was read.
-var errTaken = errors.New("the snapshot was dropped while it was read, since nothing had been heard of it for long; run it again")
+const (
+	blockRows         = 10_000          // rows of one insert: a few megabytes
+	heartbeatInterval = time.Minute     // between two records that say a snapshot is still being read
+	snapshotTimeout   = 1 * time.Hour   // without a heartbeat, then it is dropped; longer than any wait for the API
+	finalWriteTimeout = 5 * time.Second // for the last state of something whose context has ended
+)
 
-// sweeper is what reads the API: *piano.Client.
+var errSnapshotExpired = errors.New("store the snapshot: it had no heartbeat for too long and was dropped; run again")
+
+// sweeper reads the API: *piano.Client.
 type sweeper interface {
 	Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error)
 }
 
-// fromAPI reads a snapshot from the API and stores it whole. After an error there
-// is none that any view shows; what was stored of it is dropped by a later prune.
+// fromAPI reads the API and stores a snapshot. After an error no view shows it, and a
+// later prune drops its rows.
 func (s *store) fromAPI(ctx context.Context, api sweeper) (summary, error) {
-	w, err := s.begin(ctx, sourceAPI, s.now())
+	w, err := s.newSnapshot(ctx, sourceAPI, s.now())
 	if err != nil {
 		return summary{}, err
 	}
@@ -35,59 +41,52 @@ func (s *store) fromAPI(ctx context.Context, api sweeper) (summary, error) {
 				return err
 			}
 		}
-		w.of.Pages++
-		return w.beat(ctx)
+		w.snapshot.Pages++
+		return w.heartbeat(ctx)
 	})
 	if err == nil {
-		w.of.Pages = uint64(report.Pages) // with those that only asked for a total
+		w.snapshot.Pages = uint64(report.Pages) // includes those that only asked for a total
 	}
-	return w.end(ctx, err)
+	return w.finish(ctx, err)
 }
 
-// writing is a snapshot that is being read.
-type writing struct {
-	store *store
-	of    summary
-	rows  []stamped
-	sent  uint64
-	last  time.Time // the latest synced_at: they never go back, so the row read last stays
-	heard time.Time // when its state was last written
+// snapshotWriter stores the rows of one snapshot.
+type snapshotWriter struct {
+	store         *store
+	snapshot      summary
+	rows          []timedRow
+	inserted      uint64
+	lastSynced    time.Time // the latest synced_at; it never goes back, so that the last row wins (A4)
+	lastHeartbeat time.Time
 }
 
-// stamped is a row, and when it was read.
-type stamped struct {
+// timedRow is a row and the time at which it was read.
+type timedRow struct {
 	Row
 	internal bool
 	at       time.Time
 }
 
-const (
-	blockRows = 10_000          // rows of one insert: a few megabytes
-	beatEvery = time.Minute     // how often the state says that it is still being read
-	staleFrom = 1 * time.Hour   // silence after which it is not: longer than any answer of the API is waited for
-	lastWords = 5 * time.Second // for the state of a snapshot whose context has ended
-)
-
-func (s *store) begin(ctx context.Context, source string, asOf time.Time) (*writing, error) {
+func (s *store) newSnapshot(ctx context.Context, source string, asOf time.Time) (*snapshotWriter, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, fmt.Errorf("make an id for a snapshot: %w", err)
+		return nil, fmt.Errorf("create a snapshot id: %w", err)
 	}
-	w := &writing{store: s, of: summary{ID: id, Source: source, AsOf: asOf.UTC().Truncate(time.Millisecond)}, heard: s.now()}
-	return w, s.record(ctx, stateBegun, w.of, "")
+	w := &snapshotWriter{store: s, snapshot: summary{ID: id, Source: source, AsOf: asOf.UTC().Truncate(time.Millisecond)}, lastHeartbeat: s.now()}
+	return w, s.recordSnapshot(ctx, stateBegun, w.snapshot, "")
 }
 
-// add takes one row in. The same subscription may come again: the last one stays.
-func (w *writing) add(ctx context.Context, r Row, internal bool) error {
+// add takes one row. When a subscription comes again, the last row wins.
+func (w *snapshotWriter) add(ctx context.Context, r Row, internal bool) error {
 	if internal {
 		r = Row{SubscriptionID: r.SubscriptionID}
 	} else if r.UnreadPlan {
-		w.of.UnreadPlans++
+		w.snapshot.UnreadPlans++
 	}
-	if now := w.store.now().UTC(); now.After(w.last) {
-		w.last = now
+	if now := w.store.now().UTC(); now.After(w.lastSynced) {
+		w.lastSynced = now
 	}
-	w.rows = append(w.rows, stamped{r, internal, w.last})
+	w.rows = append(w.rows, timedRow{r, internal, w.lastSynced})
 	if len(w.rows) >= blockRows {
 		return w.flush(ctx)
 	}
@@ -97,61 +96,61 @@ func (w *writing) add(ctx context.Context, r Row, internal bool) error {
 const snapshotColumns = "snapshot_id, subscription_id, user_id, started_at, billing_period, subscription_status, term_type, " +
 	"regular_price, autorenew, autorenew_disabled_at, expiry_reason, currency, next_bill_at, ended_at, tombstone, filtered, synced_at"
 
-func (w *writing) flush(ctx context.Context) error {
+func (w *snapshotWriter) flush(ctx context.Context) error {
 	if len(w.rows) == 0 {
 		return nil
 	}
 	err := w.store.insert(ctx, "subscription_snapshots", snapshotColumns, len(w.rows), func(i int) []any {
 		r := &w.rows[i]
-		return []any{w.of.ID, r.SubscriptionID, r.UserID, r.StartedAt, known(r.BillingPeriod), r.Status, known(r.TermType),
-			r.RegularPrice, r.AutoRenew, r.AutoRenewDisabledAt, known(r.ExpiryReason), known(r.Currency), r.NextBillAt, r.EndedAt,
+		return []any{w.snapshot.ID, r.SubscriptionID, r.UserID, r.StartedAt, nullable(r.BillingPeriod), r.Status, nullable(r.TermType),
+			r.RegularPrice, r.AutoRenew, r.AutoRenewDisabledAt, nullable(r.ExpiryReason), nullable(r.Currency), r.NextBillAt, r.EndedAt,
 			false, r.internal, r.at}
 	})
 	if err != nil {
 		return err
 	}
-	w.sent += uint64(len(w.rows))
+	w.inserted += uint64(len(w.rows))
 	w.rows = w.rows[:0]
 	return nil
 }
 
-// known is a text as a column that may be NULL takes it.
-func known(s string) *string {
+// nullable is a text for a Nullable column: empty is NULL.
+func nullable(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-// beat says now and then that the snapshot is still being read.
-func (w *writing) beat(ctx context.Context) error {
-	if w.store.now().Sub(w.heard) < beatEvery {
+// heartbeat records once a minute that the snapshot is still being read.
+func (w *snapshotWriter) heartbeat(ctx context.Context) error {
+	if w.store.now().Sub(w.lastHeartbeat) < heartbeatInterval {
 		return nil
 	}
-	w.heard = w.store.now()
-	w.of.Rows = w.sent
-	return w.store.record(ctx, stateBegun, w.of, "")
+	w.lastHeartbeat = w.store.now()
+	w.snapshot.Rows = w.inserted
+	return w.store.recordSnapshot(ctx, stateBegun, w.snapshot, "")
 }
 
-// end makes the snapshot complete, or failed where reading it has.
-func (w *writing) end(ctx context.Context, err error) (summary, error) {
+// finish completes the snapshot, or records it as failed after an error.
+func (w *snapshotWriter) finish(ctx context.Context, err error) (summary, error) {
 	if err == nil {
 		err = w.complete(ctx)
 	}
 	if err == nil {
-		return w.of, nil
+		return w.snapshot, nil
 	}
-	// Nothing depends on these words: prune finds a snapshot without them too.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	// Nothing depends on this record: prune also finds a snapshot without it.
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalWriteTimeout)
 	defer cancel()
-	if lost := w.store.record(last, stateFailed, w.of, err.Error()); lost != nil {
-		w.store.log.Warn("a failed snapshot could not be marked so; it is dropped later all the same",
-			zap.Stringer("snapshot_id", w.of.ID), zap.Error(lost))
+	if lost := w.store.recordSnapshot(final, stateFailed, w.snapshot, err.Error()); lost != nil {
+		w.store.log.Warn("state of failed snapshot not recorded, it is dropped after an hour",
+			zap.Stringer("snapshot_id", w.snapshot.ID), zap.Error(lost))
 	}
 	return summary{}, err
 }
 
-func (w *writing) complete(ctx context.Context) error {
+func (w *snapshotWriter) complete(ctx context.Context) error {
 	w.store.progress.Report(progress.Step{Name: "complete the snapshot"})
 	if err := w.flush(ctx); err != nil {
 		return err
@@ -159,37 +158,37 @@ func (w *writing) complete(ctx context.Context) error {
 	if err := w.count(ctx); err != nil {
 		return err
 	}
-	all, err := w.store.runs(ctx)
+	all, err := w.store.snapshots(ctx)
 	if err != nil {
 		return err
 	}
-	taken := true
+	expired := true
 	for _, one := range all {
-		taken = taken && (one.ID != w.of.ID || one.State != stateBegun)
+		expired = expired && (one.ID != w.snapshot.ID || one.State != stateBegun)
 	}
-	if taken {
-		return errTaken
+	if expired {
+		return errSnapshotExpired
 	}
-	if w.of.Source == sourceAPI { // a file may be of some days only: absence from it says nothing
-		err = w.bury(ctx, earlier(all, w.of.AsOf))
+	if w.snapshot.Source == sourceAPI { // a file may cover some days only: absence from it shows nothing
+		err = w.writeTombstones(ctx, earlierSnapshots(all, w.snapshot.AsOf))
 	}
 	if err == nil {
-		err = w.judge(ctx, all)
+		err = w.decideWhole(ctx, all)
 	}
 	if err != nil {
 		return err
 	}
-	w.of.CompletedAt = w.store.now().UTC()
-	return w.store.record(ctx, stateComplete, w.of, "")
+	w.snapshot.CompletedAt = w.store.now().UTC()
+	return w.store.recordSnapshot(ctx, stateComplete, w.snapshot, "") // I1: last
 }
 
-// count fills in what the table knows better than the reader.
-func (w *writing) count(ctx context.Context) error {
+// count sets the counts that only the table knows.
+func (w *snapshotWriter) count(ctx context.Context) error {
 	table, filtered := w.store.tables.Table("subscription_snapshots"), w.store.tables.Table("filtered_subscriptions")
 	query := `SELECT count(), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + filtered + `))
 FROM ` + table + ` FINAL WHERE snapshot_id = {id:UUID}`
 	var all uint64
-	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.of.ID.String()}, &all, &w.of.Filtered)
-	w.of.Rows, w.of.Repeated = all-w.of.Filtered, w.sent-min(all, w.sent)
+	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.snapshot.ID.String()}, &all, &w.snapshot.Filtered)
+	w.snapshot.Rows, w.snapshot.Repeated = all-w.snapshot.Filtered, w.inserted-min(all, w.inserted)
 	return err
 }

@@ -17,14 +17,14 @@ import (
 // noon is when the clock of these tests begins.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// shelf is an API that has these subscriptions, in pages of three, and may fail.
-type shelf struct {
+// fakeSweep is an API that has these subscriptions, in pages of three, and may fail.
+type fakeSweep struct {
 	subscriptions []piano.Subscription
 	after         int   // pages that come before
 	fails         error // this
 }
 
-func (s *shelf) Sweep(_ context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
+func (s *fakeSweep) Sweep(_ context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
 	var report piano.SweepReport
 	for chunk := range slices.Chunk(s.subscriptions, 3) {
 		if s.fails != nil && report.Pages == s.after {
@@ -61,12 +61,12 @@ func numberedIDs(first, n int) []string {
 func testStore(t *testing.T) *store {
 	conn, o := database(t)
 	at := noon
-	return newStore(conn, o, "test", 3, func() time.Time { at = at.Add(time.Second); return at }, zap.NewNop())
+	return newStore(3, Parts{Conn: conn, Tables: o, Instance: "test", Now: func() time.Time { at = at.Add(time.Second); return at }, Log: zap.NewNop()})
 }
 
 func (s *store) take(t *testing.T, subscriptions []piano.Subscription) summary {
 	t.Helper()
-	of, err := s.fromAPI(t.Context(), &shelf{subscriptions: subscriptions})
+	of, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: subscriptions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestSnapshot_IsShownWholeOrNotAtAll(t *testing.T) {
 	s := testStore(t)
 	s.take(t, named("A", "B"))
 	rubbish := errors.New("rubbish on page 2")
-	if _, err := s.fromAPI(t.Context(), &shelf{subscriptions: named("C", "D", "E", "F", "G"), after: 1, fails: rubbish}); !errors.Is(err, rubbish) {
+	if _, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: named("C", "D", "E", "F", "G"), after: 1, fails: rubbish}); !errors.Is(err, rubbish) {
 		t.Fatalf("got %v", err)
 	}
 	if got := s.shown(t); got != "A active, B active" {
@@ -154,9 +154,8 @@ func (f sweepFunc) Sweep(_ context.Context, page func([]piano.Subscription) erro
 	return piano.SweepReport{}, f(page)
 }
 
-// One that nobody has been heard reading for long is dropped, and then it does not
-// become complete any more.
-func TestSnapshot_StaleOneIsGivenUp(t *testing.T) {
+// A snapshot without a heartbeat is dropped, and cannot complete later.
+func TestSnapshot_ExpiresWithoutHeartbeat(t *testing.T) {
 	s := testStore(t)
 	at := noon
 	s.now = func() time.Time { return at }
@@ -175,7 +174,7 @@ func TestSnapshot_StaleOneIsGivenUp(t *testing.T) {
 		at = at.Add(2 * time.Hour)
 		return s.prune(t.Context())
 	}))
-	if !errors.Is(err, errTaken) {
+	if !errors.Is(err, errSnapshotExpired) {
 		t.Errorf("got %v", err)
 	}
 	if got := s.shown(t); got != "" {

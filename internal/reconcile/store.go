@@ -16,13 +16,13 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// patience is how long what passes by itself (a server that restarts, a network
-// that is cut) may keep one statement from succeeding. Reading a million
-// subscriptions takes the API many minutes, so a snapshot is worth the wait.
-const patience = 5 * time.Minute
+// retryLimit is how long one statement is retried while ClickHouse restarts or the
+// network is interrupted. Reading a million subscriptions takes the API many minutes,
+// so a snapshot is worth the wait.
+const retryLimit = 5 * time.Minute
 
-// store keeps snapshots. One goroutine at a time may use what it returns; the
-// store itself may be shared.
+// store reads and writes the tables of this package, with retries. It may be shared;
+// a snapshotWriter belongs to one goroutine.
 type store struct {
 	conn     driver.Conn
 	tables   schemas.Options
@@ -33,46 +33,44 @@ type store struct {
 	progress progress.Func
 }
 
-func newStore(conn driver.Conn, o schemas.Options, instance string, keep int, now func() time.Time, log *zap.Logger) *store {
-	return &store{conn: conn, tables: o, instance: instance, keep: keep, now: now, log: log}
+func newStore(keep int, p Parts) *store {
+	return &store{conn: p.Conn, tables: p.Tables, instance: p.Instance, keep: keep, now: p.Now, log: p.Log, progress: p.Hooks.OnProgress}
 }
 
 // writeSettings make an acknowledgement mean that the rows are in the table.
 func writeSettings() clickhouse.Settings {
 	return clickhouse.Settings{
 		"async_insert": 0,
-		// ClickHouse may know a block without having it, after a crash; a row that is
-		// written twice is one row by its key.
+		// After a crash ClickHouse may remember a block that it does not have. A row that
+		// is written twice is one row by its key.
 		"insert_deduplicate": 0,
-		// On a cluster the shards have it, not only the node that was asked.
+		// On a cluster the shards have the rows, not only the node that was asked.
 		"distributed_foreground_insert": 1,
 	}
 }
 
-// write runs a statement that may be run again, until ClickHouse answers something
-// that waiting does not change.
-func (s *store) write(ctx context.Context, what string, parameters clickhouse.Parameters, statement string) error {
-	return s.persist(ctx, what, func(ctx context.Context) error {
+// write runs an idempotent statement until it succeeds, its error is permanent, or
+// retryLimit has passed.
+func (s *store) write(ctx context.Context, op string, parameters clickhouse.Parameters, query string) error {
+	return s.retry(ctx, op, func(ctx context.Context) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()), clickhouse.WithParameters(parameters))
-		return migrate.Explain(s.conn.Exec(ctx, statement))
+		return migrate.Explain(s.conn.Exec(ctx, query))
 	})
 }
 
-// persist retries attempt for as long as patience.
-func (s *store) persist(ctx context.Context, what string, attempt func(context.Context) error) error {
-	return statement.Retry(ctx, s.log, what, patience, attempt)
+func (s *store) retry(ctx context.Context, op string, attempt func(context.Context) error) error {
+	return statement.Retry(ctx, s.log, op, retryLimit, attempt)
 }
 
-// insert writes n rows in one block; row gives the values of one.
+// insert writes n rows in one block; row returns the values of one.
 func (s *store) insert(ctx context.Context, table, columns string, n int, row func(i int) []any) error {
-	what := "insert into " + table
-	return s.persist(ctx, what, func(ctx context.Context) error {
+	return s.retry(ctx, "insert into "+table, func(ctx context.Context) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()))
 		batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.tables.Table(table)+" ("+columns+")")
 		if err != nil {
 			return migrate.Explain(err)
 		}
-		defer func() { _ = batch.Close() }() // Send tells
+		defer func() { _ = batch.Close() }() // Send reports the error
 		for i := range n {
 			if err := batch.Append(row(i)...); err != nil {
 				return backoff.Permanent(err)
@@ -82,7 +80,39 @@ func (s *store) insert(ctx context.Context, table, columns string, n int, row fu
 	})
 }
 
-// drop removes every row that one snapshot has in a table partitioned by snapshot.
-func (s *store) drop(ctx context.Context, table string, snapshot uuid.UUID) error {
-	return s.write(ctx, "drop a snapshot's rows from "+table, nil, s.tables.DropPartition(table, "'"+snapshot.String()+"'"))
+// drop removes all rows of one snapshot or run from a table partitioned by it.
+func (s *store) drop(ctx context.Context, table string, id uuid.UUID) error {
+	return s.write(ctx, "drop a partition of "+table, nil, s.tables.DropPartition(table, "'"+id.String()+"'"))
+}
+
+// read runs a query and returns its rows; scan reads one of them, and must have no other
+// effect. An interrupted read is retried from its start and only a complete result is
+// returned, so no row counts twice. It holds the result in memory: every query here
+// returns few rows, since what concerns single subscriptions stays in ClickHouse.
+func read[T any](ctx context.Context, s *store, op, query string, parameters clickhouse.Parameters, scan func(driver.Rows, *T) error) ([]T, error) {
+	var result []T
+	err := s.retry(ctx, op, func(ctx context.Context) error {
+		ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters))
+		var all []T
+		err := statement.Each(ctx, s.conn, query, func(row driver.Rows) error {
+			var one T
+			if err := scan(row, &one); err != nil {
+				return backoff.Permanent(err) // the columns have other types than expected
+			}
+			all = append(all, one)
+			return nil
+		})
+		result = all
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// readOne reads the columns of a query of one row. Without a row they stay unchanged.
+func (s *store) readOne(ctx context.Context, op, query string, parameters clickhouse.Parameters, into ...any) error {
+	_, err := read(ctx, s, op, query, parameters, func(row driver.Rows, _ *struct{}) error { return row.Scan(into...) })
+	return err
 }

@@ -38,8 +38,8 @@ func TestTombstone_AfterTwoSnapshotsInARow(t *testing.T) {
 	}
 }
 
-// An API that tells of fewer subscriptions has not deleted them. What was withheld
-// is judged again once it tells of them, or of fewer still.
+// When too many subscriptions vanish at once, none counts as deleted. Withheld
+// tombstones are decided again with the next snapshot.
 func TestTombstone_NotForMoreThanTwoPercent(t *testing.T) {
 	s := testStore(t)
 	many := numberedIDs(0, 100)

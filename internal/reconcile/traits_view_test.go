@@ -32,7 +32,7 @@ func TestTraits_ViewShowsTheLatestCompleteFile(t *testing.T) {
 		t.Errorf("without a comment: %v", uncommented)
 	}
 
-	first, err := s.begin(t.Context(), sourceCSV, noon)
+	first, err := s.newSnapshot(t.Context(), sourceCSV, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestTraits_ViewShowsTheLatestCompleteFile(t *testing.T) {
 	if got := s.traits(t); got != "" {
 		t.Errorf("while the first file is read: %q", got)
 	}
-	if _, err := first.end(t.Context(), nil); err != nil {
+	if _, err := first.finish(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.traits(t); got != "A Active" {

@@ -15,67 +15,69 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// verify asks the API again about subscriptions that differ, and compares its
-// answers by the same statement: they are rows of a snapshot of their own, which
-// is never complete. A subscription that has had events meanwhile becomes recent.
-// A CSV's are not asked about: it may be of another day.
-func (c *comparing) verify(ctx context.Context, api API) error {
-	if c.snapshot.Source != sourceAPI || c.cfg.Verify == 0 {
+// maxUnansweredInARow separates a fault of the API from one of single subscriptions.
+const maxUnansweredInARow = 5
+
+// verify asks the API again about candidates and compares the answers with the same
+// statement. The answers are rows of a snapshot that never completes. A subscription
+// with events since then becomes recent. Candidates of a file stay unverified: the file
+// may be of another day.
+func (r *run) verify(ctx context.Context) error {
+	if r.snapshot.Source != sourceAPI || r.cfg.Verify == 0 {
 		return nil
 	}
-	ids, err := c.choose(ctx)
+	ids, err := r.chooseCandidates(ctx)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	answers, err := c.store.begin(ctx, sourceGet, c.snapshot.AsOf)
+	answers, err := r.store.newSnapshot(ctx, sourceGet, r.snapshot.AsOf)
 	if err != nil {
 		return err
 	}
-	asked, err := c.ask(ctx, api, ids, answers)
-	if err == nil {
-		err = c.mark(ctx, asked)
-	}
-	if err == nil {
-		err = c.keepTombstones(ctx, answers)
-	}
-	if err == nil {
-		err = c.effects(ctx)
-	}
-	if err == nil {
-		err = c.store.write(ctx, "compare answers", c.parameters(roundAnswers, answers.of.ID), c.statements.again)
-	}
+	// After an error prune drops the answers.
+	asked, err := r.askAgain(ctx, ids, answers)
 	if err != nil {
-		return err // prune drops the answers
-	}
-	if err := c.store.drop(ctx, "subscription_snapshots", answers.of.ID); err != nil {
 		return err
 	}
-	return c.store.record(ctx, stateDropped, answers.of, "")
+	for _, step := range []func() error{
+		func() error { return r.markAsked(ctx, asked) },
+		func() error { return r.copyTombstones(ctx, answers) },
+		func() error { return r.markEffects(ctx) },
+		func() error {
+			return r.store.write(ctx, "compare answers", r.parameters(roundAnswers, answers.snapshot.ID), r.statements.compareAnswers)
+		},
+		func() error { return r.store.drop(ctx, "subscription_snapshots", answers.snapshot.ID) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return r.store.recordSnapshot(ctx, stateDropped, answers.snapshot, "")
 }
 
-// ask stores what the API answers. What it no longer has leaves no row: it is
-// missing. Where the API does not answer for one subscription, or not so that it can
-// be read, that one stays unverified; several in a row end the run, as any other
-// error does: it would end every further question too.
-func (c *comparing) ask(ctx context.Context, api API, ids []string, into *writing) (asked []string, err error) {
-	unread := 0 // in a row
-	done := c.store.progress.Count("ask Piano again about differences", "subscriptions", uint64(len(ids)))
+// askAgain stores the API's answers. A subscription that no longer exists leaves no row
+// and counts as missing. One that the API does not answer for, or not readably, stays
+// unverified. Several of these in a row end the run, as any other error does: it would
+// end every further request too.
+func (r *run) askAgain(ctx context.Context, ids []string, into *snapshotWriter) (asked []string, err error) {
+	unanswered := 0 // in a row
+	done := r.store.progress.Count("ask Piano again about differences", "subscriptions", uint64(len(ids)))
 	for _, id := range ids {
-		done.Add(1)
-		one, err := api.Get(ctx, id)
-		unanswered := ofOne(err)
-		if unread++; !unanswered {
-			unread = 0
+		one, err := r.API.Get(ctx, id)
+		single := concernsOneSubscription(err)
+		if unanswered++; !single {
+			unanswered = 0
 		}
+		done.Add(1)
 		switch {
 		case errors.Is(err, piano.ErrNotFound):
-		case unanswered && unread < mostUnread:
-			c.store.log.Warn("a subscription could not be asked about again and stays unverified", zap.Error(err))
+		case single && unanswered < maxUnansweredInARow:
+			r.Log.Warn("subscription not verified", zap.Error(err))
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("ask again about a subscription: %w", err)
 		case one.ID != id:
-			c.store.log.Warn("the API answered with another subscription than it was asked about, which stays unverified")
+			r.Log.Warn("subscription not verified, the API answered with another one")
 			continue
 		default:
 			if err := into.add(ctx, FromAPI(one), one.Internal); err != nil {
@@ -83,73 +85,72 @@ func (c *comparing) ask(ctx context.Context, api API, ids []string, into *writin
 			}
 		}
 		asked = append(asked, id)
-		if err := into.beat(ctx); err != nil {
+		if err := into.heartbeat(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return asked, into.flush(ctx)
 }
 
-// ofOne says whether an error may be of one subscription alone: an answer that
-// cannot be read, a failure of the API's own, or a code. A token that is not taken is
-// of all.
-func ofOne(err error) bool {
+// concernsOneSubscription reports whether an error may concern one subscription alone:
+// an unreadable answer, a failure of the API, or a code. A rejected token concerns all.
+func concernsOneSubscription(err error) bool {
 	var answered *piano.Error
 	return errors.Is(err, piano.ErrShape) || errors.Is(err, piano.ErrBusy) ||
 		errors.As(err, &answered) && answered.Code != 0 && !errors.Is(err, piano.ErrAccess) && !errors.Is(err, piano.ErrNotFound)
 }
 
-// mark says which subscriptions were asked about.
-func (c *comparing) mark(ctx context.Context, asked []string) error {
+// markAsked records which subscriptions the API was asked about.
+func (r *run) markAsked(ctx context.Context, asked []string) error {
 	if len(asked) == 0 {
 		return nil
 	}
-	return c.store.insert(ctx, "reconciliation_comparisons", "run_id, subscription_id, round, not_compared, differences", len(asked), func(i int) []any {
-		return []any{c.run, asked[i], uint8(roundAsked), "", []any{}}
+	return r.store.insert(ctx, "reconciliation_comparisons", "run_id, subscription_id, round, not_compared, differences", len(asked), func(i int) []any {
+		return []any{r.record.id, asked[i], uint8(roundAsked), "", []any{}}
 	})
 }
 
-// keepTombstones has the tombstone of a subscription that the API still does not
-// have stand for its answer: it was compared as deleted, and is so again.
-func (c *comparing) keepTombstones(ctx context.Context, answers *writing) error {
-	if c.snapshot.Tombstones == 0 {
+// copyTombstones copies the tombstones of subscriptions that the API still does not
+// have: they were compared as deleted, and are again.
+func (r *run) copyTombstones(ctx context.Context, answers *snapshotWriter) error {
+	if r.snapshot.Tombstones == 0 {
 		return nil
 	}
-	table := c.store.tables.Table("subscription_snapshots")
-	return c.store.write(ctx, "keep tombstones", clickhouse.Parameters{
-		"answers": answers.of.ID.String(), "snapshot": c.snapshot.ID.String(), "run": c.run.String(),
+	table := r.store.tables.Table("subscription_snapshots")
+	return r.store.write(ctx, "copy tombstones", clickhouse.Parameters{
+		"answers": answers.snapshot.ID.String(), "snapshot": r.snapshot.ID.String(), "run": r.record.id.String(),
 	}, `INSERT INTO `+table+` (`+snapshotColumns+`)
 SELECT `+strings.Replace(snapshotColumns, "snapshot_id", "{answers:UUID}", 1)+` FROM `+table+` FINAL
 WHERE snapshot_id = {snapshot:UUID} AND tombstone
-	AND subscription_id GLOBAL IN (SELECT subscription_id FROM `+c.store.tables.Table("reconciliation_comparisons")+` WHERE run_id = {run:UUID} AND round = 1)
+	AND subscription_id GLOBAL IN (SELECT subscription_id FROM `+r.store.tables.Table("reconciliation_comparisons")+` WHERE run_id = {run:UUID} AND round = 1)
 	AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `+table+` WHERE snapshot_id = {answers:UUID})`)
 }
 
-// choose draws at most reconcile.verify subscriptions: each kind in turn gives one,
-// so that a kind with a million of them leaves room for the others. An id that holds
-// an address is known here by its hash alone: the API cannot be asked about it.
-func (c *comparing) choose(ctx context.Context) ([]string, error) {
-	type drawn struct {
+// chooseCandidates draws at most reconcile.verify subscriptions. Each kind in turn gives
+// one, so that a kind with a million of them leaves room for the others. Ids that hold
+// an e-mail address are stored as hashes: the API cannot be asked about these.
+func (r *run) chooseCandidates(ctx context.Context) ([]string, error) {
+	type sample struct {
 		kind string
 		ids  []string
 	}
-	seed := strconv.FormatUint(binary.BigEndian.Uint64(c.run[8:]), 10) // another draw in each run
-	all, err := read(ctx, c.store, "choose what to ask about again", `SELECT toString(kind), groupArraySample(`+strconv.Itoa(c.cfg.Verify)+`, `+seed+`)(subscription_id)
-FROM (SELECT subscription_id, d.kind AS kind FROM `+c.store.tables.Table("reconciliation_comparisons")+` FINAL ARRAY JOIN differences AS d
+	seed := strconv.FormatUint(binary.BigEndian.Uint64(r.record.id[8:]), 10) // another sample in each run
+	all, err := read(ctx, r.store, "choose candidates", `SELECT toString(kind), groupArraySample(`+strconv.Itoa(r.cfg.Verify)+`, `+seed+`)(subscription_id)
+FROM (SELECT subscription_id, d.kind AS kind FROM `+r.store.tables.Table("reconciliation_comparisons")+` FINAL ARRAY JOIN differences AS d
 	WHERE run_id = {run:UUID} AND round = 0 AND NOT d.agrees AND position(subscription_id, 'sha256:') = 0)
-GROUP BY kind`, clickhouse.Parameters{"run": c.run.String()}, func(row driver.Rows, one *drawn) error { return row.Scan(&one.kind, &one.ids) })
+GROUP BY kind`, clickhouse.Parameters{"run": r.record.id.String()}, func(row driver.Rows, one *sample) error { return row.Scan(&one.kind, &one.ids) })
 	byKind := map[Kind][]string{}
 	for _, one := range all {
 		byKind[Kind(one.kind)] = one.ids
 	}
-	return inTurn(byKind, c.cfg.Verify), err
+	return roundRobin(byKind, r.cfg.Verify), err
 }
 
-// inTurn takes one of each kind, in the order of Kinds, then a second one, and so
-// on, each subscription once.
-func inTurn(byKind map[Kind][]string, most int) []string {
+// roundRobin takes one id of each kind in the order of Kinds, then a second one, and so
+// on, each id once.
+func roundRobin(byKind map[Kind][]string, limit int) []string {
 	var chosen []string
-	taken := map[string]bool{}
+	seen := map[string]bool{}
 	for i, left := 0, true; left; i++ {
 		left = false
 		for _, k := range Kinds() {
@@ -157,18 +158,11 @@ func inTurn(byKind map[Kind][]string, most int) []string {
 				continue
 			}
 			left = true
-			if id := byKind[k][i]; !taken[id] && len(chosen) < most {
-				taken[id] = true
+			if id := byKind[k][i]; !seen[id] && len(chosen) < limit {
+				seen[id] = true
 				chosen = append(chosen, id)
 			}
 		}
 	}
 	return chosen
 }
-
-// mostUnread is how many answers in a row may be unreadable: then it is the API and
-// not one subscription.
-const mostUnread = 5
-
-// sourceGet is the source of answers about single subscriptions.
-const sourceGet = "get"

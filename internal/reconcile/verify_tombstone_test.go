@@ -10,7 +10,7 @@ import (
 // snapshot without it: by its tombstone the status differed, by the second question
 // the row was missing, and no kind was in both.
 func TestRun_WhatTheAPINoLongerHasStaysDrift(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.pairs(agreeing("A"))
 	for i := range 60 { // a tombstone for more than 2 % would be withheld
 		s.pairs(agreeing(fmt.Sprintf("B%d", i)))

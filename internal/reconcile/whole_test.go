@@ -50,7 +50,7 @@ func TestViews_AFileOfSomeDaysDisplacesNothingWhole(t *testing.T) {
 		}
 	}
 	if of := s.file(t, 0, all[:10]...); of.Whole {
-		t.Error("a file that is held against nothing is taken for all")
+		t.Error("a file without an earlier snapshot counts as whole")
 	}
 	shows("a file alone", "10, 10 traits")
 	s.at(1)
@@ -60,12 +60,12 @@ func TestViews_AFileOfSomeDaysDisplacesNothingWhole(t *testing.T) {
 	shows("the API", "100, 10 traits")
 	for day := 2; day < 7; day++ { // more than are kept
 		if of := s.file(t, day, all[:20+day]...); of.Whole {
-			t.Errorf("%d of 100 are taken for all", 20+day)
+			t.Errorf("a file of %d of 100 counts as whole", 20+day)
 		}
 		shows("a file of some days", fmt.Sprintf("100, %d traits", 20+day))
 	}
 	if of := s.file(t, 7, all[2:]...); !of.Whole {
-		t.Error("98 of 100 are not taken for all")
+		t.Error("a file of 98 of 100 does not count as whole")
 	}
 	shows("a whole file", "98, 98 traits")
 	s.file(t, 8, append(all[:97:97], "new1", "new2", "new3")...)
@@ -95,7 +95,7 @@ func TestViews_WithoutAWholeOneTheLatestFileIsShown(t *testing.T) {
 // TestRun_OfTheAPIIsNotSupersededByAFile: a file of one subscription that is compared
 // while a run of the API is under way has its say about that one alone.
 func TestRun_OfTheAPIIsNotSupersededByAFile(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	other, before := agreeing("other").status("expired"), noon.Add(-60*aDay)
 	other.events[0].ago, other.api.StartedAt = 60*aDay, &before // the file does not reach it
 	s.pairs(agreeing("in-file").status("expired"), other)

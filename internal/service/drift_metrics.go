@@ -107,7 +107,7 @@ func outcomeOf(r *reconcile.Report) string {
 }
 
 // stand shows what the newest complete run has left behind.
-func (m *driftMetrics) stand(s reconcile.Standing) {
+func (m *driftMetrics) stand(s reconcile.LastRun) {
 	if s.CompletedAt.IsZero() {
 		m.last.WithLabelValues().Set(0)
 		return

@@ -23,7 +23,7 @@ const (
 // reconciler is what the schedule runs: *reconcile.Reconciler.
 type reconciler interface {
 	Run(ctx context.Context) (*reconcile.Report, error)
-	Standing(ctx context.Context) (reconcile.Standing, error)
+	LastRun(ctx context.Context) (reconcile.LastRun, error)
 }
 
 // schedule reconciles every interval, on the instance whose turn it is. Nothing
@@ -67,7 +67,7 @@ func (s *schedule) run(ctx context.Context) {
 
 // step does what is due, and gives how long nothing will be.
 func (s *schedule) step(ctx context.Context) time.Duration {
-	standing, err := s.runs.Standing(ctx)
+	standing, err := s.runs.LastRun(ctx)
 	if err == nil {
 		s.metrics.stand(standing)
 		if wait := s.due(standing.CompletedAt); wait > 0 {

@@ -22,8 +22,8 @@ type scripted struct {
 	begun    []time.Duration
 	since    time.Time
 	mu       sync.Mutex
-	standing reconcile.Standing
-	blind    error // of Standing
+	standing reconcile.LastRun
+	blind    error // of LastRun
 	fails    func(run int) error
 	forgets  bool // a run leaves nothing behind
 	runs     int  // under way
@@ -52,7 +52,7 @@ func (s *scripted) series(name string) map[string]float64 {
 	return found
 }
 
-func (s *scripted) Standing(context.Context) (reconcile.Standing, error) {
+func (s *scripted) LastRun(context.Context) (reconcile.LastRun, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.standing, s.blind
@@ -62,7 +62,7 @@ func (s *scripted) Standing(context.Context) (reconcile.Standing, error) {
 func (s *scripted) ran() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.standing = reconcile.Standing{CompletedAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
+	s.standing = reconcile.LastRun{CompletedAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
 }
 
 func (s *scripted) Run(ctx context.Context) (*reconcile.Report, error) {
@@ -127,14 +127,14 @@ func TestSchedule_EveryIntervalFromTheNewestRun(t *testing.T) {
 		}), 0)
 	})
 	t.Run("a_missed_one_is_made_up", func(t *testing.T) {
-		runs := &scripted{standing: reconcile.Standing{CompletedAt: time.Unix(1, 0)}}
+		runs := &scripted{standing: reconcile.LastRun{CompletedAt: time.Unix(1, 0)}}
 		wantRuns(t, play(t, runs, time.Hour, nil), 0)
 	})
 	t.Run("not_again_and_again_where_a_run_leaves_nothing_behind", func(t *testing.T) {
 		wantRuns(t, play(t, &scripted{forgets: true}, 25*time.Hour, nil), 0, 24*time.Hour+time.Minute)
 	})
 	t.Run("a_run_in_the_future_does_not_put_it_off", func(t *testing.T) {
-		runs := &scripted{forgets: true, standing: reconcile.Standing{CompletedAt: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)}}
+		runs := &scripted{forgets: true, standing: reconcile.LastRun{CompletedAt: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)}}
 		wantRuns(t, play(t, runs, 49*time.Hour, nil), 0, 24*time.Hour+time.Minute, 48*time.Hour+2*time.Minute)
 	})
 	t.Run("a_clock_that_was_set_back_does_not_put_it_off", func(t *testing.T) {

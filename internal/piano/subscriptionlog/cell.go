@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -98,18 +99,15 @@ func (c *cell) flag() *bool {
 // gets in some exports.
 var number = regexp.MustCompile(`^[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?$`)
 
-// mostMoney is what the stream refuses too (contract §1).
-var mostMoney = decimal.New(1, 14)
-
-// amount is exact, rounded half away from zero to four places as in the stream.
+// amount rounds as piano.RoundAmount does.
 func (c *cell) amount() *decimal.Decimal {
 	if c.blank() {
 		return nil
 	}
 	if number.MatchString(c.text) {
 		if d, err := decimal.NewFromString(c.text); err == nil {
-			if d = d.Round(4); d.Abs().Cmp(mostMoney) < 0 {
-				return &d
+			if rounded := piano.RoundAmount(d); rounded != nil {
+				return rounded
 			}
 		}
 	}

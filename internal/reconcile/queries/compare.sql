@@ -1,14 +1,15 @@
 {{- /*
-The rules of comparing, in their one place: what the events of each subscription
-amount to at as_of, against the rows of one snapshot. docs/reconcile.md has them in
-words. Works on one bucket of subscriptions, so that ClickHouse's memory is bounded.
+Compares the state of each subscription at as_of, which follows from its events, with
+the rows of one snapshot. All rules of the comparison are here; docs/reconcile.md
+explains them. It works on one range of subscriptions, so that ClickHouse's memory is
+bounded.
 
-Parameters: run, round, snapshot; as_of, cutoff (as_of less settle), began (when the
-stream began), covers_from and covers_to in milliseconds since 1970; whole: the
+Parameters: run, round, snapshot; as_of, cutoff (as_of minus settle), stream_start (when
+the stream starts), covers_from and covers_to in milliseconds since 1970; complete: the
 snapshot has every subscription, else only those that started in [covers_from,
 covers_to]; tolerance in milliseconds; deferred: reconcile.dynamic_cancel.
 
-A field that one side does not know is not compared.
+A field that one side does not have is not compared.
 */ -}}
 INSERT INTO {{ .Comparisons }} (run_id, subscription_id, round, not_compared, differences)
 SELECT
@@ -19,10 +20,10 @@ SELECT
     CAST(multiIf(
         not_compared != '', [],
         NOT in_api, if(stream_status = '', [], [('missing_in_api', CAST(stream_status, 'Nullable(String)'), NULL, false)]),
-        -- the API has no more of a tombstone than the stream
+        -- a tombstone is absent from the API, as it is from the stream
         NOT in_stream, if(is_tombstone, [], [('missing_in_stream', CAST(NULL, 'Nullable(String)'), CAST(api_status, 'Nullable(String)'), false)]),
         arrayFilter((d) -> d.1 != '', [
-            -- status: the table of values that agree
+            -- status: the pairs of values that agree
             if(stream_status = '' OR stream_status = api_status, nothing, (
                 'status', toString(stream_status), toString(api_status),
                 multiIf(
@@ -47,12 +48,12 @@ SELECT
             -- billing period, as (months, days): 12 months are 1 year
             if(empty(stream_period) OR empty(api_period) OR stream_period = api_period, nothing,
                 ('billing_period', toString(stream_billing_period), toString(api_billing_period), false)),
-            -- the start, unless the stream begins in the middle of the life
+            -- the start, unless the stream starts after the subscription did
             if(partial OR NOT ifNull(abs(toUnixTimestamp64Milli(stream_started_at) - toUnixTimestamp64Milli(api_started_at)) > {tolerance:Int64}, false), nothing,
                 ('started_at', {{ .Instant "stream_started_at" }}, {{ .Instant "api_started_at" }}, false)),
             if(stream_user_id = '' OR api_user_id = '' OR stream_user_id = api_user_id, nothing,
                 ('user_id', stream_user_id, api_user_id, false)),
-            -- the next bill, while none is being retried: the API may tell the retry's date
+            -- the next bill, unless a payment is being retried: the API may have the retry's date
             if(NOT (stream_status = 'active' AND api_live AND api_status != 'fail_and_retry'
                     AND ifNull(abs(toUnixTimestamp64Milli(period_ends_at) - toUnixTimestamp64Milli(api_next_bill_at)) > {tolerance:Int64}, false)), nothing,
                 ('next_bill', {{ .Instant "period_ends_at" }}, {{ .Instant "api_next_bill_at" }}, false)),
@@ -75,15 +76,15 @@ FROM
         a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Filtered }} WHERE {{ .Where }}) AS is_filtered,
         subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL AND {{ .Where }}) AS has_dead_letters,
         subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Events }} WHERE {{ .Recent }} AND {{ .Where }})
-            -- effects.sql: a change takes effect by the first event of another subscription
+            -- effects.sql: a change takes effect with the first event of another subscription
             OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 3 AND {{ .Where }}) AS is_recent,
         multiIf(
             is_filtered, 'filtered',
             has_dead_letters, 'dead_letters',
             is_recent, 'recent',
-            in_stream AND NOT in_api AND NOT {whole:Bool} AND NOT ifNull(toUnixTimestamp64Milli(s.started_at) BETWEEN {covers_from:Int64} AND {covers_to:Int64}, false), 'not_in_file',
+            in_stream AND NOT in_api AND NOT {complete:Bool} AND NOT ifNull(toUnixTimestamp64Milli(s.started_at) BETWEEN {covers_from:Int64} AND {covers_to:Int64}, false), 'not_in_file',
             NOT in_stream AND lower(ifNull(a.term_type, '')) NOT IN ('payment', 'dynamic'), 'other_term',
-            NOT in_stream AND (ifNull(toUnixTimestamp64Milli(a.started_at) < {began:Int64}, false) OR ifNull(toUnixTimestamp64Milli(a.ended_at) < {began:Int64}, false)), 'before_stream',
+            NOT in_stream AND (ifNull(toUnixTimestamp64Milli(a.started_at) < {stream_start:Int64}, false) OR ifNull(toUnixTimestamp64Milli(a.ended_at) < {stream_start:Int64}, false)), 'before_stream',
             '') AS not_compared,
 
         s.status AS stream_status,

@@ -1,21 +1,20 @@
 {{- /*
-Opens, updates and closes drift, of one bucket of subscriptions, so that ClickHouse's
-memory is bounded where everything is drift: {{ `{{ .Found }}` }} is found.sql. Each
-bucket by itself, and repeated as often as need be, makes the same of the table.
-What could not be compared for now is left as it is; what is no longer to be compared
-(filtered, another term, before the stream) is closed, and so is an open disagreement
-about a subscription that neither side has any more. A file, which is not whole, closes
-only what it has been compared with.
+Opens, updates and closes drift of one range of subscriptions, so that ClickHouse's
+memory is bounded even when everything is drift. {{ `{{ .Results }}` }} is results.sql.
+A range depends on no other, and a repetition changes nothing more. What could not be
+compared this time stays as it is. What is no longer compared (filtered, another term,
+before the stream) is closed, and so is drift of a subscription that neither side has
+any more. A file, which is not complete, closes only what it was compared with.
 
-Parameters: run, as_of in milliseconds, whole; from and to, the bucket.
+Parameters: run, as_of in milliseconds, complete; from and to, the range.
 */ -}}
 INSERT INTO {{ .Drift }} (subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at, closed_at, run_id, compared_as_of)
 WITH
     fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS as_of,
     open AS (SELECT *, true AS is_open FROM {{ .Drift }} FINAL WHERE closed_at IS NULL AND {{ .Where }}),
-    found AS ({{ .Found }}),
+    results AS ({{ .Results }}),
     differing AS (SELECT subscription_id, d.kind AS kind, d.stream_value AS stream_value, d.api_value AS api_value, asked
-        FROM found ARRAY JOIN differences AS d WHERE NOT d.agrees)
+        FROM results ARRAY JOIN differences AS d WHERE NOT d.agrees)
 SELECT
     f.subscription_id, f.kind, f.stream_value, f.api_value,
     {{ .Severity "f.kind" }},
@@ -30,8 +29,8 @@ SELECT
     CAST(as_of, 'Nullable(DateTime64(3, \'UTC\'))'), {run:UUID}, as_of
 FROM open
 WHERE (subscription_id, toString(kind)) GLOBAL NOT IN (SELECT subscription_id, toString(kind) FROM differing)
-    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM found WHERE not_compared IN ('recent', 'dead_letters', 'not_in_file')
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM results WHERE not_compared IN ('recent', 'dead_letters', 'not_in_file')
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open))
-    AND ({whole:Bool} OR subscription_id GLOBAL IN (SELECT subscription_id FROM found WHERE not_compared = ''
+    AND ({complete:Bool} OR subscription_id GLOBAL IN (SELECT subscription_id FROM results WHERE not_compared = ''
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open)))
 SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1

@@ -1,11 +1,12 @@
 {{- /*
-Marks the subscriptions of which a change may just have taken effect: it does so by the
-first event of another subscription, and that one has only begun after the cutoff.
-Once a run, since the other one may be in any range: what has begun is few, and is
-looked for in all events.
+Marks the subscriptions of which a change may have taken effect a moment ago. A change
+takes effect with the first event of another subscription, and that one started after
+the cutoff. It runs once for all ranges, since the other subscription may be in any
+range: few subscriptions have just started, and the statement looks for them in all
+events.
 
-Parameters: run; cutoff in milliseconds since 1970; bucket and buckets: the others, by
-their hash, so that the sets in ClickHouse's memory stay small where many have begun.
+Parameters: run; cutoff in milliseconds since 1970; bucket and buckets divide the other
+subscriptions by hash, so that the sets in ClickHouse's memory stay small.
 */ -}}
 INSERT INTO {{ .Comparisons }} (run_id, subscription_id, round, not_compared, differences)
 SELECT {run:UUID}, subscription_id, 3, '', CAST([], {{ .Differences }})

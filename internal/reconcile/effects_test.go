@@ -10,7 +10,7 @@ import (
 // A change that took effect while the API was read once came out as drift: by its
 // own events the subscription was not recent.
 func TestRun_ChangeThatJustTookEffectIsRecent(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	changes := func(id, to string) *pair {
 		return agreeing(id).then(event{action: "Upgraded", ago: 5 * aDay, to: to}).status("deleted")
 	}

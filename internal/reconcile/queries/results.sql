@@ -1,7 +1,7 @@
 {{- /*
-What a run has found, one row a subscription: that of its last round. Of one that
-the API was asked about again only the kinds remain in which the snapshot differed
-too: what else has changed meanwhile is for the next run.
+The results of a run, one row for each subscription: that of its last round. For one
+that the API was asked about again only the kinds remain in which the snapshot differed
+too. Other changes since then are left to the next run.
 
 Parameters: run.
 */ -}}

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/pianola/pianola/internal/piano"
 )
 
@@ -23,7 +21,7 @@ const (
 	never    = -1     // a row of a file: there is no record
 )
 
-func (s *stage) messages(all ...message) {
+func (s *fixture) messages(all ...message) {
 	s.Helper()
 	for i, m := range all {
 		version := uint64(0)
@@ -36,10 +34,9 @@ VALUES (generateUUIDv4(), 'M%d', 'Renewed', toDateTime64('%s', 3, 'UTC'), %d, '%
 	}
 }
 
-// TestAskBegan_KnowsWhenTheStreamBegan: by its first messages, whatever one of them says of
-// its time.
-func TestAskBegan_KnowsWhenTheStreamBegan(t *testing.T) {
-	s := newStage(t)
+// The first messages decide, and a single wrong time has no effect.
+func TestReadStreamStart(t *testing.T) {
+	s := newFixture(t)
 	steady := []message{{"a", 0, 1, 90, 90}, {"a", 0, 2, 90, 90}, {"a", 0, 3, 90, 90}, {"a", 0, 4, 80, 80}, {"a", 0, 5, 70, 70}, {"a", 0, 6, 60, 60}}
 	for name, c := range map[string]struct {
 		messages []message
@@ -63,11 +60,14 @@ func TestAskBegan_KnowsWhenTheStreamBegan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			execute(t, s.conn, "TRUNCATE TABLE "+s.tables.Table("subscription_events"))
 			s.messages(c.messages...)
-			asking := comparing{store: newStore(s.conn, s.tables, "test", 3, time.Now, zap.NewNop())}
-			if err := asking.askBegan(t.Context()); err != nil {
+			r, err := s.reconciler().newRun()
+			if err != nil {
 				t.Fatal(err)
 			}
-			switch at := asking.streamBegan(); {
+			if err := r.readStreamStart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			switch at := r.report.StreamBegan; {
 			case c.ago == 0 && at != nil:
 				t.Errorf("began at %v", at)
 			case c.ago != 0 && (at == nil || !at.Equal(noon.Add(-time.Duration(c.ago)*aDay))):
@@ -79,7 +79,7 @@ func TestAskBegan_KnowsWhenTheStreamBegan(t *testing.T) {
 
 // TestRun_ARecordOf1970MakesNoDrift of the lives that were over before the stream.
 func TestRun_ARecordOf1970MakesNoDrift(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	for i := range 10 {
 		s.pairs(agreeing(fmt.Sprint("A", i)))
 	}

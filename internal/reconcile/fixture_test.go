@@ -17,27 +17,27 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// stage is a database, an API and a clock for one test of whole runs.
-type stage struct {
+// fixture is a database, an API and a clock for one test of whole runs.
+type fixture struct {
 	testing.TB
 	conn   driver.Conn
 	tables schemas.Options
 	cfg    Config
-	api    *desk
+	api    *fakeAPI
 	clock  time.Time // the next snapshot's as_of; once that is read it moves by reconcile.settle with each look, so that settling takes no time
 	hooks  Hooks
 	stream Stream
 }
 
-func newStage(t testing.TB) *stage {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	conn, o := database(t)
 	cfg := Defaults()
 	cfg.Settle = time.Second
-	return &stage{TB: t, conn: conn, tables: o, cfg: cfg, api: &desk{}, clock: noon}
+	return &fixture{TB: t, conn: conn, tables: o, cfg: cfg, api: &fakeAPI{}, clock: noon}
 }
 
-func (s *stage) reconciler() *Reconciler {
+func (s *fixture) reconciler() *Reconciler {
 	s.Helper()
 	parts := Parts{Conn: s.conn, Tables: s.tables, API: s.api, Stream: s.stream, Instance: "test", Log: zap.NewNop(), Hooks: s.hooks,
 		Now: func() time.Time {
@@ -53,7 +53,7 @@ func (s *stage) reconciler() *Reconciler {
 	return r
 }
 
-func (s *stage) run() *Report {
+func (s *fixture) run() *Report {
 	s.Helper()
 	report, err := s.try(s.Context())
 	if err != nil {
@@ -62,15 +62,15 @@ func (s *stage) run() *Report {
 	return report
 }
 
-func (s *stage) try(ctx context.Context) (*Report, error) {
+func (s *fixture) try(ctx context.Context) (*Report, error) {
 	s.Helper()
 	s.api.read = false
 	return s.reconciler().Run(ctx)
 }
 
-// desk is an API that gives, and answers again, what a test sets.
-type desk struct {
-	shelf
+// fakeAPI is an API that gives, and answers again, what a test sets.
+type fakeAPI struct {
+	fakeSweep
 	answers map[string]piano.Subscription // where Get's is another than Sweep's
 	gone    map[string]bool               // what Get no longer has
 	asked   []string
@@ -78,12 +78,12 @@ type desk struct {
 	read    bool // a sweep has begun
 }
 
-func (d *desk) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
+func (d *fakeAPI) Sweep(ctx context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
 	d.read = true
-	return d.shelf.Sweep(ctx, page)
+	return d.fakeSweep.Sweep(ctx, page)
 }
 
-func (d *desk) Get(_ context.Context, id string) (piano.Subscription, error) {
+func (d *fakeAPI) Get(_ context.Context, id string) (piano.Subscription, error) {
 	d.asked = append(d.asked, id)
 	if d.onGet != nil {
 		if err := d.onGet(id); err != nil {
@@ -112,7 +112,7 @@ type event struct {
 
 const aDay = 24 * time.Hour
 
-func (s *stage) events(all ...event) {
+func (s *fixture) events(all ...event) {
 	s.Helper()
 	batch, err := s.conn.PrepareBatch(s.Context(), "INSERT INTO "+s.tables.Table("subscription_events")+` (event_id, subscription_id, user_id,
   event_timestamp, subscription_action, next_billed_at, trial_period_ended_at, transaction_value, term_type, billing_period,
@@ -135,7 +135,7 @@ func (s *stage) events(all ...event) {
 			value = &d
 		}
 		id := uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%s %v %s", e.id, at, e.action))
-		err := batch.Append(id, e.id, e.user, at, e.action, after(e.next), after(e.trial), value, known(e.term), known(e.period), known(e.to),
+		err := batch.Append(id, e.id, e.user, at, e.action, after(e.next), after(e.trial), value, nullable(e.term), nullable(e.period), nullable(e.to),
 			e.action, uint64(at.Add(e.late).UnixMilli())<<20+uint64(i), at)
 		if err != nil {
 			s.Fatal(err)
@@ -146,16 +146,15 @@ func (s *stage) events(all ...event) {
 	}
 }
 
-// drift are the rows of the table, as "id kind stream→api severity", with what is
-// worth telling beyond that.
-func (s *stage) drift() []string {
+// drift returns the rows of the table, as "id kind stream→api severity unverified closed".
+func (s *fixture) drift() []string {
 	s.Helper()
 	return texts(s, s.conn, `SELECT concat(subscription_id, ' ', kind, ' ', ifNull(stream_value, '-'), '→', ifNull(api_value, '-'),
 	if(severity = 'drift', '', concat(' ', severity)), if(verified, '', ' unverified'), if(closed_at IS NULL, '', ' closed'))
 FROM `+s.tables.Table("drift")+` FINAL ORDER BY subscription_id, kind`)
 }
 
-func (s *stage) want(what string, got, want []string) {
+func (s *fixture) want(what string, got, want []string) {
 	s.Helper()
 	if !slices.Equal(got, want) {
 		s.Errorf("%s: got\n  %s\nwant\n  %s", what, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
