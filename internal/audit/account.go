@@ -7,13 +7,13 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// account is a partition while its rows of the ledger are added up.
+// account adds up the ledger rows of one partition.
 type account struct {
 	*Partition
 	cover  coverage
 	lowest int64 // offset of a row in subscription_events; meaningful when Rows is not 0
 
-	// The last record that a flush has read: the witness of the topic's identity.
+	// The last record that a flush has read; it identifies the topic.
 	lastOffset int64
 	lastTime   schemas.Millis
 }
@@ -26,14 +26,14 @@ func keyOf(r *schemas.LedgerRow) Key {
 	return Key{Source: r.Source, Topic: r.Name, Epoch: r.Epoch, Partition: r.Partition}
 }
 
-// add takes the next row and says what is wrong with it.
+// add adds the next row and returns what is wrong with it.
 func (a *account) add(r *schemas.LedgerRow, before uint64) []Finding {
 	a.Repeated += before
 	var wrong []Finding
 	if why := unbalanced(r); why != "" {
 		at := span{r.StartOffset, r.NextOffset}
 		wrong = append(wrong, Finding{Kind: Unbalanced, Key: a.Key, Start: at.start, Next: at.next, Messages: r.Messages,
-			Text: fmt.Sprintf("%s: the row of the ledger does not balance: %s", a.at(at), why)})
+			Text: fmt.Sprintf("%s: the ledger row does not balance: %s", a.at(at), why)})
 	}
 	if r.Kind == schemas.LedgerLost {
 		a.Lost = append(a.Lost, Lost{r.StartOffset, r.NextOffset, r.Cause})
@@ -51,7 +51,7 @@ func (a *account) add(r *schemas.LedgerRow, before uint64) []Finding {
 	return wrong
 }
 
-// close takes over what is known once all rows are in.
+// close sets what is known after the last row.
 func (a *account) close() {
 	if !a.cover.empty() {
 		a.Start, a.Next = a.cover.start(), a.cover.end()
@@ -59,7 +59,7 @@ func (a *account) close() {
 	a.Overlaps, a.ReadAgain = a.cover.overlaps, a.cover.again()
 }
 
-// position is what the check at assignment would know of the partition.
+// position is what the check at assignment knows of the partition.
 func (a *account) position() sink.Position {
 	return sink.Position{
 		InLedger: !a.cover.empty(), Epoch: a.Epoch, OnlyLost: a.Flushes == 0, Reached: a.Next,
@@ -67,18 +67,18 @@ func (a *account) position() sink.Position {
 	}
 }
 
-// unbalanced says why a row cannot be right; empty where it can. A row that was
-// lost has read nothing.
+// unbalanced returns why a row cannot be correct; empty where it can. A row of a lost
+// range has read nothing.
 func unbalanced(r *schemas.LedgerRow) string {
 	became := r.Stored + r.Filtered + r.DeadLettered + r.Skipped
 	switch {
 	case r.StartOffset < 0 || r.NextOffset < r.StartOffset:
-		return "the range is none"
+		return "the range is invalid"
 	case r.Messages != became:
-		return fmt.Sprintf("%d messages became %d stored + %d filtered + %d dead-lettered + %d skipped = %d",
+		return fmt.Sprintf("%d messages are not %d stored + %d filtered + %d dead-lettered + %d skipped = %d",
 			r.Messages, r.Stored, r.Filtered, r.DeadLettered, r.Skipped, became)
 	case r.Kind == schemas.LedgerLost && r.Messages != 0:
-		return fmt.Sprintf("%d messages of a range that was lost", r.Messages)
+		return fmt.Sprintf("%d messages in a lost range", r.Messages)
 	case r.Messages > span{r.StartOffset, r.NextOffset}.length():
 		return fmt.Sprintf("%d messages do not fit into the range", r.Messages)
 	case r.Messages > 0 && (r.LastOffset < r.StartOffset || r.LastOffset >= r.NextOffset):

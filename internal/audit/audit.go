@@ -15,10 +15,10 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Parts are what an Audit is made of; all are needed. The caller closes what he has
-// opened.
+// Parts are the dependencies of an Audit; all are required except Progress. The caller
+// closes them.
 type Parts struct {
-	Kafka     *consumer.Consumer // configured with the topics and the group that are audited
+	Kafka     *consumer.Consumer // configured with the topics and the group to audit
 	Group     string             // the name of the group, for the report
 	Isolation consumer.Isolation
 	Conn      driver.Conn // needs no database of its own
@@ -46,12 +46,12 @@ func New(p Parts) *Audit {
 		accounts: map[Key]*account{}, newest: map[Key]uint32{}}
 }
 
-// facts is what Kafka says of one partition at two times: what has been promised
-// by before the ledger was read, and where the log ends after that.
-type facts struct{ before, after consumer.Assignment }
+// brokerOffsets are the offsets of one partition before the ledger was read (the
+// committed offset is the promise to check) and after it (the end of the log).
+type brokerOffsets struct{ before, after consumer.Assignment }
 
-// Run reads everything once, in the order that the package comment gives, and says
-// what it found. The error is about reading; what was read until then is dropped.
+// Run reads everything once, in the order of the package comment. An error means that
+// reading failed; there is no partial report.
 func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	report := &Report{At: a.Now().UTC(), Group: a.Group, Deep: deep}
 	a.Progress.Report(progress.Step{Name: "read offsets from Kafka"})
@@ -73,7 +73,7 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	current, err := a.confront(ctx, before, after)
+	current, err := a.matchEpochs(ctx, before, after)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	for k, one := range a.accounts {
 		checked.Add(1)
 		if k.Source != schemas.SourceKafka {
-			continue // nobody promised to read a file from its beginning to its end
+			continue // no promise covers a whole file
 		}
 		if err := a.checkCoverage(ctx, one, current[k]); err != nil {
 			return nil, err
@@ -96,9 +96,9 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 	return report, nil
 }
 
-// readLedger adds the rows of one source up by partition.
+// readLedger adds up the rows of one source by partition.
 func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
-	letters := &letterCheck{tables: a.tables, findings: a.findings}
+	deadLetters := &deadLetterCheck{tables: a.tables, findings: a.findings}
 	var one *account
 	read := a.Progress.Count("read the ledger ("+string(source)+")", "partitions", 0)
 	err := a.tables.ledger(ctx, source, func(r *schemas.LedgerRow, before uint64) error {
@@ -109,7 +109,7 @@ func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
 		for _, f := range one.add(r, before) {
 			a.findings.add(f)
 		}
-		return letters.add(ctx, r)
+		return deadLetters.add(ctx, r)
 	})
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
 	for _, one := range a.accounts {
 		one.close()
 	}
-	return letters.flush(ctx)
+	return deadLetters.flush(ctx)
 }
 
 func (a *Audit) account(k Key) *account {
@@ -152,20 +152,19 @@ func (a *Audit) checkIdentities(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// confront brings Kafka's facts and the ledger's newest epochs together. A
-// partition whose topic is another one than the ledger has read is a finding, and
-// has no facts: its offsets say nothing about the ledger's.
-func (a *Audit) confront(ctx context.Context, before, after []consumer.Assignment) (map[Key]*facts, error) {
-	current := map[Key]*facts{}
+// matchEpochs assigns Kafka's offsets to the ledger's newest epochs. A partition of a
+// recreated topic is a finding, and is left out: its offsets mean nothing to the ledger.
+func (a *Audit) matchEpochs(ctx context.Context, before, after []consumer.Assignment) (map[Key]*brokerOffsets, error) {
+	current := map[Key]*brokerOffsets{}
 	for _, b := range before {
 		i := slices.IndexFunc(after, func(x consumer.Assignment) bool { return x.Topic == b.Topic && x.Partition == b.Partition })
 		if i < 0 {
-			return nil, fmt.Errorf("partition %s/%d has gone during the audit", b.Topic, b.Partition)
+			return nil, fmt.Errorf("partition %s/%d disappeared during the audit; run again", b.Topic, b.Partition)
 		}
 		k := Key{Source: schemas.SourceKafka, Topic: b.Topic, Partition: b.Partition}
 		k.Epoch = a.newest[k]
 		one := a.account(k)
-		f := &facts{b, after[i]}
+		f := &brokerOffsets{b, after[i]}
 		changed, err := a.changed(ctx, one, f)
 		if err != nil {
 			return nil, err
@@ -199,28 +198,27 @@ func (a *Audit) finish(report *Report) {
 	}
 }
 
-// note says in words what the numbers of a partition mean, where they are no
-// finding.
+// note explains numbers of a partition that are no finding.
 func (a *Audit) note(p *Partition) {
 	say := func(format string, args ...any) { a.notes = append(a.notes, fmt.Sprintf(format, args...)) }
 	for i, lost := range p.Lost {
-		if i == named {
-			say("%s: %d more ranges were lost and accepted", p.Key, len(p.Lost)-named)
+		if i == maxNamed {
+			say("%s: %d more ranges were lost and accepted", p.Key, len(p.Lost)-maxNamed)
 			break
 		}
 		if lost.Cause == schemas.LostTopicRecreated {
-			say("%s: the topic was made anew, which was accepted; what the old one held unread is unknown", p.Key)
+			say("%s: the topic was recreated, which was accepted; unread messages of the old one are unknown", p.Key)
 			continue
 		}
 		say("%s: lost before it could be read (%s), and accepted", p.at(span{lost.Start, lost.Next}), lost.Cause)
 	}
 	if p.Overlaps > 0 {
-		say("%s: %d offsets were read again in %d ranges, which is harmless: the rows replace themselves", p.Key, p.ReadAgain, p.Overlaps)
+		say("%s: %d offsets were read again in %d ranges, which is harmless: repeated rows replace each other", p.Key, p.ReadAgain, p.Overlaps)
 	}
 	if p.Repeated > 0 {
-		say("%s: %d rows of the ledger repeat another of the same flush and are not counted", p.Key, p.Repeated)
+		say("%s: %d ledger rows repeat another of the same flush and are not counted", p.Key, p.Repeated)
 	}
 	if r := p.Reread; r != nil && r.Otherwise > 0 {
-		say("%s: %d messages had another outcome when they were ingested than by today's rules and clock, or were refused by ClickHouse; they are where that outcome puts them", p.Key, r.Otherwise)
+		say("%s: %d messages had another outcome at ingestion (other rules, another clock, or refused by ClickHouse); they are where that outcome puts them", p.Key, r.Otherwise)
 	}
 }

@@ -80,11 +80,11 @@ func TestAudit_Planted(t *testing.T) {
 		many  bool // one for each delivery
 	}{
 		"a ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + middle},
-			kind: audit.Gap, cause: audit.LedgerRowMissing, text: "no row of the ledger covers it"},
+			kind: audit.Gap, cause: audit.LedgerRowMissing, text: "no ledger row covers it"},
 		"the first ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + first},
 			kind: audit.Gap, cause: audit.LedgerRowMissing, text: "/2 [0, "},
 		"the last ledger row removed": {plant: []string{"ALTER TABLE ingest_ledger DELETE WHERE " + last},
-			kind: audit.CommittedBeyond, cause: audit.LedgerRowMissing, text: "the ledger does not come so far"},
+			kind: audit.CommittedBeyond, cause: audit.LedgerRowMissing, text: "the ledger ends before it"},
 		"an unbalanced row": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + 1 WHERE " + middle},
 			kind: audit.Unbalanced, text: "does not balance"},
 		"more messages than offsets": {plant: []string{"ALTER TABLE ingest_ledger UPDATE stored = stored + 100000, messages = messages + 100000 WHERE " + middle},
@@ -269,7 +269,7 @@ func TestAudit_Loss(t *testing.T) {
 		s.DeleteTopic()
 		s.CreateTopic()
 		s.produce(0, 100, 25)
-		s.wantOnly(s.audit(true), audit.TopicChanged, "", "made anew")
+		s.wantOnly(s.audit(true), audit.TopicChanged, "", "recreated")
 		s.Settings.Consumer.OnDataLoss = "continue"
 		s.Ingest()
 		r := s.audit(true)

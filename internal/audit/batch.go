@@ -7,24 +7,24 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// A batch is looked up once it holds this many messages, or this much of their
-// subscription ids, which are of any length.
+// A batch is looked up when it has this many messages, or this many bytes of
+// subscription ids, which have no maximum length.
 const (
 	batchMessages = 4000
 	batchBytes    = 512 << 10
 )
 
-// expected is one message and where it ought to be by today's rules.
+// expected is one message and where today's rules put it.
 type expected struct {
 	offset       int64
 	outcome      transform.Outcome
-	subscription string // empty where there is none
+	subscription string // empty without one
 	id           string // of a stored event
 	version      uint64
 	at           schemas.Millis // its event_timestamp
 }
 
-// batch is messages that are looked up together.
+// batch is a set of messages that are looked up together.
 type batch struct {
 	messages []expected
 	bytes    int
@@ -37,7 +37,7 @@ func (b *batch) reset() {
 	b.messages, b.bytes = b.messages[:0], 0
 }
 
-// add copies what it keeps: the result is borrowed.
+// add copies what it keeps, since r is borrowed.
 func (b *batch) add(offset int64, timestamp schemas.Millis, r *transform.Result) {
 	m := expected{offset: offset, outcome: r.Outcome, subscription: string(r.SubscriptionID)}
 	if r.Outcome == transform.Stored {
@@ -47,7 +47,7 @@ func (b *batch) add(offset int64, timestamp schemas.Millis, r *transform.Result)
 	b.messages = append(b.messages, m)
 }
 
-// uuid prints an id as ClickHouse does.
+// uuid formats an id as ClickHouse does.
 func uuid(id schemas.EventID) string {
 	var b [36]byte
 	hex.Encode(b[0:8], id[0:4])

@@ -45,10 +45,10 @@ func TestFindings_AreBounded(t *testing.T) {
 	}
 	f.add(Finding{Kind: EventMissing, Key: other, Start: 7, Next: 8, Messages: 1, Text: "x"})
 	all := f.all()
-	if len(all) != named+2 || all[0].Key != other || all[1].Start != 0 {
+	if len(all) != maxNamed+2 || all[0].Key != other || all[1].Start != 0 {
 		t.Fatalf("%d findings, the first %+v", len(all), all[0])
 	}
-	if rest := all[len(all)-1]; rest.Messages != 10_000-named || rest.Start != 2*named || rest.Next != 19_999 || !strings.Contains(rest.Text, "9980 more findings") {
+	if rest := all[len(all)-1]; rest.Messages != 10_000-maxNamed || rest.Start != 2*maxNamed || rest.Next != 19_999 || !strings.Contains(rest.Text, "9980 more findings") {
 		t.Errorf("the rest is %+v", rest)
 	}
 }

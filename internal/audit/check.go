@@ -9,10 +9,10 @@ import (
 	"github.com/pianola/pianola/internal/pipeline"
 )
 
-// changed says whether Kafka's topic is another one than the ledger has read, by
-// the signs that the check at assignment goes by. The log's end is from after the
-// ledger was read: a consumer at work cannot be beyond it.
-func (a *Audit) changed(ctx context.Context, one *account, f *facts) (bool, error) {
+// changed reports whether the topic was recreated since the ledger read it, by the same
+// check as at assignment. The log's end is from after the ledger was read: a running
+// consumer cannot be beyond it.
+func (a *Audit) changed(ctx context.Context, one *account, f *brokerOffsets) (bool, error) {
 	now := f.after
 	now.Committed = f.before.Committed
 	changed, err := pipeline.TopicRecreated(now, one.position(), func(offset int64) (int64, bool, error) {
@@ -23,15 +23,15 @@ func (a *Audit) changed(ctx context.Context, one *account, f *facts) (bool, erro
 	}
 	if changed {
 		a.findings.add(Finding{Kind: TopicChanged, Key: one.Key, Start: one.Start, Next: one.Next,
-			Text: fmt.Sprintf("%s: Kafka's topic is not the one that the ledger has read: it was made anew, or its log was cut; "+
+			Text: fmt.Sprintf("%s: the topic was recreated or its log was truncated since the ledger read it; "+
 				"a consumer stops there until that is accepted (consumer.on_data_loss)", one.Key)})
 	}
 	return changed, nil
 }
 
-// checkCoverage looks for what the ledger does not cover and has to. f is nil
-// where Kafka says nothing about this epoch; then only holes inside count.
-func (a *Audit) checkCoverage(ctx context.Context, one *account, f *facts) error {
+// checkCoverage looks for what the ledger must cover and does not. f is nil where Kafka
+// has no offsets of this epoch; then only holes inside the ledger count.
+func (a *Audit) checkCoverage(ctx context.Context, one *account, f *brokerOffsets) error {
 	due, ok := one.due(f)
 	if !ok {
 		return nil
@@ -43,32 +43,32 @@ func (a *Audit) checkCoverage(ctx context.Context, one *account, f *facts) error
 			return err
 		}
 		finding := Finding{Kind: Gap, Key: one.Key, Start: hole.start, Next: hole.next, Cause: cause}
-		said := "no row of the ledger covers it"
+		said := "no ledger row covers it"
 		if one.cover.empty() || hole.start >= one.cover.end() {
 			finding.Kind = CommittedBeyond
-			said = "it is committed, and the ledger does not come so far"
+			said = "it is committed, and the ledger ends before it"
 		}
 		finding.Text = fmt.Sprintf("%s: %s; %s", one.at(hole), said, explain(cause))
 		a.findings.add(finding)
 	}
 	if f == nil || f.before.Committed < 0 && one.cover.empty() {
-		return nil // nobody has begun to read
+		return nil // nothing was read yet
 	}
-	// The consumer may have gone on since the first question; a group whose offsets
-	// are gone begins at the first one, and loses what the ledger does not cover.
+	// The consumer may have continued since the first read. A group without offsets
+	// starts at the first one, and loses what the ledger does not cover.
 	read := max(f.before.Committed, f.after.Committed, one.Next)
 	if gone := (span{read, f.after.LogStart}); gone.length() > 0 {
 		a.findings.add(Finding{Kind: UnreadLost, Key: one.Key, Start: gone.start, Next: gone.next, Cause: Retention,
-			Text: fmt.Sprintf("%s: retention has removed it before it was read, and nobody has accepted that yet (consumer.on_data_loss)", one.at(gone))})
+			Text: fmt.Sprintf("%s: retention removed it before it was read, and the loss is not accepted yet (consumer.on_data_loss)", one.at(gone))})
 	}
 	return nil
 }
 
-// due is the offsets that the ledger has to cover. They end at the committed offset,
-// or where the ledger ends when the group has none; and begin at the first offset
-// that Kafka, the tables or the ledger know. What lies before all three is gone
-// without a trace, or was before the group's beginning.
-func (one *account) due(f *facts) (span, bool) {
+// due returns the offsets that the ledger must cover. They end at the committed offset,
+// or without one at the end of the ledger. They start at the first offset that Kafka,
+// the tables or the ledger have. What lies before all three left no trace, or was before
+// the group's start.
+func (one *account) due(f *brokerOffsets) (span, bool) {
 	var due span
 	known := !one.cover.empty()
 	if known {
@@ -91,14 +91,14 @@ func (one *account) due(f *facts) (span, bool) {
 	return due, due.start < due.next
 }
 
-// cause asks the tables and Kafka what is left of a hole.
-func (a *Audit) cause(ctx context.Context, one *account, hole span, f *facts) (Cause, error) {
-	if one.Gaps > named {
-		return Unknown, nil // not named one by one, so not worth two questions each
+// cause finds out from the tables and Kafka why the ledger has a hole.
+func (a *Audit) cause(ctx context.Context, one *account, hole span, f *brokerOffsets) (Cause, error) {
+	if one.Gaps > maxNamed {
+		return Unknown, nil // not listed one by one, so not worth two queries each
 	}
 	var rows uint64
 	for _, table := range []string{"subscription_events", "dead_letters"} {
-		err := a.tables.rows(ctx, "look into a gap", `SELECT count() FROM `+a.tables.name(table)+ofPartition+`
+		err := a.tables.rows(ctx, "count rows in a gap", `SELECT count() FROM `+a.tables.name(table)+ofPartition+`
 			AND source_offset >= {start:Int64} AND source_offset < {next:Int64}`,
 			one.parameters(hole.parameters()), func(r driver.Rows) error {
 				var n uint64
@@ -125,12 +125,12 @@ func (a *Audit) cause(ctx context.Context, one *account, hole span, f *facts) (C
 func explain(c Cause) string {
 	switch c {
 	case LedgerRowMissing:
-		return "the tables hold messages from it, so it was read and its row of the ledger is gone: somebody deleted it, or a bug"
+		return "the tables have messages from it, so it was read and its ledger row is gone: it was deleted, or this is a bug"
 	case OffsetReset:
-		return "Kafka has it and the tables hold nothing of it: most likely the group's offset was moved over it; move it back to read it"
+		return "Kafka has it and the tables do not: most likely the group's offset was moved past it; reset it to read the range"
 	case Retention:
-		return "Kafka no longer has it and the tables hold nothing of it: most likely retention removed it, and no row says that it is lost"
+		return "neither Kafka nor the tables have it: most likely retention removed it, and no ledger row records the loss"
 	default:
-		return "nothing is left that could tell why: take it for a bug"
+		return "the cause is unknown: report it as a bug"
 	}
 }

@@ -7,17 +7,16 @@ type span struct{ start, next int64 }
 
 func (s span) length() uint64 { return uint64(max(0, s.next-s.start)) }
 
-// coverage is the union of spans: disjoint, in order, with a hole between any two.
-// It holds one entry, and one more for each hole.
+// coverage is a union of spans: disjoint, in order, with a hole between any two. It has
+// one entry, and one more for each hole.
 type coverage struct {
 	spans    []span
 	sum      uint64 // of all lengths
-	overlaps uint64 // spans that met something covered
+	overlaps uint64 // spans that overlap earlier ones
 }
 
-// add takes a span whose next is not below that of any before it, the order in
-// which the ledger is sorted. An empty span covers nothing, but says where a
-// coverage begins.
+// add adds a span. Its next must not be below that of any earlier one: the order of the
+// ledger. An empty span covers nothing, but marks where a coverage starts.
 func (c *coverage) add(s span) {
 	c.sum += s.length()
 	overlaps := false
@@ -35,11 +34,11 @@ func (c *coverage) add(s span) {
 
 func (c *coverage) empty() bool { return len(c.spans) == 0 }
 
-// start and end bound what is covered; neither is to be asked when nothing is.
+// start and end bound what is covered. The coverage must not be empty.
 func (c *coverage) start() int64 { return c.spans[0].start }
 func (c *coverage) end() int64   { return c.spans[len(c.spans)-1].next }
 
-// again is how many offsets were covered more than once, each time counted.
+// again counts the offsets that were covered again, each time.
 func (c *coverage) again() uint64 {
 	union := uint64(0)
 	for _, s := range c.spans {
@@ -48,7 +47,7 @@ func (c *coverage) again() uint64 {
 	return c.sum - union
 }
 
-// holes gives what of within is not covered, in order.
+// holes returns what of within is not covered, in order.
 func (c *coverage) holes(within span) []span {
 	var holes []span
 	at := within.start

@@ -14,44 +14,44 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// rereadAtOnce is how many partitions are read at a time, below consumer's
+// maxConcurrentReads is how many partitions are read at a time, below consumer's
 // HeldSets. Each holds one fetch response, one set of records and one batch.
-const rereadAtOnce = 3
+const maxConcurrentReads = 3
 
-// errEndless keeps an audit from waiting for messages that will never come.
+// errEndless ends an audit that would wait for messages that will never arrive.
 var errEndless = errors.New("the log ends below the committed offset")
 
 // reread reads what Kafka retains of every partition that has facts.
-func (a *Audit) reread(ctx context.Context, current map[Key]*facts) error {
-	var all []*rereading
+func (a *Audit) reread(ctx context.Context, current map[Key]*brokerOffsets) error {
+	var all []*deepPartition
 	var offsets uint64
 	for k, f := range current {
-		p := a.newRereading(a.accounts[k], f)
+		p := a.newDeepPartition(a.accounts[k], f)
 		all = append(all, p)
 		offsets += uint64(p.report.Next - p.report.Start)
 	}
 	read := a.Progress.Count("read Kafka again", "offsets", offsets)
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.SetLimit(rereadAtOnce)
+	tasks.SetLimit(maxConcurrentReads)
 	for _, p := range all {
 		tasks.Go(func() error { return p.read(ctx, read) })
 	}
 	return tasks.Wait()
 }
 
-// newRereading reads up to the committed offset, or, where the group has none, to
-// where the ledger ends: rows were durable before either was written.
-func (a *Audit) newRereading(one *account, f *facts) *rereading {
-	end := min(f.before.Committed, f.after.HighWatermark) // somebody may have moved it beyond the end
+// newDeepPartition prepares to read up to the committed offset, or without one up to the end
+// of the ledger: rows were durable before either was written.
+func (a *Audit) newDeepPartition(one *account, f *brokerOffsets) *deepPartition {
+	end := min(f.before.Committed, f.after.HighWatermark) // a reset may have moved it beyond the end
 	if end < 0 {
 		end = one.Next
 	}
 	one.Reread = &Reread{Start: min(f.after.LogStart, end), Next: end}
-	return &rereading{audit: a, account: one, worker: a.Rules.NewWorker(), report: one.Reread}
+	return &deepPartition{audit: a, account: one, worker: a.Rules.NewWorker(), report: one.Reread}
 }
 
-// read reads the partition to its end and checks every message.
-func (p *rereading) read(ctx context.Context, read *progress.Counter) error {
+// read reads the partition up to report.Next and checks every message.
+func (p *deepPartition) read(ctx context.Context, read *progress.Counter) error {
 	one, end := p.account, p.report.Next
 	r := p.audit.Kafka.NewReader(one.Topic, one.Key.Partition, p.report.Start)
 	defer func() { r.Close() }()
@@ -63,7 +63,7 @@ func (p *rereading) read(ctx context.Context, read *progress.Counter) error {
 			if out.LogEnd < r.Position() {
 				return fmt.Errorf("read %s again: %w", one.Key, errEndless)
 			}
-			// Retention is faster than we are: what it took can no longer be looked at.
+			// Retention was faster: what it removed cannot be checked.
 			r.Close()
 			r = p.audit.Kafka.NewReader(one.Topic, one.Key.Partition, out.LogStart)
 			read.Add(uint64(min(out.LogStart, end) - before))
@@ -84,26 +84,26 @@ func (p *rereading) read(ctx context.Context, read *progress.Counter) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	p.endRun()
+	p.endFinding()
 	p.compare()
 	p.audit.Log.Info("partition read again", zap.String("topic", one.Topic), zap.Int32("partition", one.Key.Partition),
 		zap.Uint64("messages", p.report.Messages))
 	return nil
 }
 
-// rereading is one partition on its way through the deep audit.
-type rereading struct {
+// deepPartition is one partition of the deep audit.
+type deepPartition struct {
 	audit   *Audit
 	account *account
 	worker  *transform.Worker
 	report  *Reread
 	batch   batch
-	run     *Finding // messages in a row with the same thing wrong
+	current *Finding // messages in a row with the same fault
 }
 
-func (p *rereading) take(ctx context.Context, record consumer.Record) error {
+func (p *deepPartition) take(ctx context.Context, record consumer.Record) error {
 	if p.account.lost(record.Offset) {
-		return nil // named in the ledger, which is all that was promised
+		return nil // the ledger names it as lost, and no more is promised
 	}
 	result := p.worker.Apply(record.Value, p.audit.Now())
 	p.report.Messages++
@@ -124,7 +124,7 @@ func (p *rereading) take(ctx context.Context, record consumer.Record) error {
 	return nil
 }
 
-// lost says whether the ledger names an offset as lost.
+// lost reports whether the ledger names an offset as lost.
 func (a *account) lost(offset int64) bool {
 	for _, l := range a.Lost {
 		if offset >= l.Start && offset < l.Next {
@@ -134,47 +134,47 @@ func (a *account) lost(offset int64) bool {
 	return false
 }
 
-// flush judges the batch. Neighbours with the same thing wrong become one finding.
-func (p *rereading) flush(ctx context.Context) error {
-	verdicts, err := p.audit.tables.judge(ctx, p.account.Key, p.batch.messages)
+// flush looks the batch up. Neighbours with the same fault become one finding.
+func (p *deepPartition) flush(ctx context.Context) error {
+	results, err := p.audit.tables.lookUp(ctx, p.account.Key, p.batch.messages)
 	if err != nil {
 		return err
 	}
-	for i, v := range verdicts {
+	for i, v := range results {
 		offset := p.batch.messages[i].offset
 		if v.otherwise {
 			p.report.Otherwise++
 		}
-		if p.run != nil && (p.run.Kind != v.kind || p.run.Cause != v.cause) {
-			p.endRun()
+		if p.current != nil && (p.current.Kind != v.kind || p.current.Cause != v.cause) {
+			p.endFinding()
 		}
 		if v.kind == "" {
 			continue
 		}
-		if p.run == nil {
-			p.run = &Finding{Kind: v.kind, Key: p.account.Key, Start: offset, Cause: v.cause}
+		if p.current == nil {
+			p.current = &Finding{Kind: v.kind, Key: p.account.Key, Start: offset, Cause: v.cause}
 		}
-		p.run.Next = offset + 1
-		p.run.Messages++
+		p.current.Next = offset + 1
+		p.current.Messages++
 	}
 	p.batch.reset()
 	return nil
 }
 
-func (p *rereading) endRun() {
-	if p.run == nil {
+func (p *deepPartition) endFinding() {
+	if p.current == nil {
 		return
 	}
-	p.run.Text = fmt.Sprintf("%s: %s", describe(p.run), missing(p.run.Kind, p.run.Cause))
-	p.audit.findings.add(*p.run)
-	p.run = nil
+	p.current.Text = fmt.Sprintf("%s: %s", describe(p.current), missing(p.current.Kind, p.current.Cause))
+	p.audit.findings.add(*p.current)
+	p.current = nil
 }
 
-// compare holds what was read again against the sums of the ledger, which counts a
-// message at least once: reading twice makes the ledger's sums larger, retention and
-// compaction make Kafka's smaller, and nothing honest does the opposite. Tombstones
-// are the same by all rules.
-func (p *rereading) compare() {
+// compare compares what was read again with the sums of the ledger, which counts a
+// message at least once. A second read makes the ledger's sums larger, retention and
+// compaction make Kafka's smaller, and nothing legitimate does the opposite. Kafka
+// tombstones have the same outcome under all rules.
+func (p *deepPartition) compare() {
 	one, r := p.account, p.report
 	if one.Gaps > 0 {
 		return // what the ledger does not cover is not in its sums
@@ -191,7 +191,7 @@ func (p *rereading) compare() {
 	}
 }
 
-// describe names one message by its coordinates, several by their range.
+// describe names one message by its coordinates, and several by their range.
 func describe(f *Finding) string {
 	if f.Messages == 1 {
 		return fmt.Sprintf("%s/%d", f.Key, f.Start)
@@ -202,14 +202,14 @@ func describe(f *Finding) string {
 func missing(k Kind, c Cause) string {
 	switch k {
 	case EventOlder:
-		return "the event is stored in an older version than this delivery of it"
+		return "the stored event has an older version than this message"
 	case DeadLetterMissing:
-		return "it fails by today's rules, and is neither a dead letter nor the origin of a row"
+		return "today's rules refuse it, and it is neither a dead letter nor the origin of a row"
 	case FilteredMissing:
-		return "it is filtered by today's rules, and its subscription is not in filtered_subscriptions"
+		return "today's rules filter it, and its subscription is not in filtered_subscriptions"
 	}
 	if c == EarlierRules {
-		return "its event is neither a row nor a dead letter; its subscription was filtered once, so rules that have changed since may be why"
+		return "its event is neither a row nor a dead letter; its subscription was filtered before, so earlier rules may be the cause"
 	}
 	return "its event is neither a row of this version or a higher one, nor a dead letter"
 }

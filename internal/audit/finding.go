@@ -7,46 +7,47 @@ import (
 	"sync"
 )
 
-// Kind says what is wrong; a closed set.
+// Kind is what is wrong; the set is closed.
 type Kind string
 
 // The kinds.
 const (
-	Gap                Kind = "gap"                     // no row of the ledger covers it, below the committed offset
-	CommittedBeyond    Kind = "committed_beyond_ledger" // committed, and the ledger does not come so far
-	UnreadLost         Kind = "unread_lost"             // retention has removed what nobody has read, and nobody has accepted that
-	TopicChanged       Kind = "topic_changed"           // Kafka's topic is not the one that the ledger has read
-	Unbalanced         Kind = "unbalanced"              // a row of the ledger does not add up
+	Gap                Kind = "gap"                     // below the committed offset, no ledger row covers it
+	CommittedBeyond    Kind = "committed_beyond_ledger" // committed, and the ledger ends before it
+	UnreadLost         Kind = "unread_lost"             // retention removed it unread, and the loss is not accepted
+	TopicChanged       Kind = "topic_changed"           // the topic was recreated since the ledger read it
+	Unbalanced         Kind = "unbalanced"              // a ledger row does not add up
 	DeadLettersMissing Kind = "dead_letters_missing"    // fewer dead letters in a range than the ledger counts
-	WrongEventID       Kind = "wrong_event_id"          // not the one that ClickHouse computes
+	WrongEventID       Kind = "wrong_event_id"          // differs from the one that ClickHouse computes
 	EventMissing       Kind = "event_missing"           // deep: neither a row nor a dead letter
 	EventOlder         Kind = "event_older"             // deep: the row has a lower version than this message
-	DeadLetterMissing  Kind = "dead_letter_missing"     // deep: a message that fails is no dead letter
+	DeadLetterMissing  Kind = "dead_letter_missing"     // deep: a refused message is no dead letter
 	FilteredMissing    Kind = "filtered_missing"        // deep: a filtered message's subscription is not recorded
 )
 
-// Cause is why, as far as what is left can tell.
+// Cause is the most likely cause.
 type Cause string
 
 // The causes of a gap, and one of a missing event.
 const (
-	// LedgerRowMissing: the tables hold rows from the range, so it was read, and
-	// its account is gone: somebody deleted it, or a bug.
+	// LedgerRowMissing: the tables have rows of the range, so it was read, and its
+	// ledger row is gone: it was deleted, or this is a bug.
 	LedgerRowMissing Cause = "ledger_row_missing"
-	// OffsetReset: Kafka still has the range, the tables have nothing of it: the
-	// group's offset was moved over it.
+	// OffsetReset: Kafka has the range and the tables do not: the group's offset was
+	// moved past it.
 	OffsetReset Cause = "offset_reset"
-	// Retention: neither Kafka nor the tables have it, and no row says it is lost.
+	// Retention: neither Kafka nor the tables have it, and no ledger row records the
+	// loss.
 	Retention Cause = "retention"
-	// Unknown: nobody can be asked; take it for a bug.
+	// Unknown: nothing shows the cause; report it as a bug.
 	Unknown Cause = "unknown"
-	// EarlierRules: the subscription is among the filtered ones, so the message may
-	// have been filtered by rules that have changed since.
+	// EarlierRules: the subscription is recorded as filtered, so earlier rules may have
+	// filtered the message.
 	EarlierRules Cause = "earlier_rules"
 )
 
-// Finding is one thing that is wrong. Start and Next are its offsets; Messages is
-// how many messages, or rows, are affected, where that is known.
+// Finding breaks the promise. Start and Next are its offsets; Messages is the number of
+// messages or rows, where it is known.
 type Finding struct {
 	Kind Kind `json:"kind"`
 	Key
@@ -57,11 +58,10 @@ type Finding struct {
 	Text     string `json:"text"` // one sentence, without content of messages
 }
 
-// named is how many findings of one kind and partition are given one by one.
-const named = 20
+// maxNamed is how many findings of one kind and partition are listed one by one.
+const maxNamed = 20
 
-// findings collects with bounded memory: a table that is gone would make millions.
-// It is safe for concurrent use.
+// findings collects with bounded memory: a dropped table would make millions. It is safe for concurrent use.
 type findings struct {
 	mu   sync.Mutex
 	list []Finding
@@ -90,7 +90,7 @@ func (f *findings) add(one Finding) {
 		o = &omitted{}
 		f.seen[g] = o
 	}
-	if o.named < named {
+	if o.named < maxNamed {
 		o.named++
 		f.list = append(f.list, one)
 		return
@@ -103,8 +103,8 @@ func (f *findings) add(one Finding) {
 	o.within = span{min(o.within.start, one.Start), max(o.within.next, one.Next)}
 }
 
-// all gives every finding in order of partition and offset, with one at the end of
-// each kind for those that were not named. It is asked once.
+// all returns the findings in order of partition and offset, with one at the end of each
+// kind for those that are not listed. Call it once.
 func (f *findings) all() []Finding {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -9,18 +9,18 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// sameFlush says whether two rows are of one flush, whose ledger row was written
-// more than once. A token is made of the ranges, so rows of one token and partition
-// have one range too, and stand next to each other. Lost ranges have no token.
+// sameFlush reports whether two rows are of one flush whose ledger row was written more
+// than once. The token is derived from the ranges, so rows with the same token and
+// partition have the same range and are neighbours. Lost ranges have no token.
 func sameFlush(a, b *schemas.LedgerRow) bool {
 	return a.Kind == schemas.LedgerFlush && b.Kind == schemas.LedgerFlush && a.Token != "" && a.Token == b.Token &&
 		a.Name == b.Name && a.Epoch == b.Epoch && a.Partition == b.Partition &&
 		a.StartOffset == b.StartOffset && a.NextOffset == b.NextOffset
 }
 
-// ledger reads all rows of a source in the order of the table: by partition and
-// next offset. Of a flush that is there more than once only the row written last
-// is handed over, with how many there were before it. The row is borrowed.
+// ledger reads all rows of a source in the order of the table: by partition and next
+// offset. Of a flush with more than one row it passes on only the last one, with the
+// number of rows before it. The row is borrowed.
 func (t *tables) ledger(ctx context.Context, source schemas.Source, each func(row *schemas.LedgerRow, before uint64) error) error {
 	var row, held schemas.LedgerRow
 	var before uint64

@@ -9,15 +9,14 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// lettersAtOnce is how many ranges are counted by one query.
-const lettersAtOnce = 500
+// rangesPerQuery is how many ranges one query counts.
+const rangesPerQuery = 500
 
-// letterCheck holds the ledger's counts of dead letters against the table: every
-// range has at least as many coordinates in dead_letters as its row counts. More is
-// no contradiction: a message that failed before a crash and passed afterwards
-// keeps its, resolved, dead letter. Which one is missing only the deep audit can
-// tell.
-type letterCheck struct {
+// deadLetterCheck compares the ledger's counts of dead letters with the table: a range
+// has at least that many coordinates in dead_letters. More is correct too: a message that
+// failed before a crash and passed afterwards keeps its resolved dead letter. Only the
+// deep audit can name the missing one.
+type deadLetterCheck struct {
 	tables   *tables
 	findings *findings
 
@@ -26,12 +25,12 @@ type letterCheck struct {
 	counts []uint64
 }
 
-// add takes a row of the ledger, in the ledger's order.
-func (c *letterCheck) add(ctx context.Context, r *schemas.LedgerRow) error {
+// add takes the ledger rows in the ledger's order.
+func (c *deadLetterCheck) add(ctx context.Context, r *schemas.LedgerRow) error {
 	if r.DeadLettered == 0 || r.NextOffset <= r.StartOffset {
 		return nil
 	}
-	if k := keyOf(r); k != c.of || len(c.ranges) == lettersAtOnce {
+	if k := keyOf(r); k != c.of || len(c.ranges) == rangesPerQuery {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
@@ -42,9 +41,9 @@ func (c *letterCheck) add(ctx context.Context, r *schemas.LedgerRow) error {
 	return nil
 }
 
-// flush asks about the ranges gathered. The rows were in the ledger before, so
-// their dead letters are in the table by now.
-func (c *letterCheck) flush(ctx context.Context) error {
+// flush checks the collected ranges. Their rows are in the ledger, so their dead letters
+// are in the table.
+func (c *deadLetterCheck) flush(ctx context.Context) error {
 	if len(c.ranges) == 0 {
 		return nil
 	}
@@ -60,7 +59,7 @@ func (c *letterCheck) flush(ctx context.Context) error {
 		FROM `+c.tables.name("dead_letters")+` FINAL`+ofPartition+`
 		AND source_offset >= {start:Int64} AND source_offset < {next:Int64}`,
 		c.of.parameters(whole.parameters()), func(rows driver.Rows) error {
-			var counted []uint64 // empty where there is no dead letter at all
+			var counted []uint64 // empty without any dead letter
 			if err := rows.Scan(&counted); err != nil {
 				return err
 			}

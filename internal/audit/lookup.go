@@ -11,9 +11,9 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// versions gives the highest version of each event of the batch that is stored.
-// The subscription leads the table's key and the instants bound its partitions, so
-// that a batch reads a small part of the table.
+// versions returns the highest stored version of each event of the batch. The
+// subscription is first in the table's key and the timestamps select its partitions, so
+// a batch reads a small part of the table.
 func (t *tables) versions(ctx context.Context, messages []expected) (map[string]uint64, error) {
 	var ids, subscriptions []string
 	var first, last schemas.Millis
@@ -36,7 +36,7 @@ func (t *tables) versions(ctx context.Context, messages []expected) (map[string]
 	if len(ids) == 0 {
 		return found, nil
 	}
-	err := t.rows(ctx, "look events up", `SELECT toString(event_id), max(version) FROM `+t.name("subscription_events")+`
+	err := t.rows(ctx, "look up events", `SELECT toString(event_id), max(version) FROM `+t.name("subscription_events")+`
 		WHERE subscription_id IN (`+quoted(subscriptions)+`) AND event_id IN (`+quoted(ids)+`)
 		AND event_timestamp >= fromUnixTimestamp64Milli({first:Int64}, 'UTC') AND event_timestamp <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')
 		GROUP BY event_id`,
@@ -51,13 +51,13 @@ func (t *tables) versions(ctx context.Context, messages []expected) (map[string]
 	return found, err
 }
 
-// filtered gives those of the subscriptions that are recorded as filtered.
+// filtered returns those of the subscriptions that are recorded as filtered.
 func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[string]bool, error) {
 	found := map[string]bool{}
 	if len(subscriptions) == 0 {
 		return found, nil
 	}
-	err := t.rows(ctx, "look filtered subscriptions up", `SELECT DISTINCT subscription_id FROM `+t.name("filtered_subscriptions")+`
+	err := t.rows(ctx, "look up filtered subscriptions", `SELECT DISTINCT subscription_id FROM `+t.name("filtered_subscriptions")+`
 		WHERE subscription_id IN (`+quoted(subscriptions)+`)`, nil, func(rows driver.Rows) error {
 		var id string
 		err := rows.Scan(&id)
@@ -67,13 +67,13 @@ func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[stri
 	return found, err
 }
 
-// at gives those of the offsets that a table has a row from.
+// at returns those of the offsets that a table has a row of.
 func (t *tables) at(ctx context.Context, table string, k Key, offsets []int64) (map[int64]bool, error) {
 	found := map[int64]bool{}
 	if len(offsets) == 0 {
 		return found, nil
 	}
-	err := t.rows(ctx, "look coordinates up", `SELECT DISTINCT source_offset FROM `+t.name(table)+ofPartition+`
+	err := t.rows(ctx, "look up coordinates", `SELECT DISTINCT source_offset FROM `+t.name(table)+ofPartition+`
 		AND source_offset IN (`+numbers(offsets)+`)`, k.parameters(nil), func(rows driver.Rows) error {
 		var offset int64
 		err := rows.Scan(&offset)

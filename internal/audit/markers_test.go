@@ -38,7 +38,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 	}
 }
 
-// TestAudit_EverythingIsGone keeps its findings few whatever is missing.
+// TestAudit_EverythingIsGone keeps its findings few when everything is missing.
 func TestAudit_EverythingIsGone(t *testing.T) {
 	s := newStage(t, "native", 100)
 	s.Tell()

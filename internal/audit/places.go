@@ -6,108 +6,135 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// verdict is what became of one message of a batch. The zero value is that it is
-// where today's rules put it.
-type verdict struct {
+// lookupResult is the result for one message of a batch. The zero value means that the
+// message is where today's rules put it.
+type lookupResult struct {
 	kind      Kind  // empty where nothing is wrong
 	cause     Cause // may be empty
 	otherwise bool  // it is where another outcome has put it
 }
 
-// judge looks a batch up, in the order in which the promise allows places: where
-// today's rules put a message; among the dead letters, by its coordinates; among
-// the rows, by its coordinates, for what was accepted by other rules. Only what is
-// in question is asked for further on.
-func (t *tables) judge(ctx context.Context, k Key, messages []expected) ([]verdict, error) {
-	verdicts := make([]verdict, len(messages))
-	versions, err := t.versions(ctx, messages)
+// batchLookup looks for the messages of one batch.
+type batchLookup struct {
+	tables   *tables
+	key      Key
+	messages []expected
+	results  []lookupResult
+}
+
+// lookUp looks for a batch in the places that the promise allows, in this order: where
+// today's rules put a message; among the dead letters, by its coordinates; among the
+// events, by its coordinates, for what other rules accepted. Each lookup gets the indexes
+// of unresolved messages and returns those that it did not resolve.
+func (t *tables) lookUp(ctx context.Context, k Key, messages []expected) ([]lookupResult, error) {
+	l := &batchLookup{t, k, messages, make([]lookupResult, len(messages))}
+	unresolved := make([]int, len(messages))
+	for i := range unresolved {
+		unresolved[i] = i
+	}
+	for _, lookup := range []func(context.Context, []int) ([]int, error){l.todaysPlace, l.deadLetters, l.events, l.filteredEarlier} {
+		var err error
+		if unresolved, err = lookup(ctx, unresolved); err != nil {
+			return nil, err
+		}
+	}
+	return l.results, nil
+}
+
+// todaysPlace looks where today's rules put each message, and sets what is wrong with
+// those that are not there.
+func (l *batchLookup) todaysPlace(ctx context.Context, in []int) (unresolved []int, err error) {
+	versions, err := l.tables.versions(ctx, l.messages)
 	if err != nil {
 		return nil, err
 	}
-	filtered, err := t.filtered(ctx, subscriptionsOf(messages, func(i int) bool { return messages[i].outcome == transform.Filtered }))
+	filtered, err := l.filtered(ctx, in, transform.Filtered)
 	if err != nil {
 		return nil, err
 	}
-	var open []int // indexes of messages that are in question
-	for i, m := range messages {
+	for _, i := range in {
+		m, result := l.messages[i], &l.results[i]
 		switch m.outcome {
 		case transform.Stored:
-			version, known := versions[m.id]
-			if known && version >= m.version {
-				continue
-			}
-			if verdicts[i].kind = EventMissing; known {
-				verdicts[i].kind = EventOlder
+			switch version, known := versions[m.id]; {
+			case !known:
+				result.kind = EventMissing
+			case version < m.version:
+				result.kind = EventOlder
 			}
 		case transform.Filtered:
-			// Where an unknown action was dropped there is no id to be recorded.
-			if m.subscription == "" || filtered[m.subscription] {
-				continue
+			// A message that was dropped for its unknown action may have no id to record.
+			if m.subscription != "" && !filtered[m.subscription] {
+				result.kind = FilteredMissing
 			}
-			verdicts[i].kind = FilteredMissing
 		case transform.DeadLettered:
-			verdicts[i].kind = DeadLetterMissing
+			result.kind = DeadLetterMissing
 		case transform.Skipped:
+		}
+		if result.kind != "" {
+			unresolved = append(unresolved, i)
+		}
+	}
+	return unresolved, nil
+}
+
+// deadLetters resolves the messages that are dead letters.
+func (l *batchLookup) deadLetters(ctx context.Context, in []int) (unresolved []int, err error) {
+	found, err := l.tables.at(ctx, "dead_letters", l.key, l.offsets(in))
+	for _, i := range in {
+		if !found[l.messages[i].offset] {
+			unresolved = append(unresolved, i)
 			continue
 		}
-		open = append(open, i)
+		l.results[i] = lookupResult{otherwise: l.results[i].kind != DeadLetterMissing}
 	}
-	settle := func(table string) error {
-		offsets := make([]int64, len(open))
-		for n, i := range open {
-			offsets[n] = messages[i].offset
-		}
-		found, err := t.at(ctx, table, k, offsets)
-		rest := open[:0]
-		for _, i := range open {
-			// A row of its own that has an older version is what is wrong.
-			older := verdicts[i].kind == EventOlder && table == "subscription_events"
-			if older || !found[messages[i].offset] {
-				rest = append(rest, i)
-				continue
-			}
-			verdicts[i] = verdict{otherwise: verdicts[i].kind != DeadLetterMissing || table != "dead_letters"}
-		}
-		open = rest
-		return err
-	}
-	if err := settle("dead_letters"); err != nil {
-		return nil, err
-	}
-	if err := settle("subscription_events"); err != nil {
-		return nil, err
-	}
-	return verdicts, t.suspect(ctx, messages, verdicts, open)
+	return unresolved, err
 }
 
-// suspect adds what may explain a missing event: that it was filtered once, of
-// which nothing is left but its subscription.
-func (t *tables) suspect(ctx context.Context, messages []expected, verdicts []verdict, open []int) error {
-	missing := map[int]bool{}
-	for _, i := range open {
-		missing[i] = messages[i].outcome == transform.Stored
-	}
-	filtered, err := t.filtered(ctx, subscriptionsOf(messages, func(i int) bool { return missing[i] }))
-	if err != nil {
-		return err
-	}
-	for _, i := range open {
-		if missing[i] && filtered[messages[i].subscription] {
-			verdicts[i].cause = EarlierRules
+// events resolves the messages that are stored, except where the row is older than the
+// message: then its version is what is wrong.
+func (l *batchLookup) events(ctx context.Context, in []int) (unresolved []int, err error) {
+	found, err := l.tables.at(ctx, "subscription_events", l.key, l.offsets(in))
+	for _, i := range in {
+		if l.results[i].kind == EventOlder || !found[l.messages[i].offset] {
+			unresolved = append(unresolved, i)
+			continue
 		}
+		l.results[i] = lookupResult{otherwise: true}
 	}
-	return nil
+	return unresolved, err
 }
 
-// subscriptionsOf gives the subscriptions of chosen messages, each once.
-func subscriptionsOf(messages []expected, chosen func(i int) bool) []string {
+// filteredEarlier resolves nothing. It adds what may explain a missing event: earlier
+// rules filtered it, and only its subscription is recorded.
+func (l *batchLookup) filteredEarlier(ctx context.Context, in []int) (unresolved []int, err error) {
+	filtered, err := l.filtered(ctx, in, transform.Stored)
+	for _, i := range in {
+		if m := l.messages[i]; m.outcome == transform.Stored && filtered[m.subscription] {
+			l.results[i].cause = EarlierRules
+		}
+	}
+	return in, err
+}
+
+// filtered returns the subscriptions of messages with this outcome that are recorded as
+// filtered.
+func (l *batchLookup) filtered(ctx context.Context, in []int, outcome transform.Outcome) (map[string]bool, error) {
 	var all []string
 	seen := map[string]bool{}
-	for i := range messages {
-		if s := messages[i].subscription; s != "" && chosen(i) && !seen[s] {
-			seen[s] = true
-			all = append(all, s)
+	for _, i := range in {
+		if m := l.messages[i]; m.subscription != "" && m.outcome == outcome && !seen[m.subscription] {
+			seen[m.subscription] = true
+			all = append(all, m.subscription)
 		}
 	}
-	return all
+	return l.tables.filtered(ctx, all)
+}
+
+func (l *batchLookup) offsets(in []int) []int64 {
+	offsets := make([]int64, len(in))
+	for n, i := range in {
+		offsets[n] = l.messages[i].offset
+	}
+	return offsets
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Report is what an audit found, as --json shows it.
+// Report is the result of an audit, as --json shows it.
 type Report struct {
 	At         time.Time    `json:"at"`
 	Group      string       `json:"group"`
@@ -19,7 +19,7 @@ type Report struct {
 	Notes      []string     `json:"notes"`
 }
 
-// Key is one partition as the ledger tells them apart.
+// Key identifies one partition in the ledger.
 type Key struct {
 	Source    schemas.Source `json:"source"`
 	Topic     string         `json:"source_name"` // or a file's name
@@ -27,7 +27,7 @@ type Key struct {
 	Partition int32          `json:"source_partition"`
 }
 
-// String is how coordinates are printed, without an offset.
+// String is the printed form of coordinates, without an offset.
 func (k Key) String() string {
 	if k.Epoch != 0 {
 		return fmt.Sprintf("%s@%d/%d", k.Topic, k.Epoch, k.Partition)
@@ -42,13 +42,13 @@ func (k Key) at(s span) string { return fmt.Sprintf("%s [%d, %d)", k, s.start, s
 type Partition struct {
 	Key
 
-	// Start and Next bound what the ledger covers; both 0 where it knows nothing.
+	// Start and Next bound what the ledger covers; both 0 without a row.
 	Start     int64  `json:"start_offset"`
 	Next      int64  `json:"next_offset"`
 	Flushes   uint64 `json:"flushes"`
-	Repeated  uint64 `json:"repeated_rows"` // second rows of one flush, not counted anywhere
-	Overlaps  uint64 `json:"overlaps"`      // ranges that met one that was covered
-	ReadAgain uint64 `json:"read_again"`    // offsets, as often as they were
+	Repeated  uint64 `json:"repeated_rows"` // further rows of one flush, not counted elsewhere
+	Overlaps  uint64 `json:"overlaps"`      // ranges that overlap earlier ones
+	ReadAgain uint64 `json:"read_again"`    // offsets, counted each time
 	Gaps      int    `json:"gaps"`
 	Lost      []Lost `json:"lost"`
 
@@ -59,28 +59,28 @@ type Partition struct {
 	DeadLettered uint64 `json:"dead_lettered"`
 	Skipped      uint64 `json:"skipped"`
 
-	Rows   uint64   `json:"rows"`   // of subscription_events that came from here, all versions
+	Rows   uint64   `json:"rows"`   // of subscription_events from this partition, all versions
 	Kafka  *Brokers `json:"kafka"`  // null for old epochs, files, and topics that are not configured
 	Reread *Reread  `json:"reread"` // null unless deep
 }
 
-// Lost is a range that was gone before it could be read, and accepted.
+// Lost is a range that was lost unread, and accepted.
 type Lost struct {
 	Start int64             `json:"start_offset"`
 	Next  int64             `json:"next_offset"`
 	Cause schemas.LostCause `json:"cause"`
 }
 
-// Brokers is what Kafka says, as of the beginning of the audit.
+// Brokers are Kafka's offsets at the start of the audit.
 type Brokers struct {
-	Committed  int64 `json:"committed"` // -1 where the group has none
+	Committed  int64 `json:"committed"` // -1 without one
 	LogStart   int64 `json:"log_start"`
 	LogEnd     int64 `json:"log_end"`     // high watermark
-	LastStable int64 `json:"last_stable"` // how far a reader of committed messages comes
-	Behind     int64 `json:"behind"`      // offsets that are still to be read
+	LastStable int64 `json:"last_stable"` // end of what a read_committed reader sees
+	Behind     int64 `json:"behind"`      // offsets still to read
 }
 
-// Reread is what the deep audit saw in Kafka, by today's rules.
+// Reread counts what the deep audit read from Kafka, by today's rules.
 type Reread struct {
 	Start        int64  `json:"start_offset"`
 	Next         int64  `json:"next_offset"`
@@ -89,7 +89,7 @@ type Reread struct {
 	Filtered     uint64 `json:"filtered"`
 	DeadLettered uint64 `json:"dead_lettered"`
 	Skipped      uint64 `json:"skipped"`
-	// Otherwise are those that are where another outcome has put them: by other
+	// Otherwise counts messages that are where another outcome put them: by other
 	// rules, another clock, or refused by ClickHouse.
 	Otherwise uint64 `json:"otherwise"`
 }

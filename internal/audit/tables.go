@@ -13,8 +13,7 @@ import (
 	"github.com/pianola/pianola/internal/statement"
 )
 
-// tables reads ClickHouse. Every answer is read row by row, so that memory does not
-// grow with the tables.
+// tables reads ClickHouse row by row, so that memory does not grow with the tables.
 type tables struct {
 	conn     driver.Conn
 	database string
@@ -22,16 +21,16 @@ type tables struct {
 
 func (t *tables) name(table string) string { return "`" + t.database + "`." + table }
 
-// maxQueryBytes is room for one batch of the deep audit, whose ids are in the
-// statement: the server's default of 256 KiB would refuse a single long id.
+// maxQueryBytes allows for one batch of the deep audit, whose ids are in the statement:
+// the server's default of 256 KiB would refuse a single long id.
 const maxQueryBytes = 16 << 20
 
-// rows runs a query and hands over its rows; what is part of its errors.
-func (t *tables) rows(ctx context.Context, what, query string, parameters clickhouse.Parameters, each func(driver.Rows) error) error {
+// rows runs a query and passes its rows to each. Errors begin with op.
+func (t *tables) rows(ctx context.Context, op, query string, parameters clickhouse.Parameters, each func(driver.Rows) error) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(parameters),
 		clickhouse.WithSettings(clickhouse.Settings{"max_query_size": maxQueryBytes}))
 	if err := statement.Each(ctx, t.conn, query, each); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", op, err)
 	}
 	return nil
 }
@@ -53,8 +52,8 @@ func (s span) parameters() clickhouse.Parameters {
 	return clickhouse.Parameters{"start": strconv.FormatInt(s.start, 10), "next": strconv.FormatInt(s.next, 10)}
 }
 
-// quoted is a list of string literals. The driver's own placeholders are of no use
-// here: it would look for them inside of the ids too.
+// quoted is a list of string literals. The driver's placeholders cannot be used: it would
+// replace them inside the ids too.
 func quoted(texts []string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 	var b strings.Builder
