@@ -134,7 +134,7 @@ func (a *app) redriver(c *cobra.Command, settings config.Config) (_ *replay.Redr
 	}
 	opened = append(opened, conn)
 	return replay.New(replay.Parts{
-		Kafka: settings.ConsumerConfig(), Patience: replay.Patience, Rules: rules, Writer: writer,
+		Kafka: settings.ConsumerConfig(), Timeout: replay.DefaultTimeout, Rules: rules, Writer: writer,
 		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log,
 	}), end, nil
 }

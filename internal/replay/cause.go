@@ -1,45 +1,45 @@
 package replay
 
-// Cause is why the original of a dead letter cannot be read any more. The set is
-// closed; the values are those of --json.
+// Cause is why the original of a dead letter can no longer be read. The set is closed;
+// the values are those of --json.
 type Cause string
 
 // The causes.
 const (
-	// Retention: the log begins after the offset now.
+	// Retention: the log now starts after the offset.
 	Retention Cause = "retention"
-	// TopicRecreated: the topic has been made anew under its name since, or its
-	// log was cut, so that the coordinates mean nothing in it.
+	// TopicRecreated: the topic was recreated or its log was truncated, so the
+	// coordinates mean nothing in it.
 	TopicRecreated Cause = "topic_recreated"
-	// TopicMissing: the topic is no longer there.
+	// TopicMissing: the topic no longer exists.
 	TopicMissing Cause = "topic_missing"
-	// OtherRecord: the record at the offset is not the one that was refused.
+	// OtherRecord: the record at the offset is not the refused one.
 	OtherRecord Cause = "other_record"
-	// NoRecord: the offset holds no record: compacted, or of an aborted
+	// NoRecord: the offset has no record: it was compacted, or belongs to an aborted
 	// transaction.
 	NoRecord Cause = "no_record"
 	// NotKafka: the message came from a file.
 	NotKafka Cause = "not_kafka"
 )
 
-// Causes is the closed set, in the order in which a report has them.
+// Causes returns all causes, in the order of reports.
 func Causes() []Cause {
 	return []Cause{Retention, TopicRecreated, TopicMissing, OtherRecord, NoRecord, NotKafka}
 }
 
-// String says it to an operator.
+// String describes the cause to an operator.
 func (c Cause) String() string {
 	switch c {
 	case Retention:
 		return "removed by retention"
 	case TopicRecreated:
-		return "of a topic that has been made anew since, or whose log was cut"
+		return "of a topic that was recreated, or whose log was truncated"
 	case TopicMissing:
 		return "of a topic that no longer exists"
 	case OtherRecord:
-		return "whose offset now holds another record"
+		return "whose offset now has another record"
 	case NoRecord:
-		return "whose offset holds no record: compacted, or of an aborted transaction"
+		return "whose offset has no record: compacted, or of an aborted transaction"
 	case NotKafka:
 		return "read from a file, which Kafka does not have"
 	}

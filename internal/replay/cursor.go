@@ -7,24 +7,24 @@ import (
 	"github.com/pianola/pianola/consumer"
 )
 
-// stride is how many offsets a cursor reads over rather than ask anew: about
-// what one fetch brings of messages of some hundred bytes.
-const stride = 2000
+// maxSkip is how many offsets a cursor reads over before it opens a new reader: about one
+// fetch of messages of some hundred bytes.
+const maxSkip = 2000
 
-// cursor finds single records of one partition, in rising order of their
-// offsets. Neighbours come out of one fetch; over wide gaps it jumps.
+// cursor finds single records of one partition, in ascending order of offsets.
+// Neighbours come from one fetch; it jumps over wide gaps.
 type cursor struct {
 	topic     *topic
 	partition int32
 
 	reader *consumer.Reader
-	set    *consumer.RecordSet // what the reader gave last
-	next   int                 // index of the first record in it that has not been passed
+	set    *consumer.RecordSet // the last one of the reader
+	next   int                 // index of its first record that was not passed
 }
 
-// find gives the record at an offset above the last one asked for, borrowed
-// until the next find. Where there is none the cause says why, and the cursor
-// can go on. errSilent means that nothing more can be found now.
+// find returns the record at an offset, borrowed until the next call. Offsets must
+// ascend. Without a record it returns the cause, and the cursor stays usable. errTimeout
+// means that nothing more can be found now.
 func (c *cursor) find(ctx context.Context, offset int64) (consumer.Record, Cause, error) {
 	for {
 		if c.set != nil && offset < c.set.NextOffset {
@@ -36,7 +36,7 @@ func (c *cursor) find(ctx context.Context, offset int64) (consumer.Record, Cause
 			}
 			return consumer.Record{}, NoRecord, nil
 		}
-		if c.reader == nil || offset > c.reader.Position()+stride {
+		if c.reader == nil || offset > c.reader.Position()+maxSkip {
 			c.close()
 			c.reader = c.topic.NewReader(c.topic.name, c.partition, offset)
 		}
@@ -47,9 +47,9 @@ func (c *cursor) find(ctx context.Context, offset int64) (consumer.Record, Cause
 	}
 }
 
-// advance reads the next records on the way to an offset.
+// advance reads the next record set before or at an offset.
 func (c *cursor) advance(ctx context.Context, offset int64) (Cause, error) {
-	bounded, cancel := context.WithTimeout(ctx, c.topic.patience)
+	bounded, cancel := context.WithTimeout(ctx, c.topic.timeout)
 	defer cancel()
 	for {
 		set, err := c.reader.Next(bounded)
@@ -57,23 +57,23 @@ func (c *cursor) advance(ctx context.Context, offset int64) (Cause, error) {
 		var outside *consumer.OffsetOutOfRangeError
 		switch {
 		case errors.As(err, &outside):
-			c.close() // the position is of no use to whom comes next
+			c.close() // the next find cannot use the position
 			if outside.Offset < outside.LogStart {
 				if offset >= outside.LogStart {
-					return "", nil // only what lies between has gone: ask for the offset itself
+					return "", nil // only the records before it are gone: read at the offset itself
 				}
 				return Retention, nil
 			}
 			return TopicRecreated, nil
 		case err != nil:
-			return "", silent(ctx, bounded, err)
+			return "", timeout(ctx, bounded, err)
 		case set.NextOffset > set.StartOffset:
 			return "", nil
 		case set.NextOffset >= set.HighWatermark:
-			// What was read once lies beyond the end: this is another log.
+			// The log ends before a record that was read: the topic was recreated.
 			return TopicRecreated, nil
 		case c.topic.isolated && set.NextOffset >= set.LastStable:
-			return "", errSilent // an open transaction holds it back
+			return "", errTimeout // an open transaction hides it
 		}
 	}
 }

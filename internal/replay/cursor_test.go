@@ -8,8 +8,8 @@ import (
 	"github.com/pianola/pianola/internal/replay"
 )
 
-// TestCursor reads a partition whose records come one a fetch, so that whatever
-// happens to the log happens between two fetches.
+// TestCursor reads a partition whose records come one a fetch, so that everything
+// that happens to the log happens between two fetches.
 func TestCursor(t *testing.T) {
 	s := newStage(t, "native")
 	for range 10 {

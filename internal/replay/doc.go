@@ -1,18 +1,27 @@
-// Package replay brings messages that have been read before back through the
-// same stages: so far those that became dead letters.
+// Package replay processes messages again that became dead letters.
 //
-// Words used here:
+// Words:
 //
-//   - redrive: to read the original message of an open dead letter from Kafka
-//     at its coordinates (dead letters keep no plaintext), put it through
-//     today's rules, and make durable what becomes of it.
-//   - gone: the original cannot be read any more, for a [Cause]. Its dead letter
-//     stays open, since nobody has decided about the message.
-//   - to resolve: to write a dead letter's later version that says when its
-//     message passed after all, was filtered or was skipped.
+//   - redrive: to read the original message of an open dead letter from Kafka, apply
+//     today's rules, and store the result. Dead letters contain no plaintext, so Kafka
+//     is the only source.
+//   - gone: the original can no longer be read, for a [Cause]. The dead letter stays
+//     open.
+//   - resolve: to write a later version of a dead letter with the time at which its
+//     message was stored, filtered or skipped.
 //
-// A [Redriver] may be interrupted and repeated at any moment: each batch is
-// durable by itself, rows before resolutions (sink.Writer.Redrive says why this
-// is harmless beside a running consumer). Nothing of a message reaches an
-// error, a log line or a report.
+// # The main path
+//
+// [Redriver.Plan] counts the open dead letters of a [Selection] by partition and reason
+// (deadLetters.holdings). For each topic it compares the ledger's epoch with Kafka, and
+// marks as gone what retention or a recreated topic has removed. The rest are targets.
+//
+// [Redriver.Redrive] reads one target after the other (redrive.run). A page of dead
+// letters is read from ClickHouse, each message from Kafka with a cursor, and the hash or
+// the timestamp proves that it is the same message. pipeline.Reprocessor applies the
+// rules, and sink.Writer.Redrive stores a batch: rows first, then the resolutions.
+//
+// A redrive may be interrupted and repeated at any time, since each batch is complete by
+// itself; sink.Writer.Redrive explains why a running consumer does no harm. No content of
+// a message reaches an error, a log line or a report.
 package replay

@@ -13,8 +13,8 @@ import (
 type Cursor struct{ c cursor }
 
 // OpenCursor opens the topic as well; Close closes both.
-func OpenCursor(ctx context.Context, cfg consumer.Config, name string, partition int32, patience time.Duration) (*Cursor, error) {
-	t, err := openTopic(ctx, cfg, name, patience, zap.NewNop())
+func OpenCursor(ctx context.Context, cfg consumer.Config, name string, partition int32, timeout time.Duration) (*Cursor, error) {
+	t, err := openTopic(ctx, cfg, name, timeout, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (s *stage) letter(source string, partition, offset int) {
 // where there is no record, and one in a transaction that is still open.
 func TestRedrive_Transactions(t *testing.T) {
 	s := newStage(t, "native")
-	s.patience = 2 * time.Second
+	s.timeout = 2 * time.Second
 	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	s.Must(err)
 	defer client.Close()
@@ -155,10 +155,10 @@ func TestRedrive_Transactions(t *testing.T) {
 }
 
 // TestRedrive_Silence has a partition that does not exist: it is left after our
-// patience, and the others are redriven.
+// timeout, and the others are redriven.
 func TestRedrive_Silence(t *testing.T) {
 	s := newStage(t, "native")
-	s.patience = 300 * time.Millisecond
+	s.timeout = 300 * time.Millisecond
 	s.send(0, aliased("a"))
 	s.Ingest()
 	s.letter("kafka", 7, 0)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 // stage is a testbed's without a world: the tests write their own messages.
 type stage struct {
 	*testbed.Stage
-	patience time.Duration
+	timeout time.Duration
 	sent     [testbed.Partitions]int  // records
 	steps    map[string]progress.Step // each as it was reported last
 }
@@ -34,7 +34,7 @@ type stage struct {
 func newStage(t *testing.T, protocol string) *stage {
 	t.Helper()
 	testbed.NoLeaks(t)
-	return &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), patience: 20 * time.Second, steps: map[string]progress.Step{}}
+	return &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), timeout: 20 * time.Second, steps: map[string]progress.Step{}}
 }
 
 // recordTime is the timestamp of the record at an offset.
@@ -91,7 +91,7 @@ func (s *stage) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redri
 	s.Must(err)
 	s.Cleanup(func() { _ = writer.Close() })
 	return replay.New(replay.Parts{
-		Kafka: s.Settings.ConsumerConfig(), Patience: s.patience, Rules: s.rules(), Writer: writer,
+		Kafka: s.Settings.ConsumerConfig(), Timeout: s.timeout, Rules: s.rules(), Writer: writer,
 		Conn: s.Analyst, Database: s.Topic, Now: time.Now, Log: log,
 		Progress: func(step progress.Step) { s.steps[step.Name] = step },
 	})

@@ -8,12 +8,12 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// ErrUnknown is an address at which there is no dead letter.
-var ErrUnknown = errors.New("there is no dead letter at these coordinates; pianola dlq list shows those there are")
+// ErrUnknown: no dead letter has these coordinates.
+var ErrUnknown = errors.New("there is no dead letter at these coordinates; pianola dlq list shows the open ones")
 
-// Known fails where one of the coordinates has no dead letter: a slip of the
-// keyboard would otherwise look like nothing to do. A resolved one is fine, so
-// that a command may be repeated.
+// Known fails where one of the coordinates has no dead letter: a typing error would
+// otherwise look like nothing to do. A resolved one passes, so that a command may be
+// repeated.
 func (r *Redriver) Known(ctx context.Context, all []schemas.Coordinates) error {
 	if len(all) == 0 {
 		return nil

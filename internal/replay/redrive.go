@@ -17,16 +17,18 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// A batch is made durable when it has so many messages or bytes. It bounds the
-// memory, and what an interruption leaves to be done again.
+// A batch is stored when it has so many messages or bytes. It limits the memory, and what
+// is repeated after an interruption.
 const (
 	batchMessages = 2000
 	batchBytes    = 8 << 20
 )
 
-// Redrive executes a plan. Every batch is durable by itself; after an error, the
-// end of ctx included, the report says what was done until then, and the same
-// command goes on where this one ended.
+// LogRedriven is the log message of a stored batch.
+const LogRedriven = "dead letters redriven"
+
+// Redrive executes a plan. After an error or the end of ctx the report contains what is
+// durable, and a repetition continues there.
 func (r *Redriver) Redrive(ctx context.Context, plan *Plan) (*Report, error) {
 	all := newTally()
 	all.add(plan.rest)
@@ -39,7 +41,7 @@ func (r *Redriver) Redrive(ctx context.Context, plan *Plan) (*Report, error) {
 	read := r.parts.Progress.Count("redrive dead letters", "dead letters", toRead)
 	var failed error
 	for _, t := range plan.targets {
-		w := &walk{r: r, target: t, selection: plan.selection, counts: newTally(), read: read}
+		w := &partitionRedrive{r: r, target: t, selection: plan.selection, counts: newTally(), read: read}
 		w.counts.add(t.counts)
 		if failed == nil {
 			failed = w.run(ctx)
@@ -52,32 +54,32 @@ func (r *Redriver) Redrive(ctx context.Context, plan *Plan) (*Report, error) {
 	return report, failed
 }
 
-// walk is the redrive of one partition.
-type walk struct {
+// partitionRedrive is the redrive of one partition.
+type partitionRedrive struct {
 	r         *Redriver
 	target    target
 	selection Selection
-	counts    *tally // the plan's, and what has become of it
-	finished  bool   // all dead letters of the target have been looked at
+	counts    *tally // the plan's, and the results
+	finished  bool   // all dead letters of the target were read
 
 	topic   *topic
 	cursor  cursor
 	read    *progress.Counter
 	reread  *pipeline.Reprocessor
-	waiting []taken // what reread holds
+	waiting []reprocessed // what reread holds
 	done    int
 }
 
-// taken is one message of a batch, until it is durable.
-type taken struct {
+// reprocessed is one message of a batch, until it is durable.
+type reprocessed struct {
 	message sink.RedriveMessage
 	reason  schemas.Reason // of its dead letter
 	outcome transform.Outcome
 }
 
-func (w *walk) run(ctx context.Context) error {
+func (w *partitionRedrive) run(ctx context.Context) error {
 	var err error
-	w.topic, err = openTopic(ctx, w.r.parts.Kafka, w.target.name, w.r.parts.Patience, w.r.parts.Log)
+	w.topic, err = openTopic(ctx, w.r.parts.Kafka, w.target.name, w.r.parts.Timeout, w.r.parts.Log)
 	if err != nil {
 		return err
 	}
@@ -93,8 +95,8 @@ func (w *walk) run(ctx context.Context) error {
 			return nil
 		}
 		err = w.page(ctx, page)
-		if leavable(err) {
-			w.r.leave(w.target.partition, err)
+		if concernsPartition(err) {
+			w.r.skipPartition(w.target.partition, err)
 			return nil
 		}
 		if err != nil {
@@ -104,16 +106,16 @@ func (w *walk) run(ctx context.Context) error {
 	}
 }
 
-// page redrives some dead letters. What was found before an error that belongs
-// to Kafka alone is made durable all the same.
-func (w *walk) page(ctx context.Context, page []letter) error {
+// page redrives one page of dead letters. After an error that concerns this partition
+// alone it still stores what it has.
+func (w *partitionRedrive) page(ctx context.Context, page []deadLetter) error {
 	for i := range page {
 		err := w.take(ctx, &page[i])
 		w.read.Add(1)
 		if err == nil && w.reread.Size() >= batchBytes {
 			err = w.flush(ctx)
 		}
-		if leavable(err) {
+		if concernsPartition(err) {
 			if failed := w.flush(ctx); failed != nil {
 				return failed
 			}
@@ -125,9 +127,9 @@ func (w *walk) page(ctx context.Context, page []letter) error {
 	return w.flush(ctx)
 }
 
-// take reads the message of one dead letter and runs the stages over it, if it
-// is the one that was refused.
-func (w *walk) take(ctx context.Context, l *letter) error {
+// take reads the message of one dead letter and applies the rules, if it is the refused
+// message.
+func (w *partitionRedrive) take(ctx context.Context, l *deadLetter) error {
 	record, cause, err := w.cursor.find(ctx, l.offset)
 	if err != nil {
 		return err
@@ -137,11 +139,11 @@ func (w *walk) take(ctx context.Context, l *letter) error {
 		return nil
 	}
 	hash := sha256.Sum256(record.Value)
-	if !l.isOf(record, hash[:]) {
+	if !l.matches(record, hash[:]) {
 		w.counts.addGone(w.target.name, l.reason, OtherRecord, 1)
 		return nil
 	}
-	w.waiting = append(w.waiting, taken{
+	w.waiting = append(w.waiting, reprocessed{
 		message: sink.RedriveMessage{Offset: l.offset, SHA256: hash},
 		reason:  l.reason,
 		outcome: w.reread.Take(record, w.r.parts.Now()),
@@ -149,17 +151,17 @@ func (w *walk) take(ctx context.Context, l *letter) error {
 	return nil
 }
 
-// isOf says whether the dead letter is of this record: by the hash of the raw
-// message, or, of a row that the server refused, by the record's timestamp.
-func (l *letter) isOf(record consumer.Record, hash []byte) bool {
+// matches reports whether the dead letter is of this record: by the hash of the raw
+// message, or for a row that ClickHouse refused by the record's timestamp.
+func (l *deadLetter) matches(record consumer.Record, hash []byte) bool {
 	if l.sha256 != nil {
 		return bytes.Equal(l.sha256, hash)
 	}
 	return l.messageTime == pipeline.RecordTime(record)
 }
 
-// flush makes the batch durable and counts it.
-func (w *walk) flush(ctx context.Context) error {
+// flush stores the batch and counts it.
+func (w *partitionRedrive) flush(ctx context.Context) error {
 	if len(w.waiting) == 0 {
 		return nil
 	}
@@ -174,7 +176,7 @@ func (w *walk) flush(ctx context.Context) error {
 	}
 	w.count(stats)
 	w.done += len(w.waiting)
-	w.r.parts.Log.Info("dead letters redriven", zap.String("topic", w.target.name), zap.Int32("partition", w.target.index),
+	w.r.parts.Log.Info(LogRedriven, zap.String("topic", w.target.name), zap.Int32("partition", w.target.index),
 		zap.Int64("offset", w.waiting[len(w.waiting)-1].message.Offset), zap.Int("messages", w.done),
 		zap.Int("rows", stats.Rows), zap.Int("resolved", stats.Resolved), zap.Duration("elapsed", time.Since(begun)))
 	w.reread.Reset()
@@ -182,7 +184,7 @@ func (w *walk) flush(ctx context.Context) error {
 	return nil
 }
 
-func (w *walk) count(stats sink.RedriveStats) {
+func (w *partitionRedrive) count(stats sink.RedriveStats) {
 	refused, elsewhere := setOf(stats.Refused), setOf(stats.ResolvedElsewhere)
 	for _, one := range w.waiting {
 		g := w.counts.group(w.target.name, one.reason)
@@ -209,11 +211,11 @@ func setOf(offsets []int64) map[int64]bool {
 	return set
 }
 
-// close accounts for what was planned and never met: it is open and unread, or,
-// where the walk went all the way, somebody else has resolved it.
-func (w *walk) close() {
+// close counts what was planned and not found: it is open and unread, or, where the
+// whole target was read, another process has resolved it.
+func (w *partitionRedrive) close() {
 	for _, g := range w.counts.groups {
-		missing := g.Letters - min(g.settled(), g.Letters)
+		missing := g.Letters - min(g.counted(), g.Letters)
 		if w.finished {
 			g.Elsewhere += missing
 		} else {

@@ -62,7 +62,7 @@ func version(offset int) uint64 {
 }
 
 // TestRedrive_LaterCorrectionStays redrives an old delivery of an event that was
-// corrected later: the correction is what readers go on seeing.
+// corrected later: readers continue to see the correction.
 func TestRedrive_LaterCorrectionStays(t *testing.T) {
 	s := newStage(t, "native")
 	s.send(0, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed","term_name":"old"}`,

@@ -16,20 +16,20 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Redriver redrives dead letters. One goroutine uses it.
+// Redriver redrives dead letters. It is not safe for concurrent use.
 type Redriver struct {
 	parts   Parts
-	letters letters
+	letters deadLetters
 }
 
-// Parts are what a Redriver is made of; all are needed.
+// Parts are the dependencies of a Redriver; all are required except Progress.
 type Parts struct {
-	// Kafka says which cluster and how. Its topics are not looked at: dead
-	// letters name their own.
+	// Kafka configures the connection. Its topics are not used: dead letters name their
+	// own.
 	Kafka consumer.Config
-	// Patience is how long Kafka may give nothing for a partition before its
-	// dead letters are left for another time.
-	Patience time.Duration
+	// Timeout is how long Kafka may return nothing for a partition before its dead
+	// letters are skipped.
+	Timeout  time.Duration
 	Rules    *transform.Rules
 	Writer   *sink.Writer
 	Conn     driver.Conn // to read dead letters
@@ -39,32 +39,31 @@ type Parts struct {
 	Progress progress.Func // may be nil
 }
 
-// Patience is the usual one: a broker that is replaced has elected leaders by
-// then.
-const Patience = 30 * time.Second
+// DefaultTimeout is long enough for the election of new leaders after a broker fails.
+const DefaultTimeout = 30 * time.Second
 
-// New puts a Redriver together; it does no I/O.
+// New creates a Redriver. It does no I/O.
 func New(parts Parts) *Redriver {
 	parts.Log = parts.Log.Named("replay")
-	return &Redriver{parts: parts, letters: letters{parts.Conn, parts.Database}}
+	return &Redriver{parts: parts, letters: deadLetters{parts.Conn, parts.Database}}
 }
 
-// Plan is what a redrive would read. Only a redrive itself can tell which
-// records are still the same and what today's rules say about them.
+// Plan is what a redrive would read. Only the redrive finds out which records are still
+// the same, and applies today's rules.
 type Plan struct {
 	selection Selection
 	targets   []target
-	rest      *tally // of what is not to be read
+	rest      *tally // of what will not be read
 }
 
-// target is one partition that is to be read, from the first offset to the last.
+// target is one partition to read, from the first offset to the last.
 type target struct {
 	partition
 	first, last int64
-	counts      *tally // the letters planned, and those known to be gone
+	counts      *tally // dead letters planned, and those known to be gone
 }
 
-// Report is the plan for people.
+// Report returns the plan as a report.
 func (p *Plan) Report() *Report {
 	all := newTally()
 	all.add(p.rest)
@@ -76,8 +75,8 @@ func (p *Plan) Report() *Report {
 	return r
 }
 
-// Plan finds the dead letters that the selection means and asks Kafka and the
-// ledger which of them can be read. It changes nothing.
+// Plan finds the dead letters of the selection, and from Kafka and the ledger which of
+// them can be read. It changes nothing.
 func (r *Redriver) Plan(ctx context.Context, s Selection) (*Plan, error) {
 	r.parts.Progress.Report(progress.Step{Name: "look up open dead letters"})
 	holdings, err := r.letters.holdings(ctx, s)
@@ -100,17 +99,16 @@ func (r *Redriver) Plan(ctx context.Context, s Selection) (*Plan, error) {
 	return plan, nil
 }
 
-// planTopic plans the holdings of one topic or file, which come in the order of
-// their partitions.
+// planTopic plans the holdings of one topic or file, in the order of partitions.
 func (r *Redriver) planTopic(ctx context.Context, plan *Plan, holdings []holding) error {
 	name := holdings[0].name
 	if holdings[0].source != schemas.SourceKafka {
-		plan.rest.lose(holdings, NotKafka)
+		plan.rest.addAllGone(holdings, NotKafka)
 		return nil
 	}
-	topic, err := openTopic(ctx, r.parts.Kafka, name, r.parts.Patience, r.parts.Log)
+	topic, err := openTopic(ctx, r.parts.Kafka, name, r.parts.Timeout, r.parts.Log)
 	if errors.Is(err, consumer.ErrTopicMissing) {
-		plan.rest.lose(holdings, TopicMissing)
+		plan.rest.addAllGone(holdings, TopicMissing)
 		return nil
 	}
 	if err != nil {
@@ -130,8 +128,8 @@ func (r *Redriver) planTopic(ctx context.Context, plan *Plan, holdings []holding
 	return nil
 }
 
-// planPartition asks the ledger before Kafka: a consumer may be running, and the
-// log must not look shorter than what was read of it.
+// planPartition reads the ledger before Kafka: a consumer may be running, and the log
+// must not look shorter than what was read of it.
 func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, holdings []holding) error {
 	p := holdings[0].partition
 	positions, err := r.parts.Writer.Positions(ctx, p.name, []int32{p.index})
@@ -140,7 +138,7 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 	}
 	known := positions[p.index]
 	if p.epoch != known.Epoch {
-		plan.rest.lose(holdings, TopicRecreated)
+		plan.rest.addAllGone(holdings, TopicRecreated)
 		return nil
 	}
 	t := target{partition: p, first: holdings[0].first, last: holdings[0].last, counts: newTally()}
@@ -148,16 +146,16 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 		t.first, t.last = min(t.first, h.first), max(t.last, h.last)
 		t.counts.group(p.name, h.reason).Letters += h.count
 	}
-	start, end, anew, err := r.look(ctx, topic, t, known)
+	start, end, recreated, err := r.logRange(ctx, topic, t, known)
 	switch {
-	case leavable(err):
-		r.leave(p, err)
-		plan.targets = append(plan.targets, t) // tried again when it is executed
+	case concernsPartition(err):
+		r.skipPartition(p, err)
+		plan.targets = append(plan.targets, t) // the redrive tries again
 		return nil
 	case err != nil:
 		return err
-	case anew:
-		plan.rest.lose(holdings, TopicRecreated)
+	case recreated:
+		plan.rest.addAllGone(holdings, TopicRecreated)
 		return nil
 	}
 	before, beyond, err := r.letters.outside(ctx, plan.selection, p, start, end)
@@ -176,28 +174,28 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 	return nil
 }
 
-// look asks what the broker holds of a partition, and whether it is the topic
-// that the tables know.
-func (r *Redriver) look(ctx context.Context, topic *topic, t target, known sink.Position) (start, end int64, anew bool, err error) {
+// logRange returns what the broker has of a partition, and whether the topic was
+// recreated since the tables were written.
+func (r *Redriver) logRange(ctx context.Context, topic *topic, t target, known sink.Position) (start, end int64, recreated bool, err error) {
 	if start, end, err = topic.extent(ctx, t.index, t.first); err != nil {
 		return 0, 0, false, err
 	}
-	anew, err = madeAnew(ctx, topic, t.index, start, end, known)
-	return start, end, anew, err
+	recreated, err = topicRecreated(ctx, topic, t.index, start, end, known)
+	return start, end, recreated, err
 }
 
-// leavable says whether an error is about one partition, so that the others can
-// go on.
-func leavable(err error) bool {
-	return errors.Is(err, errSilent) || errors.Is(err, consumer.ErrCorrupt)
+// concernsPartition reports whether an error concerns one partition alone, so that the
+// others can continue.
+func concernsPartition(err error) bool {
+	return errors.Is(err, errTimeout) || errors.Is(err, consumer.ErrCorrupt)
 }
 
-func (r *Redriver) leave(p partition, err error) {
-	r.parts.Log.Warn("partition left for another time", zap.String("topic", p.name), zap.Int32("partition", p.index), zap.Error(err))
+func (r *Redriver) skipPartition(p partition, err error) {
+	r.parts.Log.Warn("partition skipped, its dead letters stay open", zap.String("topic", p.name), zap.Int32("partition", p.index), zap.Error(err))
 }
 
-// lose counts holdings none of which can be read.
-func (t *tally) lose(holdings []holding, cause Cause) {
+// addAllGone counts holdings that cannot be read.
+func (t *tally) addAllGone(holdings []holding, cause Cause) {
 	for _, h := range holdings {
 		t.group(h.name, h.reason).Letters += h.count
 		t.addGone(h.name, h.reason, cause, h.count)

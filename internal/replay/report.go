@@ -7,20 +7,19 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Report is a plan, or what became of one.
+// Report describes a plan or its execution.
 type Report struct {
 	Executed bool `json:"executed"`
-	// Complete is false where the work ended early; what was done until then is
-	// durable.
+	// Complete is false where the work ended early; what the report counts is durable.
 	Complete bool    `json:"complete"`
-	Letters  uint64  `json:"dead_letters"` // open and selected, when it was planned
-	Open     uint64  `json:"stay_open"`    // of a plan: what is known to
+	Letters  uint64  `json:"dead_letters"` // open and selected at the time of the plan
+	Open     uint64  `json:"stay_open"`    // of a plan: those known to stay open
 	Groups   []Group `json:"groups"`       // by topic and reason
 	Gone     []Gone  `json:"gone"`         // by cause
 }
 
-// Group is the dead letters of one topic and the reason that they had. Of a plan
-// only Gone can be above zero beside Letters; the remainder is to be read.
+// Group counts the dead letters of one topic and reason. In a plan only Letters and Gone
+// can be above zero; the difference is to be read.
 type Group struct {
 	Topic   string         `json:"topic"`
 	Reason  schemas.Reason `json:"reason"`
@@ -29,32 +28,32 @@ type Group struct {
 	Stored   uint64 `json:"stored"`
 	Filtered uint64 `json:"filtered"`
 	Skipped  uint64 `json:"skipped"`
-	// Elsewhere have been resolved by somebody else in the meantime.
+	// Elsewhere counts those that another process resolved meanwhile.
 	Elsewhere uint64 `json:"resolved_elsewhere"`
 
-	// The rest stays open: Failed again; Gone; and Unread, because Kafka did not
-	// give them or the work ended early.
+	// The rest stays open: Failed again; Gone; and Unread, because Kafka did not return
+	// them or the work ended early.
 	Failed uint64 `json:"failed_again"`
 	Gone   uint64 `json:"gone"`
 	Unread uint64 `json:"unread"`
 }
 
-// Gone counts what cannot be read any more.
+// Gone counts what can no longer be read.
 type Gone struct {
 	Cause   Cause  `json:"cause"`
 	Letters uint64 `json:"dead_letters"`
 }
 
-// ToRead is how many a plan means to read.
+// ToRead is how many a plan would read.
 func (g *Group) ToRead() uint64 { return g.Letters - min(g.Gone, g.Letters) }
 
 func (g *Group) open() uint64 { return g.Failed + g.Gone + g.Unread }
 
-func (g *Group) settled() uint64 {
+func (g *Group) counted() uint64 {
 	return g.Stored + g.Filtered + g.Skipped + g.Elsewhere + g.open()
 }
 
-// tally adds up a report.
+// tally adds up the counts of a report.
 type tally struct {
 	groups map[groupKey]*Group
 	gone   map[Cause]uint64
@@ -84,7 +83,7 @@ func (t *tally) addGone(topic string, reason schemas.Reason, cause Cause, count 
 	}
 }
 
-// add takes over what another tally has.
+// add adds another tally.
 func (t *tally) add(other *tally) {
 	for key, from := range other.groups {
 		to := t.group(key.topic, key.reason)
@@ -98,7 +97,7 @@ func (t *tally) add(other *tally) {
 	}
 }
 
-// report is the tally in a fixed order.
+// report returns the counts in a fixed order.
 func (t *tally) report() *Report {
 	r := &Report{Groups: []Group{}, Gone: []Gone{}}
 	for _, g := range t.groups {

@@ -13,15 +13,14 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Selection says which open dead letters are meant. What is zero does not
-// narrow it; what is set all has to hold.
+// Selection selects open dead letters. Every field that is not zero narrows it.
 type Selection struct {
 	Reason string
 	Field  string
 	Topic  string
-	Since  time.Time // the latest decision is not older
-	// At are the dead letters at exactly these coordinates. Their Source has no
-	// meaning: people name a message without it.
+	Since  time.Time // the latest version is not older
+	// At selects the dead letters at exactly these coordinates. Their Source is ignored:
+	// operators name a message without it.
 	At []schemas.Coordinates
 }
 
@@ -33,8 +32,8 @@ type partition struct {
 	index  int32
 }
 
-// condition collects what has to hold, with its values as parameters that the
-// server reads: a topic's name is a user's text.
+// condition is a WHERE clause. Its values are query parameters, since a topic's name is
+// free text.
 type condition struct {
 	terms      []string
 	parameters clickhouse.Parameters
@@ -50,7 +49,7 @@ func (c *condition) add(term string) { c.terms = append(c.terms, term) }
 
 func (c *condition) where() string { return " WHERE " + strings.Join(c.terms, " AND ") }
 
-// condition is the selection as SQL, whether open or not.
+// condition is the selection as SQL, for open and resolved dead letters.
 func (s Selection) condition() *condition {
 	c := &condition{terms: []string{"1"}, parameters: clickhouse.Parameters{}}
 	for _, one := range []struct{ column, value string }{{"reason", s.Reason}, {"field", s.Field}, {"source_name", s.Topic}} {
@@ -67,7 +66,7 @@ func (s Selection) condition() *condition {
 	return c
 }
 
-// at is a term for coordinates, by partition so that the table's key serves it.
+// at is a term for coordinates, grouped by partition to use the table's key.
 func (c *condition) at(all []schemas.Coordinates) string {
 	offsets := map[partition][]string{}
 	for _, at := range all {

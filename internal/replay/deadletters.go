@@ -13,18 +13,18 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// letters reads the table of dead letters, as of the latest decision about each.
-type letters struct {
+// deadLetters reads the latest version of each row of dead_letters.
+type deadLetters struct {
 	conn     driver.Conn
 	database string
 }
 
-// letter is what is needed to read an open dead letter's message again and to
-// know it again.
-type letter struct {
+// deadLetter is what is needed to read the message of an open dead letter again and to
+// recognize it.
+type deadLetter struct {
 	offset      int64
 	reason      schemas.Reason
-	sha256      []byte // nil where the raw message was not at hand
+	sha256      []byte // nil where the raw message was not available
 	messageTime schemas.Millis
 }
 
@@ -37,8 +37,8 @@ type holding struct {
 	last   int64
 }
 
-// holdings counts what the selection means.
-func (l *letters) holdings(ctx context.Context, s Selection) ([]holding, error) {
+// holdings counts the open dead letters of the selection.
+func (l *deadLetters) holdings(ctx context.Context, s Selection) ([]holding, error) {
 	c := s.condition()
 	c.add("resolved_at IS NULL")
 	var all []holding
@@ -58,9 +58,9 @@ func (l *letters) holdings(ctx context.Context, s Selection) ([]holding, error) 
 	return all, wrap("count dead letters", err)
 }
 
-// outside counts by reason the open dead letters of a partition that lie before
-// start, and those at end or beyond it.
-func (l *letters) outside(ctx context.Context, s Selection, p partition, start, end int64) (before, beyond map[schemas.Reason]uint64, err error) {
+// outside counts by reason the open dead letters of a partition before start, and those
+// at end or beyond it.
+func (l *deadLetters) outside(ctx context.Context, s Selection, p partition, start, end int64) (before, beyond map[schemas.Reason]uint64, err error) {
 	c := s.of(p)
 	before, beyond = map[schemas.Reason]uint64{}, map[schemas.Reason]uint64{}
 	from, to := strconv.FormatInt(start, 10), strconv.FormatInt(end, 10)
@@ -77,16 +77,16 @@ func (l *letters) outside(ctx context.Context, s Selection, p partition, start, 
 	return before, beyond, wrap("count dead letters", err)
 }
 
-// page gives the open dead letters of a partition at offsets from first to last,
-// in order, at most limit of them.
-func (l *letters) page(ctx context.Context, s Selection, p partition, first, last int64, limit int) ([]letter, error) {
+// page returns the open dead letters of a partition at offsets from first to last, in
+// order, at most limit of them.
+func (l *deadLetters) page(ctx context.Context, s Selection, p partition, first, last int64, limit int) ([]deadLetter, error) {
 	c := s.of(p)
 	c.add("source_offset >= " + strconv.FormatInt(first, 10))
 	c.add("source_offset <= " + strconv.FormatInt(last, 10))
-	var all []letter
+	var all []deadLetter
 	err := l.rows(ctx, c, `SELECT source_offset, reason, payload_sha256, toUnixTimestamp64Milli(message_time)
 		FROM `+l.table()+c.where()+` ORDER BY source_offset LIMIT `+strconv.Itoa(limit), func(row driver.Rows) error {
-		var one letter
+		var one deadLetter
 		var reason string
 		var hash *string
 		var at int64
@@ -95,7 +95,7 @@ func (l *letters) page(ctx context.Context, s Selection, p partition, first, las
 		}
 		one.reason, one.messageTime = schemas.Reason(reason), schemas.Millis(at)
 		if hash != nil {
-			// What is no hash matches no message, which keeps the letter open.
+			// An invalid hash matches no message, which keeps the dead letter open.
 			if one.sha256, _ = hex.DecodeString(*hash); one.sha256 == nil {
 				one.sha256 = []byte{}
 			}
@@ -106,9 +106,9 @@ func (l *letters) page(ctx context.Context, s Selection, p partition, first, las
 	return all, wrap("read dead letters", err)
 }
 
-// known gives which of the coordinates have a dead letter, open or not; sources
-// are left out.
-func (l *letters) known(ctx context.Context, all []schemas.Coordinates) (map[schemas.Coordinates]bool, error) {
+// known returns which of the coordinates have a dead letter, open or not, without
+// sources.
+func (l *deadLetters) known(ctx context.Context, all []schemas.Coordinates) (map[schemas.Coordinates]bool, error) {
 	c := Selection{At: all}.condition()
 	found := map[schemas.Coordinates]bool{}
 	err := l.rows(ctx, c, `SELECT source_name, source_epoch, source_partition, source_offset FROM `+l.table()+c.where(), func(row driver.Rows) error {
@@ -119,7 +119,7 @@ func (l *letters) known(ctx context.Context, all []schemas.Coordinates) (map[sch
 		found[at] = true
 		return nil
 	})
-	return found, wrap("look for dead letters", err)
+	return found, wrap("look up dead letters", err)
 }
 
 // of narrows the selection to the open dead letters of one partition.
@@ -131,10 +131,10 @@ func (s Selection) of(p partition) *condition {
 	return c
 }
 
-func (l *letters) table() string { return "`" + l.database + "`.dead_letters FINAL" }
+func (l *deadLetters) table() string { return "`" + l.database + "`.dead_letters FINAL" }
 
-// rows runs a query of the condition and hands over its rows.
-func (l *letters) rows(ctx context.Context, c *condition, query string, each func(driver.Rows) error) error {
+// rows runs a query of the condition and passes its rows to each.
+func (l *deadLetters) rows(ctx context.Context, c *condition, query string, each func(driver.Rows) error) error {
 	return statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(c.parameters)), l.conn, query, each)
 }
 
