@@ -1,15 +1,19 @@
-// Package migrate brings a ClickHouse database to the schema that the package
-// schemas holds, and says whether it is there.
+// Package migrate applies the migrations of the package schemas to a ClickHouse database,
+// and checks its version.
 //
-// Words used here:
+// Words:
 //
-//   - version: the number of a migration; a database has the version of the last
+//   - version: the number of a migration. A database has the version of the last
 //     migration applied to it, 0 before the first.
-//   - pending: a migration that has not been applied.
-//   - older, newer: what the schema in the database is to this binary.
+//   - pending: a migration that is not applied.
+//   - older, newer: the schema of the database compared with this binary.
 //
-// Applied versions are rows of schema_migrations in the same database. Migrations
-// only go forward, every statement may run again without harm, and ClickHouse has
-// no transactions for DDL: a run that was cut short is finished by the next one,
-// and two at once end in the same schema.
+// [Migrator.Up] creates the database and the table schema_migrations, then goose runs the
+// statements of each pending migration in order and records its version. [Migrator.Check]
+// compares the version with this binary; every other command calls it first. [Explain]
+// turns errors of ClickHouse into text that may be logged, for all packages.
+//
+// ClickHouse has no transactions for DDL. So migrations only go forward, and every
+// statement is idempotent: the next run completes an interrupted one, and two concurrent
+// runs end in the same schema.
 package migrate

@@ -16,22 +16,22 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// The answers of Check that an operator acts on. The text of the error that
-// wraps one of them says what to do.
+// The results of Check that need an operator. The error that wraps one of them says what
+// to do.
 var (
 	ErrSchemaOlder = errors.New("the schema is older than this binary")
 	ErrSchemaNewer = errors.New("the schema is newer than this binary")
 )
 
-// ServerError is a refusal by ClickHouse. It carries the code, its name and a
-// missing grant only: the server's own text can hold values of columns.
+// ServerError is an exception of ClickHouse. It has only the code, its name and a missing
+// grant: the server's text can contain values of columns.
 type ServerError struct {
 	Code    int32
 	Name    string
 	Missing string // the privilege that the user lacks, such as "SELECT ON piano.drift"; may be empty
 }
 
-// Error gives code, name and, for the codes an operator meets, what to do.
+// Error has the code, its name and, for the usual codes, what to do.
 func (e *ServerError) Error() string {
 	text := fmt.Sprintf("clickhouse refused with code %d", e.Code)
 	if e.Name != "" {
@@ -50,9 +50,9 @@ func (e *ServerError) hint() string {
 	case 81: // UNKNOWN_DATABASE
 		return "the database is missing; run pianola migrate"
 	case 164: // READONLY
-		return "the user may only read; migrating needs a user who may change the schema"
+		return "the user may only read; migrate with a user who may change the schema"
 	case 192, 193, 194, 516: // unknown user, wrong password, no password, authentication failed
-		return "the login was not accepted; check clickhouse.user and clickhouse.password_file"
+		return "authentication failed; check clickhouse.user and clickhouse.password_file"
 	case 497: // ACCESS_DENIED
 		if e.Missing != "" {
 			return "give the user the grant " + e.Missing + "; docs/operations.md lists all grants"
@@ -63,8 +63,7 @@ func (e *ServerError) hint() string {
 	}
 }
 
-// codeName is ClickHouse's name for a code, empty for one that the driver's list
-// does not know.
+// codeName is ClickHouse's name of a code, empty where the driver does not know it.
 func codeName(code int32) string {
 	if name := proto.Error(code); name.IsAError() {
 		return name.String()
@@ -72,9 +71,9 @@ func codeName(code int32) string {
 	return ""
 }
 
-// Explain turns an error of clickhouse-go into one that may be shown and logged:
-// a ServerError for a refusal, a sentence with the cause for a connection that
-// failed. Network errors hold addresses of servers, no data, and stay wrapped.
+// Explain turns an error of clickhouse-go into one that may be shown and logged: a
+// ServerError for an exception, and the cause with what to check for a failed connection.
+// Network errors contain addresses of servers and no data, and stay wrapped.
 func Explain(err error) error {
 	var exception *clickhouse.Exception
 	var status *clickhouse.HTTPError
@@ -86,23 +85,23 @@ func Explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &exception):
-		// The exception's own name is that of a C++ class, for every code the same.
+		// The exception's name is a C++ class, the same for every code.
 		return &ServerError{Code: exception.Code, Name: codeName(exception.Code), Missing: sink.MissingGrant(exception.Message)}
-	case errors.As(err, &status): // its text is the body, whoever wrote that
-		return fmt.Errorf("http status %d and no answer of clickhouse's, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
+	case errors.As(err, &status): // its text is the body, of any sender
+		return fmt.Errorf("http status %d is not an answer of clickhouse, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("clickhouse's certificate is not trusted, check clickhouse.tls: %w", certificate)
 	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
-		return errors.New("one side speaks tls and the other does not, check clickhouse.tls.enabled and the port in clickhouse.addr")
-	case errors.As(err, &operation) && operation.Op == "remote error": // crypto/tls: an alert from the other side
-		return fmt.Errorf("clickhouse does not accept what this side shows, check clickhouse.tls.cert_file and clickhouse.tls.key_file: %w", operation)
+		return errors.New("one side uses tls and the other does not, check clickhouse.tls.enabled and the port in clickhouse.addr")
+	case errors.As(err, &operation) && operation.Op == "remote error": // crypto/tls: an alert of the server
+		return fmt.Errorf("clickhouse rejected the client certificate, check clickhouse.tls.cert_file and clickhouse.tls.key_file: %w", operation)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the connection was closed before clickhouse answered, check clickhouse.protocol and clickhouse.tls.enabled: %w", io.EOF)
-	case errors.As(err, &request) && request.Timeout(): // net/http's own bound counts as the context's
+	case errors.As(err, &request) && request.Timeout(): // a timeout of net/http counts as the context's
 		return fmt.Errorf("no answer from clickhouse in time, check clickhouse.addr and clickhouse.insert_timeout: %w", context.DeadlineExceeded)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.As(err, &operation): // without the driver's account of how it came there
+	case errors.As(err, &operation): // without the driver's text
 		return fmt.Errorf("no answer from clickhouse, check clickhouse.addr and clickhouse.protocol: %w", operation)
 	case errors.As(err, &network):
 		return fmt.Errorf("no answer from clickhouse, check clickhouse.addr and clickhouse.protocol: %w", err)

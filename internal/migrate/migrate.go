@@ -27,9 +27,9 @@ type Migrator struct {
 	Progress progress.Func
 }
 
-// New makes a migrator for the database of that name, which need not exist yet:
-// db's connections must not depend on it (leave clickhouse.Auth.Database empty).
-// The migrator does not own db.
+// New creates a migrator for the database of that name, which need not exist yet. The
+// connections of db must not depend on it (leave clickhouse.Auth.Database empty). The
+// caller closes db.
 func New(db *sql.DB, database string, log *zap.Logger) (*Migrator, error) {
 	options := schemas.Options{Database: database}
 	migrations, err := schemas.Migrations(options)
@@ -39,8 +39,8 @@ func New(db *sql.DB, database string, log *zap.Logger) (*Migrator, error) {
 	return &Migrator{db: db, options: options, migrations: migrations, log: log}, nil
 }
 
-// Current is the version of the schema in the database; 0 where there is no
-// database or nothing has been applied. It only reads.
+// Current returns the version of the schema in the database; 0 without a database or an
+// applied migration. It only reads.
 func (m *Migrator) Current(ctx context.Context) (int64, error) {
 	applied, err := m.applied(ctx)
 	if err != nil {
@@ -52,8 +52,7 @@ func (m *Migrator) Current(ctx context.Context) (int64, error) {
 	return slices.Max(applied), nil
 }
 
-// Pending lists the migrations that have not been applied, oldest first. It only
-// reads.
+// Pending lists the pending migrations, oldest first. It only reads.
 func (m *Migrator) Pending(ctx context.Context) ([]schemas.Migration, error) {
 	applied, err := m.applied(ctx)
 	if err != nil {
@@ -64,9 +63,9 @@ func (m *Migrator) Pending(ctx context.Context) ([]schemas.Migration, error) {
 	}), nil
 }
 
-// Check is nil when the schema is the one this binary is written for; otherwise
-// it wraps ErrSchemaOlder or ErrSchemaNewer, or says why the version could not be
-// read. It only reads.
+// Check returns nil when the schema has this binary's version. Otherwise the error wraps
+// ErrSchemaOlder or ErrSchemaNewer, or explains why the version could not be read. It
+// only reads.
 func (m *Migrator) Check(ctx context.Context) error {
 	current, err := m.Current(ctx)
 	if err != nil {
@@ -84,9 +83,9 @@ func (m *Migrator) Check(ctx context.Context) error {
 	}
 }
 
-// Up creates the database where it is missing and applies what is pending, oldest
-// first. It returns what it applied, also when it fails half-way, and touches
-// nothing when the schema is newer than this binary.
+// Up creates the database where it is missing and applies the pending migrations, oldest
+// first. It returns what it applied, also after an error, and changes nothing when the
+// schema is newer than this binary.
 func (m *Migrator) Up(ctx context.Context) ([]schemas.Migration, error) {
 	current, err := m.Current(ctx)
 	if err != nil {
@@ -113,9 +112,9 @@ func (m *Migrator) Up(ctx context.Context) ([]schemas.Migration, error) {
 	return done, nil
 }
 
-// provider hands the migrations to goose, which keeps the order, refuses gaps and
-// remembers what was done. They go in as functions, not as files, so that the
-// split into statements has one implementation, in schemas.
+// provider gives the migrations to goose, which keeps the order, refuses gaps and records
+// what was applied. They are functions, not files, so that only the package schemas
+// splits them into statements.
 func (m *Migrator) provider(applied func(schemas.Migration)) (*goose.Provider, error) {
 	var steps []*goose.Migration
 	for _, one := range m.migrations {
@@ -137,12 +136,12 @@ func (m *Migrator) provider(applied func(schemas.Migration)) (*goose.Provider, e
 		goose.WithStore(versions{m.options.Database}),
 		goose.WithGoMigrations(steps...),
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithIsolateDDL(true), // no pretended transactions
+		goose.WithIsolateDDL(true), // ClickHouse has no transactions for DDL
 		goose.WithSlog(slog.New(slog.DiscardHandler)))
 }
 
-// createDatabase asks first, since a user who may not create databases may well
-// migrate one that an administrator has made.
+// createDatabase checks first, since a user without the right to create databases may
+// migrate one that an administrator created.
 func (m *Migrator) createDatabase(ctx context.Context) error {
 	var exists uint8
 	err := m.db.QueryRowContext(ctx, fmt.Sprintf("EXISTS DATABASE `%s`", m.options.Database)).Scan(&exists)
@@ -157,9 +156,9 @@ func (m *Migrator) createDatabase(ctx context.Context) error {
 	return err
 }
 
-// createVersions creates the table of applied migrations with the row of version 0
-// that goose asks for. Goose would do it too, but repeats each refusal four times,
-// and fails for ever on a table that an interrupted start has left without the row.
+// createVersions creates the table of applied migrations with the row of version 0 that
+// goose needs. Goose would do it too, but repeats each refused statement four times, and
+// always fails on a table that an interrupted start left without the row.
 func (m *Migrator) createVersions(ctx context.Context) error {
 	applied, err := m.applied(ctx)
 	if err != nil || len(applied) > 0 {
@@ -172,7 +171,7 @@ func (m *Migrator) createVersions(ctx context.Context) error {
 	return store.Insert(ctx, m.db, database.InsertRequest{Version: 0})
 }
 
-// applied lists the versions that have been applied, in no order.
+// applied lists the applied versions, in no order.
 func (m *Migrator) applied(ctx context.Context) ([]int64, error) {
 	store := versions{m.options.Database}
 	exists, err := store.TableExists(ctx, m.db)

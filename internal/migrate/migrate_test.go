@@ -164,7 +164,7 @@ func TestUp_TheServerHasTheColumnsOfTheCode(t *testing.T) {
 	}
 }
 
-// Whoever meets the schema in a browser of tables has no other page beside it.
+// A user who finds the schema in a table browser has no other documentation.
 func TestUp_EverythingSaysWhatItIs(t *testing.T) {
 	db := connect(t, clickhouse.Native)
 	if _, err := migrator(t, db, "comments").Up(t.Context()); err != nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// versionTable is where applied migrations are remembered.
+// versionTable records the applied migrations.
 const versionTable = "schema_migrations"
 
-// versions is goose's store over that table. It differs from goose's own for
-// ClickHouse in that the table is in our database whatever the connection's
-// default is, and that a version written twice (two runs at once) is one row.
+// versions is goose's store over that table. Unlike goose's own for ClickHouse it does
+// not depend on the connection's default database, and a version written by two
+// concurrent runs is one row.
 type versions struct{ database string }
 
 var _ database.StoreExtender = versions{}
@@ -22,7 +22,7 @@ func (v versions) Tablename() string {
 	return fmt.Sprintf("`%s`.`%s`", v.database, versionTable)
 }
 
-// CreateVersionTable makes the table where it is missing.
+// CreateVersionTable creates the table where it is missing.
 func (v versions) CreateVersionTable(ctx context.Context, db database.DBTxConn) error {
 	_, err := db.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s
 (
@@ -35,27 +35,26 @@ COMMENT 'Which migrations have been applied: pianola migrate writes it, every st
 	return err
 }
 
-// TableExists says whether the table is there, without an error where the
-// database is not.
+// TableExists reports whether the table exists. A missing database is no error.
 func (v versions) TableExists(ctx context.Context, db database.DBTxConn) (bool, error) {
 	var exists uint8
 	err := db.QueryRowContext(ctx, "EXISTS TABLE "+v.Tablename()).Scan(&exists)
 	return exists == 1, err
 }
 
-// Insert remembers a version. It is an INSERT … SELECT because clickhouse-go
-// sends the statement whole then, over either protocol.
+// Insert records a version. It uses INSERT … SELECT because clickhouse-go then sends the
+// whole statement, over both protocols.
 func (v versions) Insert(ctx context.Context, db database.DBTxConn, r database.InsertRequest) error {
 	_, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (version) SELECT %d", v.Tablename(), r.Version))
 	return err
 }
 
-// Delete is what going back would need; migrations only go forward.
+// Delete is not implemented: migrations only go forward.
 func (v versions) Delete(context.Context, database.DBTxConn, int64) error {
 	return database.ErrNotImplemented
 }
 
-// GetMigration finds one version.
+// GetMigration returns one version.
 func (v versions) GetMigration(ctx context.Context, db database.DBTxConn, version int64) (*database.GetMigrationResult, error) {
 	all, err := v.ListMigrations(ctx, db)
 	if err != nil {
@@ -69,7 +68,7 @@ func (v versions) GetMigration(ctx context.Context, db database.DBTxConn, versio
 	return nil, database.ErrVersionNotFound
 }
 
-// GetLatestVersion is the highest version applied.
+// GetLatestVersion returns the highest applied version.
 func (v versions) GetLatestVersion(ctx context.Context, db database.DBTxConn) (int64, error) {
 	all, err := v.ListMigrations(ctx, db)
 	if err != nil {
@@ -81,13 +80,13 @@ func (v versions) GetLatestVersion(ctx context.Context, db database.DBTxConn) (i
 	return all[0].Version, nil
 }
 
-// ListMigrations lists what has been applied, newest first.
+// ListMigrations lists the applied migrations, newest first.
 func (v versions) ListMigrations(ctx context.Context, db database.DBTxConn) ([]*database.ListMigrationsResult, error) {
 	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT DISTINCT version FROM %s ORDER BY version DESC", v.Tablename()))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // Err below tells
+	defer func() { _ = rows.Close() }() // Err below reports the error
 	var all []*database.ListMigrationsResult
 	for rows.Next() {
 		one := &database.ListMigrationsResult{IsApplied: true}
