@@ -16,15 +16,15 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Parts are what Actions are made of. The caller closes what he has opened.
+// Parts are the dependencies of Actions. The caller closes them.
 type Parts struct {
 	API *piano.Client
-	// Conn is to the database that has actions_log; nil where nothing is executed.
+	// Conn connects to the database with actions_log; nil where nothing is executed.
 	Conn   driver.Conn
 	Tables schemas.Options
-	// Actor is who asks, and Instance which process this is: actions_log has both.
+	// Actor is the user and Instance the process that acts; actions_log records both.
 	Actor, Instance string
-	Poll            time.Duration // between two looks at a change of term
+	Poll            time.Duration // between two reads of a change of term
 	Now             func() time.Time
 	Log             *zap.Logger
 }
@@ -32,24 +32,24 @@ type Parts struct {
 // Actions act for one actor. They are safe for concurrent use.
 type Actions struct{ Parts }
 
-// New takes the parts. It does no I/O.
+// New creates Actions. It does no I/O.
 func New(p Parts) *Actions {
 	p.Log = p.Log.Named("actions")
 	p.Actor = transform.Guard(strings.TrimSpace(p.Actor))
 	return &Actions{Parts: p}
 }
 
-// action is one of them under way.
+// action is one action in progress.
 type action struct {
 	*Actions
 	id     uuid.UUID
 	report *Report
-	steps  int // that actions_log has
-	// As actions_log and the report have them: after the guard.
+	steps  int // rows in actions_log
+	// After the guard, as in actions_log and the report.
 	subscription, user, from, to string
 }
 
-// begin gives an action that has not asked anything yet.
+// begin creates an action that has sent nothing yet.
 func (s *Actions) begin(name string, execute bool) (*action, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -58,16 +58,15 @@ func (s *Actions) begin(name string, execute bool) (*action, error) {
 	return &action{Actions: s, id: id, report: &Report{ActionID: id, Action: name, Executed: execute}}, nil
 }
 
-// about says whose subscription it is that the action is about.
+// about sets the subscription that the action is about.
 func (a *action) about(s piano.Subscription) {
 	view := viewOf(s)
 	a.report.Subscription = &view
 	a.subscription, a.user = s.ID, s.UserID
 }
 
-// end closes the action: with an error it has failed, unless an outcome says more.
-// The last row is written even where ctx has ended; that it is missing is told
-// beside whatever else went wrong.
+// end completes the action: after an error it has failed, unless outcome says more. The
+// last row is written even where ctx has ended. A missing row is added to the error.
 func (a *action) end(ctx context.Context, outcome Outcome, why string, err error) (*Report, error) {
 	if err != nil && outcome == "" {
 		outcome = Failed
@@ -82,7 +81,7 @@ func (a *action) end(ctx context.Context, outcome Outcome, why string, err error
 	switch lost := a.step(ctx, stepFinal, "", outcome, codeOf(err), a.report.Why); {
 	case err == nil:
 		err = lost
-	case lost != nil && !errors.Is(err, errUnwritten): // else that has been said
+	case lost != nil && !errors.Is(err, errUnwritten): // otherwise err says it already
 		err = fmt.Errorf("%w; %w", err, lost)
 	}
 	a.Log.Info("action ended", zap.Stringer("action_id", a.id), zap.String("action", a.report.Action),

@@ -1,19 +1,28 @@
-// Package actions asks Piano's API to change a subscription on somebody's behalf:
-// to resume one, and to change its term. Each action first looks whether it can be
-// done, and nothing is sent in a dry run.
+// Package actions changes a subscription in Piano on behalf of a user: it resumes one, or
+// changes its term. Without execute an action reads and sends nothing.
 //
 // Words:
 //
-//   - action: what was asked for, with an id; done in steps.
-//   - step: one row of actions_log. The row before a request is written before the
-//     request is sent, and where it cannot be written nothing is sent, so that a
-//     process which dies leaves word of what it may have done.
-//   - unknown: a request was sent, and no answer told what became of it. It is not
-//     sent again: the subscription is looked at, and what is found is told. Who
-//     runs the action again begins by looking too.
-//   - outcome: what the action came to.
+//   - action: one request of a user, with an id; it consists of steps.
+//   - step: one row of actions_log. The row before a request is written first, and
+//     where it cannot be written nothing is sent. So a process that dies leaves a
+//     record of what it may have done.
+//   - precheck: the read of the subscription that decides whether the request is
+//     allowed. It is repeated when it is older than a few seconds.
+//   - outcome: the result of an action. It is unknown where a request was sent and no
+//     answer says whether it was done. Such a request is not sent again: the action
+//     reads the subscription and reports what it finds, and a repetition of the action
+//     starts with a read too.
 //
-// Nothing personal is here: what the API says of a subscription comes without it
-// (internal/piano), and what a person typed goes through the guard (contract §2)
-// before it is shown or stored.
+// # The main path
+//
+// [Actions.Resume] finds the subscription (find), decides whether and how it can be
+// resumed (resumabilityOf) and sends the request (send). [Actions.Upgrade] reads the
+// subscription, checks with Piano that its term can be changed, sends the request and
+// follows the change until it is final (follow). send repeats an old precheck (refresh),
+// writes the row asked, sends once, and writes the row of the answer. end writes the row
+// final and completes the report.
+//
+// Nothing personal is here: internal/piano reads no personal data, and what a person
+// typed goes through the guard (contract §2) before it is shown or stored.
 package actions

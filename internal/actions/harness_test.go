@@ -58,7 +58,7 @@ type stage struct {
 	mu            sync.Mutex
 	subscriptions []record
 	late          time.Duration // how far the actions' clock is ahead
-	unfiltered    bool          // the list is of everybody's, whatever is asked for
+	unfiltered    bool          // the list ignores the requested user
 	status        []any         // answers of a change's status, in turn; the last one stays; nil is code 1012
 	asked         []string
 	// before is called with the lock held before an endpoint is answered; true says

@@ -40,7 +40,7 @@ func (b *flakyBatch) Send() error {
 }
 
 // TestLog_ARowIsWrittenOnce loses the answer to each row but the first once: what
-// has been done is told in the end, and told once.
+// the result is recorded in the end, and once.
 func TestLog_ARowIsWrittenOnce(t *testing.T) {
 	s := setUp(t, of("S", "u", "dynamic", record{"can_be_resumed": true}))
 	conn := &flaky{Conn: s.conn, lose: func(insert int) bool { return insert == 2 || insert == 4 }}

@@ -9,26 +9,22 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// freshFor is how old a look may be on which something is asked for. internal/piano
-// sends a request again for as long, and for the same reason: by then things may be
-// otherwise.
-const freshFor = 5 * time.Second
-
-// sight is the look at a subscription on which something is to be asked for.
-type sight struct {
-	id    string    // as the API is asked about it
-	at    time.Time // when the looking began: what was found is no older
+// precheck is the read of a subscription that a request relies on.
+type precheck struct {
+	id    string    // as the API needs it
+	at    time.Time // when the read started: the result is not older
 	found piano.Subscription
-	// against is what a look says against asking, with the outcome that this is; an
-	// empty outcome lets it pass.
-	against func(piano.Subscription) (Outcome, string)
+	// rejectReason returns why a subscription does not allow the request, and the outcome
+	// of the action then; an empty outcome allows it.
+	rejectReason func(piano.Subscription) (Outcome, string)
 }
 
-// renew looks once more where the look is old: the API may have had it wait for
-// minutes since, a user's other subscriptions were looked at, or actions_log took its
-// time. The outcome is empty where it can still be asked for.
-func (a *action) renew(ctx context.Context, s *sight) (Outcome, error) {
-	if a.Now().Sub(s.at) <= freshFor {
+// refresh reads the subscription again when the precheck is older than
+// piano.MaxPrecheckAge. The API may have delayed the action for minutes, or other
+// subscriptions of the user or actions_log took time. The outcome is empty where the
+// request is still allowed.
+func (a *action) refresh(ctx context.Context, s *precheck) (Outcome, error) {
+	if a.Now().Sub(s.at) <= piano.MaxPrecheckAge {
 		return "", nil
 	}
 	at := a.Now()
@@ -38,14 +34,14 @@ func (a *action) renew(ctx context.Context, s *sight) (Outcome, error) {
 	case errors.Is(err, piano.ErrNotFound):
 		why = "there is no such subscription"
 	case err != nil:
-		return Failed, fmt.Errorf("nothing was asked of Piano, for the look before was old: %w", err)
+		return Failed, fmt.Errorf("nothing was asked of Piano, since the precheck was too old and could not be repeated: %w", err)
 	case now.UserID != s.found.UserID:
-		why = "whose subscription it is has changed since it was looked at first"
+		why = "its user has changed since the first check"
 	default:
 		s.at, s.found = at, now
 		view := viewOf(now)
 		a.report.Subscription = &view
-		outcome, why = s.against(now)
+		outcome, why = s.rejectReason(now)
 	}
 	if outcome != "" {
 		a.report.Request, a.report.Why = nil, why

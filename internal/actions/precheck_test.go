@@ -14,7 +14,7 @@ import (
 
 const get = "/publisher/subscription/get"
 
-// What becomes of the subscription while the API is slow to say that its term can be
+// A change of the subscription while the API is slow to say that its term can be
 // changed is seen before the change is asked for.
 func TestUpgrade_LooksAgainWhereTheLookIsOld(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -71,7 +71,7 @@ func TestResume_LooksAgainWhereTheLookIsOld(t *testing.T) {
 		"renews":          {meanwhile: record{"can_be_resumed": false, "auto_renew": true}, want: actions.Done, whyIs: "renews by itself"},
 		"in_another_way":  {meanwhile: record{"term": map[string]any{"term_id": "T1", "type": "payment"}}, want: actions.Refused, whyIs: "in another way"},
 		"as_it_was":       {want: actions.Done, whyIs: "Piano says that it is done", sent: 1},
-		"no_look":         {lost: true, want: actions.Failed, whyIs: "the look before was old"},
+		"no_look":         {lost: true, want: actions.Failed, whyIs: "the precheck was too old"},
 	} {
 		one := of("A", "u", "dynamic", record{"can_be_resumed": true})
 		s := setUp(t, one, of("B", "u", "gift", nil))

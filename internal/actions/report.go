@@ -12,33 +12,33 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// Outcome is what an action came to.
+// Outcome is the result of an action.
 type Outcome string
 
 // The outcomes.
 const (
-	Planned Outcome = "planned" // a dry run: it could be asked for
-	Done    Outcome = "done"    // it is so, also where nothing had to be asked for
-	Refused Outcome = "refused" // it cannot be done, by what the API says; nothing has changed
-	Pending Outcome = "pending" // Piano has accepted it and is not finished
-	Unknown Outcome = "unknown" // it was sent, and nobody knows
+	Planned Outcome = "planned" // dry run: the request would be allowed
+	Done    Outcome = "done"    // it is done, also where nothing had to be sent
+	Refused Outcome = "refused" // the API does not allow it; nothing changed
+	Pending Outcome = "pending" // Piano has accepted it and has not finished
+	Unknown Outcome = "unknown" // it was sent, and the result is unknown
 	Failed  Outcome = "failed"  // it was not done
 )
 
-// Report is an action as --json shows it. It holds nothing personal.
+// Report is an action as --json shows it, without personal data.
 type Report struct {
 	ActionID uuid.UUID `json:"action_id"`
 	Action   string    `json:"action"`
 	Executed bool      `json:"executed"`
 	Outcome  Outcome   `json:"outcome"`
 	Why      string    `json:"why"`
-	// Request is what is asked of the API, or would be; nil where nothing is.
+	// Request is what is or would be sent; nil for nothing.
 	Request *Request `json:"request"`
-	// Subscription is as the API had it before; nil where none was settled on.
+	// Subscription is the state before the request; nil where none was chosen.
 	Subscription *Subscription `json:"subscription"`
-	// Candidates are all that a user has, where only the user was given.
+	// Candidates are all subscriptions of the user, where only the user was given.
 	Candidates []Candidate `json:"candidates,omitempty"`
-	Steps      []Step      `json:"steps,omitempty"` // what actions_log has of it
+	Steps      []Step      `json:"steps,omitempty"` // the rows of actions_log
 }
 
 // Request is a request that changes something.
@@ -47,7 +47,7 @@ type Request struct {
 	Parameters map[string]string `json:"parameters"`
 }
 
-// text is what is asked for, as actions_log has it: name=value, by name.
+// text is the request in the form of actions_log: name=value, sorted by name.
 func (r *Request) text() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
@@ -56,8 +56,8 @@ func (r *Request) text() string {
 	return strings.Join(parts, " ")
 }
 
-// Subscription is what the API says of one, as far as actions need it; nil is what
-// it does not tell.
+// Subscription has the fields of a subscription that actions need; nil where the API
+// sends none.
 type Subscription struct {
 	ID                     string     `json:"subscription_id"`
 	UserID                 string     `json:"user_id"`
@@ -78,7 +78,7 @@ func viewOf(s piano.Subscription) Subscription {
 	}
 }
 
-// Candidate is a subscription that was looked at, and what speaks for or against it.
+// Candidate is a subscription that was read, and why it can be resumed or not.
 type Candidate struct {
 	Subscription
 	Why string `json:"why"`
@@ -94,7 +94,7 @@ type Step struct {
 	At      time.Time `json:"at"`
 }
 
-// codeOf is Piano's code in an error, 0 where there is none.
+// codeOf is Piano's code in an error, 0 without one.
 func codeOf(err error) int {
 	var answered *piano.Error
 	if errors.As(err, &answered) {

@@ -10,13 +10,13 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Resume asks that a subscription goes on: one of that id, or the only one of the
-// user that can be. Where both are given they must belong together. Without execute
-// nothing is asked for, and the report says what would be.
+// Resume resumes a subscription: the one with this id, or the only one of the user that
+// can be resumed. Where both are given they must belong together. Without execute it
+// sends nothing, and the report contains the request it would send.
 //
-// The report is there with every error but that of making an id. An error says that
-// the action has failed, that its outcome is unknown, or that its last rows are
-// missing in actions_log; a refusal is none.
+// The report is nil only where no action id could be created. An error means that the
+// action failed, that its outcome is unknown, or that its last rows are missing in
+// actions_log. A refusal is not an error.
 func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*Report, error) {
 	a, err := s.begin("resume", execute)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 		return a.end(ctx, Refused, why, nil)
 	}
 	a.about(before)
-	if outcome, why := v.against(""); outcome != "" {
+	if outcome, why := v.rejectReason(""); outcome != "" {
 		return a.end(ctx, outcome, why, nil)
 	}
 	if id == "" {
@@ -48,27 +48,29 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 	if !execute {
 		return a.end(ctx, Planned, v.why, nil)
 	}
-	on := &sight{id: id, at: at, found: before, against: func(now piano.Subscription) (Outcome, string) { return judge(now).against(v.endpoint) }}
+	on := &precheck{id: id, at: at, found: before, rejectReason: func(now piano.Subscription) (Outcome, string) {
+		return resumabilityOf(now).rejectReason(v.endpoint)
+	}}
 	outcome, sent, err := a.send(ctx, v.endpoint, on, ask)
 	switch {
 	case sent && outcome == Done:
 		return a.end(ctx, Done, "Piano says that it is done", err)
 	case outcome == Unknown:
-		return a.seen(ctx, id, on.found, err)
+		return a.lookAfterUnanswered(ctx, id, on.found, err)
 	default:
 		return a.end(ctx, outcome, a.report.Why, err)
 	}
 }
 
-// seen finds out what became of a request that was not answered.
-func (a *action) seen(ctx context.Context, id string, before piano.Subscription, sent error) (*Report, error) {
-	looking, cancel := look(ctx)
+// lookAfterUnanswered reads the subscription after a request without an answer.
+func (a *action) lookAfterUnanswered(ctx context.Context, id string, before piano.Subscription, sent error) (*Report, error) {
+	bounded, cancel := lookContext(ctx)
 	defer cancel()
-	after, err := a.API.Get(looking, id)
-	outcome, why := Unknown, "no answer told what became of it, and the subscription is as it was: it may still be done, so look again before you ask again"
+	after, err := a.API.Get(bounded, id)
+	outcome, why := Unknown, "no answer came and the subscription is unchanged: it may still be resumed, so check it before you run again"
 	switch {
 	case err != nil:
-		why = "no answer told what became of it, and the subscription could not be looked at: run it again later, it begins by looking"
+		why = "no answer came and the subscription could not be read: run again later, it checks first"
 	case resumed(before, after):
 		outcome, why = Done, "no answer came, but the subscription has been resumed since"
 	}
@@ -90,7 +92,7 @@ func lookedText(s piano.Subscription, err error) string {
 
 func flagText(b *bool) string {
 	if b == nil {
-		return "not told"
+		return "unknown"
 	}
 	return fmt.Sprint(*b)
 }

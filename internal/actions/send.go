@@ -10,22 +10,22 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// looking bounds a look after a request whose answer did not come: the caller's
-// context may be what has ended.
-const looking = 30 * time.Second
+// lookTimeout limits a read after a request without an answer: the caller's context may
+// have ended.
+const lookTimeout = 30 * time.Second
 
-// send asks the API for a change, once, between two rows of actions_log, and on no
-// old look: where a new one speaks against it nothing is sent, and the outcome is
-// that look's. The outcome is Done or Refused without an error, and Unknown or Failed
-// with one; the report says why nothing was sent.
-func (a *action) send(ctx context.Context, endpoint string, on *sight, ask func(context.Context) error) (outcome Outcome, sent bool, err error) {
-	if outcome, err := a.renew(ctx, on); outcome != "" {
+// send sends a request that changes something, once, between two rows of actions_log. It
+// repeats an old precheck first; where that rejects the request nothing is sent, and the
+// outcome is that of the precheck. The outcome is Done or Refused without an error, and
+// Unknown or Failed with one; the report says why nothing was sent.
+func (a *action) send(ctx context.Context, endpoint string, on *precheck, ask func(context.Context) error) (outcome Outcome, sent bool, err error) {
+	if outcome, err := a.refresh(ctx, on); outcome != "" {
 		return outcome, false, err
 	}
 	if err := a.step(ctx, stepAsked, endpoint, "", 0, a.report.Request.text()); err != nil {
 		return Failed, false, fmt.Errorf("nothing was asked of Piano: %w", err)
 	}
-	if outcome, err := a.renew(ctx, on); outcome != "" { // the row may have taken long
+	if outcome, err := a.refresh(ctx, on); outcome != "" { // the row may have taken time
 		return outcome, false, err
 	}
 	err = ask(ctx)
@@ -38,14 +38,14 @@ func (a *action) send(ctx context.Context, endpoint string, on *sight, ask func(
 	case refusal(err):
 		outcome, answer = Refused, err.Error()
 	case errors.Is(err, piano.ErrBusy):
-		// It could be sent again for long; but by then the look before it is old.
+		// A later repetition would rely on a precheck that is too old.
 		outcome, answer = Failed, err.Error()
-		a.report.Why = "Piano is too busy and has done nothing: run it again later, it begins by looking"
+		a.report.Why = "Piano is too busy and has done nothing: run it again later, it checks first"
 	default:
 		outcome, answer = Failed, err.Error()
 	}
 	if lost := a.step(ctx, step, endpoint, outcome, codeOf(err), answer); lost != nil {
-		// It has been asked for all the same, and that is the outcome.
+		// The request was sent all the same, and its outcome counts.
 		return outcome, true, errors.Join(err, lost)
 	}
 	if outcome == Refused {
@@ -55,13 +55,13 @@ func (a *action) send(ctx context.Context, endpoint string, on *sight, ask func(
 	return outcome, true, err
 }
 
-// refusal says whether Piano has understood the request and does not do it, as
-// opposed to a token it does not take, or a network that has failed.
+// refusal reports whether Piano understood the request and refused it, as opposed to a
+// rejected token or a network failure.
 func refusal(err error) bool {
 	return !errors.Is(err, piano.ErrAccess) && (codeOf(err) != 0 || errors.Is(err, piano.ErrRefused))
 }
 
-// look is a context for looking after an answer that did not come.
-func look(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), looking)
+// lookContext is a context for a read after a request without an answer.
+func lookContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 }

@@ -18,19 +18,19 @@ const (
 	statusEndpoint = "/publisher/term/change/getSubscriptionUpgradeStatus"
 )
 
-// Change is a change of term that is asked for. FromTerm is what the subscription
-// is believed to have: where it has another, nothing is asked for.
+// Change is a requested change of term. Where the subscription does not have FromTerm,
+// nothing is sent.
 type Change struct {
 	piano.TermChange
 	FromTerm string
-	// Wait is how long the change is followed once it has been accepted, however
-	// long the API takes for an answer; 0 looks once.
+	// Wait is how long an accepted change is followed, including slow answers of the API;
+	// 0 reads the status once.
 	Wait time.Duration
 }
 
-// Upgrade asks that a subscription gets another term, dearer or cheaper. An empty
-// UserID is the subscription's; where the API names none, the one that is given is
-// what Piano is asked with. Report and error are as Resume's.
+// Upgrade changes the term of a subscription to a more or less expensive one. An empty
+// UserID is the subscription's. Where the API returns no user, the given one is sent.
+// Report and error are those of Resume.
 func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report, error) {
 	a, err := s.begin("upgrade", execute)
 	if err != nil {
@@ -52,25 +52,25 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	given := a.user
 	a.about(before)
 	if before.UserID == "" {
-		a.user = given // whom Piano is asked about; it decides whether that is his
+		a.user = given // Piano decides whether the subscription is this user's
 	}
-	outcome, why := a.against(before)
+	outcome, why := a.rejectReason(before)
 	switch {
 	case outcome != "":
 		return a.end(ctx, outcome, why, nil)
 	case c.UserID == "" && before.UserID == "":
-		return a.end(ctx, Refused, "Piano names no user of it, and has to be told whose change it is: give --user", nil)
+		return a.end(ctx, Refused, "Piano returns no user for it, but the request needs one: give --user", nil)
 	case c.UserID == "" && strings.Contains(before.UserID, "sha256:"):
-		return a.end(ctx, Refused, "its user's UID holds an address, which is known here by its hash alone: give --user", nil)
+		return a.end(ctx, Refused, "its user's UID contains an e-mail address, which is known only as a hash: give --user", nil)
 	}
 	if c.UserID == "" {
 		c.UserID = before.UserID
 	}
-	return a.upgrade(ctx, c, &sight{id: c.SubscriptionID, at: at, found: before, against: a.against}, execute)
+	return a.upgrade(ctx, c, &precheck{id: c.SubscriptionID, at: at, found: before, rejectReason: a.rejectReason}, execute)
 }
 
-// against is what a look at the subscription says against the change of its term.
-func (a *action) against(s piano.Subscription) (Outcome, string) {
+// rejectReason returns why a subscription does not allow the change of its term.
+func (a *action) rejectReason(s piano.Subscription) (Outcome, string) {
 	switch {
 	case !live(s):
 		return Refused, fmt.Sprintf("it has ended (%s)", s.Status)
@@ -83,12 +83,12 @@ func (a *action) against(s piano.Subscription) (Outcome, string) {
 	}
 }
 
-func (a *action) upgrade(ctx context.Context, c Change, on *sight, execute bool) (*Report, error) {
+func (a *action) upgrade(ctx context.Context, c Change, on *precheck, execute bool) (*Report, error) {
 	earlier, err := a.status(ctx, c)
 	switch {
 	case err != nil:
 		return a.end(ctx, "", "", err)
-	case earlier.told && !earlier.status.Final():
+	case earlier.known && !earlier.status.Final():
 		return a.end(ctx, Refused, "a change of its term is under way: "+earlier.status.String(), nil)
 	}
 	can, err := a.API.CanChange(ctx, c.SubscriptionID)
@@ -109,12 +109,12 @@ func (a *action) upgrade(ctx context.Context, c Change, on *sight, execute bool)
 	case !sent:
 		return a.end(ctx, outcome, a.report.Why, err)
 	case outcome == Unknown:
-		looking, cancel := look(ctx)
+		bounded, cancel := lookContext(ctx)
 		defer cancel()
-		now, failed := a.progress(looking, c, earlier)
+		now, failed := a.readProgress(bounded, c, earlier)
 		lost := a.step(ctx, stepLooked, statusEndpoint, now.outcome(), codeOf(failed), now.text(failed))
-		if failed != nil || lost != nil || now.nothing() {
-			return a.end(ctx, Unknown, "no answer told what became of it, and nothing shows that it has begun: it may still, so look again before you ask again",
+		if failed != nil || lost != nil || now.noSign() {
+			return a.end(ctx, Unknown, "no answer came and nothing shows that the change has started: it may still start, so check the subscription before you run again",
 				errors.Join(err, failed, lost))
 		}
 		if ctx.Err() != nil {
@@ -129,7 +129,7 @@ func (a *action) upgrade(ctx context.Context, c Change, on *sight, execute bool)
 	return a.follow(ctx, c, earlier, nil)
 }
 
-// changeRequest is what is sent, as it may be shown.
+// changeRequest is the request in the form that may be shown.
 func changeRequest(c Change) *Request {
 	parameters := map[string]string{
 		"uid": transform.Guard(c.UserID), "subscription_from": transform.Guard(c.SubscriptionID), "term_to": transform.Guard(c.ToTerm),

@@ -32,12 +32,12 @@ func TestUpgrade_LooksBeforeItAsks(t *testing.T) {
 		"cannot":           {one: record{"changeable": false}, want: actions.Refused, whyIs: "cannot be changed now"},
 		"has_it":           {one: record{"term": map[string]any{"term_id": "T2", "type": "payment"}}, want: actions.Done, whyIs: "already"},
 		"another":          {one: record{"term": map[string]any{"term_id": "T7", "type": "payment"}}, want: actions.Refused, whyIs: "its term is T7, and not T1"},
-		"no_term":          {one: record{"term": nil}, want: actions.Refused, whyIs: "(none told)"},
+		"no_term":          {one: record{"term": nil}, want: actions.Refused, whyIs: "(none)"},
 		"ended":            {one: record{"status": "expired"}, want: actions.Refused, whyIs: "has ended (expired)"},
 		"ended_with_it":    {one: record{"status": "expired", "term": map[string]any{"term_id": "T2", "type": "payment"}}, want: actions.Refused, whyIs: "has ended"},
-		"nobodys":          {one: record{"user": nil}, want: actions.Refused, whyIs: "names no user of it, and has to be told whose change it is: give --user"},
+		"nobodys":          {one: record{"user": nil}, want: actions.Refused, whyIs: "give --user"},
 		"nobodys_given":    {one: record{"user": nil}, change: func(c *actions.Change) { c.UserID = "u" }, want: actions.Planned},
-		"user_is_address":  {one: record{"user": map[string]any{"uid": "canary@example.com"}}, want: actions.Refused, whyIs: "known here by its hash alone: give --user"},
+		"user_is_address":  {one: record{"user": map[string]any{"uid": "canary@example.com"}}, want: actions.Refused, whyIs: "known only as a hash: give --user"},
 		"address_given":    {one: record{"user": map[string]any{"uid": "canary@example.com"}}, change: func(c *actions.Change) { c.UserID = "canary@example.com" }, want: actions.Planned},
 		"somebody_elses":   {change: func(c *actions.Change) { c.UserID = "another" }, want: actions.Refused, whyIs: "another user's"},
 		"no_subscription":  {change: func(c *actions.Change) { c.SubscriptionID = "nowhere" }, want: actions.Refused, whyIs: "no such subscription"},
@@ -168,8 +168,8 @@ func TestUpgrade_FollowsNoLongerThanItMay(t *testing.T) {
 		after  int // looks that are answered before
 		whyIs  string
 	}{
-		"hangs":                {hang, 0, "did not tell in time how far it has come: piano " + status},
-		"is_busy":              {busy, 0, "did not tell in time how far it has come: piano " + status + ": status 429"},
+		"hangs":                {hang, 0, "but its status could not be read in time: piano " + status},
+		"is_busy":              {busy, 0, "but its status could not be read in time: piano " + status + ": status 429"},
 		"is_busy_after_a_look": {busy, 1, "Piano has accepted the change, and says PENDING"},
 	} {
 		var r *actions.Report

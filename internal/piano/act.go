@@ -130,14 +130,14 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 	}
 }
 
-// freshFor bounds how long what changes something is sent again after it was
-// refused for now, or did not get through: the caller has looked before, and by
-// then things may be otherwise.
-const freshFor = 5 * time.Second
+// MaxPrecheckAge is how old the caller's read of a subscription may be when a request
+// that changes it is sent. It also limits how long such a request is repeated after a
+// refusal or a failed connection: the subscription may have changed since the read.
+const MaxPrecheckAge = 5 * time.Second
 
 // change sends what changes something, and takes true for done.
 func (c *Client) change(ctx context.Context, endpoint string, params url.Values) error {
-	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true, fresh: freshFor}
+	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true, maxAge: MaxPrecheckAge}
 	e, err := c.call(ctx, r)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
 	var answer *envelope
 	log := c.log.With(zap.String("endpoint", r.endpoint))
-	err := c.repeat(ctx, log, "request failed and is tried again", c.cfg.Retry.Attempts, r.fresh, func() (wait time.Duration, again bool, err error) {
+	err := c.repeat(ctx, log, "request failed and is tried again", c.cfg.Retry.Attempts, r.maxAge, func() (wait time.Duration, again bool, err error) {
 		answer, wait, err = c.once(ctx, r)
 		return wait, err != nil && repeatable(r, err), err
 	})

@@ -22,9 +22,9 @@ type request struct {
 	// changes says that it may change something: it is sent once, and no answer
 	// that tells is ErrOutcomeUnknown.
 	changes bool
-	// fresh is how long after the first attempt another one may begin: what it was
-	// decided on gets old. 0 is any time.
-	fresh time.Duration
+	// maxAge is how long after the first attempt another one may start: the read that it
+	// relies on gets old. 0 is no limit.
+	maxAge time.Duration
 	// bare says that an answer may come without the envelope.
 	bare bool
 }
