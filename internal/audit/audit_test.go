@@ -250,7 +250,7 @@ func TestAudit_Loss(t *testing.T) {
 			t.Errorf("got %+v", r.Partitions[0])
 		}
 		s.Exec("ALTER TABLE ingest_ledger DELETE WHERE kind = 'lost'")
-		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no row says that it is lost")
+		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no ledger row records the loss")
 	})
 	t.Run("retention_of_a_group_that_Kafka_has_forgotten", func(t *testing.T) {
 		s := newStage(t, "native", 5)
@@ -292,7 +292,7 @@ func TestAudit_OtherRules(t *testing.T) {
 	s.Settings.Transform.UnknownAction = "keep"
 	r := s.audit(true)
 	s.wantClean(r)
-	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "had another outcome when they were ingested") {
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "had another outcome at ingestion") {
 		t.Errorf("notes:\n%s", notes)
 	}
 }

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 type stage struct {
 	*testbed.Stage
 	timeout time.Duration
-	sent     [testbed.Partitions]int  // records
-	steps    map[string]progress.Step // each as it was reported last
+	sent    [testbed.Partitions]int  // records
+	steps   map[string]progress.Step // each as it was reported last
 }
 
 func newStage(t *testing.T, protocol string) *stage {
