@@ -233,7 +233,7 @@ func TestReconcile_Export(t *testing.T) {
 		t.Errorf("a file that is cut once: %+v", got)
 	}
 	api.Fail(pianoapi.Cut, "/files/", 0, 3)
-	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFailed || !strings.Contains(got.stderr, "the answer was cut: the file could not be fetched") {
+	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFailed || !strings.Contains(got.stderr, "the answer was truncated: the download failed") {
 		t.Errorf("a file that is cut: %+v", got)
 	}
 	left, err := os.ReadDir(place)

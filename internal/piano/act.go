@@ -10,26 +10,25 @@ import (
 	"time"
 )
 
-// Resume undoes the end of a subscription. Piano documents it for dynamic terms
-// alone. Like all that changes something here: nil means that Piano says it is
-// done; an error that wraps ErrOutcomeUnknown that nobody knows; any other that
-// nothing was done: Piano has refused, or could not be asked within a few seconds
-// (ErrBusy is its word for "later"), after which the caller's own look is old.
+// Resume resumes a subscription. Piano documents it only for dynamic terms. As for every
+// request that changes something: nil means that Piano reports it as done; an error that
+// wraps ErrOutcomeUnknown means that the result is unknown; any other error means that
+// nothing was done. Piano refused it, or did not accept it within MaxPrecheckAge (ErrBusy).
 func (c *Client) Resume(ctx context.Context, id string) error {
 	return c.change(ctx, "/publisher/subscription/resume", url.Values{"subscription_id": {id}})
 }
 
-// SetAutoRenew turns auto-renew on or off, which is what resuming a payment term
-// most likely is.
+// SetAutoRenew turns auto-renew on or off. For a payment term that is most likely the same
+// as to resume it.
 func (c *Client) SetAutoRenew(ctx context.Context, id string, on bool) error {
 	return c.change(ctx, "/publisher/subscription/update",
 		url.Values{"subscription_id": {id}, "auto_renew": {strconv.FormatBool(on)}})
 }
 
-// BillingTiming says when a change of term is charged.
+// BillingTiming is when a change of term is charged.
 type BillingTiming int
 
-// The timings, by Piano's numbers.
+// The timings, with Piano's numbers.
 const (
 	BillNow BillingTiming = iota
 	BillAtPeriodEnd
@@ -48,9 +47,9 @@ type TermChange struct {
 	ProrateAccess   bool
 }
 
-// CanChange asks whether a subscription's term may be changed now.
+// CanChange reports whether a subscription's term can be changed now.
 func (c *Client) CanChange(ctx context.Context, id string) (bool, error) {
-	// It changes nothing, though it is a POST: it may be sent again.
+	// This POST changes nothing, so it may be retried.
 	e, err := c.call(ctx, request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: "/publisher/term/change/can",
 		params: url.Values{"subscription_id": {id}}})
 	if err != nil {
@@ -72,16 +71,16 @@ func (c *Client) Change(ctx context.Context, t TermChange) error {
 	return c.change(ctx, "/publisher/term/change/do", params)
 }
 
-// CancelChange takes back a change that is pending.
+// CancelChange cancels a pending change.
 func (c *Client) CancelChange(ctx context.Context, id string) error {
 	return c.change(ctx, "/publisher/term/change/cancel", url.Values{"subscription_from": {id}})
 }
 
-// ChangeStatus is how far a change of term has come.
+// ChangeStatus is the status of a change of term.
 type ChangeStatus int
 
-// The statuses, by Piano's numbers. What is done has no number of its own: the
-// change is no longer there to be asked about, or the subscription is upgraded.
+// The statuses, with Piano's numbers. A completed change has no number: the change no
+// longer exists, or the subscription is upgraded.
 const (
 	ChangePending ChangeStatus = iota
 	ChangeFailed
@@ -91,7 +90,7 @@ const (
 	ChangeAborted
 )
 
-// String is Piano's name.
+// String returns Piano's name.
 func (s ChangeStatus) String() string {
 	names := [...]string{"PENDING", "FAILED", "FAILED_CLOSED", "SUSPENDED", "CANCELED", "ABORTED"}
 	if s < 0 || int(s) >= len(names) {
@@ -100,14 +99,14 @@ func (s ChangeStatus) String() string {
 	return names[s]
 }
 
-// Final says whether it will change no more. Of a number that is not documented
-// nobody knows: it is not taken for an end.
+// Final reports whether the status will not change any more. An undocumented number counts
+// as not final.
 func (s ChangeStatus) Final() bool {
 	return s == ChangeFailed || s == ChangeFailedClosed || s == ChangeCanceled || s == ChangeAborted
 }
 
-// ChangeStatus asks how far a change of term has come. Where there is none the
-// error wraps ErrNotFound.
+// ChangeStatus returns the status of a change of term. Without a change the error wraps
+// ErrNotFound.
 func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus, error) {
 	const endpoint = "/publisher/term/change/getSubscriptionUpgradeStatus"
 	e, err := c.call(ctx, request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint,
@@ -115,7 +114,7 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 	if err != nil {
 		return 0, err
 	}
-	// Seen as a number, and as an object that has it as status.
+	// Known as a number, and as an object with the field status.
 	var status ChangeStatus
 	var object struct {
 		Status *ChangeStatus `json:"status"`
@@ -135,7 +134,7 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 // refusal or a failed connection: the subscription may have changed since the read.
 const MaxPrecheckAge = 5 * time.Second
 
-// change sends what changes something, and takes true for done.
+// change sends a request that changes something; the answer true means done.
 func (c *Client) change(ctx context.Context, endpoint string, params url.Values) error {
 	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true, maxAge: MaxPrecheckAge}
 	e, err := c.call(ctx, r)
@@ -150,11 +149,11 @@ func (c *Client) change(ctx context.Context, endpoint string, params url.Values)
 		if json.Unmarshal(e.payload, &subscription) == nil && subscription.AutoRenew != nil && strconv.FormatBool(*subscription.AutoRenew) == want {
 			return nil
 		}
-		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.untold(fmt.Errorf("%w: the subscription is not as it was asked for", ErrShape))}
+		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.unknown(fmt.Errorf("%w: the subscription does not have the requested value", ErrShape))}
 	}
 	done, err := e.yes(endpoint)
 	if err != nil {
-		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.untold(err)}
+		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.unknown(err)}
 	}
 	if !done {
 		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: ErrRefused}
@@ -162,7 +161,7 @@ func (c *Client) change(ctx context.Context, endpoint string, params url.Values)
 	return nil
 }
 
-// yes reads a payload that is true or false.
+// yes decodes a payload of true or false.
 func (e *envelope) yes(endpoint string) (bool, error) {
 	var yes *bool
 	if json.Unmarshal(e.payload, &yes) != nil || yes == nil {

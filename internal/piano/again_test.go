@@ -62,7 +62,7 @@ func TestRequests_ThatGetNoTurnInTimeSaySo(t *testing.T) {
 		}
 		begun := time.Now()
 		_, err := c.Get(ctx, "S1")
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "its time was over") || len(*times) != 1 || time.Since(begun) != 10*time.Second {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "timed out") || len(*times) != 1 || time.Since(begun) != 10*time.Second {
 			t.Errorf("%v after %v and %d attempts", err, time.Since(begun), len(*times))
 		}
 	})
@@ -90,10 +90,10 @@ func TestRequests_PausesGrowBehindThoseThatAreAskedFor(t *testing.T) {
 // answered last.
 func TestRequests_ThatEndInAPauseSayBoth(t *testing.T) {
 	for want, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
-		"its time was over": func(ctx context.Context) (context.Context, context.CancelFunc) {
+		"timed out": func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, 10*time.Second)
 		},
-		"it was interrupted": func(ctx context.Context) (context.Context, context.CancelFunc) {
+		"interrupted": func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(10*time.Second, cancel)
 			return ctx, cancel

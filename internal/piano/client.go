@@ -10,16 +10,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Hooks tell an observer, such as a metrics registry, what happens. Each may be
-// nil. They may be called from several goroutines at once and must not block.
+// Hooks inform an observer, such as a metrics registry. Each may be nil. They may be called
+// concurrently and must not block.
 type Hooks struct {
-	// OnRequest is told of every attempt, those that are repeated included: the
-	// path of the API, the status of HTTP (0: no answer), and what became of it.
+	// OnRequest is called after every attempt, with the path of the API, the HTTP status
+	// (0: no answer) and the outcome.
 	OnRequest func(endpoint string, status int, outcome Outcome, took time.Duration)
 }
 
-// Client is for one application of Piano's. It is safe for concurrent use; all
-// its requests share one rate.
+// Client sends requests for one Piano application. It is safe for concurrent use; all its
+// requests share one rate limit.
 type Client struct {
 	cfg    Config
 	filter Filter
@@ -29,8 +29,8 @@ type Client struct {
 	rate   *rate.Limiter
 }
 
-// New makes a client. It connects to nothing. filter marks internal users'
-// subscriptions; nil marks none.
+// New creates a client. It does no I/O. filter marks subscriptions of internal users; nil
+// marks none.
 func New(cfg Config, filter Filter, log *zap.Logger, hooks Hooks) (*Client, error) {
 	err := cfg.Validate()
 	if cfg.AID == "" {
@@ -47,12 +47,12 @@ func New(cfg Config, filter Filter, log *zap.Logger, hooks Hooks) (*Client, erro
 		http: &http.Client{
 			Timeout:   cfg.Timeout,
 			Transport: http.DefaultTransport.(*http.Transport).Clone(), // proxies of the environment, HTTP/2
-			// A redirect would take the token to wherever it points.
+			// A redirect would send the token to another server.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		rate: rate.NewLimiter(rate.Limit(cfg.Rate), 1),
 	}, nil
 }
 
-// Close ends idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -7,34 +7,33 @@ import (
 	"time"
 )
 
-// Config says where the API is and how it may be used. Key paths in the comments
-// are those of the configuration file.
+// Config configures a Client. The comments name the keys of the configuration file.
 type Config struct {
 	BaseURL    string // piano.base_url: of the Publisher API, with its version, such as https://api.piano.io/api/v3
 	ReportsURL string // piano.reports_url: of the exports
 	AID        string // piano.aid: the application
-	Token      string // piano.api_token: sent in a header alone
+	Token      string // piano.api_token: sent only in a header
 
-	// PageSize (piano.page_size) is how many subscriptions are asked for at a
-	// time; the API may give fewer.
+	// PageSize (piano.page_size) is how many subscriptions a list request asks for; the
+	// API may return fewer.
 	PageSize int
-	// Rate (piano.rate) is how many requests a second are sent at most, all
-	// together. Piano publishes no limit.
+	// Rate (piano.rate) is the maximum number of requests per second of the client. Piano
+	// publishes no limit.
 	Rate float64
-	// Timeout (piano.timeout) bounds one request, its answer included.
+	// Timeout (piano.timeout) limits one request including its answer.
 	Timeout time.Duration
 	Retry   Retry
 }
 
-// Retry is how a request that may be repeated is: on 429, on 5xx, on answers that
-// were cut and on failures of the network. A Retry-After of the API's goes first.
+// Retry configures how a request is retried: after 429, 5xx, truncated answers and network
+// failures. A Retry-After of the API has priority.
 type Retry struct {
 	Initial  time.Duration // piano.retry.initial: pause before the second attempt
-	Max      time.Duration // piano.retry.max: the pauses grow up to this
-	Attempts int           // piano.retry.attempts: then the last error counts
+	Max      time.Duration // piano.retry.max: longest pause
+	Attempts int           // piano.retry.attempts: after these the last error is returned
 }
 
-// Defaults are careful: nothing is known of what Piano allows.
+// Defaults are conservative, since Piano publishes no limits.
 func Defaults() Config {
 	return Config{
 		BaseURL: "https://api.piano.io/api/v3", ReportsURL: "https://reports-api.piano.io/rest",
@@ -43,8 +42,8 @@ func Defaults() Config {
 	}
 }
 
-// Validate reports every mistake at once, each with its key path. It does not
-// need AID and token: reconciling is off without them.
+// Validate reports every mistake at once, each with its key path. It does not check AID
+// and token: without them reconciliation is disabled.
 func (c Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {

@@ -1,19 +1,29 @@
-// Package piano speaks to Piano's Publisher API and fetches its subscription-log
-// export.
+// Package piano is a client of Piano's Publisher API and of its subscription-log export.
 //
-// What is known of the API was gathered from Piano's SDKs and public client code,
-// not from live Piano, so the package says what it assumes and refuses clearly
-// what differs: an answer of another shape is an error with the path of the field.
+// Piano's SDKs and public client code are the only source about the API: the client was
+// never run against Piano. So the package states its assumptions, and rejects an answer
+// of another form with the path of the field.
 //
 // Words:
 //
-//   - sweep: reading every subscription of every status, page by page, while rows
-//     shift between pages.
+//   - sweep: reading every subscription of every status, page by page, while rows shift
+//     between pages.
 //   - export: a subscription log that Piano prepares as a file (CSV).
-//   - unknown outcome: a request that may change something and that got no answer
-//     which tells. It is never sent again by this package: look first.
+//   - envelope: the JSON object around every answer, with Piano's code.
+//   - unknown outcome: a request that may change something had no answer that shows
+//     whether it was done. This package never sends it again: read the subscription
+//     first.
 //
-// Nothing personal is decoded: addresses and names of an answer are not even read
-// into memory of their own. Errors hold no token, no parameter, and no text of
-// Piano's that has not been through the guard (contract §2).
+// # The main path
+//
+// Every request goes through [Client] call: it waits for the rate limit, sends the
+// request (once), opens the envelope, and retries what may be retried (repeatable).
+// [Client.Sweep] and [Client.Find] read lists with a pager, [Client.Get] reads one
+// subscription, and the requests of act.go change one. [Client.Export] schedules an
+// export, waits until it is ready and downloads the file. Package subscriptionlog reads
+// it.
+//
+// Personal data is not decoded: addresses are read for the internal-user filter only and
+// dropped, names are not read. Errors contain no token, no parameter and no text of
+// Piano's that is not in the vocabulary.
 package piano

@@ -11,27 +11,26 @@ import (
 	"strings"
 )
 
-// errNoJSON says that an answer is something else, such as the page of a proxy.
-// It comes and goes, so it is tried again.
+// errNoJSON: the answer is something else, such as an HTML page of a proxy. It is often
+// temporary, so it is retried.
 var errNoJSON = errors.New("no JSON")
 
-// errNoEnvelope is an object without a code.
+// errNoEnvelope: the object has no code.
 var errNoEnvelope = fmt.Errorf("%w: code is missing", ErrShape)
 
-// envelope is what every answer comes in; the payload is under whichever key is
-// none of these.
+// envelope is the object around every answer; the payload is the value of any other key.
 type envelope struct {
 	Code    *int   `json:"code"`
 	Message string `json:"message"`
 	Total   *int   `json:"total"`
 	Offset  *int   `json:"offset"`
 	Count   *int   `json:"count"`
-	// Invalid is an object of texts by field where it is given.
+	// Invalid is an object of texts by field, or absent.
 	Invalid json.RawMessage `json:"validation_errors"`
 	Codes   json.RawMessage `json:"error_code_list"`
 
-	payload json.RawMessage // nil where there is none
-	key     string          // the name that the payload has
+	payload json.RawMessage // nil without one
+	key     string          // the key of the payload
 }
 
 var envelopeKeys = []string{"code", "ts", "limit", "offset", "total", "count", "message", "validation_errors", "error_code_list"}
@@ -44,7 +43,7 @@ func (r request) open(body []byte) (*envelope, error) {
 		return &envelope{payload: body}, nil
 	}
 	if err != nil {
-		return nil, &Error{Endpoint: r.endpoint, Status: http.StatusOK, cause: r.untold(err)}
+		return nil, &Error{Endpoint: r.endpoint, Status: http.StatusOK, cause: r.unknown(err)}
 	}
 	if *e.Code != 0 {
 		return nil, r.refused(http.StatusOK, e)
@@ -68,7 +67,7 @@ func open(body []byte) (*envelope, error) {
 		return nil, errNoEnvelope
 	}
 	if *e.Code != 0 {
-		return &e, nil // an error has no payload to be read
+		return &e, nil // an error has no payload
 	}
 	for key, value := range fields {
 		if slices.Contains(envelopeKeys, key) {
@@ -82,15 +81,15 @@ func open(body []byte) (*envelope, error) {
 	return &e, nil
 }
 
-// errUnknownCode says that a code may be a refusal, or a failure half way through.
-var errUnknownCode = errors.New("a code that is not known")
+// errUnknownCode: the code may mean a refusal, or a failure in the middle of a change.
+var errUnknownCode = errors.New("unknown code")
 
 // refused is the error of an answer with a code.
 func (r request) refused(status int, e *envelope) error {
 	hint, cause := byCode(*e.Code)
 	if r.changes && hint == "" && len(e.Invalid) == 0 {
-		// A failure of Piano's own comes with a code too, and with status 200.
-		cause = r.untold(errUnknownCode)
+		// A failure of Piano also has a code and status 200.
+		cause = r.unknown(errUnknownCode)
 	}
 	refused := &Error{Endpoint: r.endpoint, Status: status, Code: *e.Code, Message: shown(e.Message), Hint: hint, cause: cause}
 	var invalid map[string]json.RawMessage
@@ -107,8 +106,8 @@ func (r request) refused(status int, e *envelope) error {
 	return refused
 }
 
-// refusal is that error for an answer whose status is not 200, nil where the body
-// is not in the API's form.
+// refusal is that error for an answer whose status is not 200; nil where the body is not
+// in the form of the API.
 func (r request) refusal(status int, body []byte) error {
 	if e, err := open(body); err == nil && *e.Code != 0 {
 		return r.refused(status, e)
@@ -116,12 +115,12 @@ func (r request) refusal(status int, body []byte) error {
 	return nil
 }
 
-// shape turns an error of encoding/json into one that names the field, and holds
-// no value.
+// shape turns an error of encoding/json into one that names the field and contains no
+// value.
 func shape(path string, err error) error {
 	var mistyped *json.UnmarshalTypeError
 	if !errors.As(err, &mistyped) {
-		return fmt.Errorf("%w: %s cannot be read", ErrShape, orAnswer(path))
+		return fmt.Errorf("%w: %s is invalid", ErrShape, orAnswer(path))
 	}
 	if mistyped.Field != "" {
 		if path != "" {
@@ -129,11 +128,11 @@ func shape(path string, err error) error {
 		}
 		path += mistyped.Field
 	}
-	got, _, _ := strings.Cut(mistyped.Value, " ") // "number 1.5" holds the value
+	got, _, _ := strings.Cut(mistyped.Value, " ") // "number 1.5" contains the value
 	return fmt.Errorf("%w: %s: want %s, got %s", ErrShape, orAnswer(path), kindOf(mistyped.Type), got)
 }
 
-// kindOf names a type in JSON's words.
+// kindOf names a JSON type.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:

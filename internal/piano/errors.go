@@ -6,47 +6,45 @@ import (
 	"strings"
 )
 
-// What an operator or a caller acts on.
+// The errors that an operator or a caller handles.
 var (
-	// ErrAccess says that the token was not accepted, or may not do this.
+	// ErrAccess: the token was not accepted, or lacks a right.
 	ErrAccess = errors.New("access denied")
-	// ErrNotFound says that there is no such subscription, or no such way to
-	// change its term.
+	// ErrNotFound: the subscription or the change option does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrBusy says that the API refuses for now: too many requests, or a failure
-	// of its own.
+	// ErrBusy: too many requests, or a failure of the API.
 	ErrBusy = errors.New("the API is busy or failing")
-	// ErrShape says that an answer is not what the API is known to give.
+	// ErrShape: the answer does not have the expected form.
 	ErrShape = errors.New("an answer of another shape")
-	// ErrOutcomeUnknown says that a request that changes something got no answer
-	// that tells whether it did. Look before it is sent again.
+	// ErrOutcomeUnknown: no answer shows whether a request has changed something. Read the
+	// subscription before it is sent again.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
-	// ErrRefused says that Piano answered "false" to something that was to be done.
+	// ErrRefused: Piano answered a request with "false".
 	ErrRefused = errors.New("refused without a reason")
-	// ErrNoStatus says that an answer about a change of term has no status: what
-	// Piano answers where there is no change is not known for certain.
+	// ErrNoStatus: the answer about a change of term has no status. Piano's answer without
+	// a change is not known for certain.
 	ErrNoStatus = errors.New("no status in the answer")
-	// ErrUnfiltered says that the API lists somebody else's subscription where one
-	// user's were asked for: it does not know the parameter, or knows it otherwise.
-	ErrUnfiltered = errors.New("the API lists other users' subscriptions too, or names no user of them")
-	// ErrExport says that Piano did not make the file.
+	// ErrUnfiltered: a list for one user contains another user's subscription, so the API
+	// ignores the parameter.
+	ErrUnfiltered = errors.New("the API lists other users' subscriptions too, or returns no user for them")
+	// ErrExport: Piano did not create the file.
 	ErrExport = errors.New("the export failed")
 )
 
-// Error is what became of one request. It wraps one of the sentinels where one
-// fits, and the network's error.
+// Error is the error of one request. It wraps one of the sentinels where one matches, and
+// the network's error.
 type Error struct {
 	Endpoint string   // path of the API, such as /publisher/subscription/list
 	Status   int      // of HTTP; 0 where there was no answer
-	Code     int      // Piano's; 0 where it gave none
-	Message  string   // Piano's, but for words that may be somebody's name
+	Code     int      // Piano's; 0 without one
+	Message  string   // Piano's, without words that may be a name
 	Invalid  []string // Piano's validation errors, likewise: "field: what is wrong"
 	Hint     string   // what to do; may be empty
 
 	cause error
 }
 
-// Error says what was asked, what the API answered, and what to do.
+// Error contains the endpoint, the answer and what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "piano %s", e.Endpoint)
@@ -71,10 +69,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the sentinel or the network's error.
+// Unwrap returns the sentinel or the network's error.
 func (e *Error) Unwrap() error { return e.cause }
 
-// byCode is the meaning of Piano's codes that are known.
+// byCode returns the meaning of the known codes of Piano.
 func byCode(code int) (hint string, cause error) {
 	switch code {
 	case 2:

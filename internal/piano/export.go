@@ -13,18 +13,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// attributeGroups are all that the export knows: the thirty synced traits are
-// spread over them.
+// attributeGroups are all groups of the export: the thirty synced traits are spread over
+// them.
 var attributeGroups = []string{"DEFAULT", "RENEWABLE_GIFT", "USER", "PAYMENT", "UPGRADES", "AUTORENEW", "MODIFY_TIME"}
 
-// Export has Piano prepare the subscription log of subscriptions that started on
-// the days from and to (UTC, both included), waits until it is there, and writes
-// the file to what begin gives: CSV, perhaps with a byte order mark, perhaps zipped.
-// It asks a second later, and then less and less often, every poll in the end, for as
-// long as ctx lives. A file that does not come whole is fetched again, three times in
-// all: begin is called each time, and has to throw away what was written before. Where Piano gives up the error wraps ErrExport; where nobody knows
-// whether an export was scheduled, ErrOutcomeUnknown. What has been written before an
-// error is not the file.
+// Export schedules a subscription log of the subscriptions that started on the days from
+// to to (UTC, inclusive), waits until it is ready, and writes the file to the writer that
+// begin returns: CSV, perhaps with a byte order mark, perhaps zipped. It polls after a
+// second, then less and less often up to every poll, until ctx ends. An incomplete
+// download is repeated, three times in all: each calls begin, which must discard what was
+// written before. The error wraps ErrExport where Piano fails, and ErrOutcomeUnknown where
+// the export may have been scheduled. After an error the written data is incomplete.
 func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Duration, begin func() (io.Writer, error)) error {
 	id, err := c.schedule(ctx, from, to)
 	if err != nil {
@@ -37,7 +36,7 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Durat
 		ready, err := c.exportReady(ctx, id)
 		switch {
 		case ctx.Err() != nil:
-			return &Error{Endpoint: statusEndpoint, cause: noTime{ctx.Err()}, Hint: "the export was not finished by then"}
+			return &Error{Endpoint: statusEndpoint, cause: noTime{ctx.Err()}, Hint: "the export was not finished in time"}
 		case err != nil:
 			return err
 		case ready:
@@ -58,8 +57,7 @@ const (
 	urlEndpoint      = "/export/download/url"
 )
 
-// job is how the reports API describes an export. It comes bare, or in the
-// Publisher API's envelope.
+// job is an export in the reports API: bare, or in the Publisher API's envelope.
 type job struct {
 	ID        string `json:"export_id"`
 	Status    string `json:"job_status"`
@@ -69,7 +67,7 @@ type job struct {
 
 func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, err error) {
 	const day = "2006-01-02"
-	// The name is one of its own, so that no export passes for an earlier one.
+	// A unique name, so that no earlier export is mistaken for this one.
 	name := "pianola-" + time.Now().UTC().Format("20060102T150405.000Z")
 	j, err := c.report(ctx, request{method: http.MethodPost, endpoint: scheduleEndpoint, changes: true, params: url.Values{
 		"start_date_from": {from.UTC().Format(day)}, "start_date_to": {to.UTC().Format(day)},
@@ -78,7 +76,7 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 	var said *Error
 	switch {
 	case errors.Is(err, ErrOutcomeUnknown) && errors.As(err, &said):
-		said.Hint = "an export may have been scheduled all the same, which does no harm: run again"
+		said.Hint = "an export may have been scheduled, which does no harm: run again"
 		return "", said
 	case err != nil:
 		return "", err
@@ -86,7 +84,7 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 		return "", &Error{Endpoint: scheduleEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText),
 			cause: fmt.Errorf("%w: export_id is missing", ErrShape)}
 	}
-	c.log.Info("export scheduled", zap.String("file_name", name)) // Piano's id of it is text from outside
+	c.log.Info("export scheduled", zap.String("file_name", name)) // Piano's id is untrusted text
 	return j.ID, nil
 }
 
@@ -105,12 +103,11 @@ func (c *Client) exportReady(ctx context.Context, id string) (bool, error) {
 		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText), cause: ErrExport,
 			Hint: "its status is " + j.Status + "; run again, or export from the console (Reports, Logs, Subscriptions)"}
 	default:
-		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: job_status is none of those known", ErrShape)}
+		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: job_status is unknown", ErrShape)}
 	}
 }
 
-// report sends a request to the reports API, whose answers have no code where they
-// come bare.
+// report sends a request to the reports API, whose bare answers have no code.
 func (c *Client) report(ctx context.Context, r request) (job, error) {
 	r.base, r.bare = c.cfg.ReportsURL, true
 	e, err := c.call(ctx, r)

@@ -13,29 +13,28 @@ import (
 
 var (
 	errAddress = fmt.Errorf("%w: the file's address is not https", ErrShape)
-	errStalled = errors.New("nothing came any more")
+	errStalled = errors.New("the download stalled")
 )
 
-// fetch asks for the file's address and fetches it, once. The address lies elsewhere
-// and carries its own permission, which may not last: the token stays here, and each
-// fetch asks anew. again says that another may help: asking for the address has had
-// its own attempts, and what cannot be written now cannot be written then. wait is how
-// long whoever has the file wants to be left alone, 0 where he did not say.
+// fetch requests the address of the file and downloads it, once. The address is on another
+// server and contains its own permission, which may expire. So the token is not sent
+// there, and each fetch requests a new address. again: another fetch may help. It cannot
+// after an error of the request, which was retried, or of writing. wait is the server's
+// Retry-After, 0 without one.
 func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, error)) (wait time.Duration, again bool, err error) {
 	j, err := c.report(ctx, request{method: http.MethodGet, endpoint: urlEndpoint, params: url.Values{"export_id": {id}}})
 	if err != nil {
 		return 0, false, err
 	}
 	fail := func(status int, cause error) (time.Duration, bool, error) {
-		err := &Error{Endpoint: urlEndpoint, Status: status, cause: cause, Hint: "the file could not be fetched; run again, or export from the console (Reports, Logs, Subscriptions)"}
+		err := &Error{Endpoint: urlEndpoint, Status: status, cause: cause, Hint: "the download failed; run again, or export from the console (Reports, Logs, Subscriptions)"}
 		return wait, errors.Is(err, errStalled) || repeatable(request{}, err), err
 	}
 	address, err := url.Parse(j.URL)
-	if err != nil || !c.mayHoldFiles(address) {
+	if err != nil || !c.allowedAddress(address) {
 		return fail(http.StatusOK, errAddress)
 	}
-	// A file takes as long as it takes: piano.timeout bounds the silence in it, not
-	// the whole.
+	// piano.timeout limits the time without data, not the whole download.
 	ctx, cancel := context.WithCancelCause(ctx)
 	silence := time.AfterFunc(c.cfg.Timeout, func() { cancel(errStalled) })
 	defer func() { silence.Stop(); cancel(nil) }()
@@ -49,7 +48,7 @@ func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, 
 	if err != nil {
 		return fail(http.StatusOK, errAddress)
 	}
-	fetching := &http.Client{Transport: c.http.Transport, CheckRedirect: c.mayRedirect}
+	fetching := &http.Client{Transport: c.http.Transport, CheckRedirect: c.checkRedirect}
 	answer, err := fetching.Do(ask)
 	switch {
 	case errors.Is(err, errAddress):
@@ -65,13 +64,13 @@ func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, 
 	case status != http.StatusOK:
 		return fail(status, ErrExport)
 	}
-	silence.Stop() // what begin takes of time is not the file's
+	silence.Stop() // the time of begin does not count
 	dst, err := begin()
 	if err != nil {
-		return 0, false, fmt.Errorf("begin the file of the export: %w", err)
+		return 0, false, fmt.Errorf("create the file for the export: %w", err)
 	}
-	to := &taker{dst: dst}
-	_, err = io.Copy(to, &watched{from: answer.Body, silence: silence, most: c.cfg.Timeout})
+	to := &errorWriter{dst: dst}
+	_, err = io.Copy(to, &timedReader{from: answer.Body, silence: silence, max: c.cfg.Timeout})
 	switch {
 	case to.err != nil:
 		return 0, false, fmt.Errorf("write the export: %w", to.err)
@@ -83,9 +82,9 @@ func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, 
 	return 0, false, nil
 }
 
-// mayHoldFiles says whether a file is fetched from an address: over https, or from
+// allowedAddress reports whether a file may be fetched from an address: over https, or from
 // this machine where the reports API is simulated on it.
-func (c *Client) mayHoldFiles(address *url.URL) bool {
+func (c *Client) allowedAddress(address *url.URL) bool {
 	if address.Host == "" || address.User != nil {
 		return false
 	}
@@ -98,37 +97,37 @@ func loopback(u *url.URL) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// mayRedirect lets a few redirects pass, each to where a file may lie. The address
-// before, which carries a permission, is not told there.
-func (c *Client) mayRedirect(to *http.Request, via []*http.Request) error {
+// checkRedirect allows a few redirects, each to an allowed address. It drops the Referer,
+// since the address before contains a permission.
+func (c *Client) checkRedirect(to *http.Request, via []*http.Request) error {
 	to.Header.Del("Referer")
-	if len(via) > 5 || !c.mayHoldFiles(to.URL) {
+	if len(via) > 5 || !c.allowedAddress(to.URL) {
 		return errAddress
 	}
 	return nil
 }
 
-// taker keeps what went wrong with its own end of a copy.
-type taker struct {
+// errorWriter keeps the error of writing, apart from that of reading.
+type errorWriter struct {
 	dst io.Writer
 	err error
 }
 
-func (t *taker) Write(p []byte) (int, error) {
+func (t *errorWriter) Write(p []byte) (int, error) {
 	n, err := t.dst.Write(p)
 	t.err = err
 	return n, err
 }
 
-// watched is a reader whose silence is timed; what dst takes of time is not.
-type watched struct {
+// timedReader limits the time of each Read; the time of writing does not count.
+type timedReader struct {
 	from    io.Reader
 	silence *time.Timer
-	most    time.Duration
+	max     time.Duration
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	w.silence.Reset(w.most)
+func (w *timedReader) Read(p []byte) (int, error) {
+	w.silence.Reset(w.max)
 	defer w.silence.Stop()
 	return w.from.Read(p)
 }

@@ -102,7 +102,7 @@ func TestExport_FetchesNoLongerThanItMay(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		err := client.Export(ctx, time.Now(), time.Now(), time.Millisecond, into(io.Discard))
-		if !errors.Is(err, piano.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "its time was over before it could be tried again") {
+		if !errors.Is(err, piano.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "timed out before a retry") {
 			t.Error(err)
 		}
 	})

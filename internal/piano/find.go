@@ -10,19 +10,19 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// errMore ends a reading that has found more than was asked for.
-var errMore = errors.New("there are more")
+// errMore ends a read that has found more than the limit.
+var errMore = errors.New("more subscriptions than the limit")
 
-// Find gives the subscriptions of one user, each once, as it was read last. At most
-// so many; more says that there are others.
+// Find returns at most limit subscriptions of one user, each once, as last read; more
+// means that there are others.
 //
-// Every status is asked for, as in a sweep, and read a second time where rows have
-// moved. What goes from one status to another meanwhile is not looked for: it is a
-// matter of seconds, and who acts asks again about each (Get).
+// It reads every status, as a sweep does, and a second time where rows have shifted. It
+// misses a subscription that changes its status meanwhile: that takes seconds, and the
+// caller reads each subscription again (Get) before it acts.
 //
-// A row of somebody else's ends it with ErrUnfiltered: an API that does not know
-// uid would list everybody.
-func (c *Client) Find(ctx context.Context, uid string, most int) (all []Subscription, more bool, err error) {
+// A row of another user ends it with ErrUnfiltered: an API that ignores uid would list
+// everybody.
+func (c *Client) Find(ctx context.Context, uid string, limit int) (all []Subscription, more bool, err error) {
 	known, whose, rows := map[string]int{}, transform.Guard(uid), 0
 	take := func(page []Subscription) error {
 		for _, one := range page {
@@ -33,16 +33,16 @@ func (c *Client) Find(ctx context.Context, uid string, most int) (all []Subscrip
 				all[i] = one
 				continue
 			}
-			if len(all) == most {
+			if len(all) == limit {
 				return errMore
 			}
 			known[one.ID] = len(all)
 			all = append(all, one)
 		}
-		// Rows that keep moving are read again, but not for ever. What the page itself
-		// says comes first: one page may have more rows than that.
-		if rows += len(page); rows > 100*most {
-			return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same subscriptions over and over", ErrShape)}
+		// Shifting rows are read again, but not without limit. The page is processed first:
+		// one page may have more rows than the limit.
+		if rows += len(page); rows > 100*limit {
+			return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same subscriptions again and again", ErrShape)}
 		}
 		return nil
 	}

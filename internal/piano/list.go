@@ -12,15 +12,15 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Check asks for one row of a list: nil where the API accepts address, application
-// and token, and answers in its form.
+// Check reads one row of a list. Nil means that address, application and token are valid
+// and the answer has the expected form.
 func (c *Client) Check(ctx context.Context) error {
 	_, err := c.list(ctx, url.Values{"status": {Statuses()[0]}}, 0, 1)
 	return err
 }
 
-// Get gives one subscription, with what only this way tells. Where there is none
-// the error wraps ErrNotFound. An answer about another one is no answer.
+// Get returns one subscription, with the fields that only this endpoint has. Without one
+// the error wraps ErrNotFound. An answer about another subscription is an ErrShape.
 func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	const endpoint = "/publisher/subscription/get"
 	e, err := c.call(ctx, request{method: http.MethodGet, base: c.cfg.BaseURL, endpoint: endpoint,
@@ -30,7 +30,7 @@ func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	}
 	s, err := decodeSubscription(e.payload, "subscription", c.filter)
 	if err == nil && !strings.EqualFold(s.ID, transform.Guard(strings.TrimSpace(id))) {
-		err = fmt.Errorf("%w: subscription.subscription_id: is not the one that was asked for", ErrShape)
+		err = fmt.Errorf("%w: subscription.subscription_id: is not the requested one", ErrShape)
 	}
 	if err != nil {
 		return Subscription{}, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: err}
@@ -40,21 +40,21 @@ func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 
 const listEndpoint = "/publisher/subscription/list"
 
-// listed is one page.
-type listed struct {
+// listPage is one page of a list.
+type listPage struct {
 	rows  []Subscription
 	total int
 }
 
-func (c *Client) list(ctx context.Context, params url.Values, offset, limit int) (listed, error) {
+func (c *Client) list(ctx context.Context, params url.Values, offset, limit int) (listPage, error) {
 	params.Set("offset", strconv.Itoa(offset))
 	params.Set("limit", strconv.Itoa(limit))
 	e, err := c.call(ctx, request{method: http.MethodGet, base: c.cfg.BaseURL, endpoint: listEndpoint, params: params})
 	if err != nil {
-		return listed{}, err
+		return listPage{}, err
 	}
-	fail := func(err error) (listed, error) {
-		return listed{}, &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: err}
+	fail := func(err error) (listPage, error) {
+		return listPage{}, &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: err}
 	}
 	var raws []json.RawMessage
 	switch {
@@ -65,7 +65,7 @@ func (c *Client) list(ctx context.Context, params url.Values, offset, limit int)
 	case e.Total == nil:
 		return fail(fmt.Errorf("%w: total is missing", ErrShape))
 	}
-	page := listed{rows: make([]Subscription, 0, len(raws)), total: *e.Total}
+	page := listPage{rows: make([]Subscription, 0, len(raws)), total: *e.Total}
 	for i, raw := range raws {
 		s, err := decodeSubscription(raw, fmt.Sprintf("%s[%d]", shown(e.key), i), c.filter)
 		if err != nil {

@@ -11,12 +11,11 @@ import (
 	"net/url"
 )
 
-// errNoHTTP stands for what net/http says of an answer that it cannot read: its
-// words quote the answer, whatever is in it.
-var errNoHTTP = errors.New("the connection broke, or the answer, perhaps a proxy's, was not HTTP")
+// errNoHTTP replaces net/http's error about an invalid answer, which quotes the answer.
+var errNoHTTP = errors.New("the connection broke, or the answer (perhaps of a proxy) was not HTTP")
 
-// broken is an error of net/http as it may be shown: without the address, whose
-// parameters can hold who is asked about, and without anything of an answer.
+// broken is an error of net/http that may be shown: without the address, whose parameters
+// can identify a user, and without parts of an answer.
 func broken(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -36,14 +35,14 @@ func broken(err error) error {
 	}
 }
 
-// shortestToken is the length from which a token is looked for in answers: what is
-// shorter is no secret, and would be found everywhere.
-const shortestToken = 6
+// minMaskedToken is the minimum length of a token to mask: a shorter one is no secret, and
+// would match everywhere.
+const minMaskedToken = 6
 
-// withoutToken masks the token where an answer repeats it: errors show Piano's own
-// words, and rows are stored.
+// withoutToken masks the token in an answer: errors show words of Piano, and rows are
+// stored.
 func (c *Client) withoutToken(body []byte) []byte {
-	if len(c.cfg.Token) < shortestToken {
+	if len(c.cfg.Token) < minMaskedToken {
 		return body
 	}
 	return bytes.ReplaceAll(body, []byte(c.cfg.Token), []byte("***"))

@@ -5,26 +5,26 @@ import (
 	"errors"
 )
 
-// Outcome is what became of one attempt of a request, in a word.
+// Outcome is the result of one attempt of a request.
 type Outcome string
 
 // The outcomes, a closed set.
 const (
 	OutcomeDone     Outcome = "done"
-	OutcomeRefused  Outcome = "refused"   // Piano's own code said no
+	OutcomeRefused  Outcome = "refused"   // refused with a code of Piano
 	OutcomeAccess   Outcome = "access"    // the token was not accepted
 	OutcomeBusy     Outcome = "busy"      // 429 or 5xx
-	OutcomeShape    Outcome = "shape"     // an answer that is not the API's: HTML, another form, cut
+	OutcomeShape    Outcome = "shape"     // not an answer of the API: HTML, another form, truncated
 	OutcomeNoAnswer Outcome = "no_answer" // the network
-	OutcomeCanceled Outcome = "canceled"  // we ended it
+	OutcomeCanceled Outcome = "canceled"  // ended by this process
 )
 
-// Outcomes are all of them.
+// Outcomes returns all outcomes.
 func Outcomes() []Outcome {
 	return []Outcome{OutcomeDone, OutcomeRefused, OutcomeAccess, OutcomeBusy, OutcomeShape, OutcomeNoAnswer, OutcomeCanceled}
 }
 
-// outcomeOf sorts the error of one attempt.
+// outcomeOf classifies the error of one attempt.
 func outcomeOf(err error) Outcome {
 	var answered *Error
 	switch {

@@ -13,34 +13,32 @@ import (
 	"time"
 )
 
-// request is one call of the API.
+// request is one request to the API.
 type request struct {
 	method   string
 	base     string // piano.base_url or piano.reports_url
 	endpoint string
 	params   url.Values
-	// changes says that it may change something: it is sent once, and no answer
-	// that tells is ErrOutcomeUnknown.
+	// changes: the request may change something. It is sent once, and without a clear
+	// answer the error is ErrOutcomeUnknown.
 	changes bool
 	// maxAge is how long after the first attempt another one may start: the read that it
 	// relies on gets old. 0 is no limit.
 	maxAge time.Duration
-	// bare says that an answer may come without the envelope.
+	// bare: an answer may come without the envelope.
 	bare bool
 }
 
-// maxAnswer bounds an answer in memory: a page of 10,000 subscriptions is a third
-// of it.
+// maxAnswer limits an answer in memory: a page of 10,000 subscriptions is a third of it.
 const maxAnswer = 128 << 20
 
-// once sends it once. wait is how long the API wants to be left alone, 0 where it
-// did not say.
+// once sends the request once. wait is the API's Retry-After, 0 without one.
 func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait time.Duration, err error) {
 	fail := func(status int, cause error, hint string) error {
 		return &Error{Endpoint: r.endpoint, Status: status, cause: cause, Hint: hint}
 	}
 	if err := c.rate.Wait(ctx); err != nil {
-		<-ctx.Done() // also where it will have ended before it is our turn
+		<-ctx.Done() // also where it would end before our turn
 		return nil, 0, fail(0, noTime{ctx.Err()}, "")
 	}
 	ask, err := c.prepare(ctx, r)
@@ -64,9 +62,9 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	body = c.withoutToken(body)
 	switch {
 	case err != nil:
-		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: %w", errCut, broken(err))), "")
+		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: %w", errCut, broken(err))), "")
 	case len(body) > maxAnswer:
-		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: more than %d MiB", ErrShape, maxAnswer>>20)), "lower piano.page_size")
+		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: more than %d MiB", ErrShape, maxAnswer>>20)), "lower piano.page_size")
 	case status == http.StatusOK:
 		opened, err := r.open(body)
 		return opened, 0, err
@@ -76,23 +74,23 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	case status == http.StatusTooManyRequests:
 		return nil, retryAfter(answer.Header, time.Now()), fail(status, ErrBusy, "lower piano.rate")
 	case status >= 500:
-		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.untold(ErrBusy), "")
+		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.unknown(ErrBusy), "")
 	case status >= 300 && status < 400:
-		return nil, 0, fail(status, r.untold(fmt.Errorf("%w: a redirect, which is not followed", ErrShape)), "check "+r.setting())
+		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: redirects are not followed", ErrShape)), "check "+r.setting())
 	default:
-		// An answer in the API's own form says more than its status.
+		// An answer in the form of the API is more precise than its status.
 		if refused := r.refusal(status, body); refused != nil {
 			return nil, 0, refused
 		}
 		cause := fmt.Errorf("%w: %s", ErrShape, http.StatusText(status))
 		if !neverDone(status) {
-			cause = r.untold(cause)
+			cause = r.unknown(cause)
 		}
 		return nil, 0, fail(status, cause, "check "+r.setting())
 	}
 }
 
-// setting is where the address of the API comes from.
+// setting is the key that configures the address.
 func (r request) setting() string {
 	if strings.HasPrefix(r.endpoint, "/export/") {
 		return "piano.reports_url"
@@ -100,7 +98,7 @@ func (r request) setting() string {
 	return "piano.base_url"
 }
 
-// neverDone are statuses by which a server says that it has not begun.
+// neverDone reports whether a status means that the server did not start the request.
 func neverDone(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge,
@@ -111,8 +109,8 @@ func neverDone(status int) bool {
 	}
 }
 
-// prepare makes the HTTP request. The token goes into a header, and nothing else
-// does: a query ends up in logs.
+// prepare creates the HTTP request. The token goes into a header, since a query is
+// written to logs.
 func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) {
 	params := url.Values{"aid": {c.cfg.AID}}
 	for name, values := range r.params {
@@ -127,7 +125,7 @@ func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) 
 	}
 	ask, err := http.NewRequestWithContext(ctx, r.method, address, form)
 	if err != nil {
-		return nil, errors.New("the address of the API cannot be used: check piano.base_url and piano.reports_url")
+		return nil, errors.New("the address of the API is invalid: check piano.base_url and piano.reports_url")
 	}
 	if form != nil {
 		ask.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -137,37 +135,37 @@ func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) 
 	return ask, nil
 }
 
-// errCut says that an answer ended before its end.
-var errCut = errors.New("the answer was cut")
+// errCut: the answer is incomplete.
+var errCut = errors.New("the answer was truncated")
 
-// errUnsent says that a request has not reached the API.
+// errUnsent: the request did not reach the API.
 var errUnsent = errors.New("not connected")
 
-// unanswered explains a failure of the network before there was an answer.
+// unanswered explains a network failure before the answer.
 func (r request) unanswered(err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return fmt.Errorf("%w: %w", errUnsent, broken(err))
 	}
-	return r.untold(broken(err))
+	return r.unknown(broken(err))
 }
 
-// untold marks an answer that does not tell what became of a request.
-func (r request) untold(err error) error {
+// unknown marks an error after which the outcome of a change is unknown.
+func (r request) unknown(err error) error {
 	if r.changes {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	return err
 }
 
-// repeatable says whether sending it again may help and cannot harm.
+// repeatable reports whether a retry may help and does no harm.
 func repeatable(r request, err error) bool {
 	if errors.Is(err, errUnsent) {
 		return true
 	}
 	var answered *Error
 	if errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests {
-		return true // it was refused before anything was done
+		return true // refused before anything was done
 	}
 	if r.changes {
 		return false
@@ -177,16 +175,16 @@ func repeatable(r request, err error) bool {
 		errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// retryAfter reads the header in seconds or as a date; 0 where it says nothing. At
-// most ten minutes: a mistake of the API's is not to stop a run for days.
+// retryAfter parses the header as seconds or a date; 0 without one. It is at most ten
+// minutes: an error of the API must not stop a run for days.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	const most = 10 * time.Minute
+	const maxWait = 10 * time.Minute
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return min(max(time.Duration(seconds)*time.Second, 0), most)
+		return min(max(time.Duration(seconds)*time.Second, 0), maxWait)
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), most)
+		return min(max(at.Sub(now), 0), maxWait)
 	}
 	return 0
 }

@@ -57,7 +57,7 @@ func TestGet_TriesAgain(t *testing.T) {
 			if err != nil || s.ID != "S1" || a.count() != 3 {
 				t.Errorf("%+v, %v after %d requests", s, err, a.count())
 			}
-			if logs.FilterMessage("request failed and is tried again").Len() != 2 {
+			if logs.FilterMessage(piano.LogRetrying).Len() != 2 {
 				t.Errorf("log: %v", logs.All())
 			}
 		})

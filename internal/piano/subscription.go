@@ -10,13 +10,13 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Subscription is what the API says of one subscription, without anything
-// personal. What it does not give is nil or empty. Instants are UTC.
+// Subscription is one subscription of the API, without personal data. Absent fields are
+// nil or empty. Instants are UTC.
 type Subscription struct {
 	ID     string // subscription_id, guarded
-	UserID string // user.uid, guarded; empty where there is none
-	// Internal says that the internal-user filter drops it: decided while reading,
-	// since the address that decides is not kept.
+	UserID string // user.uid, guarded; empty without one
+	// Internal: the internal-user filter drops it. This is decided while decoding, since
+	// the address is not kept.
 	Internal bool
 
 	Status      string // as Piano names it
@@ -30,30 +30,29 @@ type Subscription struct {
 	ChargeCount *int
 	Term        Term
 
-	// Only a Get gives these.
+	// Only Get returns these.
 	CanBeResumed           *bool
 	AutoRenewChangeEnabled *bool
 	WillAutoRenew          *bool
 }
 
-// Term is what the subscription was bought as.
+// Term is the term of a subscription.
 type Term struct {
 	ID           string
 	Name         string
 	Type         string
 	BillingPlan  string
-	FirstPrice   string // exact, as the API writes it
+	FirstPrice   string // as the API writes it
 	Currency     string
 	HasFreeTrial *bool
 }
 
-// Filter is the internal-user filter, by user id and address as they came.
+// Filter is the internal-user filter, by the original user id and address.
 type Filter interface {
 	Internal(userID, email string) bool
 }
 
-// item is a subscription as the API writes it. The address is read for the filter
-// and goes no further.
+// item is a subscription as the API writes it. The address is used for the filter only.
 type item struct {
 	ID          string       `json:"subscription_id"`
 	Status      *string      `json:"status"`
@@ -83,7 +82,7 @@ type item struct {
 	WillAutoRenew *bool `json:"will_auto_renew"`
 }
 
-// decodeSubscription reads one; path names it in errors.
+// decodeSubscription decodes one; path names it in errors.
 func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscription, error) {
 	var i item
 	if err := json.Unmarshal(raw, &i); err != nil {

@@ -10,39 +10,37 @@ import (
 	"go.uber.org/zap"
 )
 
-// Statuses are those that the API is known to have; a sweep asks for each.
+// Statuses are the known statuses of the API; a sweep reads each.
 func Statuses() []string {
 	return []string{"active", "cancelled", "fail_and_retry", "expired_with_error", "expired", "completed",
 		"deleted", "wait_confirmed", "upgraded", "pending", "not_started"}
 }
 
-// SweepReport says what a sweep has read. Rows count a subscription each time that
-// it was read.
+// SweepReport counts what a sweep has read. Rows counts a subscription each time.
 type SweepReport struct {
 	Pages  int
 	Rows   int
-	Shifts int // times that rows had moved between two pages, and were read again
-	Again  int // statuses that were read a second time because of that, or because their total had moved
+	Shifts int // times that rows had shifted between two pages, and were read again
+	Again  int // statuses that were read a second time because of shifts or a changed total
 }
 
-// maxShifts bounds how often in a row one page is read again: in a world that
-// moves faster than it is read, going on is better than standing still. What was
-// missed is noticed by the second pass, or by asking again about single ones.
+// maxShifts limits how often in a row one page is read again: when rows shift faster
+// than they are read, the sweep must continue. The second pass or a later Get finds
+// what was missed.
 const maxShifts = 5
 
-// Sweep reads every subscription of every status and hands on a page at a time;
-// page must not keep the slice. It survives rows that shift while it reads:
+// Sweep reads every subscription of every status and passes on one page at a time; page
+// must not keep the slice. Rows may shift while it reads:
 //
-//   - The next page is asked for by what came, not by what was asked for, and
-//     begins with the last row of the page before. If another row stands there,
-//     rows have moved, and it goes back by a page.
-//   - A status in which rows have moved, or whose total has by the end, is read a
-//     second time, after all others: what was updated may have jumped over the
-//     reader, and what left one status has come to another.
+//   - The offset of the next page depends on the rows received, not on those
+//     requested. Each page starts with the last row of the page before. If another row
+//     is there, rows have shifted, and the page before is read again.
+//   - A status with shifted rows or a changed total is read a second time, after all
+//     others: an updated row may have skipped the reader, and a row that left one
+//     status has moved to another.
 //
-// So a subscription may be handed on more than once: the caller keeps the last.
-// The error is page's, ctx's, or an *Error that names the page; then the sweep is
-// not complete.
+// So page may receive a subscription more than once, and the last one is the newest. The
+// error is page's, ctx's, or an *Error that names the page; then the sweep is incomplete.
 func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (SweepReport, error) {
 	var report SweepReport
 	totals, shifted := map[string]int{}, map[string]bool{}
@@ -71,57 +69,79 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 	return report, nil
 }
 
-// sweepStatus reads the list of a query, which names one status, and gives the
-// total as of its first page.
+// sweepStatus reads the list of a query, which names one status, and returns the total
+// as of its first page.
 func (c *Client) sweepStatus(ctx context.Context, query url.Values, page func([]Subscription) error, report *SweepReport) (total int, err error) {
-	offset, last, shifts, back := 0, "", 0, 0
-	var before []Subscription
-	same := 0 // pages in a row that are the one before, though another offset was asked for
+	var pages pager
 	for first := true; ; first = false {
+		offset := pages.offset
+		var done, back bool
 		got, err := c.list(ctx, query, offset, c.cfg.PageSize)
-		if err == nil && len(got.rows) > 0 && slices.EqualFunc(got.rows, before, sameID) {
-			if same++; same > maxShifts {
-				err = &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same rows whatever the offset", ErrShape)}
-			}
-		} else {
-			same = 0
+		if err == nil {
+			done, back, err = pages.next(got.rows)
 		}
 		if err != nil {
 			return total, fmt.Errorf("sweep of status %s, offset %d: %w", query.Get("status"), offset, err)
 		}
-		before = got.rows
 		report.Pages++
 		report.Rows += len(got.rows)
 		if first {
 			total = got.total
 		}
-		moved := last != "" && (len(got.rows) == 0 || got.rows[0].ID != last)
 		if len(got.rows) > 0 {
 			if err := page(got.rows); err != nil {
 				return total, err
 			}
 		}
-		switch {
-		case moved && shifts < maxShifts:
-			shifts++
+		if back {
 			report.Shifts++
-			c.log.Debug("rows have moved between two pages", zap.String("status", query.Get("status")), zap.Int("offset", offset))
-			offset, last = max(0, offset-back), ""
-			continue
-		case len(got.rows) == 0, len(got.rows) == 1 && last != "" && !moved:
+			c.log.Debug("rows shifted between two pages", zap.String("status", query.Get("status")), zap.Int("offset", offset))
+		}
+		if done {
 			return total, nil
 		}
-		if last != "" && !moved {
-			shifts = 0
-		}
-		back = len(got.rows) // the API may give fewer than were asked for
-		offset += len(got.rows)
-		if last = got.rows[len(got.rows)-1].ID; len(got.rows) > 1 {
-			offset-- // the next page begins with this one's last row
-		} else {
-			last = ""
-		}
 	}
+}
+
+// pager decides which page comes next. Each page starts with the last row of the page
+// before, which shows whether rows have shifted.
+type pager struct {
+	offset int            // of the next page
+	last   string         // id of its first row; empty where any will do
+	back   int            // rows of the last page that was in place
+	shifts int            // pages in a row that were not in place
+	before []Subscription // the page before
+	same   int            // pages in a row with the rows of the page before
+}
+
+// next sets the offset of the page after these rows. back: rows have shifted, and the
+// page before is read again. done: these rows are the last.
+func (p *pager) next(rows []Subscription) (done, back bool, err error) {
+	if p.same++; len(rows) == 0 || !slices.EqualFunc(rows, p.before, sameID) {
+		p.same = 0
+	}
+	if p.same > maxShifts {
+		return false, false, &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same rows at every offset", ErrShape)}
+	}
+	p.before = rows
+	shifted := p.last != "" && (len(rows) == 0 || rows[0].ID != p.last)
+	switch {
+	case shifted && p.shifts < maxShifts:
+		p.shifts++
+		p.offset, p.last = max(0, p.offset-p.back), ""
+		return false, true, nil
+	case len(rows) == 0, len(rows) == 1 && p.last != "" && !shifted:
+		return true, false, nil
+	}
+	if p.last != "" && !shifted {
+		p.shifts = 0
+	}
+	p.back = len(rows) // the API may return fewer than requested
+	p.offset, p.last = p.offset+len(rows), ""
+	if len(rows) > 1 {
+		p.offset, p.last = p.offset-1, rows[len(rows)-1].ID
+	}
+	return false, false, nil
 }
 
 func sameID(a, b Subscription) bool { return a.ID == b.ID }

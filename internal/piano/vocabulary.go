@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// vocabulary are the words that errors of the API are made of: plain English of
-// requests, subscriptions and payments, and the names of its fields. A person's name
-// in a sentence cannot be told from another word, so only these are shown.
+// vocabulary has the words that may be shown of the API's errors: plain English about
+// requests, subscriptions and payments, and the names of fields. A person's name in a
+// sentence looks like any other word, so no other word is shown.
 var vocabulary = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(`
@@ -35,13 +35,13 @@ values verification version wait was went were when which while will with within
 	return words
 }()
 
-// shown is a text of Piano's as it may be shown: on one line, short, and of words of
-// the vocabulary alone. Whatever else it says is an ellipsis.
+// shown is the part of a text of Piano that may be shown: one short line of words of the
+// vocabulary, with an ellipsis for all others.
 func shown(text string) string {
-	const most = 60 // words
+	const maxWords = 60
 	var kept []string
 	for i, word := range strings.Fields(text) {
-		if i == most {
+		if i == maxWords {
 			kept = append(kept, "…")
 			break
 		}
