@@ -113,7 +113,7 @@ func TestGet_TakesNoOtherForTheOneThatItAskedFor(t *testing.T) {
 	if _, err := c.Get(t.Context(), "s1"); err != nil { // Piano's ids are capitals
 		t.Error(err)
 	}
-	if _, err := c.Get(t.Context(), "S2"); !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "not the one that was asked for") {
+	if _, err := c.Get(t.Context(), "S2"); !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "not the requested one") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -146,7 +146,7 @@ func TestSweep_RefusesWrongShapes(t *testing.T) {
 		`{"code":0,"total":1,"subscriptions":[{"status":"active"}]}`:                                                     "subscriptions[0].subscription_id: is missing",
 		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","auto_renew":"canary"}]}`:        "subscriptions[0].auto_renew: want true or false, got string",
 		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":-5}]}`:              "subscriptions[0].start_date: want seconds since 1970",
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":"canary"}]}`:        "subscriptions[0] cannot be read",
+		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":"canary"}]}`:        "subscriptions[0] is invalid",
 		`{"code":0,"total":1,"subscriptions":{"S1":{}}}`:                                                                 "subscriptions: want array",
 		`{"code":0,"subscriptions":[]}`:             "total is missing",
 		`{"total":1,"subscriptions":[]}`:            "code is missing",
@@ -169,7 +169,7 @@ func TestSweep_EndsWhereOffsetIsNotKnown(t *testing.T) {
 			(&shelf{ids: numbered(n)}).answer(w, r)
 		}, nil)
 		_, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
-		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "whatever the offset") || a.count() > 10 {
+		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "at every offset") || a.count() > 10 {
 			t.Errorf("%d a page: %v after %d pages", n, err, a.count())
 		}
 	}
