@@ -124,10 +124,10 @@ func (c Config) checkHTTP(p *problems) {
 
 func (c Config) checkLog(p *problems) {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		p.add("log.level", "is none of debug, info, warn, error")
+		p.add("log.level", "is not one of debug, info, warn, error")
 	}
-	if c.Log.Format != "json" && c.Log.Format != "console" {
-		p.add("log.format", "is neither json nor console")
+	if !slices.Contains([]string{"auto", "json", "console"}, c.Log.Format) {
+		p.add("log.format", "is not one of auto, json, console")
 	}
 }
 

@@ -34,7 +34,7 @@ nonsense: 1
 		"clickhouse.addr: is empty",
 		"batch.max_bytes: is not a size such as",
 		"batch.max_rows: is not a whole number",
-		"log.level: is none of",
+		"log.level: is not one of",
 		"nonsense: there is no such setting",
 		"kafka.sasl.mechanism: ",
 		"transform.unknown_action: ",

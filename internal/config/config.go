@@ -12,159 +12,160 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Config is everything that can be set. The tags are the source of every key:
-// koanf is its name, help its sentence in help texts.
+// Config holds every setting. The struct tags define each key: koanf is its name,
+// help its description in help texts and in docs/configuration.md, values the
+// closed set that it accepts.
 type Config struct {
-	Kafka      Kafka      `koanf:"kafka"`
-	ClickHouse ClickHouse `koanf:"clickhouse"`
-	Batch      Batch      `koanf:"batch"`
-	Consumer   Consumer   `koanf:"consumer"`
-	Transform  Transform  `koanf:"transform"`
-	Piano      Piano      `koanf:"piano"`
-	Reconcile  Reconcile  `koanf:"reconcile"`
-	HTTP       HTTP       `koanf:"http"`
-	Log        Log        `koanf:"log"`
-	Shutdown   Shutdown   `koanf:"shutdown"`
+	Kafka      Kafka      `koanf:"kafka" help:"The source: brokers, topics and the consumer group."`
+	ClickHouse ClickHouse `koanf:"clickhouse" help:"The destination: servers, login and insert behaviour."`
+	Batch      Batch      `koanf:"batch" help:"Limits of one insert. The first limit that is reached flushes the batch."`
+	Consumer   Consumer   `koanf:"consumer" help:"Behaviour of this process as a consumer."`
+	Transform  Transform  `koanf:"transform" help:"How messages are decoded, normalised and filtered."`
+	Piano      Piano      `koanf:"piano" help:"Piano's publisher API, for reconciliation and subscription actions."`
+	Reconcile  Reconcile  `koanf:"reconcile" help:"Comparison of the stream with Piano's API. It is disabled without piano.api_token."`
+	HTTP       HTTP       `koanf:"http" help:"Health and metrics endpoints."`
+	Log        Log        `koanf:"log" help:"Logs, which go to standard error."`
+	Shutdown   Shutdown   `koanf:"shutdown" help:"Graceful shutdown."`
 }
 
-// Kafka is where messages come from.
+// Kafka is the source of messages.
 type Kafka struct {
-	Brokers           []string      `koanf:"brokers" help:"host:port of some brokers; the others are found through them"`
+	Brokers           []string      `koanf:"brokers" help:"host:port of one or more bootstrap brokers (required)"`
 	Topics            []string      `koanf:"topics" help:"topics to consume"`
 	Group             string        `koanf:"group" help:"consumer group"`
-	ClientID          string        `koanf:"client_id" help:"name in the brokers' logs and quotas"`
-	Isolation         string        `koanf:"isolation" help:"read_committed or read_uncommitted"`
-	RebalanceTimeout  time.Duration `koanf:"rebalance_timeout" help:"how long the group waits for a member to finish its work"`
-	SessionTimeout    time.Duration `koanf:"session_timeout" help:"silence after which a member's partitions go to others"`
-	HeartbeatInterval time.Duration `koanf:"heartbeat_interval" help:"at most a third of the session timeout"`
-	MetadataInterval  time.Duration `koanf:"metadata_interval" help:"how often to look for new partitions"`
-	FetchMaxBytes     Size          `koanf:"fetch_max_bytes" help:"bound of one fetch, and so of memory for each partition"`
-	FetchMinBytes     Size          `koanf:"fetch_min_bytes" help:"a broker answers once it has this much"`
-	FetchMaxWait      time.Duration `koanf:"fetch_max_wait" help:"or after this time"`
-	DialTimeout       time.Duration `koanf:"dial_timeout" help:"bound of connecting to a broker"`
-	RequestTimeout    time.Duration `koanf:"request_timeout" help:"bound of one request"`
+	ClientID          string        `koanf:"client_id" help:"client id in broker logs and quotas"`
+	Isolation         string        `koanf:"isolation" values:"read_committed,read_uncommitted" help:"isolation level of reads"`
+	RebalanceTimeout  time.Duration `koanf:"rebalance_timeout" help:"maximum time for members to rejoin during a rebalance"`
+	SessionTimeout    time.Duration `koanf:"session_timeout" help:"consumer group session timeout"`
+	HeartbeatInterval time.Duration `koanf:"heartbeat_interval" help:"heartbeat interval; at most a third of kafka.session_timeout"`
+	MetadataInterval  time.Duration `koanf:"metadata_interval" help:"interval of checks for new partitions"`
+	FetchMaxBytes     Size          `koanf:"fetch_max_bytes" help:"maximum bytes per fetch response; bounds memory per partition"`
+	FetchMinBytes     Size          `koanf:"fetch_min_bytes" help:"minimum bytes per fetch response"`
+	FetchMaxWait      time.Duration `koanf:"fetch_max_wait" help:"maximum time a broker waits for kafka.fetch_min_bytes"`
+	DialTimeout       time.Duration `koanf:"dial_timeout" help:"timeout of a connection attempt"`
+	RequestTimeout    time.Duration `koanf:"request_timeout" help:"timeout of a request"`
 	TLS               TLS           `koanf:"tls"`
 	SASL              SASL          `koanf:"sasl"`
 }
 
 // SASL is the login to the brokers.
 type SASL struct {
-	Mechanism    string `koanf:"mechanism" help:"plain, scram-sha-256 or scram-sha-512; empty for no login"`
-	User         string `koanf:"user" help:"user of the login"`
-	Password     Secret `koanf:"password" help:"password of the login"`
-	PasswordFile string `koanf:"password_file" help:"file that holds the password"`
+	Mechanism    string `koanf:"mechanism" values:"plain,scram-sha-256,scram-sha-512" help:"SASL mechanism; empty means no login"`
+	User         string `koanf:"user" help:"SASL user"`
+	Password     Secret `koanf:"password" help:"SASL password"`
+	PasswordFile string `koanf:"password_file" help:"file that contains the SASL password"`
 }
 
-// TLS is how a connection is encrypted and both ends prove who they are.
+// TLS configures encryption and certificates of a connection.
 type TLS struct {
-	Enabled    bool   `koanf:"enabled" help:"encrypt the connection"`
-	CAFile     string `koanf:"ca_file" help:"certificates to trust, instead of the system's (PEM)"`
-	CertFile   string `koanf:"cert_file" help:"certificate to show (PEM)"`
-	KeyFile    string `koanf:"key_file" help:"private key of that certificate (PEM)"`
-	ServerName string `koanf:"server_name" help:"name to expect in the server's certificate, where it is not the host's"`
+	Enabled    bool   `koanf:"enabled" help:"use TLS"`
+	CAFile     string `koanf:"ca_file" help:"trusted CA certificates (PEM); empty for the system's"`
+	CertFile   string `koanf:"cert_file" help:"client certificate (PEM)"`
+	KeyFile    string `koanf:"key_file" help:"private key of the client certificate (PEM)"`
+	ServerName string `koanf:"server_name" help:"expected name in the server certificate; empty for the host name"`
 
-	built *tls.Config // what the files say; nil when not enabled
+	built *tls.Config // built from the files; nil when not enabled
 }
 
-// ClickHouse is where rows go.
+// ClickHouse is the destination of rows.
 type ClickHouse struct {
-	Addr          []string      `koanf:"addr" help:"host:port of one or more servers; the next is tried when one cannot be reached"`
-	Protocol      string        `koanf:"protocol" help:"native or http"`
-	Database      string        `koanf:"database" help:"database that holds tables and views"`
-	User          string        `koanf:"user" help:"user of the login"`
-	Password      Secret        `koanf:"password" help:"password of the login"`
-	PasswordFile  string        `koanf:"password_file" help:"file that holds the password"`
-	Compression   string        `koanf:"compression" help:"lz4 or none"`
-	InsertTimeout time.Duration `koanf:"insert_timeout" help:"bound of one attempt of an insert; well under the rebalance timeout"`
-	DialTimeout   time.Duration `koanf:"dial_timeout" help:"bound of connecting"`
+	Addr          []string      `koanf:"addr" help:"host:port of one or more servers, tried in order (required)"`
+	Protocol      string        `koanf:"protocol" values:"native,http" help:"wire protocol"`
+	Database      string        `koanf:"database" help:"database of the tables and views"`
+	User          string        `koanf:"user" help:"user"`
+	Password      Secret        `koanf:"password" help:"password"`
+	PasswordFile  string        `koanf:"password_file" help:"file that contains the password"`
+	Compression   string        `koanf:"compression" values:"lz4,none" help:"compression of inserts"`
+	InsertTimeout time.Duration `koanf:"insert_timeout" help:"timeout of one insert attempt; at most half of kafka.rebalance_timeout"`
+	DialTimeout   time.Duration `koanf:"dial_timeout" help:"timeout of a connection attempt"`
 	Retry         Retry         `koanf:"retry"`
 	TLS           TLS           `koanf:"tls"`
 }
 
-// Retry is how attempts back off.
+// Retry is the backoff between attempts.
 type Retry struct {
 	Initial time.Duration `koanf:"initial" help:"pause before the second attempt"`
-	Max     time.Duration `koanf:"max" help:"the pauses grow up to this"`
+	Max     time.Duration `koanf:"max" help:"maximum pause between attempts"`
 }
 
-// Batch bounds what one insert gathers.
+// Batch limits one insert.
 type Batch struct {
-	MaxRows  int           `koanf:"max_rows" help:"messages in a batch"`
-	MaxBytes Size          `koanf:"max_bytes" help:"bytes in a batch, uncompressed"`
-	MaxWait  time.Duration `koanf:"max_wait" help:"how long the oldest message of a batch waits"`
+	MaxRows  int           `koanf:"max_rows" help:"maximum messages per batch"`
+	MaxBytes Size          `koanf:"max_bytes" help:"maximum uncompressed bytes per batch"`
+	MaxWait  time.Duration `koanf:"max_wait" help:"maximum age of the oldest message in a batch"`
 }
 
-// Consumer is how the service behaves as a consumer.
+// Consumer is the behaviour of the process as a consumer.
 type Consumer struct {
-	OnDataLoss string `koanf:"on_data_loss" help:"fail or continue when messages are gone before they were read"`
+	OnDataLoss string `koanf:"on_data_loss" values:"fail,continue" help:"reaction when messages disappear before they are read"`
 	Instance   string `koanf:"instance" help:"name of this process in the ledger and in logs"`
 }
 
-// Transform is how messages are read (contract §1 and §2).
+// Transform configures the stages (contract §1 and §2).
 type Transform struct {
-	MaxMessageBytes      Size              `koanf:"max_message_bytes" help:"largest message that is read"`
-	FieldAliases         map[string]string `koanf:"field_aliases" help:"other names of fields, as other:known,…"`
-	SourceTimezone       string            `koanf:"source_timezone" help:"IANA name of the zone of local times"`
-	MaxFuture            time.Duration     `koanf:"max_future" help:"how far beyond now an event may lie"`
+	MaxMessageBytes      Size              `koanf:"max_message_bytes" help:"maximum message size; larger messages are dead-lettered"`
+	FieldAliases         map[string]string `koanf:"field_aliases" help:"alternative field names, as alias:field,…"`
+	SourceTimezone       string            `koanf:"source_timezone" help:"IANA time zone of timestamps without an offset"`
+	MaxFuture            time.Duration     `koanf:"max_future" help:"how far in the future an event timestamp may be"`
 	InternalUserIDs      []string          `koanf:"internal_user_ids" help:"user ids whose events are filtered"`
-	InternalEmailDomains []string          `koanf:"internal_email_domains" help:"domains whose users' events are filtered"`
-	UnknownAction        string            `koanf:"unknown_action" help:"keep, dead_letter or drop"`
+	InternalEmailDomains []string          `koanf:"internal_email_domains" help:"email domains whose users' events are filtered"`
+	UnknownAction        string            `koanf:"unknown_action" values:"keep,dead_letter,drop" help:"treatment of events with an unknown action"`
 }
 
 // Piano is the publisher's API.
 type Piano struct {
-	BaseURL      string        `koanf:"base_url" help:"publisher API of your region"`
-	ReportsURL   string        `koanf:"reports_url" help:"reports API"`
-	AID          string        `koanf:"aid" help:"application id"`
+	BaseURL      string        `koanf:"base_url" help:"URL of the publisher API in your region"`
+	ReportsURL   string        `koanf:"reports_url" help:"URL of the reports API"`
+	AID          string        `koanf:"aid" help:"application id; required with a token"`
 	APIToken     Secret        `koanf:"api_token" help:"token of the publisher API"`
-	APITokenFile string        `koanf:"api_token_file" help:"file that holds the token"`
-	PageSize     int           `koanf:"page_size" help:"subscriptions asked for at a time"`
-	Rate         float64       `koanf:"rate" help:"requests a second at most, all together"`
-	Timeout      time.Duration `koanf:"timeout" help:"bound of one request"`
+	APITokenFile string        `koanf:"api_token_file" help:"file that contains the token"`
+	PageSize     int           `koanf:"page_size" help:"subscriptions per page"`
+	Rate         float64       `koanf:"rate" help:"maximum requests per second"`
+	Timeout      time.Duration `koanf:"timeout" help:"timeout of a request"`
 	Retry        APIRetry      `koanf:"retry"`
 }
 
-// APIRetry is how requests to the API are repeated. It ends, as the inserts' does
-// not: there is always a next run.
+// APIRetry is the backoff of API requests. Unlike inserts they have a last
+// attempt, because the next run reads the same data.
 type APIRetry struct {
-	Initial  time.Duration `koanf:"initial" help:"pause before the second attempt, where the API names none"`
-	Max      time.Duration `koanf:"max" help:"the pauses grow up to this"`
-	Attempts int           `koanf:"attempts" help:"attempts until the error counts"`
+	Initial  time.Duration `koanf:"initial" help:"pause before the second attempt, unless the API sends Retry-After"`
+	Max      time.Duration `koanf:"max" help:"maximum pause between attempts"`
+	Attempts int           `koanf:"attempts" help:"maximum attempts per request"`
 }
 
-// Reconcile is the comparison with Piano's API; it is off without a token.
+// Reconcile is the comparison with Piano's API; it is disabled without a token.
 type Reconcile struct {
-	Interval           time.Duration `koanf:"interval" help:"time between reconciliations; 0 for none by itself"`
-	Settle             time.Duration `koanf:"settle" help:"how long after an event its message may come"`
-	Keep               int           `koanf:"keep" help:"complete snapshots that are kept"`
-	DynamicCancel      string        `koanf:"dynamic_cancel" help:"immediate or deferred: how dynamic subscriptions are cancelled"`
-	StartedAtTolerance time.Duration `koanf:"started_at_tolerance" help:"how far apart instants of stream and API may be that mean the same"`
-	Verify             int           `koanf:"verify" help:"subscriptions that differ and that the API is asked about again, in one run"`
+	Interval           time.Duration `koanf:"interval" help:"time between scheduled reconciliations; 0 disables the schedule"`
+	Settle             time.Duration `koanf:"settle" help:"maximum delay between an event and its message"`
+	Keep               int           `koanf:"keep" help:"complete snapshots to keep"`
+	DynamicCancel      string        `koanf:"dynamic_cancel" values:"immediate,deferred" help:"how Piano cancels dynamic subscriptions"`
+	StartedAtTolerance time.Duration `koanf:"started_at_tolerance" help:"largest difference of stream and API timestamps that counts as equal"`
+	Verify             int           `koanf:"verify" help:"maximum differing subscriptions per run that are read from the API again"`
 }
 
-// HTTP is the service's own window.
+// HTTP is the health and metrics endpoint.
 type HTTP struct {
 	Listen string `koanf:"listen" help:"host:port of health and metrics"`
 }
 
-// Log is what goes to standard error.
+// Log configures logs on standard error.
 type Log struct {
-	Level  string `koanf:"level" help:"debug, info, warn or error"`
-	Format string `koanf:"format" help:"json or console"`
+	Level  string `koanf:"level" values:"debug,info,warn,error" help:"minimum level"`
+	Format string `koanf:"format" values:"auto,json,console" help:"log format; auto is console on a terminal and json otherwise"`
 }
 
-// Shutdown is how the service ends.
+// Shutdown limits the end of the service.
 type Shutdown struct {
-	Timeout time.Duration `koanf:"timeout" help:"bound of the last flush and commit"`
+	Timeout time.Duration `koanf:"timeout" help:"maximum time for the last flush and commit"`
 }
 
-// defaultListen is on loopback, since the pages have no login. The port is not
-// 8080, which is the one most likely taken where somebody tries this out.
+// defaultListen is a loopback address, because the pages have no login. The port is
+// not 8080, which another program on a developer's machine often uses.
 const defaultListen = "127.0.0.1:8095"
 
-// Defaults are those of the packages that the settings are for. Brokers and
-// ClickHouse addresses have none: a service that guesses where its data goes is
-// worse than one that asks.
+// Defaults come from the packages that the settings configure. Brokers and
+// ClickHouse addresses have no default: a wrong guess would send data to the wrong
+// place.
 func Defaults() Config {
 	k, s, t, p := consumer.Defaults(), sink.Defaults(), transform.Defaults(), pipeline.Defaults()
 	a, r := piano.Defaults(), reconcile.Defaults()
@@ -196,7 +197,7 @@ func Defaults() Config {
 			StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify,
 		},
 		HTTP:     HTTP{Listen: defaultListen},
-		Log:      Log{Level: "info", Format: "json"},
+		Log:      Log{Level: "info", Format: "auto"},
 		Shutdown: Shutdown{Timeout: k.DrainTimeout},
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Entry is one effective setting, fit to be shown: a secret is masked.
+// Entry is one effective setting for display: a secret is masked.
 type Entry struct {
 	Key    string `json:"key"`
 	Value  any    `json:"value"`  // JSON: sizes and durations as their notation
@@ -16,8 +16,8 @@ type Entry struct {
 	Where  string `json:"where,omitempty"`
 }
 
-// Entries lists every setting in order, whether or not Check would pass. A value
-// that could not be read is shown as the default it left in place.
+// Entries lists every setting in order, even when Check fails. A value that cannot
+// be parsed is shown as its default.
 func (l *Loaded) Entries() []Entry {
 	all := make([]Entry, 0, len(l.all))
 	for _, s := range l.all {
@@ -25,10 +25,7 @@ func (l *Loaded) Entries() []Entry {
 		if from.kind == "" {
 			from.kind = FromDefault
 		}
-		value := s.in(&l.config)
-		if d, ok := value.(fmt.Stringer); ok { // Duration, Size, Secret
-			value = d.String()
-		}
+		value := s.shown(&l.config)
 		if ids, ok := value.([]string); ok && s.key == "transform.internal_user_ids" {
 			value = withoutAddresses(ids)
 		}
@@ -37,8 +34,8 @@ func (l *Loaded) Entries() []Entry {
 	return all
 }
 
-// withoutAddresses masks the ids that may be addresses: what is shown is pasted
-// into tickets, and no page of ours holds a plaintext address (contract §2).
+// withoutAddresses masks user ids that may be email addresses. Users paste this
+// output into tickets, and no output contains a plaintext address (contract §2).
 func withoutAddresses(ids []string) []string {
 	shown := slices.Clone(ids)
 	for i, id := range shown {
@@ -49,7 +46,7 @@ func withoutAddresses(ids []string) []string {
 	return shown
 }
 
-// Text is the value as the environment would have it.
+// Text is the value in the notation of an environment variable.
 func (e Entry) Text() string {
 	switch v := e.Value.(type) {
 	case []string:
