@@ -5,7 +5,11 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 # CGO off makes the binary static; time zones are embedded by the binary itself.
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/pianola ./cmd/pianola
+# The build context has no .git, so the version comes from build arguments:
+# docker build --build-arg VERSION=v1.2.3 --build-arg COMMIT=$(git rev-parse HEAD) …
+ARG VERSION="" COMMIT="" DATE=""
+RUN CGO_ENABLED=0 go build -trimpath -o /out/pianola \
+    -ldflags="-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" ./cmd/pianola
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,30 +16,31 @@ import (
 	"github.com/pianola/pianola/internal/config"
 )
 
-// app is what every command shares: the process around it, handed in.
+// app is what every command shares: the streams, environment and clock of the
+// process.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environment    []string
 	now            func() time.Time
 
-	begun bool // a command has begun: an error is no longer one of usage
+	started bool // a command has started, so an error is no longer wrong usage
 }
 
-// usageError is a command line that says nothing we can do.
+// usageError is an invalid command line.
 type usageError struct{ error }
 
-// Unwrap gives what is wrong with it.
+// Unwrap returns the cause.
 func (e usageError) Unwrap() error { return e.error }
 
-// outputError is a result that could not be written, as opposed to everything that
-// can fail with the same system error.
+// outputError is a failed write of a result. It separates a closed standard output
+// from a connection that fails with the same system error.
 type outputError struct{ error }
 
-// Error says so.
+// Error adds the operation.
 func (e outputError) Error() string { return "write result: " + e.error.Error() }
 
-// Unwrap gives what went wrong.
+// Unwrap returns the cause.
 func (e outputError) Unwrap() error { return e.error }
 
 // execute finds the command and runs it.
@@ -49,7 +51,7 @@ func (a *app) execute(ctx context.Context, args []string) error {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	at, err := root.ExecuteContextC(ctx)
-	if err != nil && !a.begun {
+	if err != nil && !a.started {
 		return usageError{fmt.Errorf("%w\nTry %s --help", err, at.CommandPath())}
 	}
 	return err
@@ -60,27 +62,31 @@ func (a *app) root() *cobra.Command {
 		Use:   "pianola",
 		Short: "Piano's subscriber events, from Kafka to ClickHouse",
 		Long: `Pianola consumes the Piano Subscriber Event Stream from Kafka, cleans it in
-documented stages and stores it in ClickHouse, each event once.
+documented stages and stores each event once in ClickHouse.
 
-Settings come from flags, from the environment (kafka.brokers is
-PIANOLA_KAFKA_BROKERS), and from a YAML file (--config or PIANOLA_CONFIG), the
-first that has one. Secrets are never flags; each has a twin that names a file.
+Settings come from flags, from environment variables (kafka.brokers is
+PIANOLA_KAFKA_BROKERS) and from a YAML file (--config or PIANOLA_CONFIG), in
+this order. Secrets are never flags: use the variable, or the _file setting.
 
-Exit status: 0 done; 1 failed; 2 wrong usage; 3 the check found something;
-78 bad configuration.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRun:  func(*cobra.Command, []string) { a.begun = true },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+Results go to standard output, logs and progress to standard error.
+
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 the check found something; 78
+bad configuration.`,
+		Version:          readVersion(debug.ReadBuildInfo()).String(),
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.PersistentFlags().String("config", "", "YAML `FILE` with settings")
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageFunc(usage)
-	root.AddCommand(a.runCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.auditCommand(), a.dlqCommand(), a.reconcileCommand(), a.subscriptionCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand())
+	root.SetUsageFunc(a.usage)
+	root.AddCommand(a.runCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.auditCommand(), a.dlqCommand(), a.reconcileCommand(), a.subscriptionCommand(), a.configCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand())
+	completeFlags(root)
 	return root
 }
 
-// group is a command that only holds others.
+// group is a command that only contains others.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -90,7 +96,7 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// load reads the settings of a command.
+// load reads the settings of a command from all sources.
 func (a *app) load(c *cobra.Command) *config.Loaded {
 	file, err := c.Flags().GetString("config")
 	if err != nil || file == "" {
@@ -98,12 +104,13 @@ func (a *app) load(c *cobra.Command) *config.Loaded {
 	}
 	instance, err := os.Hostname()
 	if err != nil {
-		instance = "" // there is a default
+		instance = "" // config has a default
 	}
 	return config.Load(config.Source{File: file, Environment: a.environment, Flags: c.Flags(), Instance: instance})
 }
 
-// logger writes to standard error as the configuration says.
+// logger writes to standard error in the configured format. The format auto is
+// console on a terminal and json otherwise.
 func (a *app) logger(c config.Log) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
@@ -113,14 +120,21 @@ func (a *app) logger(c config.Log) (*zap.Logger, error) {
 	form.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	form.EncodeDuration = zapcore.StringDurationEncoder
 	encoder := zapcore.NewJSONEncoder(form)
-	if c.Format == "console" {
+	t, isTerminal := a.terminalOf(a.stderr)
+	if c.Format == "console" || c.Format == "auto" && isTerminal {
 		form.EncodeLevel = zapcore.CapitalLevelEncoder
+		if t.colour {
+			form.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		}
+		if isTerminal {
+			form.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		}
 		encoder = zapcore.NewConsoleEncoder(form)
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(a.stderr)), level)), nil
 }
 
-// printJSON is the --json form of a result: one document, indented.
+// printJSON writes a result as one indented JSON document.
 func (a *app) printJSON(value any) error {
 	encoder := json.NewEncoder(a.stdout)
 	encoder.SetIndent("", "  ")
@@ -131,7 +145,7 @@ func (a *app) printJSON(value any) error {
 	return nil
 }
 
-// print writes a finished result at once.
+// print writes a complete result in one call.
 func (a *app) print(text string) error {
 	if _, err := io.WriteString(a.stdout, text); err != nil {
 		return outputError{err}
@@ -139,7 +153,7 @@ func (a *app) print(text string) error {
 	return nil
 }
 
-// jsonFlag is the same on every command that has it.
+// jsonFlag adds --json.
 func jsonFlag(c *cobra.Command) *bool {
-	return c.Flags().Bool("json", false, "print JSON for machines")
+	return c.Flags().Bool("json", false, "print the result as JSON")
 }

@@ -14,30 +14,31 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// auditPatience bounds one answer of ClickHouse: a scan of the whole table may be
-// silent for long, over HTTP above all. Ctrl-C ends it sooner.
-const auditPatience = 30 * time.Minute
+// auditReadTimeout limits the wait for one answer of ClickHouse. A scan of a whole
+// table may send nothing for minutes, above all over HTTP.
+const auditReadTimeout = 30 * time.Minute
 
 func (a *app) auditCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
-		Short: "prove from ledger, offsets and tables that nothing was lost",
-		Long: `Checks the delivery promise: that the ledger covers every offset up to the committed
-one, that each of its rows balances, that dead letters are as many as it counts, and
-that every event id is the one that ClickHouse computes. Ranges that were lost and
-accepted, and ranges that were read again, are named; neither is wrong.
+		Short: "check that no message was lost",
+		Long: `Compares Kafka's offsets, the ledger and the tables. The ledger must cover
+every committed offset, and the counters of each row must add up. The number of
+dead letters must match the ledger. Every event id must equal the id that
+ClickHouse computes. Accepted losses and ranges that were read twice are notes,
+not findings.
 
---deep reads what Kafka retains, up to the committed offsets, through the stages once
-more and looks every message up. It goes by today's settings: after a change of rules
-it names messages whose outcome has changed and which cannot be told from lost ones.
+--deep also reads the retained messages up to the committed offsets, transforms
+them again and looks up each outcome. It uses the current settings. After a
+change of rules it also reports messages whose outcome differs for that reason.
 
-It changes nothing, joins no group, and works while consumers run. The exit status is
-3 when something is wrong.`,
+The command is read-only, joins no consumer group and may run beside consumers.
+The exit status is 3 when there are findings.`,
 		Example: `  pianola audit
   pianola audit --deep --json | jq '.findings'`,
 		Args: cobra.NoArgs,
 	}
-	deep := c.Flags().Bool("deep", false, "read the retained messages again and look each one up")
+	deep := c.Flags().Bool("deep", false, "also read the retained messages and look up each outcome")
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags(), "kafka", "clickhouse", "transform", "log")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -52,7 +53,7 @@ It changes nothing, joins no group, and works while consumers run. The exit stat
 		if *asJSON {
 			err = a.printJSON(report)
 		} else {
-			err = a.print(auditText(report))
+			err = a.print(auditText(report, a.width()))
 		}
 		if err == nil && !report.Clean {
 			err = fmt.Errorf("audit: %w: %d findings", errFound, len(report.Findings))
@@ -77,12 +78,12 @@ func (a *app) audit(c *cobra.Command, settings config.Config, deep bool) (*audit
 	}
 	defer kafka.Close()
 	options := settings.ClickHouseOptions()
-	options.ReadTimeout = auditPatience
+	options.ReadTimeout = auditReadTimeout
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, migrate.Explain(err)
 	}
-	defer func() { _ = conn.Close() }() // nothing was written
+	defer func() { _ = conn.Close() }() // read-only
 	return audit.New(audit.Parts{
 		Kafka: kafka, Group: settings.Kafka.Group, Isolation: consumer.Isolation(settings.Kafka.Isolation),
 		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"),

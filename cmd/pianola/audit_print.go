@@ -3,16 +3,14 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/pianola/pianola/internal/audit"
 )
 
-// auditText is one line a partition, then what was found in sentences.
-func auditText(r *audit.Report) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "PARTITION\tFROM\tTO\tCOMMITTED\tLOG END\tBEHIND\tMESSAGES\tSTORED\tFILTERED\tDEAD\tSKIPPED\tREAD AGAIN\tGAPS\tLOST\t")
+// auditText has one line for each partition, then the findings and the result.
+func auditText(r *audit.Report, width int) string {
+	partitions := table{right: true, titles: []string{"PARTITION", "FROM", "TO", "COMMITTED", "LOG END", "BEHIND", "MESSAGES", "STORED",
+		"FILTERED", "DEAD", "SKIPPED", "READ AGAIN", "GAPS", "LOST"}}
 	for _, p := range r.Partitions {
 		committed, end, behind := "-", "-", "-"
 		if p.Kafka != nil {
@@ -21,10 +19,11 @@ func auditText(r *audit.Report) string {
 				committed = fmt.Sprint(p.Kafka.Committed)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", printable(p.String()), p.Start, p.Next, committed, end, behind,
+		partitions.row(printable(p.String()), p.Start, p.Next, committed, end, behind,
 			p.Messages, p.Stored, p.Filtered, p.DeadLettered, p.Skipped, p.ReadAgain, p.Gaps, len(p.Lost))
 	}
-	_ = w.Flush() // into memory
+	var b strings.Builder
+	b.WriteString(partitions.render(width))
 	section := func(title string, lines []string) {
 		if len(lines) > 0 {
 			fmt.Fprintf(&b, "\n%s\n", title)
@@ -33,22 +32,22 @@ func auditText(r *audit.Report) string {
 			fmt.Fprintf(&b, "  %s\n", printable(line))
 		}
 	}
-	var wrong []string
+	var findings []string
 	for _, f := range r.Findings {
-		wrong = append(wrong, fmt.Sprintf("%s: %s", f.Kind, f.Text))
+		findings = append(findings, fmt.Sprintf("%s: %s", f.Kind, f.Text))
 	}
-	section("wrong", wrong)
-	section("worth knowing", r.Notes)
-	fmt.Fprintf(&b, "\n%s\n", auditVerdict(r))
+	section("findings", findings)
+	section("notes", r.Notes)
+	fmt.Fprintf(&b, "\n%s\n", auditResult(r))
 	return b.String()
 }
 
-// auditVerdict is the last line: what has been shown.
-func auditVerdict(r *audit.Report) string {
+// auditResult is the last line.
+func auditResult(r *audit.Report) string {
 	if !r.Clean {
 		return fmt.Sprintf("%d findings", len(r.Findings))
 	}
-	verdict := fmt.Sprintf("nothing is wrong: every committed offset of group %s is accounted for, and the ids of %d rows are as computed",
+	result := fmt.Sprintf("no findings: the ledger covers every committed offset of group %s, and the event ids of %d rows are correct",
 		printable(r.Group), r.Events)
 	if r.Deep {
 		var messages uint64
@@ -57,7 +56,7 @@ func auditVerdict(r *audit.Report) string {
 				messages += p.Reread.Messages
 			}
 		}
-		verdict += fmt.Sprintf("; %d messages were read again and each is in its place", messages)
+		result += fmt.Sprintf("; %d messages were read again, and the tables contain the outcome of each", messages)
 	}
-	return verdict
+	return result
 }

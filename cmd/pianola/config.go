@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -12,31 +11,31 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "look at the configuration", a.configValidateCommand(), a.configShowCommand())
+	return group("config", "validate and show the configuration", a.configValidateCommand(), a.configShowCommand())
 }
 
-// validation is what `config validate` finds, as --json shows it.
+// validation is the result of `config validate`, as --json shows it.
 type validation struct {
 	Valid       bool             `json:"valid"`
 	Mistakes    []config.Problem `json:"mistakes"`
 	Warnings    []config.Problem `json:"warnings"`
-	Off         []config.Problem `json:"off"` // what the configuration leaves out
+	Off         []config.Problem `json:"off"` // disabled features
 	Connections []connection     `json:"connections,omitempty"`
 }
 
 func (a *app) configValidateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate",
-		Short: "tell every mistake in the configuration",
-		Long: `Reads flags, environment and file as pianola run would and tells every mistake at
-once, each with its key, without connecting to anything. With --connect it also
-tries the login to Kafka, the topics, ClickHouse and its schema, and, where a token
-is set, Piano's API.`,
+		Short: "report every mistake in the configuration",
+		Long: `Reads flags, environment and file like pianola run, and reports all mistakes
+together, each with its key. It opens no connection. With --connect it also
+checks Kafka's login and topics, ClickHouse and its schema, and Piano's API
+when a token is set.`,
 		Example: `  pianola config validate --config pianola.yaml
   pianola config validate --connect`,
 		Args: cobra.NoArgs,
 	}
-	connect := c.Flags().Bool("connect", false, "try Kafka, ClickHouse and Piano's API too")
+	connect := c.Flags().Bool("connect", false, "also connect to Kafka, ClickHouse and Piano's API")
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -53,20 +52,21 @@ is set, Piano's API.`,
 		found.Warnings = append(found.Warnings, settings.Warnings()...)
 		found.Off = append(found.Off, settings.Off()...)
 		if *connect {
-			found.Connections = a.tryConnections(c.Context(), settings)
+			found.Connections = a.checkConnections(c.Context(), settings)
 		}
 		if *asJSON {
 			err = a.printJSON(found)
 		} else {
-			err = a.print(found.String())
+			t, _ := a.terminalOf(a.stdout)
+			err = a.print(found.text(t))
 		}
-		return errors.Join(err, failed(found.Connections))
+		return errors.Join(err, connectionError(found.Connections))
 	}
 	return c
 }
 
-// String is a line for each thing found.
-func (v validation) String() string {
+// text has one line for each result.
+func (v validation) text(t terminal) string {
 	var b strings.Builder
 	b.WriteString("the configuration is valid\n")
 	for _, w := range v.Warnings {
@@ -77,9 +77,9 @@ func (v validation) String() string {
 	}
 	for _, one := range v.Connections {
 		if one.OK {
-			fmt.Fprintf(&b, "%s: ok\n", one.Name)
+			fmt.Fprintf(&b, "%s: %s\n", one.Name, t.green("ok"))
 		} else {
-			fmt.Fprintf(&b, "%s: FAILED: %s\n", one.Name, one.Error)
+			fmt.Fprintf(&b, "%s: %s: %s\n", one.Name, t.red("FAILED"), one.Error)
 		}
 	}
 	return b.String()
@@ -88,9 +88,9 @@ func (v validation) String() string {
 func (a *app) configShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "print every setting, its value and where it came from",
-		Long: `Prints the settings as pianola run would see them. Secrets show as *** when they
-are set. Mistakes do not stop it; pianola config validate tells them.`,
+		Short: "print every setting with its value and origin",
+		Long: `Prints the effective settings of pianola run. Secrets that are set show as ***.
+Mistakes do not stop the command; use pianola config validate to see them.`,
 		Example: `  pianola config show
   PIANOLA_BATCH_MAX_WAIT=5s pianola config show --json`,
 		Args: cobra.NoArgs,
@@ -103,23 +103,19 @@ are set. Mistakes do not stop it; pianola config validate tells them.`,
 		if *asJSON {
 			return a.printJSON(entries)
 		}
-		var b strings.Builder
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
+		all := table{titles: []string{"SETTING", "VALUE", "FROM"}}
 		for _, e := range entries {
 			from := e.Origin
 			if e.Where != "" {
 				from += " " + e.Where
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", e.Key, printable(e.Text()), from)
+			all.row(e.Key, printable(e.Text()), from)
 		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+		text := all.render(a.width())
 		for _, one := range loaded.Off() {
-			fmt.Fprintf(&b, "\noff: %s\n", one)
+			text += fmt.Sprintf("\noff: %s\n", one)
 		}
-		return a.print(b.String())
+		return a.print(text)
 	}
 	return c
 }

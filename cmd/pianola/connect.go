@@ -12,37 +12,36 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// connection is one thing that was tried.
+// connection is the result of one check.
 type connection struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"` // what to do about it
+	Error string `json:"error,omitempty"` // with a hint
 }
 
-// errNotConnected ends a validation that got no answer somewhere.
-var errNotConnected = errors.New("not everything that the configuration names can be reached as it should")
+var errNotConnected = errors.New("at least one connection failed")
 
-// tryConnections tries all, also after one has failed, so that all is told at
-// once. Each is bounded by its own timeouts.
-func (a *app) tryConnections(ctx context.Context, settings config.Config) []connection {
+// checkConnections runs all checks, so that it reports all errors together. Each has
+// its own timeouts.
+func (a *app) checkConnections(ctx context.Context, settings config.Config) []connection {
 	all := []connection{
-		tried("kafka", tryKafka(ctx, settings)),
-		tried("clickhouse and its schema", a.tryClickHouse(ctx, settings)),
+		connectionOf("kafka", checkKafka(ctx, settings)),
+		connectionOf("clickhouse and its schema", a.checkClickHouse(ctx, settings)),
 	}
 	if settings.Piano.APIToken != "" {
-		all = append(all, tried("piano", tryPiano(ctx, settings)))
+		all = append(all, connectionOf("piano", checkPiano(ctx, settings)))
 	}
 	return all
 }
 
-func tried(name string, err error) connection {
+func connectionOf(name string, err error) connection {
 	if err != nil {
 		return connection{Name: name, Error: err.Error()}
 	}
 	return connection{Name: name, OK: true}
 }
 
-func tryKafka(ctx context.Context, settings config.Config) error {
+func checkKafka(ctx context.Context, settings config.Config) error {
 	c, err := consumer.New(settings.ConsumerConfig(), zap.NewNop(), consumer.Hooks{})
 	if err != nil {
 		return err
@@ -51,21 +50,21 @@ func tryKafka(ctx context.Context, settings config.Config) error {
 	return c.Check(ctx)
 }
 
-func (a *app) tryClickHouse(ctx context.Context, settings config.Config) error {
+func (a *app) checkClickHouse(ctx context.Context, settings config.Config) error {
 	migrator, db, err := a.migrator(settings)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // nothing was written
+	defer func() { _ = db.Close() }() // read-only
 	if err := db.PingContext(ctx); err != nil {
 		return migrate.Explain(err)
 	}
 	return migrator.Check(ctx)
 }
 
-// tryPiano asks the API for as little as can be asked. What a run would wait for
-// is told at once here.
-func tryPiano(ctx context.Context, settings config.Config) error {
+// checkPiano sends the smallest request. It does not retry: an error that a run would
+// retry is reported immediately.
+func checkPiano(ctx context.Context, settings config.Config) error {
 	cfg := settings.PianoConfig()
 	cfg.Retry.Attempts = 1
 	client, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
@@ -76,7 +75,7 @@ func tryPiano(ctx context.Context, settings config.Config) error {
 	return client.Check(ctx)
 }
 
-func failed(connections []connection) error {
+func connectionError(connections []connection) error {
 	for _, one := range connections {
 		if !one.OK {
 			return errNotConnected

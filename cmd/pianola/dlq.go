@@ -16,15 +16,16 @@ import (
 )
 
 func (a *app) dlqCommand() *cobra.Command {
-	return group("dlq", "look at dead letters, and try them again", a.dlqListCommand(), a.dlqShowCommand(), a.dlqRedriveCommand())
+	return group("dlq", "list, show and redrive dead letters", a.dlqListCommand(), a.dlqShowCommand(), a.dlqRedriveCommand())
 }
 
 func (a *app) dlqListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "count dead letters by reason, and list the latest",
-		Long: `Counts the open dead letters by reason and field, then lists the latest of them.
-Resolved ones, whose message has passed since, are left out unless asked for.`,
+		Short: "count dead letters by reason and list the latest",
+		Long: `Counts the open dead letters by reason and field, then lists the latest. A dead
+letter is resolved when a later read of its message passes; --resolved includes
+those.`,
 		Example: `  pianola dlq list
   pianola dlq list --reason invalid_timestamp --since 24h
   pianola dlq list --topic piano.subscriber-events --limit 0 --json`,
@@ -34,9 +35,9 @@ Resolved ones, whose message has passed since, are left out unless asked for.`,
 	c.Flags().StringVar(&f.reason, "reason", "", "only this reason")
 	c.Flags().StringVar(&f.field, "field", "", "only this field")
 	c.Flags().StringVar(&f.topic, "topic", "", "only this topic or file")
-	since := c.Flags().String("since", "", "only those decided since: a time ago such as 24h, or an RFC 3339 time")
-	c.Flags().BoolVar(&f.resolved, "resolved", false, "resolved ones too")
-	c.Flags().IntVar(&f.limit, "limit", 20, "how many to list; 0 only counts")
+	since := c.Flags().String("since", "", "only decisions since this `TIME`: a duration ago such as 24h, or RFC 3339")
+	c.Flags().BoolVar(&f.resolved, "resolved", false, "include resolved dead letters")
+	c.Flags().IntVar(&f.limit, "limit", 20, "maximum `NUMBER` to list; 0 prints only the counts")
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags(), "clickhouse")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -55,7 +56,7 @@ Resolved ones, whose message has passed since, are left out unless asked for.`,
 		if *asJSON {
 			return a.printJSON(found)
 		}
-		return a.print(found.String())
+		return a.print(found.text(a.width()))
 	}
 	return c
 }
@@ -63,10 +64,10 @@ Resolved ones, whose message has passed since, are left out unless asked for.`,
 func (a *app) dlqShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show TOPIC/PARTITION/OFFSET",
-		Short: "show one dead letter whole, and what its reason means",
-		Long: `Shows one dead letter as it is stored, its redacted payload included, and what the
-data contract says about its reason. The name is the one that pianola dlq list
-prints; TOPIC@EPOCH/PARTITION/OFFSET means a topic that has been made anew.`,
+		Short: "show one dead letter and explain its reason",
+		Long: `Prints a stored dead letter with its redacted payload, and explains its reason.
+The argument is the first column of pianola dlq list.
+TOPIC@EPOCH/PARTITION/OFFSET refers to a recreated topic.`,
 		Example: `  pianola dlq show piano.subscriber-events/3/1200417`,
 		Args:    cobra.ExactArgs(1),
 	}
@@ -94,7 +95,7 @@ prints; TOPIC@EPOCH/PARTITION/OFFSET means a topic that has been made anew.`,
 	return c
 }
 
-// letters opens the table.
+// letters opens the table of dead letters.
 func (a *app) letters(c *cobra.Command) (*letters, error) {
 	settings, err := a.load(c).Check("clickhouse")
 	if err != nil {
@@ -107,7 +108,7 @@ func (a *app) letters(c *cobra.Command) (*letters, error) {
 	return &letters{conn: conn, database: settings.ClickHouse.Database}, nil
 }
 
-// filter says which dead letters are meant; zero values mean all open ones.
+// filter selects dead letters; the zero value selects all open ones.
 type filter struct {
 	reason, field, topic string
 	since                time.Time
@@ -115,17 +116,17 @@ type filter struct {
 	limit                int
 }
 
-// parse checks what was given against what there is, since a slip of the
-// keyboard would otherwise look like an empty queue.
+// parse rejects unknown reasons and fields: with a typing error the queue would
+// look empty.
 func (f *filter) parse(since string, now time.Time) error {
 	if f.reason != "" && !slices.Contains(schemas.Reasons(), schemas.Reason(f.reason)) {
-		return fmt.Errorf("--reason: there is none of that name; the reasons are %s", joinReasons())
+		return fmt.Errorf("--reason: unknown reason; use one of %s", strings.Join(reasonNames(), ", "))
 	}
 	if f.field != "" && !slices.Contains(fieldNames(), f.field) {
-		return fmt.Errorf("--field: there is none of that name; the fields are %s", strings.Join(fieldNames(), ", "))
+		return fmt.Errorf("--field: unknown field; use one of %s", strings.Join(fieldNames(), ", "))
 	}
 	if f.limit < 0 {
-		return errors.New("--limit: give 0 or more")
+		return errors.New("--limit: must be 0 or more")
 	}
 	if since == "" {
 		return nil
@@ -136,21 +137,21 @@ func (f *filter) parse(since string, now time.Time) error {
 	}
 	at, err := time.Parse(time.RFC3339Nano, since)
 	if err != nil {
-		return errors.New("--since: write it as 24h, or as 2026-01-31T12:00:00Z")
+		return errors.New("--since: not a time; use the form 24h or 2026-01-31T12:00:00Z")
 	}
 	f.since = at
 	return nil
 }
 
-func joinReasons() string {
+func reasonNames() []string {
 	var names []string
 	for _, r := range schemas.Reasons() {
 		names = append(names, string(r))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
-// fieldNames are those a dead letter can name (contract §1).
+// fieldNames are the fields that a dead letter can have (contract §1).
 func fieldNames() []string {
 	var names []string
 	for _, c := range schemas.ContractColumns() {

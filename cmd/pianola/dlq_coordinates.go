@@ -8,10 +8,10 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-var errCoordinates = errors.New("a dead letter is named TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a topic that was made anew")
+var errCoordinates = errors.New("not a dead letter; use TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a recreated topic")
 
-// parseCoordinates reads what schemas.Coordinates.String prints. It reads from the
-// right, since the name of a file may hold slashes; the source is not part of it.
+// parseCoordinates reads the format of schemas.Coordinates.String. It parses from
+// the right, because a file name may contain slashes. The source is not part of it.
 func parseCoordinates(text string) (schemas.Coordinates, error) {
 	rest, offset, ok := cutLast(text, "/")
 	name, partition, also := cutLast(rest, "/")

@@ -3,16 +3,15 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
-// clock is how tables show an instant: UTC, to the second.
+// clock is the format of times in tables: UTC, to the second.
 const clock = "2006-01-02 15:04:05"
 
 func instant(t time.Time) string { return t.UTC().Format(clock) }
 
-// orDash is a text that may be absent, in a table.
+// orDash shows an optional text in a table.
 func orDash(text *string) string {
 	if text == nil || *text == "" {
 		return "-"
@@ -20,41 +19,35 @@ func orDash(text *string) string {
 	return printable(*text)
 }
 
-// String is the counts, then the rows.
-func (l listing) String() string {
+// text is the counts, then the dead letters.
+func (l listing) text(width int) string {
 	if l.Total == 0 {
 		return "no dead letters\n"
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "COUNT\tREASON\tFIELD\tFIRST\tLAST")
+	counts := table{titles: []string{"COUNT", "REASON", "FIELD", "FIRST", "LAST"}}
 	for _, c := range l.Counts {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.Count, printable(c.Reason), orDash(c.Field), instant(c.First), instant(c.Last))
+		counts.row(c.Count, printable(c.Reason), orDash(c.Field), instant(c.First), instant(c.Last))
 	}
-	_ = w.Flush() // into memory
 	if len(l.DeadLetters) == 0 {
-		return b.String()
+		return counts.render(width)
 	}
-	fmt.Fprintf(&b, "\nthe latest %d of %d; pianola dlq show AT shows one whole\n", len(l.DeadLetters), l.Total)
-	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AT\tREASON\tFIELD\tSUBSCRIPTION\tMESSAGE TIME\tDECIDED\tTRIES\tDETAIL")
+	latest := table{titles: []string{"AT", "REASON", "FIELD", "SUBSCRIPTION", "MESSAGE TIME", "DECIDED", "TRIES", "DETAIL"}}
 	for _, one := range l.DeadLetters {
 		detail := one.Detail
 		if one.ResolvedAt != nil {
 			detail = "resolved " + instant(*one.ResolvedAt)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", printable(one.At), printable(one.Reason), orDash(one.Field), orDash(one.SubscriptionID),
+		latest.row(printable(one.At), printable(one.Reason), orDash(one.Field), orDash(one.SubscriptionID),
 			instant(one.MessageTime), instant(one.DecidedAt), one.Attempts, printable(detail))
 	}
-	_ = w.Flush() // into memory
-	return b.String()
+	return fmt.Sprintf("%s\nthe latest %d of %d; pianola dlq show AT prints one in full\n%s",
+		counts.render(width), len(l.DeadLetters), l.Total, latest.render(width))
 }
 
-// String is one dead letter whole.
+// String is one dead letter in full.
 func (l letter) String() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, value) }
+	var fields table
+	row := func(name, value string) { fields.row(name, value) }
 	row("at", printable(l.At))
 	row("source", printable(l.Source))
 	row("reason", printable(l.Reason))
@@ -70,7 +63,8 @@ func (l letter) String() string {
 		row("resolved", "no")
 	}
 	row("payload sha-256", orDash(l.PayloadSHA256))
-	_ = w.Flush() // into memory
+	var b strings.Builder
+	b.WriteString(fields.render(0))
 	if l.Meaning != "" {
 		fmt.Fprintf(&b, "\n%s\n", l.Meaning)
 	}

@@ -15,17 +15,17 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// letters reads the table of dead letters, as of the latest decision about each.
+// letters reads the table of dead letters: the latest decision for each message.
 type letters struct {
 	conn     driver.Conn
 	database string
 }
 
-func (l *letters) close() { _ = l.conn.Close() } // nothing was written
+func (l *letters) close() { _ = l.conn.Close() } // read-only
 
 // letter is one dead letter, as --json shows it.
 type letter struct {
-	At             string     `json:"at"` // what `dlq show` takes
+	At             string     `json:"at"` // the argument of `dlq show`
 	Source         string     `json:"source"`
 	Name           string     `json:"source_name"`
 	Epoch          uint32     `json:"source_epoch"`
@@ -35,16 +35,16 @@ type letter struct {
 	Field          *string    `json:"field"`
 	Detail         string     `json:"detail"`
 	SubscriptionID *string    `json:"subscription_id"`
-	Payload        *string    `json:"payload,omitempty"`        // redacted; only for one
-	PayloadSHA256  *string    `json:"payload_sha256,omitempty"` // only for one
+	Payload        *string    `json:"payload,omitempty"`        // redacted; only in `dlq show`
+	PayloadSHA256  *string    `json:"payload_sha256,omitempty"` // only in `dlq show`
 	MessageTime    time.Time  `json:"message_time"`
 	DecidedAt      time.Time  `json:"decided_at"`
 	Attempts       uint32     `json:"attempts"`
 	ResolvedAt     *time.Time `json:"resolved_at"`
-	Meaning        string     `json:"meaning,omitempty"` // only for one
+	Meaning        string     `json:"meaning,omitempty"` // only in `dlq show`
 }
 
-// count is how many dead letters share reason and field.
+// count is the number of dead letters with the same reason and field.
 type count struct {
 	Reason string    `json:"reason"`
 	Field  *string   `json:"field"`
@@ -53,15 +53,14 @@ type count struct {
 	Last   time.Time `json:"last_decided_at"`
 }
 
-// listing is what `dlq list` finds.
+// listing is the result of `dlq list`.
 type listing struct {
 	Total       uint64   `json:"total"`
 	Counts      []count  `json:"counts"`       // most frequent first
 	DeadLetters []letter `json:"dead_letters"` // latest first, up to the limit
 }
 
-// errNoLetter is an address at which there is no dead letter.
-var errNoLetter = errors.New("there is no dead letter at these coordinates; pianola dlq list shows those there are")
+var errNoLetter = errors.New("no dead letter has these coordinates; pianola dlq list prints the existing ones")
 
 const letterColumns = `source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id,
 	message_time, decided_at, attempts, resolved_at`
@@ -71,12 +70,12 @@ func (l *letter) targets() []any {
 		&l.MessageTime, &l.DecidedAt, &l.Attempts, &l.ResolvedAt}
 }
 
-// finish fills in what the table does not hold as it is shown.
+// finish fills in the field that is not a column.
 func (l *letter) finish() {
 	l.At = schemas.Coordinates{Name: l.Name, Epoch: l.Epoch, Partition: l.Partition, Offset: l.Offset}.String()
 }
 
-// list counts and lists what the filter lets through.
+// list counts and lists the dead letters that the filter selects.
 func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	found := listing{Counts: []count{}, DeadLetters: []letter{}}
 	where, parameters := f.where()
@@ -113,7 +112,7 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 	return found, nil
 }
 
-// find reads one dead letter whole, resolved or not.
+// find reads one dead letter with its payload, open or resolved.
 func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, error) {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
 		"name": at.Name, "epoch": strconv.FormatUint(uint64(at.Epoch), 10),
@@ -143,7 +142,7 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 
 func (l *letters) table() string { return fmt.Sprintf("`%s`.dead_letters FINAL", l.database) }
 
-// where is the condition, its values as parameters that the server reads.
+// where is the condition and its query parameters.
 func (f filter) where() (string, clickhouse.Parameters) {
 	conditions, parameters := []string{"1"}, clickhouse.Parameters{}
 	for _, c := range []struct{ column, value string }{{"reason", f.reason}, {"field", f.field}, {"source_name", f.topic}} {

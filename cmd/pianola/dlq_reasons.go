@@ -2,32 +2,32 @@ package main
 
 import "github.com/pianola/pianola/schemas"
 
-// meanings say what each reason means and what helps: contract §1 and §2 for an
-// operator who has one dead letter on the screen.
+// meanings explain each reason to an operator and suggest a fix (contract §1, §2).
 func meanings() map[schemas.Reason]string {
 	return map[schemas.Reason]string{
-		schemas.InvalidJSON: "The message is not JSON as RFC 8259 has it: a byte order mark, NaN, invalid UTF-8,\n" +
-			"half a surrogate pair, text after the end, or nesting beyond 10,000 levels.\n" +
-			"The producer has to send it anew.",
-		schemas.NotAnObject: "The message is well-formed JSON and not an object. Something else writes to this\n" +
-			"topic, or the producer wraps its messages.",
-		schemas.DuplicateField: "A field occurs twice, aliases included, so that nobody can say which was meant.\n" +
-			"Look at transform.field_aliases if the message itself has it once.",
+		schemas.InvalidJSON: "The message is not valid JSON (RFC 8259). Examples: a byte order mark, NaN, invalid\n" +
+			"UTF-8, half a surrogate pair, trailing text, or nesting beyond 10,000 levels.\n" +
+			"The producer must send the message again.",
+		schemas.NotAnObject: "The message is valid JSON, but not an object. Another program writes to this topic,\n" +
+			"or the producer wraps its messages.",
+		schemas.DuplicateField: "A field occurs twice, aliases included, so its value is ambiguous. If the message\n" +
+			"has the field only once, check transform.field_aliases.",
 		schemas.MissingField: "A required field (subscription_id, event_timestamp, subscription_action) is absent,\n" +
 			"null or blank. If the producer uses another name, transform.field_aliases can map it.",
-		schemas.InvalidType: "The field has a JSON type that it does not take: an array, an object, or a boolean\n" +
-			"outside is_internal_user.",
-		schemas.InvalidValue: "The field has the right type and content that cannot be read: no number, no address\n" +
-			"or hash, a fraction where a whole number is due, a control character in an id.",
-		schemas.InvalidTimestamp: "The timestamp is in no accepted notation. RFC 3339 and its relaxations and epochs are;\n" +
-			"8 or 14 digits are not, since they may be a compact date.",
-		schemas.TimestampOutOfRange: "The timestamp is readable and cannot be: an event before 2000 or further ahead than\n" +
-			"transform.max_future, another timestamp before 1970, or a negative epoch. Often a unit\n" +
-			"(seconds, milliseconds) or a clock is wrong.",
-		schemas.UnknownAction: "The action is none of the twelve nor a synonym, and transform.unknown_action is\n" +
-			"dead_letter. A new action of Piano's is worth telling the maintainers.",
+		schemas.InvalidType: "The field has an unsupported JSON type: an array, an object, or a boolean in another\n" +
+			"field than is_internal_user.",
+		schemas.InvalidValue: "The field has the right type but an invalid value. Examples: not a number, not an\n" +
+			"address or hash, a fraction instead of an integer, a control character in an id.",
+		schemas.InvalidTimestamp: "The timestamp has an unknown format. RFC 3339, its common variants and epochs are\n" +
+			"accepted. 8 or 14 digits are not, because they may be a compact date.",
+		schemas.TimestampOutOfRange: "The timestamp is out of range: an event before 2000 or later than now plus\n" +
+			"transform.max_future, another timestamp before 1970, or a negative epoch. Check the\n" +
+			"unit (seconds, milliseconds) and the clock of the producer.",
+		schemas.UnknownAction: "The action is not one of the twelve actions or their synonyms, and\n" +
+			"transform.unknown_action is dead_letter. Report new actions of Piano to the\n" +
+			"maintainers.",
 		schemas.TooLarge: "The message is larger than transform.max_message_bytes.",
-		schemas.RejectedByServer: "The message passed every stage and ClickHouse refused its row; the detail has the code.\n" +
-			"Usually a constraint was added to the table.",
+		schemas.RejectedByServer: "The message passed every stage, but ClickHouse rejected its row. The detail has the\n" +
+			"error code. Often somebody added a constraint to the table.",
 	}
 }

@@ -18,17 +18,17 @@ import (
 func (a *app) dlqRedriveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "redrive [TOPIC/PARTITION/OFFSET]...",
-		Short: "read the messages of open dead letters again, by today's rules",
-		Long: `Reads the original messages of open dead letters from Kafka, where they still
-are, and puts them through the configuration of today. What now passes is stored
-and its dead letter is resolved; what still fails counts one more attempt; what
-Kafka no longer has is said to be gone and stays open.
+		Short: "process the messages of open dead letters again",
+		Long: `Reads the original messages of open dead letters from Kafka and transforms them
+with the current settings. A message that passes is stored, and its dead letter
+is resolved. A message that fails again adds one attempt. A message that Kafka
+no longer has is reported as gone, and its dead letter remains open.
 
-Without --execute it prints the plan and changes nothing. It may be interrupted
-and run again, and a consumer may be running. A row that ClickHouse refused is
-tried again like any other.
+Without --execute: dry run that prints the plan. The command may be interrupted
+and repeated, and may run beside a consumer. It also retries rows that
+ClickHouse rejected.
 
-Exit status 3 says that dead letters stayed open.`,
+The exit status is 3 when dead letters remain open.`,
 		Example: `  pianola dlq redrive
   pianola dlq redrive --reason unknown_action --since 24h --execute
   pianola dlq redrive piano.subscriber-events/3/1200417 --execute --json`,
@@ -38,8 +38,8 @@ Exit status 3 says that dead letters stayed open.`,
 	c.Flags().StringVar(&f.reason, "reason", "", "only this reason")
 	c.Flags().StringVar(&f.field, "field", "", "only this field")
 	c.Flags().StringVar(&f.topic, "topic", "", "only this topic")
-	since := c.Flags().String("since", "", "only those decided since: a time ago such as 24h, or an RFC 3339 time")
-	execute := c.Flags().Bool("execute", false, "do it; without, the plan is all there is")
+	since := c.Flags().String("since", "", "only decisions since this `TIME`: a duration ago such as 24h, or RFC 3339")
+	execute := c.Flags().Bool("execute", false, "redrive; without it, print the plan")
 	asJSON := jsonFlag(c)
 	sections := []string{"kafka", "clickhouse", "transform", "log"}
 	config.AddFlags(c.Flags(), sections...)
@@ -81,25 +81,25 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay
 	if execute {
 		report, err = redriver.Redrive(c.Context(), plan)
 	}
-	// What was done before an error is durable, and so it is told.
+	// Work that finished before an error is durable, so the report is printed too.
 	if asJSON {
 		err = errors.Join(err, a.printJSON(report))
 	} else {
-		err = errors.Join(err, a.print(redriveText(report)))
+		err = errors.Join(err, a.print(redriveText(report, a.width())))
 	}
 	if err == nil && execute && report.Open > 0 {
-		return fmt.Errorf("%d dead letters stay open: %w", report.Open, errFound)
+		return fmt.Errorf("%d dead letters remain open: %w", report.Open, errFound)
 	}
 	return err
 }
 
-// redriver connects and checks the schema, for it is going to write. The caller
-// calls closeAll when there is no error.
+// redriver connects and checks the schema before any write. Without an error the
+// caller must call closeAll.
 func (a *app) redriver(c *cobra.Command, settings config.Config) (_ *replay.Redriver, closeAll func(), err error) {
 	var opened []io.Closer
 	end := func() {
 		for _, one := range opened {
-			_ = one.Close() // every statement has been answered
+			_ = one.Close() // every statement is complete
 		}
 	}
 	defer func() {

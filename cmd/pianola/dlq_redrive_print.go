@@ -3,45 +3,42 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/pianola/pianola/internal/replay"
 )
 
-// redriveText is a plan or a result as a table, then what is gone and why.
-func redriveText(r *replay.Report) string {
+// redriveText is a plan or a result, then the messages that Kafka no longer has.
+func redriveText(r *replay.Report, width int) string {
 	if r.Letters == 0 {
 		return "no open dead letters\n"
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	groups := table{titles: []string{"TOPIC", "REASON", "DEAD LETTERS", "TO READ", "GONE"}}
 	if r.Executed {
-		fmt.Fprintln(w, "TOPIC\tREASON\tDEAD LETTERS\tSTORED\tFILTERED\tSKIPPED\tRESOLVED ELSEWHERE\tFAILED AGAIN\tGONE\tUNREAD")
-	} else {
-		fmt.Fprintln(w, "TOPIC\tREASON\tDEAD LETTERS\tTO READ\tGONE")
+		groups.titles = []string{"TOPIC", "REASON", "DEAD LETTERS", "STORED", "FILTERED", "SKIPPED", "RESOLVED ELSEWHERE", "FAILED AGAIN", "GONE", "UNREAD"}
 	}
 	for _, g := range r.Groups {
-		fmt.Fprintf(w, "%s\t%s\t%d\t", printable(g.Topic), printable(string(g.Reason)), g.Letters)
+		topic, reason := printable(g.Topic), printable(string(g.Reason))
 		if r.Executed {
-			fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t%d\n", g.Stored, g.Filtered, g.Skipped, g.Elsewhere, g.Failed, g.Gone, g.Unread)
+			groups.row(topic, reason, g.Letters, g.Stored, g.Filtered, g.Skipped, g.Elsewhere, g.Failed, g.Gone, g.Unread)
 		} else {
-			fmt.Fprintf(w, "%d\t%d\n", g.ToRead(), g.Gone)
+			groups.row(topic, reason, g.Letters, g.ToRead(), g.Gone)
 		}
 	}
-	_ = w.Flush() // into memory
+	var b strings.Builder
+	b.WriteString(groups.render(width))
 	if len(r.Gone) > 0 {
-		b.WriteString("\ngone, so that nobody can read them again:\n")
+		b.WriteString("\ngone, no longer readable from Kafka:\n")
 	}
 	for _, one := range r.Gone {
 		fmt.Fprintf(&b, "  %d %s\n", one.Letters, one.Cause)
 	}
 	switch {
 	case !r.Executed:
-		b.WriteString("\nthis is the plan; add --execute to do it\n")
+		b.WriteString("\ndry run; add --execute to redrive\n")
 	case !r.Complete:
-		b.WriteString("\nit ended early; what was done is durable, and the same command goes on from here\n")
+		b.WriteString("\nthe redrive ended early; finished work is durable, and the same command continues\n")
 	case r.Open > 0:
-		fmt.Fprintf(&b, "\n%d dead letters stay open\n", r.Open)
+		fmt.Fprintf(&b, "\n%d dead letters remain open\n", r.Open)
 	}
 	return b.String()
 }

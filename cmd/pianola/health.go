@@ -13,18 +13,19 @@ import (
 	"github.com/pianola/pianola/internal/config"
 )
 
-// healthCommand lets an image without a shell check itself.
+// healthCommand is for container health checks: the image has no shell.
 func (a *app) healthCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
-		Short: "ask the instance on this machine whether it lives (or is ready)",
-		Long: `Asks /livez of the instance that listens at http.listen, for container health
-checks: the image has no shell. With --ready it asks /readyz.`,
+		Short: "check that the local instance is alive or ready",
+		Long: `Requests /livez (with --ready: /readyz) from the instance at http.listen.
+Container health checks use it, because the image has no shell. The exit status
+is 3 when the instance is not healthy.`,
 		Example: `  pianola health
   pianola health --ready`,
 		Args: cobra.NoArgs,
 	}
-	ready := c.Flags().Bool("ready", false, "ask whether it is ready, not only whether it lives")
+	ready := c.Flags().Bool("ready", false, "check readiness instead of liveness")
 	config.AddFlags(c.Flags(), "http")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		settings, err := a.load(c).Check("http")
@@ -45,7 +46,7 @@ checks: the image has no shell. With --ready it asks /readyz.`,
 		client := http.Client{Timeout: 5 * time.Second}
 		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+net.JoinHostPort(host, port)+page, nil)
 		if err != nil {
-			return fmt.Errorf("ask %s: %w", page, err)
+			return fmt.Errorf("request %s: %w", page, err)
 		}
 		response, err := client.Do(request)
 		if err != nil {
@@ -53,18 +54,18 @@ checks: the image has no shell. With --ready it asks /readyz.`,
 			if errors.As(err, &op) {
 				err = op.Err
 			}
-			return fmt.Errorf("no instance answers at %s: check that pianola run is up, and has the same http.listen: %w", settings.HTTP.Listen, err)
+			return fmt.Errorf("no instance answers at %s (check that pianola run is running with the same http.listen): %w", settings.HTTP.Listen, err)
 		}
 		defer response.Body.Close()
 		body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 		if err != nil {
-			return fmt.Errorf("ask the instance: %w", err)
+			return fmt.Errorf("read %s: %w", page, err)
 		}
 		if err := a.print(string(body)); err != nil {
 			return err
 		}
 		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answered %s: %w", page, response.Status, errFound)
+			return fmt.Errorf("%s returned %s: %w", page, response.Status, errFound)
 		}
 		return nil
 	}

@@ -5,41 +5,41 @@ import (
 	"io"
 )
 
-// interruptible is a reader whose Read returns when the context ends, although a
-// read of standard input cannot be called off: that one is left behind, and with
-// it a goroutine, for the moment until the process ends.
+// interruptible is a reader whose Read returns when the context ends. A read of
+// standard input cannot be cancelled, so its goroutine remains until the process
+// ends.
 type interruptible struct {
 	ctx  context.Context
 	from io.Reader
 
-	asked chan struct{}
-	found chan chunk
-	rest  chunk
+	requests chan struct{}
+	chunks   chan chunk
+	rest     chunk
 }
 
-// chunk is what one read brought.
+// chunk is the result of one read.
 type chunk struct {
 	bytes []byte
 	err   error
 }
 
-// Read waits for the next bytes or the end of the context. The bytes pass through
-// a buffer that the caller never sees, since the read left behind may still write.
+// Read waits for the next bytes or the end of the context. It copies from a private
+// buffer, because an abandoned read may still write to it.
 func (r *interruptible) Read(p []byte) (int, error) {
 	if len(r.rest.bytes) == 0 {
 		if r.rest.err != nil {
 			return 0, r.rest.err
 		}
-		if r.asked == nil {
+		if r.requests == nil {
 			r.start()
 		}
 		select {
-		case r.asked <- struct{}{}:
+		case r.requests <- struct{}{}:
 		case <-r.ctx.Done():
 			return 0, r.ctx.Err()
 		}
 		select {
-		case r.rest = <-r.found:
+		case r.rest = <-r.chunks:
 		case <-r.ctx.Done():
 			return 0, r.ctx.Err()
 		}
@@ -52,21 +52,21 @@ func (r *interruptible) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// start makes the goroutine that reads when asked; it ends with the input or the
+// start creates the goroutine that reads on request. It ends with the input or the
 // context.
 func (r *interruptible) start() {
-	r.asked = make(chan struct{})
-	r.found = make(chan chunk, 1) // a late find needs no taker
+	r.requests = make(chan struct{})
+	r.chunks = make(chan chunk, 1) // the last send does not block
 	go func() {
 		buffer := make([]byte, 256<<10)
 		for {
 			select {
-			case <-r.asked:
+			case <-r.requests:
 			case <-r.ctx.Done():
 				return
 			}
 			n, err := r.from.Read(buffer)
-			r.found <- chunk{buffer[:n], err}
+			r.chunks <- chunk{buffer[:n], err}
 			if err != nil {
 				return
 			}

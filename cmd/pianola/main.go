@@ -1,8 +1,8 @@
-// Command pianola is the service and its tools; one file a command.
+// Command pianola is the service and its tools. Each command has its own file.
 //
-// Standard output is for results, standard error for logs and progress. Exit
-// status: 0 done; 1 failed; 2 wrong usage; 3 the check found something; 78 bad
-// configuration (contract §5).
+// Results go to standard output, logs and progress to standard error. Exit status:
+// 0 done; 1 failed; 2 wrong usage; 3 the check found something; 78 bad configuration
+// (contract §5).
 package main
 
 import (
@@ -28,19 +28,19 @@ const (
 	exitConfiguration = 78 // EX_CONFIG of sysexits.h
 )
 
-// errFound is wrapped by a check that worked and found something.
+// errFound is wrapped by a check that succeeded and has findings.
 var errFound = errors.New("the check found something")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the work in order. After it signals have their usual
-	// effect again, so that the second one ends the process at once.
+	// The first signal starts a graceful shutdown and restores the default handling,
+	// so that the second signal ends the process immediately.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 
-// run is the whole program but for the process around it. environment is
-// NAME=value, as os.Environ gives it.
+// run is the program without access to global process state. environment has the
+// format of os.Environ.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environment []string) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environment: environment, now: time.Now}
 	err := a.execute(ctx, args)
@@ -58,10 +58,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "pianola: %v\n", err)
 		return exitUsage
 	case errors.As(err, new(outputError)) && errors.Is(err, syscall.EPIPE):
-		return exitFailed // whoever read our output has gone; there is nothing to tell
+		return exitFailed // the reader of the output closed it and needs no message
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		var answered *piano.Error
-		if errors.As(err, &answered) && answered.Status != 0 { // and that is what it was waiting for
+		if errors.As(err, &answered) && answered.Status != 0 { // the reason for the wait
 			fmt.Fprintf(stderr, "pianola: interrupted: %v\n", err)
 			return exitFailed
 		}

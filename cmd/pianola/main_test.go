@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // outcome is what a run of the program left behind.
@@ -201,16 +199,6 @@ func TestSchemaDDL_NeedsNothingAndHoldsEveryMigration(t *testing.T) {
 	}
 	if got := call(t, []string{"PIANOLA_CLICKHOUSE_DATABASE=a b"}, "", "schema", "ddl"); got.code != exitConfiguration {
 		t.Errorf("a database that cannot be: %+v", got)
-	}
-}
-
-func TestVersion(t *testing.T) {
-	var v versionInfo
-	if err := json.Unmarshal([]byte(call(t, nil, "", "version", "--json").stdout), &v); err != nil || v.Schema != schemas.LatestVersion() || v.Go == "" {
-		t.Errorf("%v, %+v", err, v)
-	}
-	if got := call(t, nil, "", "version"); !strings.HasPrefix(got.stdout, "pianola ") {
-		t.Errorf("got %q", got.stdout)
 	}
 }
 

@@ -17,14 +17,13 @@ func (a *app) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "create or upgrade the schema in ClickHouse",
-		Long: `Creates the database where it is missing and applies the migrations that have
-not been applied. Running it again changes nothing; running it twice at once does
-no harm.`,
+		Long: `Creates the database if it is missing and applies pending migrations. Repeated
+and concurrent runs are safe.`,
 		Example: `  pianola migrate --clickhouse.addr localhost:9000
   pianola migrate --dry-run > pending.sql`,
 		Args: cobra.NoArgs,
 	}
-	dryRun := c.Flags().Bool("dry-run", false, "print the SQL that would run, and run nothing")
+	dryRun := c.Flags().Bool("dry-run", false, "print the pending SQL without running it")
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags(), "clickhouse", "log")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -36,7 +35,7 @@ no harm.`,
 		if err != nil {
 			return err
 		}
-		defer func() { _ = db.Close() }() // every statement has been answered
+		defer func() { _ = db.Close() }() // every statement is complete
 		if *dryRun {
 			return a.printPending(c, migrator, settings.ClickHouse.Database, *asJSON)
 		}
@@ -45,7 +44,7 @@ no harm.`,
 	return c
 }
 
-// migrator connects; the caller closes the pool.
+// migrator connects. The caller closes the pool.
 func (a *app) migrator(settings config.Config) (*migrate.Migrator, *sql.DB, error) {
 	log, err := a.logger(settings.Log)
 	if err != nil {
@@ -54,13 +53,13 @@ func (a *app) migrator(settings config.Config) (*migrate.Migrator, *sql.DB, erro
 	db := clickhouse.OpenDB(settings.ClickHouseOptions())
 	migrator, err := migrate.New(db, settings.ClickHouse.Database, log)
 	if err != nil {
-		_ = db.Close() // it has not been used
+		_ = db.Close() // unused
 		return nil, nil, err
 	}
 	return migrator, db, nil
 }
 
-// step is a migration as --json shows it.
+// step is a migration in the JSON output.
 type step struct {
 	Version int64  `json:"version"`
 	Name    string `json:"name"`
@@ -107,7 +106,7 @@ func (a *app) printPending(c *cobra.Command, m *migrate.Migrator, database strin
 		return a.printJSON(map[string]any{"pending": steps, "version": current})
 	}
 	if len(pending) == 0 {
-		return a.print(fmt.Sprintf("-- The schema is at version %d and nothing is pending.\n", current))
+		return a.print(fmt.Sprintf("-- The schema is at version %d; nothing is pending.\n", current))
 	}
 	text, err := ddl(database, pending, current == 0)
 	if err != nil {

@@ -21,26 +21,26 @@ import (
 func (a *app) reconcileCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reconcile",
-		Short: "compare what the events amount to with Piano's API, now",
-		Long: `Takes a snapshot of every subscription from Piano's API, waits until the stream has
-been ingested up to that moment, and compares it with what the events amount to. What
-differs is asked about again; what remains is drift, and is in the table drift.
+		Short: "compare the event-derived state with Piano's API",
+		Long: `Takes a snapshot of every subscription from Piano's API and waits until the
+stream is ingested up to the snapshot time. Then it compares the snapshot with
+the state that the events describe. Subscriptions that differ are read from the
+API again. Differences that remain are drift, which the table drift stores.
 
-Messages may come late: it waits reconcile.settle after the snapshot, and then for the
-consumer group, which has to be at work. It repairs nothing and changes nothing at
-Piano's. It may run beside pianola run, which reconciles by itself every
-reconcile.interval.
+The command waits reconcile.settle for late messages, then for the consumer
+group. The group must be running. The command changes nothing in Piano. It may
+run beside pianola run, which reconciles every reconcile.interval.
 
---csv takes a subscription log that was exported from Piano in place of the API, plain
-or as a ZIP file. It needs --as-of, the moment of the export, and no API token; what
-differs stays unverified.
+--csv compares with a subscription log that was exported from Piano, as a CSV
+or ZIP file. It needs --as-of, the time of the export, but no API token.
+Differences stay unverified.
 
---export has Piano make that log now, which can take it long, and compares with it: it
-tells more of each subscription than the API's list. It needs the API token, and is
-fetched into a file that nobody else sees and that is gone afterwards.
+--export requests a subscription log from Piano and compares with it. The log
+has more fields than the API's list, but Piano may take long to produce it. It
+needs the API token. The file is private and is deleted afterwards.
 
-Exit status 3 says that there is drift. A moved bill date (routine) and a price
-(information) are told, and are none.`,
+The exit status is 3 when there is drift. Bill-date and price differences are
+reported but do not count as drift.`,
 		Example: `  pianola reconcile
   pianola reconcile --json | jq '.drift[] | {kind, count}'
   pianola reconcile --csv subscriptions.csv --as-of 2026-03-01T06:00:00Z
@@ -48,19 +48,19 @@ Exit status 3 says that there is drift. A moved bill date (routine) and a price
 		Args: cobra.NoArgs,
 	}
 	var from file
-	c.Flags().StringVar(&from.name, "csv", "", "compare with this subscription log in place of the API (`FILE`)")
-	asOf := c.Flags().String("as-of", "", "when the subscription log was exported, as an RFC 3339 `TIME`")
+	c.Flags().StringVar(&from.name, "csv", "", "compare with this subscription log instead of the API (`FILE`)")
+	asOf := c.Flags().String("as-of", "", "`TIME` of the export, RFC 3339")
 	export := exportFlags(c)
 	asJSON := jsonFlag(c)
 	sections := []string{"kafka", "clickhouse", "transform", "piano", "reconcile", "log"}
 	config.AddFlags(c.Flags(), append(sections, "consumer.instance")...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := errors.Join(from.at(*asOf, a.now()), export.check(c, from, a.now())); err != nil {
+		if err := errors.Join(from.setAsOf(*asOf, a.now()), export.check(c, from, a.now())); err != nil {
 			return usageError{err}
 		}
 		settings, err := a.load(c).Check(sections...)
 		if err == nil && from.name == "" {
-			err = wantAPI(settings.Piano)
+			err = requireAPI(settings.Piano)
 		}
 		if err != nil {
 			return err
@@ -72,57 +72,57 @@ Exit status 3 says that there is drift. A moved bill date (routine) and a price
 		if *asJSON {
 			err = a.printJSON(report)
 		} else {
-			err = a.print(reconcileText(report))
+			err = a.print(reconcileText(report, a.width()))
 		}
 		if err == nil && !report.Clean() {
-			err = fmt.Errorf("reconcile: %w: stream and API disagree", errFound)
+			err = fmt.Errorf("reconcile: %w: stream and API differ", errFound)
 		}
 		return err
 	}
 	return c
 }
 
-// file is a subscription log and its moment; no name is none.
+// file is a subscription log and its time; without a name there is no file.
 type file struct {
 	name  string
 	asOf  time.Time
-	until time.Time // the latest moment that it may tell of
+	until time.Time // the latest time of its data
 }
 
-// at takes the moment. Only together do the two flags say something.
-func (f *file) at(asOf string, now time.Time) (err error) {
+// setAsOf parses the time of the export. Each of the two flags needs the other.
+func (f *file) setAsOf(asOf string, now time.Time) (err error) {
 	switch {
 	case f.name == "" && asOf == "":
 		return nil
 	case f.name == "":
-		return errors.New("--as-of: says when a file was exported; give the file with --csv")
+		return errors.New("--as-of: needs a file; add --csv")
 	case asOf == "":
-		return errors.New("--csv: the file does not say when it was exported; add --as-of, such as 2026-01-31T12:00:00Z")
+		return errors.New("--csv: needs the time of the export; add --as-of 2026-01-31T12:00:00Z")
 	}
 	if f.asOf, err = time.Parse(time.RFC3339, asOf); err != nil {
-		return errors.New("--as-of: write it as 2026-01-31T12:00:00Z")
+		return errors.New("--as-of: not a time; use the form 2026-01-31T12:00:00Z")
 	}
 	if f.asOf.After(now) {
-		return errors.New("--as-of: lies in the future")
+		return errors.New("--as-of: is in the future")
 	}
 	f.until = f.asOf
 	return nil
 }
 
-// wantAPI is the mistake of a configuration without what the API needs.
-func wantAPI(p config.Piano) error {
+// requireAPI reports missing settings of the API.
+func requireAPI(p config.Piano) error {
 	if p.APIToken != "" {
-		return nil // then the application is there: Check
+		return nil // Check has verified piano.aid
 	}
-	mistakes := []config.Problem{{Key: "piano.api_token", Message: "is not set, and neither is piano.api_token_file; without one only a file can be compared (--csv)"}}
+	mistakes := []config.Problem{{Key: "piano.api_token", Message: "is empty; set piano.api_token_file or PIANOLA_PIANO_API_TOKEN, or compare with a file (--csv)"}}
 	if p.AID == "" {
-		mistakes = append(mistakes, config.Problem{Key: "piano.aid", Message: "is empty: the application's id in Piano"})
+		mistakes = append(mistakes, config.Problem{Key: "piano.aid", Message: "is empty; set the application id"})
 	}
 	return &config.Error{Problems: mistakes}
 }
 
-// reconcile runs once. What can be known to fail is tried first: taking a snapshot
-// and waiting for the stream is a matter of many minutes.
+// reconcile runs once. It checks all connections first, because the snapshot and the
+// wait for the stream take many minutes.
 func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *export) (*reconcile.Report, error) {
 	log, err := a.logger(settings.Log)
 	if err != nil {
@@ -140,10 +140,10 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 	}
 	defer func() {
 		if csv != nil {
-			_ = csv.Close() // it was only read
+			_ = csv.Close() // read-only
 		}
 	}()
-	if err := a.tryClickHouse(ctx, settings); err != nil {
+	if err := a.checkClickHouse(ctx, settings); err != nil {
 		return nil, err
 	}
 	kafka, err := consumer.New(settings.ConsumerConfig(), log, consumer.Hooks{})
@@ -162,18 +162,18 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 	}
 	defer r.Close()
 	if export.wanted {
-		from.asOf = a.now().UTC().Truncate(time.Millisecond) // whatever happens from here on may be in the file
+		from.asOf = a.now().UTC().Truncate(time.Millisecond) // the file may contain later changes
 		made, size, err := export.fetch(ctx, settings, from.asOf, log)
 		if err != nil {
 			return nil, err
 		}
 		defer made.Close()
-		from.until = a.now().UTC() // what happened while it was made may be in it too
+		from.until = a.now().UTC() // changes until here may be in the file
 		if csv, err = subscriptionlog.Open(made, size, rules); err != nil {
-			return nil, fmt.Errorf("the export: %w", err)
+			return nil, fmt.Errorf("read export: %w", err)
 		}
 	}
-	log.Info("reconciling: a snapshot is taken, and then the stream is waited for", zap.Duration("settle", settings.Reconcile.Settle))
+	log.Info("reconciling: snapshot first, then wait for the stream", zap.Duration("settle", settings.Reconcile.Settle))
 	if csv != nil {
 		return r.RunCSV(ctx, csv, from.asOf, from.until)
 	}

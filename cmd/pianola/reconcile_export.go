@@ -15,52 +15,51 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// exportPoll is how often an export is asked about that takes long.
+// exportPoll is the interval of status requests for an export.
 const exportPoll = 15 * time.Second
 
-// export is a subscription log that Piano is to make.
+// export is a subscription log that Piano produces on request.
 type export struct {
 	wanted   bool
 	fromText string
-	from     time.Time // the first day on which subscriptions started
+	from     time.Time // earliest start date of subscriptions
 	wait     time.Duration
 }
 
 func exportFlags(c *cobra.Command) *export {
 	e := &export{}
-	c.Flags().BoolVar(&e.wanted, "export", false, "compare with a subscription log that Piano makes now, in place of the API's list")
-	c.Flags().StringVar(&e.fromText, "export-from", "2000-01-01", "the first `DAY` on which subscriptions of the export started, in UTC")
-	c.Flags().DurationVar(&e.wait, "export-wait", time.Hour, "how long Piano may take to make it and hand it over")
+	c.Flags().BoolVar(&e.wanted, "export", false, "request a subscription log from Piano and compare with it")
+	c.Flags().StringVar(&e.fromText, "export-from", "2000-01-01", "export subscriptions that started on or after this `DAY` (UTC)")
+	c.Flags().DurationVar(&e.wait, "export-wait", time.Hour, "maximum time to produce and download the export")
 	return e
 }
 
-// check reads what was given, and refuses what says nothing together.
+// check parses the flags and rejects combinations without effect.
 func (e *export) check(c *cobra.Command, from file, now time.Time) (err error) {
 	for _, name := range []string{"export-from", "export-wait"} {
 		if c.Flags().Changed(name) && !e.wanted {
-			return fmt.Errorf("--%s: is of an export; add --export", name)
+			return fmt.Errorf("--%s: needs --export", name)
 		}
 	}
 	if e.wanted && from.name != "" {
-		return errors.New("--export: makes a file, and --csv has one; give one of them")
+		return errors.New("--export: conflicts with --csv; use one of them")
 	}
 	if e.from, err = time.Parse(time.DateOnly, e.fromText); err != nil {
-		return errors.New("--export-from: write it as 2024-01-31")
+		return errors.New("--export-from: not a day; use the form 2024-01-31")
 	}
 	if e.from.After(now) {
-		return errors.New("--export-from: lies in the future")
+		return errors.New("--export-from: is in the future")
 	}
 	if e.wait <= 0 {
-		return errors.New("--export-wait: is not above 0")
+		return errors.New("--export-wait: must be above 0")
 	}
 	return nil
 }
 
-// fetch has the log made and gives its file, which is to be closed.
+// fetch requests the log and returns its file, which the caller closes.
 //
-// A log is full of what is personal. Its file can be read by this user alone, and
-// has no name any more from the first byte on, so that nothing is left behind,
-// however this process ends.
+// The log contains personal data. Only this user can read the file. It loses its name
+// before the first byte is written, so that no end of the process leaves it behind.
 func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Time, log *zap.Logger) (_ *os.File, size int64, err error) {
 	client, err := piano.New(settings.PianoConfig(), nil, log, piano.Hooks{})
 	if err != nil {
@@ -69,7 +68,7 @@ func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Ti
 	defer client.Close()
 	file, err := os.CreateTemp("", "pianola-export-")
 	if err != nil {
-		return nil, 0, fmt.Errorf("make a file for the export: %w", err)
+		return nil, 0, fmt.Errorf("create a file for the export: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -77,9 +76,9 @@ func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Ti
 		}
 	}()
 	if err := os.Remove(file.Name()); err != nil {
-		return nil, 0, fmt.Errorf("take the name of the file for the export: %w", err)
+		return nil, 0, fmt.Errorf("unlink the file for the export: %w", err)
 	}
-	log.Info("piano is asked for an export, and it is waited for", zap.Duration("at_most", e.wait))
+	log.Info("export requested, waiting for Piano", zap.Duration("timeout", e.wait))
 	bounded, cancel := context.WithTimeout(ctx, e.wait)
 	defer cancel()
 	begin := func() (io.Writer, error) {
@@ -91,7 +90,7 @@ func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Ti
 	}
 	if err := client.Export(bounded, e.from, asOf, exportPoll, begin); err != nil {
 		if ctx.Err() == nil && bounded.Err() != nil {
-			err = fmt.Errorf("%w: --export-wait was over", err)
+			err = fmt.Errorf("%w: the export took longer than --export-wait", err)
 		}
 		return nil, 0, err
 	}

@@ -3,33 +3,35 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pianola/pianola/internal/reconcile"
 )
 
-// reconcileText is a table of kinds, then examples, what was not compared, the
-// snapshot, and the verdict in the last line.
-func reconcileText(r *reconcile.Report) string {
+// reconcileText is the kinds of drift with examples, the subscriptions that were not
+// compared, the snapshot, and the result in the last line.
+func reconcileText(r *reconcile.Report, width int) string {
 	var b strings.Builder
 	for _, alarm := range alarms(r) {
 		fmt.Fprintf(&b, "ATTENTION: %s\n\n", alarm)
 	}
 	if len(r.Drift) > 0 {
-		kinds(&b, r.Drift)
+		kinds := table{titles: []string{"KIND", "SEVERITY", "COUNT", "UNVERIFIED"}}
 		for _, k := range r.Drift {
-			exemplify(&b, k)
+			kinds.row(k.Kind, k.Severity, k.Count, k.Unverified)
+		}
+		b.WriteString(kinds.render(width))
+		for _, k := range r.Drift {
+			b.WriteString(examplesText(k, width))
 		}
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "compared: %d subscriptions", r.Compared)
 	if r.Candidates > 0 && r.Snapshot.Source != "csv" {
-		fmt.Fprintf(&b, "; %d of them differed at first, and the API was asked again about %d", r.Candidates, r.Verified)
+		fmt.Fprintf(&b, "; %d of them differed at first, and %d were read from the API again", r.Candidates, r.Verified)
 	}
 	b.WriteByte('\n')
 	tally := func(title string, counts map[string]uint64, explain func(string) string) {
@@ -37,51 +39,39 @@ func reconcileText(r *reconcile.Report) string {
 			return
 		}
 		fmt.Fprintf(&b, "\n%s:\n", title)
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		for _, name := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-			return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) // the most first
+			return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) // largest count first
 		}) {
-			fmt.Fprintf(w, "%d\t  %s\n", counts[name], explain(name))
+			fmt.Fprintf(&b, "%10d  %s\n", counts[name], explain(name))
 		}
-		_ = w.Flush() // into memory
 	}
-	tally("not compared", r.NotCompared, whyNotCompared)
-	tally("different, and counted as agreement (stream → API)", r.Agreed, func(difference string) string {
+	tally("not compared", r.NotCompared, notComparedReason)
+	tally("different, but equivalent (stream → API)", r.Agreed, func(difference string) string {
 		kind, values, _ := strings.Cut(difference, ":")
 		return printable(kind + ": " + strings.Replace(values, "→", " → ", 1))
 	})
 	fmt.Fprintf(&b, "\n%s\n", snapshotLine(r))
-	fmt.Fprintf(&b, "\n%s\n", reconcileVerdict(r))
+	fmt.Fprintf(&b, "\n%s\n", reconcileResult(r))
 	return b.String()
 }
 
-func kinds(out io.Writer, all []reconcile.KindCount) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KIND\tSEVERITY\tCOUNT\tUNVERIFIED")
-	for _, k := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", k.Kind, k.Severity, k.Count, k.Unverified)
-	}
-	_ = w.Flush() // into memory
-}
-
-func exemplify(out io.Writer, k reconcile.KindCount) {
+func examplesText(k reconcile.KindCount, width int) string {
 	if len(k.Examples) == 0 {
-		return
+		return ""
 	}
-	fmt.Fprintf(out, "\n%s, such as\n", k.Kind)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	examples := table{indent: "  "}
 	for _, e := range k.Examples {
 		mark := ""
 		if !e.Verified {
-			mark = "\t(unverified)"
+			mark = "(unverified)"
 		}
-		fmt.Fprintf(w, "  %s\tstream: %s\tAPI: %s%s\n", printable(e.SubscriptionID), side(e.Stream), side(e.API), mark)
+		examples.row(printable(e.SubscriptionID), "stream: "+valueText(e.Stream), "API: "+valueText(e.API), mark)
 	}
-	_ = w.Flush() // into memory
+	return fmt.Sprintf("\n%s, examples:\n%s", k.Kind, examples.render(width))
 }
 
-// side is what one side says.
-func side(value *string) string {
+// valueText is the value of one side.
+func valueText(value *string) string {
 	switch {
 	case value == nil:
 		return "nothing"
@@ -92,15 +82,15 @@ func side(value *string) string {
 	}
 }
 
-// whyNotCompared has the reasons in words.
-func whyNotCompared(reason string) string {
+// notComparedReason explains a reason.
+func notComparedReason(reason string) string {
 	words := map[string]string{
-		"recent":        "an event or a message came near the snapshot's moment, or after it",
-		"filtered":      "an internal user's",
-		"dead_letters":  "has open dead letters: pianola dlq list",
-		"other_term":    "only the API has it, and its term is neither payment nor dynamic",
-		"before_stream": "no events, and it began or ended before the stream",
-		"not_in_file":   "beyond what the file reaches",
+		"recent":        "an event or a message arrived near or after the snapshot time",
+		"filtered":      "belongs to an internal user",
+		"dead_letters":  "has open dead letters; see pianola dlq list",
+		"other_term":    "exists only in the API, with a term that is neither payment nor dynamic",
+		"before_stream": "has no events, because it started or ended before the stream",
+		"not_in_file":   "outside the range of the file",
 	}
 	if text := words[reason]; text != "" {
 		return reason + ": " + text
@@ -120,7 +110,7 @@ func snapshotLine(r *reconcile.Report) string {
 		text  string
 	}{
 		{s.Pages, "pages"}, {s.Filtered, "of internal users"}, {s.Repeated, "read more than once"},
-		{s.UnreadPlans, "with a billing plan that cannot be read"}, {s.Tombstones, "no longer there (tombstones)"},
+		{s.UnreadPlans, "with a billing plan that cannot be read"}, {s.Tombstones, "deleted (tombstones)"},
 	} {
 		if one.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", one.count, one.text))
@@ -133,10 +123,10 @@ func snapshotLine(r *reconcile.Report) string {
 	}
 	text := strings.Join(parts, ", ")
 	if !s.Whole {
-		text += "\nnot known to have every subscription: where a whole snapshot is kept, the views show that one"
+		text += "\nthe snapshot may be incomplete; the views show the latest complete snapshot, if there is one"
 	}
 	if r.StreamBegan != nil {
-		text += "\nstream: began at " + r.StreamBegan.UTC().Format(time.RFC3339)
+		text += "\nstream: first event at " + r.StreamBegan.UTC().Format(time.RFC3339)
 	} else {
 		text += "\nstream: no events"
 	}
@@ -146,26 +136,26 @@ func snapshotLine(r *reconcile.Report) string {
 	return text
 }
 
-// alarms are what somebody should look at whatever was found.
+// alarms are conditions that need attention, with or without drift.
 func alarms(r *reconcile.Report) []string {
 	var all []string
 	if n := r.Snapshot.TombstonesWithheld; n > 0 {
-		all = append(all, fmt.Sprintf("%d subscriptions are absent from two snapshots in a row, too many to be taken for deleted; "+
-			"look at whether the API still lists them (piano.aid, the token's rights)", n))
+		all = append(all, fmt.Sprintf("%d subscriptions are missing from two consecutive snapshots, too many to be deletions; "+
+			"check that the API still lists them (piano.aid, permissions of the token)", n))
 	}
 	if plans := r.Snapshot.UnreadPlans; plans*100 > r.Snapshot.Rows {
 		all = append(all, fmt.Sprintf("the billing plans of %d of %d subscriptions cannot be read: their periods and prices are not compared",
 			plans, r.Snapshot.Rows))
 	}
 	if r.Compared == 0 {
-		all = append(all, "nothing was compared: this run has shown nothing")
+		all = append(all, "no subscription was compared, so the run proves nothing")
 	}
 	return all
 }
 
-// reconcileVerdict is the last line: what has been shown, and what has become of
-// the table.
-func reconcileVerdict(r *reconcile.Report) string {
+// reconcileResult is the last line: the drift that was found and the changes in the
+// table drift.
+func reconcileResult(r *reconcile.Report) string {
 	var drift uint64
 	for _, k := range r.Drift {
 		if k.Severity == reconcile.SeverityDrift {
@@ -174,14 +164,14 @@ func reconcileVerdict(r *reconcile.Report) string {
 	}
 	table := fmt.Sprintf("opened %d, closed %d; %d open in the table drift", r.Opened, r.Closed, r.Open)
 	if r.Superseded {
-		table = "a run of a later snapshot was complete first, and the table drift is what that one found"
+		table = "a run with a later snapshot completed first, so the table drift holds its result"
 	}
 	switch {
 	case drift > 0:
-		return fmt.Sprintf("%d disagreements that are drift: %s", drift, table)
+		return fmt.Sprintf("drift: %d differences; %s", drift, table)
 	case r.Compared == 0:
-		return "no drift, for nothing was compared: " + table
+		return "no drift, because nothing was compared; " + table
 	default:
-		return "no drift: " + table
+		return "no drift; " + table
 	}
 }

@@ -15,25 +15,26 @@ import (
 	"github.com/pianola/pianola/internal/service"
 )
 
-// memoryTarget is where the garbage collector begins to work harder: what remains
-// up to the 512 MiB that the service promises to stay in is for stacks, buffers
-// and the moments before a collection ends (README, "What it costs").
+// memoryTarget is the soft limit of the garbage collector. The service promises to
+// stay within 512 MiB; the rest is for stacks, buffers and garbage that accumulates
+// during a collection.
 const memoryTarget = 384 << 20
 
 func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "consume Kafka into ClickHouse until told to stop",
-		Long: `Consumes the topics as a member of the group and stores what it reads. Offsets
-are committed only after rows, dead letters and ledger are in ClickHouse.
+		Short: "consume Kafka into ClickHouse",
+		Long: `Consumes the topics as a member of the consumer group and stores the messages
+in ClickHouse. It commits offsets only after rows, dead letters and ledger are
+stored.
 
-The first SIGTERM or Ctrl-C drains: it stops fetching, flushes, commits and leaves
-the group, within shutdown.timeout. The second ends the process at once, which
-loses nothing: what was not committed is read again.
+The first SIGTERM or Ctrl-C starts a graceful shutdown: stop fetching, flush,
+commit and leave the group, within shutdown.timeout. The second signal exits
+immediately. Nothing is lost, because uncommitted messages are read again.
 
-Where piano.api_token is set, the instance that owns partition 0 of the first topic
-also reconciles every reconcile.interval, as pianola reconcile does by hand. What
-goes wrong there is told in log and metrics, and stops nothing.
+If piano.api_token is set, the instance that owns partition 0 of the first
+topic also reconciles every reconcile.interval, like pianola reconcile. Errors
+of reconciliation go to log and metrics and do not stop the service.
 
 Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		Example: `  pianola run --config pianola.yaml
@@ -51,7 +52,7 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 			return err
 		}
 		for _, warning := range settings.Warnings() {
-			log.Warn("configuration", zap.String("key", warning.Key), zap.String("warning", warning.Message))
+			log.Warn("configuration warning", zap.String("key", warning.Key), zap.String("warning", warning.Message))
 		}
 		limitMemory()
 
@@ -76,19 +77,19 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 	return c
 }
 
-// limitMemory sets the collector's target unless the operator has (GOMEMLIMIT).
+// limitMemory sets the soft limit, unless GOMEMLIMIT has set one.
 func limitMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryTarget)
 	}
 }
 
-// buildInfo is the version as a metric, by Prometheus' custom always 1.
+// buildInfo is the version as a metric with the constant value 1, a convention of
+// Prometheus.
 func buildInfo() prometheus.Collector {
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "build_info",
-		Help: "Always 1; the labels say which build this is."}, []string{"version", "go_version"})
-	if info, ok := debug.ReadBuildInfo(); ok {
-		g.WithLabelValues(info.Main.Version, info.GoVersion).Set(1)
-	}
+		Help: "Constant 1, labelled with the build."}, []string{"version", "go_version"})
+	v := readVersion(debug.ReadBuildInfo())
+	g.WithLabelValues(v.Version, v.Go).Set(1)
 	return g
 }

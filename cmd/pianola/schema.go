@@ -11,15 +11,14 @@ import (
 )
 
 func (a *app) schemaCommand() *cobra.Command {
-	return group("schema", "print what the data is", a.schemaDDLCommand())
+	return group("schema", "print the schema", a.schemaDDLCommand())
 }
 
 func (a *app) schemaDDLCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "ddl",
-		Short: "print the SQL that makes the whole schema",
-		Long: `Prints every migration as it would run on an empty server, with the comments that
-say why it is so. Nothing is connected to.`,
+		Use:     "ddl",
+		Short:   "print the SQL that creates the schema",
+		Long:    `Prints every migration for an empty server, with comments. It opens no connection.`,
 		Example: `  pianola schema ddl --clickhouse.database piano | clickhouse-client --multiquery`,
 		Args:    cobra.NoArgs,
 	}
@@ -42,7 +41,7 @@ say why it is so. Nothing is connected to.`,
 	return c
 }
 
-// ddl is a script of migrations, which a ClickHouse client can run as it is.
+// ddl is a script of migrations for a ClickHouse client.
 func ddl(database string, migrations []schemas.Migration, fromNothing bool) (string, error) {
 	var b strings.Builder
 	if fromNothing {

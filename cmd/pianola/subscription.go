@@ -15,55 +15,55 @@ import (
 )
 
 func (a *app) subscriptionCommand() *cobra.Command {
-	return group("subscription", "ask Piano to resume a subscription, or to change its term",
+	return group("subscription", "resume a subscription or change its term in Piano",
 		a.subscriptionResumeCommand(), a.subscriptionUpgradeCommand())
 }
 
-// acting are the flags that the actions share.
+// acting holds the flags that the actions share.
 type acting struct {
 	execute, asJSON *bool
 	actor           *string
 }
 
-// actionSections are the settings that an action reads.
+// actionSections are the configuration sections of an action.
 var actionSections = []string{"piano", "clickhouse", "log"}
 
 func actingFlags(c *cobra.Command) acting {
 	f := acting{
-		execute: c.Flags().Bool("execute", false, "ask for it; without, the plan is all there is"),
-		actor:   c.Flags().String("actor", "", "who asks, for actions_log (default: the system's user)"),
+		execute: c.Flags().Bool("execute", false, "send the request; without it, print the plan"),
+		actor:   c.Flags().String("actor", "", "`NAME` of the requester for actions_log (default: the system user)"),
 		asJSON:  jsonFlag(c),
 	}
 	config.AddFlags(c.Flags(), actionSections...)
 	return f
 }
 
-// exitHelp is said by both commands.
+// exitHelp ends the help of both commands.
 const exitHelp = `
-Exit status: 0 done, accepted by Piano, or, without --execute, possible; 1 failed, or
-nobody knows what became of it, or whatever became of it, actions_log lacks rows of it
-(the output says which); 3 it cannot be done, and nothing was changed.`
+Exit status: 0 done or accepted by Piano (without --execute: possible); 1
+failed, outcome unknown, or rows are missing in actions_log (the output says
+which); 3 not possible, nothing changed.`
 
 func (a *app) subscriptionResumeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resume (--subscription ID | --user UID)",
-		Short: "let a subscription go on that was to end, or has",
-		Long: `Asks Piano to resume a subscription: dynamic terms by its resume, payment terms by
-turning auto-renew on, which no longer helps once they have ended. With only --user
-the subscription is looked for, in every status, and must be the only one of the user
-that can be resumed.
+		Short: "resume a subscription that is cancelled or about to end",
+		Long: `Resumes a subscription in Piano. Dynamic terms are resumed. For payment terms,
+auto-renew is turned on, which has no effect after the term has ended. With
+only --user the command searches all subscriptions of the user; exactly one
+must be resumable.
 
-Without --execute it asks nothing of Piano but how things are, and says what it would
-ask for. With it every step is a row of actions_log, written before Piano is asked:
-without ClickHouse nothing is asked for. A request whose answer is lost is not sent
-again; the subscription is looked at, and what is found is told.
+Without --execute: dry run. It reads from Piano and prints the request it would
+send. With --execute, each step is written to actions_log before the request,
+so ClickHouse must be available. If the response is lost, the command does not
+repeat the request. It reads the subscription again and reports its state.
 ` + exitHelp,
 		Example: `  pianola subscription resume --user 4711
   pianola subscription resume --subscription RCJFGP1JCCAT --execute --actor support-7`,
 		Args: cobra.NoArgs,
 	}
-	subscription := c.Flags().String("subscription", "", "the subscription's `ID`")
-	uid := c.Flags().String("user", "", "the user's `UID`")
+	subscription := c.Flags().String("subscription", "", "`ID` of the subscription")
+	uid := c.Flags().String("user", "", "`UID` of the user")
 	f := actingFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if strings.TrimSpace(*subscription) == "" && strings.TrimSpace(*uid) == "" {
@@ -79,30 +79,30 @@ again; the subscription is looked at, and what is found is told.
 func (a *app) subscriptionUpgradeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "upgrade --subscription ID --from-term TERM --to-term TERM",
-		Short: "change a subscription's term, to a dearer or a cheaper one",
-		Long: `Asks Piano whether the term of a subscription can be changed, asks for the change,
-and follows it until it is made, has come to nothing, or --wait is over. Where the
-subscription has not the term of --from-term nothing is asked for.
+		Short: "change the term of a subscription",
+		Long: `Upgrades or downgrades a subscription. The command checks that Piano permits
+the change, requests it and follows it until it succeeds, fails, or --wait
+expires. It requests nothing when the current term differs from --from-term.
 
-Without --execute it asks nothing of Piano but how things are, and says what it would
-ask for. With it every step is a row of actions_log, written before Piano is asked:
-without ClickHouse nothing is asked for. A request whose answer is lost is not sent
-again; the change is looked for, and what is found is told.
+Without --execute: dry run. It reads from Piano and prints the request it would
+send. With --execute, each step is written to actions_log before the request,
+so ClickHouse must be available. If the response is lost, the command does not
+repeat the request. It reads the change from Piano and reports its state.
 ` + exitHelp,
 		Example: `  pianola subscription upgrade --subscription RC1 --from-term TM1 --to-term TM2
   pianola subscription upgrade --subscription RC1 --from-term TM1 --to-term TM2 --billing period_end --execute`,
 		Args: cobra.NoArgs,
 	}
 	var change actions.Change
-	c.Flags().StringVar(&change.SubscriptionID, "subscription", "", "the subscription's `ID`")
-	c.Flags().StringVar(&change.FromTerm, "from-term", "", "the `TERM` it has")
-	c.Flags().StringVar(&change.ToTerm, "to-term", "", "the `TERM` it is to have")
-	c.Flags().StringVar(&change.ToPeriod, "to-period", "", "a `PERIOD` of that term (default: the term's own)")
-	c.Flags().StringVar(&change.UserID, "user", "", "the user's `UID`, to be sure, or where Piano names none (default: the subscription's)")
-	billing := c.Flags().String("billing", "now", "when the new term is charged: "+strings.Join(billingNames, ", "))
-	immediate := c.Flags().Bool("immediate-access", false, "the new term's access begins at once (default: as --billing is now)")
-	c.Flags().BoolVar(&change.ProrateAccess, "prorate-access", false, "what is left of the old period counts")
-	c.Flags().DurationVar(&change.Wait, "wait", time.Minute, "how long to follow the change at most (default for another --billing than now: 0s, one look)")
+	c.Flags().StringVar(&change.SubscriptionID, "subscription", "", "`ID` of the subscription")
+	c.Flags().StringVar(&change.FromTerm, "from-term", "", "current `TERM`")
+	c.Flags().StringVar(&change.ToTerm, "to-term", "", "new `TERM`")
+	c.Flags().StringVar(&change.ToPeriod, "to-period", "", "`PERIOD` of the new term (default: the default of the term)")
+	c.Flags().StringVar(&change.UserID, "user", "", "expected `UID`; needed when Piano returns none (default: the user of the subscription)")
+	billing := c.Flags().String("billing", "now", "when the new term is charged ["+strings.Join(billingNames, "|")+"]")
+	immediate := c.Flags().Bool("immediate-access", false, "start access to the new term immediately (default: true with --billing now)")
+	c.Flags().BoolVar(&change.ProrateAccess, "prorate-access", false, "credit the rest of the current period")
+	c.Flags().DurationVar(&change.Wait, "wait", time.Minute, "maximum time to follow the change; 0 with any other --billing than now")
 	f := actingFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := prepareChange(c, &change, *billing, *immediate); err != nil {
@@ -115,10 +115,10 @@ again; the change is looked for, and what is found is told.
 	return c
 }
 
-// billingNames are piano.BillingTiming's numbers in words.
+// billingNames are the names of the values of piano.BillingTiming, in order.
 var billingNames = []string{"now", "period_end", "next_sell_date", "scheduled_period_end"}
 
-// prepareChange checks what was given, and fills in what depends on it.
+// prepareChange validates the flags and fills in the defaults that depend on them.
 func prepareChange(c *cobra.Command, change *actions.Change, billing string, immediate bool) error {
 	for _, one := range []struct {
 		flag string
@@ -141,7 +141,7 @@ func prepareChange(c *cobra.Command, change *actions.Change, billing string, imm
 		}
 	}
 	if !known {
-		return fmt.Errorf("--billing: want one of %s", strings.Join(billingNames, ", "))
+		return fmt.Errorf("--billing: use one of %s", strings.Join(billingNames, ", "))
 	}
 	now := change.Billing == piano.BillNow
 	change.ImmediateAccess = now

@@ -21,10 +21,10 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// changePoll is how often a change of term is asked about.
+// changePoll is the interval of status requests for a change of term.
 const changePoll = 2 * time.Second
 
-// act connects, has it done, and prints what it came to.
+// act connects, runs the action and prints its report.
 func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.Actions) (*actions.Report, error)) error {
 	actor, err := actorName(*f.actor)
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 	if err != nil {
 		return err
 	}
-	if err := wantPiano(settings); err != nil {
+	if err := requirePiano(settings); err != nil {
 		return err
 	}
 	log, err := a.logger(settings.Log)
@@ -52,24 +52,24 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 	}
 	if *f.execute {
 		if err := a.checkSchema(c.Context(), settings); err != nil {
-			return fmt.Errorf("nothing was asked of Piano: %w", err)
+			return fmt.Errorf("no request was sent to Piano: %w", err)
 		}
 		if parts.Conn, err = clickhouse.Open(settings.ClickHouseOptions()); err != nil {
-			return fmt.Errorf("nothing was asked of Piano: %w", migrate.Explain(err))
+			return fmt.Errorf("no request was sent to Piano: %w", migrate.Explain(err))
 		}
-		defer func() { _ = parts.Conn.Close() }() // every row has been answered
+		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged
 	}
 	report, err := do(c.Context(), actions.New(parts))
 	if report == nil {
 		return err
 	}
-	// What was asked for before an error has been asked for, and so it is told. Where
-	// nothing was even found out, the error says all that there is.
+	// A request that was sent before the error is reported too. When nothing was read
+	// from Piano, the error says everything.
 	switch {
 	case *f.asJSON:
 		err = errors.Join(err, a.printJSON(report))
 	case err == nil || report.Subscription != nil || len(report.Candidates)+len(report.Steps) > 0:
-		err = errors.Join(err, a.print(actionText(report)))
+		err = errors.Join(err, a.print(actionText(report, a.width())))
 	}
 	command := strings.TrimPrefix(c.CommandPath(), "pianola ")
 	switch {
@@ -82,11 +82,11 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 	}
 }
 
-// refusal is what the check of an action finds: errFound in its own words.
+// refusal is errFound with the text of an action.
 type refusal struct{ command string }
 
-// Error says which it was; why is in the report.
-func (r refusal) Error() string { return r.command + ": it cannot be done, and nothing was changed" }
+// Error names the command; the report contains the reason.
+func (r refusal) Error() string { return r.command + ": not possible, nothing was changed" }
 
 // Is makes it errFound.
 func (refusal) Is(target error) bool { return target == errFound }
@@ -96,18 +96,18 @@ func (a *app) checkSchema(ctx context.Context, settings config.Config) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // nothing was written
+	defer func() { _ = db.Close() }() // read-only
 	return migrator.Check(ctx)
 }
 
-// wantPiano says what an action needs that a service can do without.
-func wantPiano(settings config.Config) error {
+// requirePiano reports missing settings that are optional for pianola run.
+func requirePiano(settings config.Config) error {
 	var missing []config.Problem
 	if settings.Piano.APIToken == "" {
 		missing = append(missing, config.Problem{Key: "piano.api_token", Message: "is empty; set piano.api_token_file or PIANOLA_PIANO_API_TOKEN"})
 	}
 	if settings.Piano.AID == "" {
-		missing = append(missing, config.Problem{Key: "piano.aid", Message: "is empty; it is the id of the application in Piano"})
+		missing = append(missing, config.Problem{Key: "piano.aid", Message: "is empty; set the application id"})
 	}
 	if len(missing) > 0 {
 		return &config.Error{Problems: missing}
@@ -115,13 +115,13 @@ func wantPiano(settings config.Config) error {
 	return nil
 }
 
-// actorName is who asks: as given, or as the system names the user, who in a
-// container may have only a number.
+// actorName is the requester: the flag, or the name of the system user. In a
+// container the user may have only a number.
 func actorName(given string) (string, error) {
-	const most = 200
+	const maxLength = 200
 	name := strings.TrimSpace(given)
-	if len(name) > most || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", fmt.Errorf("--actor: is not a name of 1 to %d printable characters", most)
+	if len(name) > maxLength || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", fmt.Errorf("--actor: not a name of 1 to %d printable characters", maxLength)
 	}
 	if name != "" {
 		return name, nil

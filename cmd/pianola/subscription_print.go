@@ -5,38 +5,34 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pianola/pianola/internal/actions"
 )
 
-// actionText is what the API says, what is asked of it, the steps, and the outcome.
-func actionText(r *actions.Report) string {
+// actionText is the subscription, the request, the steps and the outcome.
+func actionText(r *actions.Report, width int) string {
 	var b strings.Builder
 	if len(r.Candidates) > 0 || r.Subscription != nil {
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		row := func(s actions.Subscription, more string) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", cell(s.ID), cell(s.UserID), cell(s.Status), cell(s.TermID),
-				cell(s.TermType), flagText(s.AutoRenew), dateText(s.NextBillAt), dateText(s.EndedAt), more)
+		all := table{titles: []string{"SUBSCRIPTION", "USER", "STATUS", "TERM", "TYPE", "AUTO-RENEW", "NEXT BILL", "ENDS"}}
+		row := func(s actions.Subscription, more ...any) {
+			all.row(append([]any{cell(s.ID), cell(s.UserID), cell(s.Status), cell(s.TermID), cell(s.TermType),
+				flagText(s.AutoRenew), dateText(s.NextBillAt), dateText(s.EndedAt)}, more...)...)
 		}
-		const titles = "SUBSCRIPTION\tUSER\tSTATUS\tTERM\tTYPE\tAUTO-RENEW\tNEXT BILL\tENDS"
 		if len(r.Candidates) > 0 {
-			fmt.Fprintln(w, titles+"\tRESUME")
+			all.titles = append(all.titles, "RESUME")
 		} else {
-			fmt.Fprintln(w, titles)
-			row(*r.Subscription, "")
+			row(*r.Subscription)
 		}
 		for _, one := range r.Candidates {
-			row(one.Subscription, "\t"+printable(one.Why))
+			row(one.Subscription, printable(one.Why))
 		}
-		_ = w.Flush() // into memory
-		b.WriteString("\n")
+		b.WriteString(all.render(width) + "\n")
 	}
 	if q := r.Request; q != nil {
-		verb := "would ask"
+		verb := "would send"
 		if slices.ContainsFunc(r.Steps, func(s actions.Step) bool { return s.Step == "asked" }) {
-			verb = "asked"
+			verb = "sent"
 		}
 		fmt.Fprintf(&b, "%s: POST %s", verb, q.Endpoint)
 		for _, name := range slices.Sorted(maps.Keys(q.Parameters)) {
@@ -52,25 +48,20 @@ func actionText(r *actions.Report) string {
 	fmt.Fprintf(&b, "%s: %s\n", r.Outcome, printable(r.Why))
 	switch {
 	case !r.Executed && r.Outcome == actions.Planned:
-		b.WriteString("this is the plan; add --execute to do it\n")
+		b.WriteString("dry run; add --execute to send the request\n")
 	case len(r.Steps) > 0:
-		fmt.Fprintf(&b, "actions_log has it as %s\n", r.ActionID)
+		fmt.Fprintf(&b, "action id in actions_log: %s\n", r.ActionID)
 	}
 	return b.String()
 }
 
-// cell is a text of the API's in a table: never empty, and not of any length.
+// cell is a text of the API in a table: never empty, and limited in length.
 func cell(text string) string {
-	const most = 40
-	runes := []rune(printable(text))
-	switch {
-	case len(runes) == 0:
+	const maxCell = 41
+	if text == "" {
 		return "-"
-	case len(runes) > most:
-		return string(runes[:most]) + "…"
-	default:
-		return string(runes)
 	}
+	return cut(printable(text), maxCell)
 }
 
 func flagText(b *bool) string {

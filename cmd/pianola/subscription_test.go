@@ -180,8 +180,8 @@ func walkSubscription(t *testing.T, protocol string) {
 	s.Must(err)
 	got := call(t, p.environment(), "", "subscription", "upgrade", "--subscription", later.ID, "--from-term", later.Term.ID,
 		"--to-term", fmt.Sprintf("TMPAY%02d", (product+12)%36), "--billing", "period_end", "--execute")
-	if got.code != exitDone || !strings.Contains(got.stdout, "pending: Piano has accepted the change, and says PENDING\nactions_log has it as ") ||
-		!strings.Contains(got.stdout, "asked: POST /publisher/term/change/do billing_timing=1 immediate_access=false") {
+	if got.code != exitDone || !strings.Contains(got.stdout, "pending: Piano has accepted the change, and says PENDING\naction id in actions_log: ") ||
+		!strings.Contains(got.stdout, "sent: POST /publisher/term/change/do billing_timing=1 immediate_access=false") {
 		t.Errorf("later: %+v", got)
 	}
 	one.Drain()
@@ -193,7 +193,7 @@ func walkSubscription(t *testing.T, protocol string) {
 	}
 	away := []string{"subscription", "resume", "--subscription", dynamic.ID, "--clickhouse.addr", "127.0.0.1:1"}
 	got = call(t, p.environment(), "", append(away, "--execute")...)
-	if got.code != exitFailed || !strings.Contains(got.stderr, "nothing was asked of Piano") {
+	if got.code != exitFailed || !strings.Contains(got.stderr, "no request was sent to Piano") {
 		t.Errorf("without clickhouse: %+v", got)
 	}
 	if got := call(t, p.environment(), "", away...); got.code != exitDone || !strings.Contains(got.stdout, "renews by itself") {

@@ -8,15 +8,15 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// tally counts what became of messages.
+// tally counts the outcomes of messages.
 type tally struct {
 	outcomes map[transform.Outcome]uint64
 	reasons  map[schemas.Reason]uint64
 	notes    []note
 }
 
-// note is a running total of one of transform.Notes; those are 32 bits wide, for
-// one message.
+// note is the total of one of transform.Notes, which are 32 bits wide and count one
+// message.
 type note struct {
 	name  string
 	of    func(transform.Notes) uint32
@@ -31,9 +31,9 @@ func newTally() *tally {
 			{name: "unknown fields ignored", of: func(n transform.Notes) uint32 { return n.UnknownFields }},
 			{name: "addresses replaced in other text", of: func(n transform.Notes) uint32 { return n.GuardedAddresses }},
 			{name: "addresses in the hash field, hashed", of: func(n transform.Notes) uint32 { return n.AddressesInHashField }},
-			{name: "hashes that disagree with the address", of: func(n transform.Notes) uint32 { return n.EmailHashDisagreements }},
-			{name: "hashes of nothing, taken as absent", of: func(n transform.Notes) uint32 { return n.EmptyHashes }},
-			{name: "e-mails that are no address, ignored", of: func(n transform.Notes) uint32 { return n.IgnoredEmails }},
+			{name: "hashes that differ from the address", of: func(n transform.Notes) uint32 { return n.EmailHashDisagreements }},
+			{name: "hashes of empty text, treated as absent", of: func(n transform.Notes) uint32 { return n.EmptyHashes }},
+			{name: "invalid email addresses, ignored", of: func(n transform.Notes) uint32 { return n.IgnoredEmails }},
 			{name: "timestamps that mean never", of: func(n transform.Notes) uint32 { return n.NeverTimestamps }},
 			{name: "unknown actions kept", of: func(n transform.Notes) uint32 { return n.UnknownActions }},
 			{name: "unknown actions dropped", of: func(n transform.Notes) uint32 { return n.DroppedActions }},
@@ -54,8 +54,7 @@ func (t *tally) add(r *transform.Result) {
 	}
 }
 
-// String is a small table: all outcomes, and of reasons and notes those that
-// occurred.
+// String is a table of all outcomes, and of the reasons and notes that occurred.
 func (t *tally) String() string {
 	var b strings.Builder
 	line := func(name string, n uint64) { fmt.Fprintf(&b, "%-40s %12d\n", name, n) }

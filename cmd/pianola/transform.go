@@ -18,23 +18,26 @@ import (
 func (a *app) transformCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "transform [FILE]",
-		Short: "run the stages over lines of JSON, without Kafka or ClickHouse",
-		Long: `Reads one message a line from FILE, or from standard input, and prints one line
-of JSON for each: what would be stored, or why not. What became of all of them is
-counted on standard error. Dead letters are a result and no failure.`,
+		Short: "transform lines of JSON, without Kafka or ClickHouse",
+		Long: `Reads one message per line from FILE or standard input and prints one line of
+JSON for each: the event that would be stored, or the reason why not. Standard
+error gets a count of the outcomes. Dead letters are a result, not an error.`,
 		Example: `  pianola transform events.ndjson > outcomes.ndjson
   tail -f events.ndjson | pianola transform | jq 'select(.outcome == "dead_letter")'
   pianola transform --now 2026-01-01T00:00:00Z --transform.source_timezone Europe/Oslo events.ndjson`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	fixed := c.Flags().String("now", "", "take this RFC 3339 time for the present, instead of the clock")
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault // a file
+	}
+	fixed := c.Flags().String("now", "", "use this RFC 3339 `TIME` as the current time")
 	config.AddFlags(c.Flags(), "transform")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		now := a.now
 		if *fixed != "" {
 			at, err := time.Parse(time.RFC3339Nano, *fixed)
 			if err != nil {
-				return usageError{errors.New("--now: write it as 2026-01-31T12:00:00Z")}
+				return usageError{errors.New("--now: not a time; use the form 2026-01-31T12:00:00Z")}
 			}
 			now = func() time.Time { return at }
 		}
@@ -65,11 +68,11 @@ counted on standard error. Dead letters are a result and no failure.`,
 	return c
 }
 
-// transformLines is the loop: one line in, one line out, in order.
+// transformLines reads a line and writes a line, in order.
 func transformLines(ctx context.Context, rules *transform.Rules, limit int, now func() time.Time, in io.Reader, out io.Writer, counts *tally) error {
 	w := bufio.NewWriterSize(out, 256<<10)
-	// What has been answered is out before the next line is waited for, so that
-	// the command can stand in the middle of a pipe that trickles.
+	// Results are flushed before the next read, so that the command works in a slow
+	// pipe.
 	lines := transform.NewLines(&flushFirst{&interruptible{ctx: ctx, from: in}, w}, limit)
 	worker := rules.NewWorker()
 	for {
@@ -98,8 +101,8 @@ type flushFirst struct {
 	w    *bufio.Writer
 }
 
-// Read reports a failed flush as an error of its own, since the reader above
-// would otherwise wait for input that nobody wants.
+// Read returns the error of a failed flush. Otherwise the command would wait for
+// input although its output is closed.
 func (f *flushFirst) Read(p []byte) (int, error) {
 	if err := f.w.Flush(); err != nil {
 		return 0, outputError{err}

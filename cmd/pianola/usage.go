@@ -11,11 +11,11 @@ import (
 	"github.com/pianola/pianola/internal/config"
 )
 
-// usageWidth is how wide help texts may grow.
+// usageWidth is the width of help texts where no terminal limits it.
 const usageWidth = 100
 
-// flagError says where a secret belongs when it is given as a flag: on the command
-// line every user of the machine could read it.
+// flagError explains where a secret belongs: every user of the machine can read the
+// command line.
 func flagError(_ *cobra.Command, err error) error {
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
@@ -28,9 +28,12 @@ func flagError(_ *cobra.Command, err error) error {
 	return err
 }
 
-// usage prints how a command is called: its own flags first, then the settings
-// that it reads, which are many and also live elsewhere.
-func usage(c *cobra.Command) error {
+// usage prints the help of a command: its own flags first, then its settings.
+func (a *app) usage(c *cobra.Command) error {
+	width := usageWidth
+	if w := a.width(); w > 0 {
+		width = min(w, usageWidth)
+	}
 	var b strings.Builder
 	if !c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())
@@ -57,10 +60,10 @@ func usage(c *cobra.Command) error {
 	}
 	c.LocalFlags().VisitAll(sort)
 	c.InheritedFlags().VisitAll(sort)
-	fmt.Fprintf(&b, "\nFlags:\n%s", own.FlagUsagesWrapped(usageWidth))
+	fmt.Fprintf(&b, "\nFlags:\n%s", own.FlagUsagesWrapped(width))
 	if settings.HasFlags() {
-		fmt.Fprintf(&b, "\nSettings, also in the file and the environment (pianola config show prints them with their values):\n%s",
-			settings.FlagUsagesWrapped(usageWidth))
+		fmt.Fprintf(&b, "\nSettings, also in file and environment (pianola config show prints the effective values):\n%s",
+			settings.FlagUsagesWrapped(width))
 	}
 	_, err := fmt.Fprint(c.OutOrStdout(), b.String())
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -11,19 +12,24 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// versionInfo says which program this is.
+// A release build sets these with -ldflags "-X main.version=… -X main.commit=…
+// -X main.date=…". Other builds use what the Go toolchain embeds.
+var version, commit, date string
+
+// versionInfo identifies the build.
 type versionInfo struct {
 	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"`
-	Time     string `json:"time,omitempty"`     // of the revision
-	Modified bool   `json:"modified,omitempty"` // built from more than the revision
+	Revision string `json:"revision,omitempty"` // the commit
+	Time     string `json:"time,omitempty"`     // of the commit
+	Modified bool   `json:"modified,omitempty"` // built with uncommitted changes
+	Date     string `json:"date,omitempty"`     // of the build
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
-	Schema   int64  `json:"schema"` // the version of the ClickHouse schema it works with
+	Schema   int64  `json:"schema"` // version of the ClickHouse schema that this build needs
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	c := &cobra.Command{Use: "version", Short: "print which program this is", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "version", Short: "print version, commit and schema version", Args: cobra.NoArgs}
 	asJSON := jsonFlag(c)
 	c.RunE = func(*cobra.Command, []string) error {
 		v := readVersion(debug.ReadBuildInfo())
@@ -35,40 +41,52 @@ func (a *app) versionCommand() *cobra.Command {
 	return c
 }
 
-// readVersion takes what the Go toolchain has stamped into the binary.
+// readVersion prefers the values of the linker to those of the Go toolchain.
 func readVersion(info *debug.BuildInfo, ok bool) versionInfo {
 	v := versionInfo{
-		Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Schema: schemas.LatestVersion(),
+		Version: version, Revision: commit, Date: date,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Schema: schemas.LatestVersion(),
 	}
-	if !ok {
-		return v
+	if ok {
+		if v.Version == "" && info.Main.Version != "(devel)" {
+			v.Version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				v.Revision = cmp.Or(v.Revision, s.Value)
+			case "vcs.time":
+				v.Time = s.Value
+			case "vcs.modified":
+				v.Modified = s.Value == "true"
+			}
+		}
 	}
-	if info.Main.Version != "" {
-		v.Version = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			v.Revision = s.Value
-		case "vcs.time":
-			v.Time = s.Value
-		case "vcs.modified":
-			v.Modified = s.Value == "true"
+	if v.Version == "" {
+		v.Version = "devel"
+		if v.Revision != "" {
+			v.Version += "-" + v.Revision[:min(12, len(v.Revision))]
 		}
 	}
 	return v
 }
 
-// String is one line for what is known, and one for the schema.
+// String has one line for each known fact.
 func (v versionInfo) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pianola %s\n", v.Version)
 	if v.Revision != "" {
-		modified := ""
-		if v.Modified {
-			modified = ", modified"
+		b.WriteString("commit " + v.Revision)
+		if v.Time != "" {
+			b.WriteString(" of " + v.Time)
 		}
-		fmt.Fprintf(&b, "revision %s of %s%s\n", v.Revision, v.Time, modified)
+		if v.Modified {
+			b.WriteString(", modified")
+		}
+		b.WriteString("\n")
+	}
+	if v.Date != "" {
+		fmt.Fprintf(&b, "built %s\n", v.Date)
 	}
 	fmt.Fprintf(&b, "%s on %s\nClickHouse schema %d\n", v.Go, v.Platform, v.Schema)
 	return b.String()
