@@ -24,7 +24,8 @@ type app struct {
 	environment    []string
 	now            func() time.Time
 
-	started bool // a command has started, so an error is no longer wrong usage
+	progress *progressLine
+	started  bool // a command has started, so an error is no longer wrong usage
 }
 
 // usageError is an invalid command line.
@@ -131,11 +132,12 @@ func (a *app) logger(c config.Log) (*zap.Logger, error) {
 		}
 		encoder = zapcore.NewConsoleEncoder(form)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(a.stderr)), level)), nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(a.progress)), level)), nil
 }
 
 // printJSON writes a result as one indented JSON document.
 func (a *app) printJSON(value any) error {
+	a.progress.hide()
 	encoder := json.NewEncoder(a.stdout)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
@@ -147,6 +149,7 @@ func (a *app) printJSON(value any) error {
 
 // print writes a complete result in one call.
 func (a *app) print(text string) error {
+	a.progress.hide()
 	if _, err := io.WriteString(a.stdout, text); err != nil {
 		return outputError{err}
 	}

@@ -84,8 +84,10 @@ func (a *app) audit(c *cobra.Command, settings config.Config, deep bool) (*audit
 		return nil, migrate.Explain(err)
 	}
 	defer func() { _ = conn.Close() }() // read-only
+	report, stop := a.progress.start()
+	defer stop()
 	return audit.New(audit.Parts{
 		Kafka: kafka, Group: settings.Kafka.Group, Isolation: consumer.Isolation(settings.Kafka.Isolation),
-		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"),
+		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"), Progress: report,
 	}).Run(c.Context(), deep)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/progress"
 )
 
 // connection is the result of one check.
@@ -24,12 +25,20 @@ var errNotConnected = errors.New("at least one connection failed")
 // checkConnections runs all checks, so that it reports all errors together. Each has
 // its own timeouts.
 func (a *app) checkConnections(ctx context.Context, settings config.Config) []connection {
-	all := []connection{
-		connectionOf("kafka", checkKafka(ctx, settings)),
-		connectionOf("clickhouse and its schema", a.checkClickHouse(ctx, settings)),
+	report, stop := a.progress.start()
+	defer stop()
+	type check struct {
+		name string
+		run  func(context.Context, config.Config) error
 	}
+	checks := []check{{"kafka", checkKafka}, {"clickhouse and its schema", a.checkClickHouse}}
 	if settings.Piano.APIToken != "" {
-		all = append(all, connectionOf("piano", checkPiano(ctx, settings)))
+		checks = append(checks, check{"piano", checkPiano})
+	}
+	var all []connection
+	for _, one := range checks {
+		report(progress.Step{Name: "connect to " + one.name})
+		all = append(all, connectionOf(one.name, one.run(ctx, settings)))
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -65,7 +66,9 @@ The exit status is 3 when dead letters remain open.`,
 }
 
 func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay.Selection, execute, asJSON bool) error {
-	redriver, closeAll, err := a.redriver(c, settings)
+	report, stop := a.progress.start()
+	defer stop()
+	redriver, closeAll, err := a.redriver(c, settings, report)
 	if err != nil {
 		return err
 	}
@@ -77,25 +80,25 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay
 	if err != nil {
 		return err
 	}
-	report := plan.Report()
+	result := plan.Report()
 	if execute {
-		report, err = redriver.Redrive(c.Context(), plan)
+		result, err = redriver.Redrive(c.Context(), plan)
 	}
 	// Work that finished before an error is durable, so the report is printed too.
 	if asJSON {
-		err = errors.Join(err, a.printJSON(report))
+		err = errors.Join(err, a.printJSON(result))
 	} else {
-		err = errors.Join(err, a.print(redriveText(report, a.width())))
+		err = errors.Join(err, a.print(redriveText(result, a.width())))
 	}
-	if err == nil && execute && report.Open > 0 {
-		return fmt.Errorf("%d dead letters remain open: %w", report.Open, errFound)
+	if err == nil && execute && result.Open > 0 {
+		return fmt.Errorf("%d dead letters remain open: %w", result.Open, errFound)
 	}
 	return err
 }
 
 // redriver connects and checks the schema before any write. Without an error the
 // caller must call closeAll.
-func (a *app) redriver(c *cobra.Command, settings config.Config) (_ *replay.Redriver, closeAll func(), err error) {
+func (a *app) redriver(c *cobra.Command, settings config.Config, report progress.Func) (_ *replay.Redriver, closeAll func(), err error) {
 	var opened []io.Closer
 	end := func() {
 		for _, one := range opened {
@@ -135,6 +138,6 @@ func (a *app) redriver(c *cobra.Command, settings config.Config) (_ *replay.Redr
 	opened = append(opened, conn)
 	return replay.New(replay.Parts{
 		Kafka: settings.ConsumerConfig(), Timeout: replay.DefaultTimeout, Rules: rules, Writer: writer,
-		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log,
+		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log, Progress: report,
 	}), end, nil
 }

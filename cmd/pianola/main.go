@@ -43,6 +43,7 @@ func main() {
 // format of os.Environ.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environment []string) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environment: environment, now: time.Now}
+	a.progress = a.newProgressLine()
 	err := a.execute(ctx, args)
 	var mistakes *config.Error
 	switch {

@@ -36,6 +36,9 @@ and concurrent runs are safe.`,
 			return err
 		}
 		defer func() { _ = db.Close() }() // every statement is complete
+		report, stop := a.progress.start()
+		defer stop()
+		migrator.Progress = report
 		if *dryRun {
 			return a.printPending(c, migrator, settings.ClickHouse.Database, *asJSON)
 		}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/piano/subscriptionlog"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/transform"
@@ -128,6 +128,8 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 	if err != nil {
 		return nil, err
 	}
+	report, stop := a.progress.start()
+	defer stop()
 	rules, err := transform.New(settings.TransformConfig())
 	if err != nil {
 		return nil, err
@@ -143,6 +145,7 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 			_ = csv.Close() // read-only
 		}
 	}()
+	report(progress.Step{Name: "connect to ClickHouse and Kafka"})
 	if err := a.checkClickHouse(ctx, settings); err != nil {
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 		return nil, err
 	}
 	r, err := service.NewReconciling(settings, service.ReconcilingParts{
-		Rules: rules, Kafka: kafka, Now: a.now, Log: log, API: piano.Hooks{}, Run: reconcile.Hooks{},
+		Rules: rules, Kafka: kafka, Now: a.now, Log: log, Run: reconcile.Hooks{OnProgress: report},
 	})
 	if err != nil {
 		return nil, err
@@ -163,6 +166,7 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 	defer r.Close()
 	if export.wanted {
 		from.asOf = a.now().UTC().Truncate(time.Millisecond) // the file may contain later changes
+		report(progress.Step{Name: "wait for the export from Piano", Until: a.now().Add(export.wait)})
 		made, size, err := export.fetch(ctx, settings, from.asOf, log)
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -59,7 +60,10 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 		}
 		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged
 	}
+	step, stop := a.progress.start()
+	step(progress.Step{Name: c.Short + ": wait for Piano"})
 	report, err := do(c.Context(), actions.New(parts))
+	stop() // before the report
 	if report == nil {
 		return err
 	}
