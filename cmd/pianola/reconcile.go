@@ -157,7 +157,7 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 	if err := kafka.Check(ctx); err != nil {
 		return nil, err
 	}
-	r, err := service.NewReconciling(settings, service.ReconcilingParts{
+	r, err := service.NewReconciling(settings, service.ReconcilingDeps{
 		Rules: rules, Kafka: kafka, Now: a.now, Log: log, Run: reconcile.Hooks{OnProgress: report},
 	})
 	if err != nil {

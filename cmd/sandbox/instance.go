@@ -67,7 +67,7 @@ func (i *instance) reconciles(cfg config.Config, log *zap.Logger) error {
 	if i.offsets, err = consumer.New(cfg.ConsumerConfig(), log, consumer.Hooks{}); err != nil {
 		return fmt.Errorf("set up asking for offsets: %w", err)
 	}
-	i.reconciling, err = service.NewReconciling(cfg, service.ReconcilingParts{Rules: rules, Kafka: i.offsets, Now: time.Now, Log: log})
+	i.reconciling, err = service.NewReconciling(cfg, service.ReconcilingDeps{Rules: rules, Kafka: i.offsets, Now: time.Now, Log: log})
 	return err
 }
 

@@ -10,39 +10,37 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Check is one thing that must hold. Probe returns nil when it does; otherwise an
-// error that is shown to whoever asks, so it says what to do and holds no secret.
-// It is called from several goroutines, but never twice at the same time, and
-// should return when its context ends.
+// Check is one health condition. Probe returns nil when it holds. Clients see its
+// error, so the error must contain a hint and no secret. Calls come from several
+// goroutines but never overlap. Probe should return when its context ends.
 type Check struct {
 	Name  string // a short noun in snake_case, unique
 	Probe func(context.Context) error
 }
 
-// State is what a check found.
+// State is the result of a check.
 type State struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
 }
 
-// Report is all checks together, in the order in which they were given.
+// Report contains the results in the order of the checks.
 type Report struct {
 	OK     bool    `json:"ok"`
 	Checks []State `json:"checks"`
 }
 
-// prober runs checks for any number of callers at the cost of one: whoever asks
-// while a round is under way gets that round's report, so that a flood of probes
-// is no flood of queries.
+// prober shares one round of checks between concurrent callers, so that many probes do
+// not cause many queries.
 type prober struct {
 	checks  []Check
 	timeout time.Duration
 	rounds  singleflight.Group
 }
 
-// report runs all checks side by side, each bounded by the timeout. A round
-// belongs to no single caller, hence its own context.
+// report runs all checks concurrently, each limited by the timeout. A round has its own
+// context, because several callers share it.
 func (p *prober) report() Report {
 	r, _, _ := p.rounds.Do("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), p.timeout)

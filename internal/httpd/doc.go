@@ -1,11 +1,11 @@
-// Package httpd is the service's small window: liveness, readiness and metrics
-// over HTTP, for probes, Prometheus and people.
+// Package httpd serves liveness, readiness and metrics over HTTP, for probes,
+// Prometheus and people.
 //
-//   - live: the process does its work; nothing outside it is asked. A probe that
-//     fails here should restart the process.
-//   - ready: what the process depends on is there too. A probe that fails here
-//     says what to look at; restarting would not help.
+//   - live: the process is working. No other system is checked. A failed liveness
+//     probe should restart the process.
+//   - ready: the dependencies are available too. A failed readiness probe names the
+//     dependency; a restart would not help.
 //
-// It listens on loopback unless told otherwise, since it has no login, and it
-// shows counts and states alone: no message, no configuration.
+// The pages have no login, so the default address is loopback. They show counts and
+// states, but no messages and no configuration.
 package httpd

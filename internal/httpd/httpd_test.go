@@ -167,14 +167,14 @@ func TestIndex_ListsThePages(t *testing.T) {
 	}
 }
 
-func TestListen_SaysThatThePortIsTaken(t *testing.T) {
+func TestListen_PortConflictNamesAddressAndSetting(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
 	_, err = Listen(t.Context(), Config{Listen: taken.Addr().String(), Metrics: prometheus.NewRegistry()}, zaptest.NewLogger(t))
-	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()+" is taken") || !strings.Contains(err.Error(), "http.listen") {
+	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()+" is in use") || !strings.Contains(err.Error(), "http.listen") {
 		t.Errorf("got %v, want an error that names the address and http.listen", err)
 	}
 }

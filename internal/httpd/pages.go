@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// index tells a person what there is.
+// index lists the pages.
 const index = `pianola
 
-/livez    is the process doing its work
-/readyz   are Kafka, ClickHouse and the schema there too (?format=json for machines)
-/metrics  counters and durations for Prometheus
+/livez    liveness: the process is working
+/readyz   readiness: Kafka, ClickHouse and the schema are available too (?format=json)
+/metrics  metrics for Prometheus
 `
 
 func serveIndex(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(index)) // the reader has gone; there is nobody to tell
+	_, _ = w.Write([]byte(index)) // the client has closed the connection
 }
 
-// serveReport answers 200 when every check holds and 503 otherwise, as text or,
-// with ?format=json or an Accept header that asks for it, as JSON.
+// serveReport returns 200 when all checks pass and 503 otherwise. The body is text, or
+// JSON with ?format=json or a matching Accept header.
 func serveReport(p *prober) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		report := p.report()
@@ -42,8 +42,7 @@ func serveReport(p *prober) http.HandlerFunc {
 	}
 }
 
-// Text has one line for all and one for each check: what is wrong first meets
-// the eye.
+// Text has a line for the result and one for each check.
 func (r Report) Text() string {
 	var b strings.Builder
 	if r.OK {

@@ -14,37 +14,37 @@ import (
 	"go.uber.org/zap"
 )
 
-// Bounds of the conversation. Pages are small and made at once, so that whoever
-// needs longer is not a client but a leak.
+// Timeouts of connections. Pages are small and generated immediately, so a slower
+// client is a leaked connection.
 const (
 	headerTimeout = 5 * time.Second
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
-	closeTimeout  = 5 * time.Second // for requests under way when the server ends
+	closeTimeout  = 5 * time.Second // for active requests at shutdown
 
-	// DefaultCheckTimeout is shorter than the second or more that probes of
-	// orchestrators are usually given to fail, times their usual retries.
+	// DefaultCheckTimeout is shorter than the usual probe timeout of an orchestrator
+	// times its usual retries.
 	DefaultCheckTimeout = 2 * time.Second
 )
 
-// Config says where to listen and what to show.
+// Config is the address and the content of the pages.
 type Config struct {
-	Listen       string // host:port; port 0 takes a free one
+	Listen       string // host:port; port 0 selects a free port
 	Live         []Check
-	Ready        []Check // Live is not repeated here: /readyz asks both
+	Ready        []Check // /readyz runs these and Live
 	Metrics      prometheus.Gatherer
 	CheckTimeout time.Duration // 0 means DefaultCheckTimeout
 }
 
-// Server is one listening socket and its pages.
+// Server is a listening socket with its pages.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
 	log      *zap.Logger
 }
 
-// Listen takes the address at once, so that a taken port is an error at start and
-// not in the middle; connections wait until Run.
+// Listen binds the address immediately, so that a port conflict is an error at start.
+// Connections wait until Run.
 func Listen(ctx context.Context, c Config, log *zap.Logger) (*Server, error) {
 	if c.CheckTimeout == 0 {
 		c.CheckTimeout = DefaultCheckTimeout
@@ -53,9 +53,9 @@ func Listen(ctx context.Context, c Config, log *zap.Logger) (*Server, error) {
 	listener, err := socket.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s is taken by another process: stop that, or set http.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
+			return nil, fmt.Errorf("%s is in use: stop the other process, or set http.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
 		}
-		return nil, fmt.Errorf("listen for http, check http.listen: %w", err)
+		return nil, fmt.Errorf("listen for http (check http.listen): %w", err)
 	}
 	return &Server{
 		listener: listener,
@@ -85,14 +85,14 @@ func pages(c Config) http.Handler {
 	return mux
 }
 
-// Addr is where the server listens, with the port it was given.
+// Addr is the address with the actual port.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Run serves until ctx ends, then lets requests under way finish within a bound.
-// It returns nil after such an end and is called once.
+// Run serves until ctx ends, then waits a limited time for active requests. It returns
+// nil after a clean shutdown. It must be called once.
 func (s *Server) Run(ctx context.Context) error {
-	s.log.Info("http listens", zap.Stringer("address", s.Addr()))
-	failed := make(chan error, 1) // closed by nobody: one value, one reader
+	s.log.Info("http server listening", zap.Stringer("address", s.Addr()))
+	failed := make(chan error, 1) // not closed: one value, one reader
 	go func() { failed <- s.server.Serve(s.listener) }()
 	select {
 	case err := <-failed:
@@ -103,7 +103,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	err := s.server.Shutdown(bound)
 	if err != nil {
-		err = s.server.Close() // the bound has passed: cut them off
+		err = s.server.Close() // the timeout is over: close the connections
 	}
 	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
@@ -114,8 +114,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close gives the address back when Run was never called; after Run it does
-// nothing.
+// Close releases the address when Run was never called. After Run it has no effect.
 func (s *Server) Close() error {
 	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close http: %w", err)

@@ -13,16 +13,16 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// The pauses while servers are waited for: short at first, since they are often
-// starting beside us, then doubling, so that a long outage does not fill the log,
-// and never so long that an operator wonders.
+// Pauses between connection attempts at start. The first is short, because servers
+// often start together with the service. The pause doubles, so that a long outage
+// does not fill the log.
 const (
-	firstPause   = 500 * time.Millisecond
-	longestPause = 15 * time.Second
+	minPause = 500 * time.Millisecond
+	maxPause = 15 * time.Second
 )
 
-// awaitServers waits until Kafka and ClickHouse have both answered. What
-// waiting cannot mend is returned at once.
+// awaitServers waits until Kafka and ClickHouse are available. It returns errors that
+// waiting cannot fix immediately.
 func (s *Service) awaitServers(ctx context.Context) error {
 	if err := s.await(ctx, "clickhouse", s.checkClickHouse); err != nil {
 		return err
@@ -32,17 +32,17 @@ func (s *Service) awaitServers(ctx context.Context) error {
 
 func (s *Service) await(ctx context.Context, what string, check func(context.Context) error) error {
 	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = firstPause, longestPause, 2
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = minPause, maxPause, 2
 	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, check(ctx) },
 		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			s.log.Warn("waiting for a server", zap.String("server", what), zap.Duration("pause", pause), zap.Error(err))
+			s.log.Warn("server not available, retrying", zap.String("server", what), zap.Duration("pause", pause), zap.Error(err))
 		}))
 	return err
 }
 
-// checkClickHouse tells a server that is away, or short of something for the
-// moment, from one that will never take us.
+// checkClickHouse marks errors as permanent unless they can disappear, such as an
+// outage or a lack of memory.
 func (s *Service) checkClickHouse(ctx context.Context) error {
 	if err := s.writer.Ping(ctx); err != nil {
 		var refused *sink.Error
@@ -58,8 +58,8 @@ func (s *Service) checkClickHouse(ctx context.Context) error {
 	return err
 }
 
-// checkKafka waits for brokers alone: a login that is refused or a topic that
-// is missing at the start is a mistake, however often one asks.
+// checkKafka retries only unreachable brokers. A rejected login or a missing topic at
+// start is a configuration mistake.
 func (s *Service) checkKafka(ctx context.Context) error {
 	err := s.consumer.Check(ctx)
 	if err == nil || errors.Is(err, consumer.ErrUnreachable) {

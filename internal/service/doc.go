@@ -1,15 +1,13 @@
-// Package service assembles one running instance out of a configuration: the
-// flow, its metrics, and the pages. `pianola run` is this package with the
-// process's signals, the sandbox is this package beside embedded servers, so
-// that what is tried is what runs.
+// Package service builds one running instance from a configuration: the flow, its
+// metrics, and the health pages. `pianola run` is this package plus signals. The
+// sandbox is this package plus embedded servers, so the sandbox runs the same code.
 //
-// Beside the flow, one instance of the group reconciles with Piano's API on a
-// schedule: the one that owns partition 0 of the first topic, so that nothing but
-// Kafka has to agree on which. Whatever goes wrong with it, the flow goes on.
+// One instance of the group also reconciles with Piano's API on a schedule. It is the
+// instance that owns partition 0 of the first topic, so Kafka is the only coordinator.
+// Errors of reconciliation do not stop the flow.
 //
-// Starting has two phases. Until Kafka and ClickHouse have both answered once,
-// the pages are up and say what is missing; what only waiting can mend is
-// waited for, and what waiting cannot mend (a refused login, a missing topic, a
-// schema of another version) ends the service with a sentence that says what to
-// do. After that the flow mends itself.
+// Start has two phases. Until Kafka and ClickHouse have both answered once, the pages
+// show what is missing. The service waits for unavailable servers. It ends with a hint
+// when waiting cannot help: a rejected login, a missing topic, or another schema
+// version. In the second phase the flow runs and recovers from errors itself.
 package service

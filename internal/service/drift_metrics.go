@@ -10,20 +10,20 @@ import (
 	"github.com/pianola/pianola/internal/reconcile"
 )
 
-// The ways that a run ends, as a label.
+// Outcomes of a run, as a label.
 const (
 	runComplete   = "complete"
-	runSuperseded = "superseded" // a run of a later snapshot was complete first
+	runSuperseded = "superseded" // a run with a later snapshot completed first
 	runFailed     = "failed"
-	runCanceled   = "canceled" // partition 0 went elsewhere, or the service ends
+	runCanceled   = "canceled" // partition 0 moved, or the service stops
 )
 
-// driftMetrics are those of reconciling. No label comes from outside: kinds,
-// reasons, endpoints and outcomes are closed sets.
+// driftMetrics are the metrics of reconciliation. All labels are closed sets: kinds,
+// reasons, endpoints and outcomes.
 //
-// What is counted is this process's. What the newest run has left behind is told by
-// the instance that reconciles alone, whoever ran it; on the others the series are
-// not there, so that none is older than it looks.
+// Counters and histograms describe this process. Gauges describe the latest completed
+// run, which may have been another process. Only the owner of partition 0 exposes
+// them: others delete these series, so that no stale value is scraped.
 type driftMetrics struct {
 	drift       *prometheus.GaugeVec // kind, severity
 	last        *prometheus.GaugeVec
@@ -31,11 +31,11 @@ type driftMetrics struct {
 	candidates  *prometheus.GaugeVec
 	notCompared *prometheus.GaugeVec // reason
 
-	runs     *prometheus.CounterVec // outcome
-	duration prometheus.Histogram
-	pages    prometheus.Counter
-	requests *prometheus.CounterVec   // endpoint, status, outcome
-	answers  *prometheus.HistogramVec // endpoint
+	runs      *prometheus.CounterVec // outcome
+	duration  prometheus.Histogram
+	pages     prometheus.Counter
+	requests  *prometheus.CounterVec   // endpoint, status, outcome
+	durations *prometheus.HistogramVec // endpoint
 }
 
 func newDriftMetrics(registry prometheus.Registerer) *driftMetrics {
@@ -46,35 +46,34 @@ func newDriftMetrics(registry prometheus.Registerer) *driftMetrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: name, Help: help}, labels)
 	}
 	m := &driftMetrics{
-		drift: gauge("drift_open", "Open disagreements between stream and API, by kind and severity, after the newest complete run; "+
-			"only where reconciling is this instance's.", "kind", "severity"),
+		drift: gauge("drift_open", "Open differences between stream and API after the latest completed run; only on the owner of reconciliation.", "kind", "severity"),
 		last: gauge("reconciliation_last_success_timestamp_seconds",
-			"When the newest complete run completed, by whichever instance; 0 before any; only where reconciling is this instance's."),
-		compared: gauge("reconciliation_compared_subscriptions", "Subscriptions that the newest complete run has compared."),
+			"Completion time of the latest completed run of any instance; 0 before the first; only on the owner of reconciliation."),
+		compared: gauge("reconciliation_compared_subscriptions", "Subscriptions that the latest completed run compared."),
 		candidates: gauge("reconciliation_candidate_subscriptions",
-			"Subscriptions that differed in the newest complete run, before the API was asked about them again."),
+			"Subscriptions that differed in the latest completed run, before they were read from the API again."),
 		notCompared: gauge("reconciliation_not_compared_subscriptions",
-			"Subscriptions that the newest complete run has left out, by reason.", "reason"),
-		runs: counter("reconciliations_total", "Runs of this process that have ended, by outcome.", "outcome"),
+			"Subscriptions that the latest completed run did not compare, by reason.", "reason"),
+		runs: counter("reconciliations_total", "Finished runs of this process, by outcome.", "outcome"),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "reconciliation_duration_seconds",
-			Help: "Time of a run that was complete, waiting for the stream included.", Buckets: prometheus.ExponentialBuckets(1, 2, 16)}),
+			Help: "Duration of a completed run, including the wait for the stream.", Buckets: prometheus.ExponentialBuckets(1, 2, 16)}),
 		pages: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "pianola", Name: "snapshot_pages_total",
-			Help: "Pages of subscriptions read from Piano's API."}),
-		requests: counter("piano_requests_total", "Attempts of requests to Piano's API, by endpoint, class of status (none: no answer), and outcome.",
+			Help: "Pages of subscriptions that were read from Piano's API."}),
+		requests: counter("piano_requests_total", "Request attempts to Piano's API, by endpoint, status class (none: no response) and outcome.",
 			"endpoint", "status", "outcome"),
-		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "pianola", Name: "piano_request_duration_seconds",
-			Help: "Time of one attempt of a request to Piano's API.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}, []string{"endpoint"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "pianola", Name: "piano_request_duration_seconds",
+			Help: "Duration of one request attempt to Piano's API.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}, []string{"endpoint"}),
 	}
-	registry.MustRegister(m.drift, m.last, m.compared, m.candidates, m.notCompared, m.runs, m.duration, m.pages, m.requests, m.answers)
+	registry.MustRegister(m.drift, m.last, m.compared, m.candidates, m.notCompared, m.runs, m.duration, m.pages, m.requests, m.durations)
 
-	// Series that alerts name exist from the start, at zero.
+	// Series that alerts use exist from the start, with the value 0.
 	for _, outcome := range []string{runComplete, runSuperseded, runFailed, runCanceled} {
 		m.runs.WithLabelValues(outcome)
 	}
 	return m
 }
 
-// apiHooks feed the metrics from the client of Piano's API.
+// apiHooks count the requests to Piano's API.
 func (m *driftMetrics) apiHooks() piano.Hooks {
 	return piano.Hooks{OnRequest: func(endpoint string, status int, outcome piano.Outcome, took time.Duration) {
 		class := "none"
@@ -82,17 +81,17 @@ func (m *driftMetrics) apiHooks() piano.Hooks {
 			class = strconv.Itoa(status/100) + "xx"
 		}
 		m.requests.WithLabelValues(endpoint, class, string(outcome)).Inc()
-		m.answers.WithLabelValues(endpoint).Observe(took.Seconds())
+		m.durations.WithLabelValues(endpoint).Observe(took.Seconds())
 	}}
 }
 
-// runHooks feed them from a run.
+// runHooks count the pages of a run.
 func (m *driftMetrics) runHooks() reconcile.Hooks {
 	return reconcile.Hooks{OnPage: func(int) { m.pages.Inc() }}
 }
 
-// ran counts a run that has ended.
-func (m *driftMetrics) ran(outcome string, took time.Duration) {
+// finished counts a finished run.
+func (m *driftMetrics) finished(outcome string, took time.Duration) {
 	m.runs.WithLabelValues(outcome).Inc()
 	if outcome == runComplete || outcome == runSuperseded {
 		m.duration.Observe(took.Seconds())
@@ -124,8 +123,8 @@ func (m *driftMetrics) stand(s reconcile.LastRun) {
 	}
 }
 
-// leave takes back what only the instance that reconciles tells.
-func (m *driftMetrics) leave() {
+// clear deletes the series of the owner.
+func (m *driftMetrics) clear() {
 	for _, gauge := range []*prometheus.GaugeVec{m.drift, m.last, m.compared, m.candidates, m.notCompared} {
 		gauge.Reset()
 	}

@@ -9,23 +9,23 @@ import (
 	"github.com/pianola/pianola/consumer"
 )
 
-// errLost ends what was done because a partition was this instance's.
+// errLost cancels work that only the owner of a partition may do.
 var errLost = errors.New("another instance owns the partition now")
 
-// ownership knows whether partition 0 of one topic is this instance's. Of all
-// instances of a group one owns it, so that what the group is to do once is done
-// once, without another agreement than Kafka's.
+// ownership tracks whether this instance owns partition 0 of one topic. Exactly one
+// instance of a group owns it, so Kafka elects the instance that does the group's
+// single tasks.
 //
-// A generation that ends is followed by another, mostly with the same partitions:
-// ownership outlasts the time between for as long as a rebalance may take. Two
-// instances may therefore both believe that they are the owner for that long.
+// After the end of a generation the next usually assigns the same partitions.
+// Ownership therefore continues for up to the rebalance timeout. During that time two
+// instances may both believe that they are the owner.
 type ownership struct {
 	topic string
 	grace time.Duration
 
 	mu     sync.Mutex
-	gained chan struct{}   // closed while it is ours
-	life   context.Context // ends when it is lost; nil while it is not ours
+	gained chan struct{}   // closed while this instance is the owner
+	life   context.Context // ends when ownership is lost; nil while there is none
 	lose   context.CancelCauseFunc
 	expiry *time.Timer // runs between two generations
 }
@@ -34,7 +34,7 @@ func newOwnership(topic string, grace time.Duration) *ownership {
 	return &ownership{topic: topic, grace: grace, gained: make(chan struct{})}
 }
 
-// watch has the consumer tell it, beside whom it tells already.
+// watch adds itself to the hooks of the consumer.
 func (o *ownership) watch(hooks consumer.Hooks) consumer.Hooks {
 	started, ended := hooks.OnGenerationStart, hooks.OnGenerationEnd
 	hooks.OnGenerationStart = func(generation int32, assignments []consumer.Assignment) {
@@ -47,7 +47,7 @@ func (o *ownership) watch(hooks consumer.Hooks) consumer.Hooks {
 		if ended != nil {
 			ended(generation, lasted)
 		}
-		o.between()
+		o.startGrace()
 	}
 	return hooks
 }
@@ -71,9 +71,9 @@ func (o *ownership) assigned(assignments []consumer.Assignment) {
 	}
 }
 
-// between begins the wait for the next generation. Where none comes, Kafka cannot
-// be reached, and the group may have another owner already.
-func (o *ownership) between() {
+// startGrace starts the wait for the next generation. Without one, Kafka is
+// unreachable, and the group may already have another owner.
+func (o *ownership) startGrace() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.life == nil || o.expiry != nil {
@@ -83,7 +83,7 @@ func (o *ownership) between() {
 	expiry = time.AfterFunc(o.grace, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.expiry == expiry { // no generation has begun meanwhile
+		if o.expiry == expiry { // no generation started in the meantime
 			o.expiry = nil
 			o.end()
 		}
@@ -91,7 +91,7 @@ func (o *ownership) between() {
 	o.expiry = expiry
 }
 
-// end needs the lock.
+// end requires the lock.
 func (o *ownership) end() {
 	if o.life != nil {
 		o.lose(errLost)
@@ -99,8 +99,8 @@ func (o *ownership) end() {
 	}
 }
 
-// hold waits until the partition is ours. The context that it returns is ctx until
-// the partition is lost, by errLost; release frees it. An error is ctx's.
+// hold waits for ownership. The returned context ends with ctx, or with errLost when
+// ownership is lost. The caller must call release. The error is that of ctx.
 func (o *ownership) hold(ctx context.Context) (held context.Context, release context.CancelFunc, err error) {
 	for ctx.Err() == nil {
 		o.mu.Lock()

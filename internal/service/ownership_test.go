@@ -61,14 +61,14 @@ func TestOwnership_EndsWhatItIsLostUnder(t *testing.T) {
 		}
 		// Rebalances that give it back do not end anything, however many.
 		for range 3 {
-			o.between()
+			o.startGrace()
 			pass(59 * time.Second)
 			state(nil)
 			o.assigned(first)
 			pass(time.Hour)
 			state(nil)
 		}
-		o.between()
+		o.startGrace()
 		o.assigned(others)
 		state(errLost)
 
@@ -79,7 +79,7 @@ func TestOwnership_EndsWhatItIsLostUnder(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer release()
-		o.between()
+		o.startGrace()
 		pass(61 * time.Second)
 		state(errLost)
 	})

@@ -18,20 +18,20 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// answerTimeout bounds the silence of ClickHouse within one answer: comparing a
-// bucket of subscriptions may take it long, over HTTP above all.
-const answerTimeout = 30 * time.Minute
+// readTimeout limits the wait for one answer of ClickHouse. The comparison of a range
+// of subscriptions may send nothing for minutes, above all over HTTP.
+const readTimeout = 30 * time.Minute
 
-// Reconciling is a Reconciler, and what it holds open. Close it.
+// Reconciling is a Reconciler with its connections. The caller must close it.
 type Reconciling struct {
 	*reconcile.Reconciler
 	close []io.Closer
 }
 
-// ReconcilingParts are what its process gives it beside the configuration.
-type ReconcilingParts struct {
+// ReconcilingDeps are the dependencies of a Reconciling.
+type ReconcilingDeps struct {
 	Rules *transform.Rules
-	// Kafka knows how far the group is. It is not closed.
+	// Kafka reads the offsets of the group. Reconciling does not close it.
 	Kafka *consumer.Consumer
 	Now   func() time.Time
 	Log   *zap.Logger
@@ -39,9 +39,9 @@ type ReconcilingParts struct {
 	Run   reconcile.Hooks
 }
 
-// NewReconciling puts a Reconciler together as the configuration says, which must
-// be valid. Without an API token it compares files alone. It talks to nobody yet.
-func NewReconciling(cfg config.Config, p ReconcilingParts) (_ *Reconciling, err error) {
+// NewReconciling builds a Reconciler from a valid configuration. Without an API token
+// it can only compare files. It opens no connection.
+func NewReconciling(cfg config.Config, p ReconcilingDeps) (_ *Reconciling, err error) {
 	r := &Reconciling{}
 	defer func() {
 		if err != nil {
@@ -55,13 +55,13 @@ func NewReconciling(cfg config.Config, p ReconcilingParts) (_ *Reconciling, err 
 	if cfg.Piano.APIToken != "" {
 		client, err := piano.New(cfg.PianoConfig(), p.Rules, p.Log, p.API)
 		if err != nil {
-			return nil, fmt.Errorf("set up the client of Piano's API: %w", err)
+			return nil, fmt.Errorf("set up the Piano client: %w", err)
 		}
-		r.close = append(r.close, closing(client.Close))
+		r.close = append(r.close, closerFunc(client.Close))
 		parts.API = client
 	}
 	options := cfg.ClickHouseOptions()
-	options.ReadTimeout = answerTimeout
+	options.ReadTimeout = readTimeout
 	if parts.Conn, err = clickhouse.Open(options); err != nil {
 		return nil, fmt.Errorf("set up the connection to ClickHouse: %w", migrate.Explain(err))
 	}
@@ -72,27 +72,27 @@ func NewReconciling(cfg config.Config, p ReconcilingParts) (_ *Reconciling, err 
 	return r, nil
 }
 
-// Close ends its connections. No run may be under way.
+// Close closes the connections. No run may be active.
 func (r *Reconciling) Close() {
 	for _, one := range r.close {
-		_ = one.Close() // whatever was to be stored has been acknowledged
+		_ = one.Close() // all writes are acknowledged
 	}
 }
 
-// closing is a Closer without an error.
-type closing func()
+// closerFunc is a Closer without an error.
+type closerFunc func()
 
-// Close calls it.
-func (c closing) Close() error { c(); return nil }
+// Close implements io.Closer.
+func (c closerFunc) Close() error { c(); return nil }
 
-// stream tells a reconciler how far the group has read.
+// stream implements reconcile.Stream with the offsets of the group.
 type stream struct {
 	kafka     *consumer.Consumer
 	isolation consumer.Isolation
 }
 
-// Positions implements reconcile.Stream. A reader of uncommitted records sees the
-// log up to the high watermark.
+// Positions implements reconcile.Stream. With read_uncommitted the end is the high
+// watermark, not the last stable offset.
 func (s stream) Positions(ctx context.Context) ([]reconcile.Position, error) {
 	assignments, err := s.kafka.Offsets(ctx)
 	if err != nil {

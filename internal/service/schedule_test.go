@@ -162,10 +162,10 @@ func TestSchedule_FailuresPauseLongerAndLonger(t *testing.T) {
 	}
 	for i := 1; i < 20; i++ {
 		pause := begun[i] - begun[i-1]
-		if pause < firstRetry/2 || pause > longestRetry*3/2 {
+		if pause < minRetry/2 || pause > maxRetry*3/2 {
 			t.Errorf("pause %d is %v", i, pause)
 		}
-		if i > 8 && pause < longestRetry/2 {
+		if i > 8 && pause < maxRetry/2 {
 			t.Errorf("pause %d is only %v", i, pause)
 		}
 	}

@@ -30,20 +30,19 @@ type Service struct {
 	migrator *migrate.Migrator
 	log      *zap.Logger
 
-	reconciling *Reconciling // nil, like schedule, where reconciling is off
+	reconciling *Reconciling // nil, like schedule, when reconciliation is disabled
 	schedule    *schedule
 }
 
-// Options are what a process gives its service beside the configuration.
+// Options are the dependencies that a process gives its service.
 type Options struct {
 	Log      *zap.Logger
-	Registry *prometheus.Registry // gets the service's metrics and serves /metrics
+	Registry *prometheus.Registry // receives the metrics of the service and serves /metrics
 	Now      func() time.Time
 }
 
-// New assembles a service from a valid configuration and takes the address of
-// its pages; it talks to neither Kafka nor ClickHouse yet. ctx bounds taking
-// the address alone.
+// New builds a service from a valid configuration and binds the address of its pages.
+// It does not connect to Kafka or ClickHouse. ctx limits only the binding.
 func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err error) {
 	s := &Service{log: o.Log}
 	defer func() {
@@ -61,7 +60,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, turn.watch(metrics.ConsumerHooks())); err != nil {
 		return nil, fmt.Errorf("set up the consumer: %w", err)
 	}
-	// A loop may rightly be silent for a whole insert and the pause after it.
+	// A loop may legitimately be silent during an insert and the pause after it.
 	watchdog := pipeline.NewWatchdog(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
 	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, watchdog.SinkHooks(metrics.SinkHooks(o.Now))); err != nil {
 		return nil, fmt.Errorf("set up the writer: %w", err)
@@ -74,8 +73,8 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
 		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Watchdog: watchdog, Now: o.Now, Log: o.Log,
 	})
-	if err := s.planReconciling(cfg, o, rules, turn); err != nil {
-		return nil, fmt.Errorf("set up reconciling: %w", err)
+	if err := s.setUpReconciliation(cfg, o, rules, turn); err != nil {
+		return nil, fmt.Errorf("set up reconciliation: %w", err)
 	}
 	s.pages, err = httpd.Listen(ctx, httpd.Config{
 		Listen: cfg.HTTP.Listen,
@@ -93,8 +92,8 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	return s, nil
 }
 
-// planReconciling makes the schedule, unless reconciling is off.
-func (s *Service) planReconciling(cfg config.Config, o Options, rules *transform.Rules, turn *ownership) (err error) {
+// setUpReconciliation creates the schedule, unless reconciliation is disabled.
+func (s *Service) setUpReconciliation(cfg config.Config, o Options, rules *transform.Rules, turn *ownership) (err error) {
 	for _, off := range cfg.Off() {
 		s.log.Info(LogFeatureDisabled, zap.String("key", off.Key), zap.String("reason", off.Message))
 	}
@@ -102,7 +101,7 @@ func (s *Service) planReconciling(cfg config.Config, o Options, rules *transform
 		return nil
 	}
 	metrics := newDriftMetrics(o.Registry)
-	s.reconciling, err = NewReconciling(cfg, ReconcilingParts{
+	s.reconciling, err = NewReconciling(cfg, ReconcilingDeps{
 		Rules: rules, Kafka: s.consumer, Now: o.Now, Log: o.Log, API: metrics.apiHooks(), Run: metrics.runHooks(),
 	})
 	if err != nil {
@@ -112,29 +111,29 @@ func (s *Service) planReconciling(cfg config.Config, o Options, rules *transform
 	return nil
 }
 
-// Addr is where the pages are.
+// Addr is the address of the pages.
 func (s *Service) Addr() string { return s.pages.Addr().String() }
 
-// Run consumes until ctx ends, then drains; nil after a clean drain. The pages
-// stay up through the drain.
+// Run consumes until ctx ends, then drains. It returns nil after a clean drain. The
+// pages stay available during the drain.
 func (s *Service) Run(ctx context.Context) error {
 	pages, stopPages := context.WithCancel(context.WithoutCancel(ctx))
 	var group errgroup.Group
 	failed, fail := context.WithCancel(ctx)
 	defer fail()
 	group.Go(func() error {
-		defer fail() // pages that cannot be served end the service: nobody would see it fail
+		defer fail() // without pages nobody would notice a failing service
 		return s.pages.Run(pages)
 	})
 	group.Go(func() error {
 		defer stopPages()
 		if err := s.awaitServers(failed); err != nil {
 			if failed.Err() != nil {
-				return nil // told to end before it could begin
+				return nil // canceled before the flow started
 			}
 			return err
 		}
-		// What runs beside the flow ends with it, and is called off by a drain.
+		// The schedule ends with the flow. A drain cancels it.
 		beside, end := context.WithCancel(failed)
 		defer end()
 		if s.schedule != nil {
@@ -145,7 +144,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Close frees what New acquired. Run must have returned.
+// Close releases the resources of New. Run must have returned.
 func (s *Service) Close() {
 	if s.pages != nil {
 		_ = s.pages.Close()
