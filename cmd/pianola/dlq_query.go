@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
@@ -59,8 +59,6 @@ type listing struct {
 	Counts      []count  `json:"counts"`       // most frequent first
 	DeadLetters []letter `json:"dead_letters"` // latest first, up to the limit
 }
-
-var errNoLetter = errors.New("no dead letter has these coordinates; pianola dlq list prints the existing ones")
 
 const letterColumns = `source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id,
 	message_time, decided_at, attempts, resolved_at`
@@ -135,7 +133,7 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 		return letter{}, fmt.Errorf("show dead letter: %w", err)
 	}
 	if len(found) == 0 {
-		return letter{}, fmt.Errorf("show %s: %w", at, errNoLetter)
+		return letter{}, fmt.Errorf("show %s: %w", at, replay.ErrUnknown)
 	}
 	return found[0], nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
@@ -116,7 +117,7 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 	})
 	t.Run("show", func(t *testing.T) {
 		got := call(t, environment, "", "dlq", "show", "topic@1/0/5")
-		for _, want := range []string{"invalid_json", "The producer has to send it anew", "xxx·[31m 99", strings.Repeat("ab", 32), "2026-01-03 00:00:00"} {
+		for _, want := range []string{"invalid_json", "The producer must send the message again", "xxx·[31m 99", strings.Repeat("ab", 32), "2026-01-03 00:00:00"} {
 			if !strings.Contains(got.stdout, want) {
 				t.Errorf("does not show %q:\n%s", want, got.stdout)
 			}
@@ -125,7 +126,7 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 		if err := json.Unmarshal([]byte(call(t, environment, "", "dlq", "show", "topic/0/7", "--json").stdout), &one); err != nil || one.ResolvedAt == nil || one.At != "topic/0/7" {
 			t.Errorf("%v, %+v", err, one)
 		}
-		if got := call(t, environment, "", "dlq", "show", "topic/0/5"); got.code != exitFailed || !strings.Contains(got.stderr, "there is no dead letter") {
+		if got := call(t, environment, "", "dlq", "show", "topic/0/5"); got.code != exitFailed || !strings.Contains(got.stderr, replay.ErrUnknown.Error()) {
 			t.Errorf("another epoch: %+v", got)
 		}
 	})

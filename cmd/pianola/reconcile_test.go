@@ -91,8 +91,8 @@ func TestReconcile_Command(t *testing.T) {
 		t.Errorf("validate with a token of no use: %+v", got)
 	}
 	got = call(t, native, "", "reconcile")
-	if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "\nno drift: opened 0, closed 0; 0 open in the table drift\n") ||
-		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") || !strings.Contains(got.stdout, "\nstream: began at 20") {
+	if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "\nno drift; opened 0, closed 0; 0 open in the table drift\n") ||
+		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") || !strings.Contains(got.stdout, "\nstream: first event at 20") {
 		t.Errorf("nothing is planted: %+v", got)
 	}
 
@@ -102,9 +102,9 @@ func TestReconcile_Command(t *testing.T) {
 	if got.code != exitFound || !strings.Contains(got.stderr, "the check found something") {
 		t.Errorf("drift is planted: %+v", got)
 	}
-	for _, want := range []string{"missing_in_stream  drift        2      0\n", "\nstatus, such as\n", "  stream: active  API: ", "16 disagreements that are drift: opened 20, closed 0; 20 open"} {
+	for _, want := range []string{"missing_in_stream  drift        2      0\n", "\nstatus, examples:\n", "  stream: active  API: ", "drift: 16 differences; opened 20, closed 0; 20 open"} {
 		if !strings.Contains(got.stdout, want) {
-			t.Errorf("nobody says %q", want)
+			t.Errorf("the output does not have %q", want)
 		}
 	}
 
@@ -152,22 +152,22 @@ func TestReconcile_WhatIsInItsWay(t *testing.T) {
 		want        int
 		says        []string
 	}{
-		"no token":               {without, nil, exitConfiguration, []string{"piano.api_token: is not set", "piano.aid: is empty", "--csv"}},
+		"no token":               {without, nil, exitConfiguration, []string{"piano.api_token: is empty", "piano.aid: is empty", "--csv"}},
 		"no application":         {append(slices.Clone(without), "PIANOLA_PIANO_API_TOKEN=t"), nil, exitConfiguration, []string{"piano.aid: is empty"}},
 		"bad settle":             {all, []string{"--reconcile.settle", "-1s"}, exitConfiguration, []string{"reconcile.settle: "}},
 		"a file without moment":  {all, []string{"--csv", garbled}, exitUsage, []string{"--as-of", "2026-01-31T12:00:00Z"}},
 		"a moment without file":  {all, []string{"--as-of", at}, exitUsage, []string{"--csv"}},
-		"a moment of no form":    {all, []string{"--csv", garbled, "--as-of", "2026-01-01"}, exitUsage, []string{"--as-of: write it as"}},
-		"a moment to come":       {all, []string{"--csv", garbled, "--as-of", "2190-01-01T00:00:00Z"}, exitUsage, []string{"lies in the future"}},
-		"an export and a file":   {all, []string{"--export", "--csv", garbled, "--as-of", at}, exitUsage, []string{"give one of them"}},
-		"a day without export":   {all, []string{"--export-from", "2024-01-01"}, exitUsage, []string{"add --export"}},
+		"a moment of no form":    {all, []string{"--csv", garbled, "--as-of", "2026-01-01"}, exitUsage, []string{"--as-of: not a time"}},
+		"a moment to come":       {all, []string{"--csv", garbled, "--as-of", "2190-01-01T00:00:00Z"}, exitUsage, []string{"is in the future"}},
+		"an export and a file":   {all, []string{"--export", "--csv", garbled, "--as-of", at}, exitUsage, []string{"conflicts with --csv"}},
+		"a day without export":   {all, []string{"--export-from", "2024-01-01"}, exitUsage, []string{"needs --export"}},
 		"a day of no form":       {all, []string{"--export", "--export-from", "1.1.2024"}, exitUsage, []string{"2024-01-31"}},
-		"a day to come":          {all, []string{"--export", "--export-from", "2190-01-01"}, exitUsage, []string{"lies in the future"}},
-		"no time for an export":  {all, []string{"--export", "--export-wait", "0s"}, exitUsage, []string{"not above 0"}},
-		"an export, no token":    {without, []string{"--export"}, exitConfiguration, []string{"piano.api_token: is not set"}},
+		"a day to come":          {all, []string{"--export", "--export-from", "2190-01-01"}, exitUsage, []string{"is in the future"}},
+		"no time for an export":  {all, []string{"--export", "--export-wait", "0s"}, exitUsage, []string{"must be above 0"}},
+		"an export, no token":    {without, []string{"--export"}, exitConfiguration, []string{"piano.api_token: is empty"}},
 		"an export from nobody":  {all, []string{"--export", "--piano.reports_url", "http://127.0.0.1:1"}, exitFailed, []string{"/export/schedule", "connection refused"}},
 		"an export of no API's":  {all, []string{"--export", "--piano.reports_url", api.BaseURL()}, exitFailed, []string{"/export/schedule", "check piano.reports_url"}},
-		"an export that lasts":   {all, []string{"--export", "--export-wait", "10ms"}, exitFailed, []string{"/export/", "--export-wait was over"}},
+		"an export that lasts":   {all, []string{"--export", "--export-wait", "10ms"}, exitFailed, []string{"/export/", "longer than --export-wait"}},
 		"an export before all":   {all, []string{"--export", "--export-from", time.Now().UTC().Format(time.DateOnly)}, exitFailed, []string{"subscription log: holds no subscription"}},
 		"no file":                {all, []string{"--csv", "/nowhere.csv", "--as-of", at}, exitFailed, []string{"/nowhere.csv"}},
 		"a garbled file":         {without, []string{"--csv", garbled, "--as-of", at}, exitFailed, []string{"subscription log", "line"}},

@@ -11,9 +11,9 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Check returns the configuration, or an *Error with every mistake in the
-// sections that matter to the caller; all sections when none is named. Keys that
-// do not exist and a file that cannot be read matter to everybody.
+// Check returns the configuration, or an *Error with every mistake in the given
+// sections (without arguments: in all sections). Unknown keys and an unreadable file
+// are mistakes for every caller.
 func (l *Loaded) Check(sections ...string) (Config, error) {
 	c, p := l.config, l.problems.clone()
 	wants := func(names ...string) bool {
@@ -48,23 +48,23 @@ func (l *Loaded) Check(sections ...string) (Config, error) {
 	return c, nil
 }
 
-// follows says that a mistake about the key may only follow from a file that could
-// not be read: nothing else has set it.
+// follows reports whether a mistake may be a consequence of an unreadable file, because
+// no other source has set the key.
 func (l *Loaded) follows(key string) bool { return l.unread && l.origins[key].kind == "" }
 
 func (c Config) checkKafka(p *problems) {
 	for _, broker := range c.Kafka.Brokers {
 		if strings.Contains(broker, "@") {
-			p.unreadable("kafka.brokers", "has an @: a broker is host:port, the login goes to kafka.sasl")
+			p.unreadable("kafka.brokers", "contains an @: use host:port, and kafka.sasl for the login")
 		}
 	}
 	k := c.ConsumerConfig()
 	if k.DrainTimeout <= 0 {
-		k.DrainTimeout = time.Second // told as shutdown.timeout
+		k.DrainTimeout = time.Second // reported as shutdown.timeout
 	}
 	p.addErrors(k.Validate())
 	if c.Kafka.SessionTimeout >= c.Kafka.RebalanceTimeout {
-		p.add("kafka.session_timeout", "%v is not shorter than kafka.rebalance_timeout (%v): a silent member would hold up every rebalance",
+		p.add("kafka.session_timeout", "%v is not shorter than kafka.rebalance_timeout (%v): a dead member would delay every rebalance",
 			c.Kafka.SessionTimeout, c.Kafka.RebalanceTimeout)
 	}
 }
@@ -72,7 +72,7 @@ func (c Config) checkKafka(p *problems) {
 func (c Config) checkClickHouse(p *problems) {
 	for _, addr := range c.ClickHouse.Addr {
 		if strings.Contains(addr, "@") {
-			p.unreadable("clickhouse.addr", "has an @: an address is host:port, the login goes to clickhouse.user and clickhouse.password_file")
+			p.unreadable("clickhouse.addr", "contains an @: use host:port, and clickhouse.user and clickhouse.password_file for the login")
 		}
 	}
 	if err := (schemas.Options{Database: c.ClickHouse.Database}).Validate(); err != nil {
@@ -95,9 +95,9 @@ func (c Config) checkPiano(p *problems) {
 		case err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http"):
 			p.unreadable(u.key, "is not a URL such as https://api.piano.io/api/v3")
 		case parsed.User != nil || parsed.RawQuery != "":
-			p.unreadable(u.key, "has a login or parameters in it; the token goes to piano.api_token_file")
+			p.unreadable(u.key, "contains a login or parameters; use piano.api_token_file for the token")
 		case parsed.Scheme == "http" && !loopback(parsed.Host):
-			p.add(u.key, "is http, and the token would travel in the open; use https")
+			p.add(u.key, "is http, which sends the token unencrypted; use https")
 		}
 	}
 	p.addErrors(c.PianoConfig().Validate())
@@ -105,13 +105,13 @@ func (c Config) checkPiano(p *problems) {
 		p.add("piano.aid", "is empty although piano.api_token is set")
 	}
 	if c.Piano.APIToken != "" && strings.ContainsFunc(c.Piano.APIToken.Reveal(), unicode.IsControl) {
-		p.add("piano.api_token", "has a control character in it, and cannot be sent in a header")
+		p.add("piano.api_token", "contains a control character and cannot be sent in a header")
 	}
 }
 
 func (c Config) checkReconcile(p *problems) {
 	if i := c.Reconcile.Interval; i != 0 && i < time.Minute {
-		p.add("reconcile.interval", "%v is shorter than 1m, and not 0 for none", i)
+		p.add("reconcile.interval", "%v is shorter than 1m; use 0 to disable the schedule", i)
 	}
 	p.addErrors(c.ReconcileConfig().Validate())
 }
@@ -137,15 +137,15 @@ func (c Config) checkShutdown(p *problems) {
 	}
 }
 
-// checkTogether holds the rules between packages that do not know each other.
+// checkTogether has the rules between settings of independent packages.
 func (c Config) checkTogether(p *problems) {
 	insert, rebalance := c.ClickHouse.InsertTimeout, c.Kafka.RebalanceTimeout
 	if insert > rebalance/2 {
-		p.add("clickhouse.insert_timeout", "%v is more than half of kafka.rebalance_timeout (%v): a slow insert would cost the group's generation",
+		p.add("clickhouse.insert_timeout", "%v is more than half of kafka.rebalance_timeout (%v): a slow insert would lose group membership",
 			insert, rebalance)
 	}
 	if c.Shutdown.Timeout < insert {
-		p.add("shutdown.timeout", "%v is shorter than clickhouse.insert_timeout (%v): an insert under way could not finish",
+		p.add("shutdown.timeout", "%v is shorter than clickhouse.insert_timeout (%v): an active insert could not finish",
 			c.Shutdown.Timeout, insert)
 	}
 	if c.Batch.MaxBytes < c.Transform.MaxMessageBytes {
@@ -154,8 +154,7 @@ func (c Config) checkTogether(p *problems) {
 	}
 }
 
-// loopback says whether an address, with or without a port, stays on this
-// machine.
+// loopback reports whether an address, with or without a port, is on this machine.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -165,8 +164,8 @@ func loopback(address string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// Database is clickhouse.database alone, for what needs no connection and so no
-// other setting of its section; keys that do not exist still are mistakes.
+// Database returns only clickhouse.database, for commands without a connection. They
+// need no other setting of the section. Unknown keys are still mistakes.
 func (l *Loaded) Database() (string, error) {
 	p := l.problems.clone()
 	if err := (schemas.Options{Database: l.config.ClickHouse.Database}).Validate(); err != nil {

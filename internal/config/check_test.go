@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestCheck_TellsEveryMistakeAtOnce(t *testing.T) {
+func TestCheck_ReportsEveryMistakeTogether(t *testing.T) {
 	got := mistakes(t, Source{
 		File: file(t, `
 kafka:
@@ -29,16 +29,16 @@ nonsense: 1
 		`kafka.brokers: "one" is not host:port`,
 		`kafka.brokers: "two" is not host:port`,
 		"kafka.rebalance_timeout: is not a duration such as",
-		"kafka.sesion_timeout: there is no such setting", "did you mean kafka.session_timeout?",
+		"kafka.sesion_timeout: unknown setting", "did you mean kafka.session_timeout?",
 		"clickhouse: is a section",
 		"clickhouse.addr: is empty",
 		"batch.max_bytes: is not a size such as",
 		"batch.max_rows: is not a whole number",
 		"log.level: is not one of",
-		"nonsense: there is no such setting",
+		"nonsense: unknown setting",
 		"kafka.sasl.mechanism: ",
 		"transform.unknown_action: ",
-		"PIANOLA_KAFKA_BROKRS: there is no such setting (in the environment); did you mean PIANOLA_KAFKA_BROKERS?",
+		"PIANOLA_KAFKA_BROKRS: unknown setting (in the environment); did you mean PIANOLA_KAFKA_BROKERS?",
 	} {
 		if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("nobody says %q", want)
@@ -71,20 +71,20 @@ func TestCheck_FileThatCannotBeReadIsTheOnlyMistake(t *testing.T) {
 	}
 }
 
-func TestCheck_SettingsThatDoNotFitTogether(t *testing.T) {
+func TestCheck_ConflictingSettings(t *testing.T) {
 	for setting, want := range map[string]string{
 		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":                   "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",
 		"PIANOLA_KAFKA_SESSION_TIMEOUT=60s":                     "kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout",
 		"PIANOLA_SHUTDOWN_TIMEOUT=5s":                           "shutdown.timeout: 5s is shorter than clickhouse.insert_timeout",
 		"PIANOLA_SHUTDOWN_TIMEOUT=-1s":                          "shutdown.timeout: -1s is not between",
 		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=128MiB":            "batch.max_bytes: 64MiB is less than transform.max_message_bytes",
-		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                          "kafka.tls.enabled: is not true although kafka.tls.ca_file is set",
+		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                          "kafka.tls.enabled: is false although kafka.tls.ca_file is set",
 		"PIANOLA_CLICKHOUSE_DATABASE=a-b":                       "clickhouse.database: ",
-		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092":        "kafka.brokers: has an @",
+		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092":        "kafka.brokers: contains an @",
 		"PIANOLA_PIANO_API_TOKEN=t":                             "piano.aid: is empty",
 		"PIANOLA_PIANO_BASE_URL=http://api.example.com":         "piano.base_url: is http",
 		"PIANOLA_PIANO_BASE_URL=api.piano.io":                   "piano.base_url: is not a URL",
-		"PIANOLA_PIANO_BASE_URL=https://h/v3?api_token=hunter2": "piano.base_url: has a login or parameters",
+		"PIANOLA_PIANO_BASE_URL=https://h/v3?api_token=hunter2": "piano.base_url: contains a login or parameters",
 		"PIANOLA_PIANO_PAGE_SIZE=1":                             "piano.page_size: 1 is not between",
 		"PIANOLA_PIANO_RATE=0":                                  "piano.rate: 0 is not above 0",
 		"PIANOLA_PIANO_RATE=fast":                               "piano.rate: is not a number such as",
@@ -126,17 +126,17 @@ func TestCheck_OnlyTheSectionsAsked(t *testing.T) {
 	}
 }
 
-func TestFile_MistakesOfItsForm(t *testing.T) {
+func TestFile_SyntaxMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"kafka:\n  group: a\n  group: b\n":         "not a YAML map of settings, see line 3",
+		"kafka:\n  group: a\n  group: b\n":         "not a YAML map of settings; check line 3",
 		"hunter2 is my password":                   "not a YAML map of settings",
-		"kafka: {group: a}\nkafka.group: b\n":      "kafka.group: is given twice",
+		"kafka: {group: a}\nkafka.group: b\n":      "kafka.group: is set twice",
 		"clickhouse: {password: 0123}\n":           "clickhouse.password: is not text; write it in quotes",
 		"transform: {internal_user_ids: [17]}\n":   "transform.internal_user_ids: is not a list of texts",
 		"transform: {field_aliases: {a: [b]}}\n":   "transform.field_aliases: is not a map of texts",
 		"transform: {field_aliases: 'a,b'}\n":      "transform.field_aliases: is not a list of pairs",
-		"kafka: {tls: {enabled: perhaps}}\n":       "kafka.tls.enabled: is neither true nor false",
-		"kafka: {sasl: {hunter2: {deep: true}}}\n": "kafka.sasl.hunter2: there is no such setting",
+		"kafka: {tls: {enabled: perhaps}}\n":       "kafka.tls.enabled: is not true or false",
+		"kafka: {sasl: {hunter2: {deep: true}}}\n": "kafka.sasl.hunter2: unknown setting",
 	} {
 		got := mistakes(t, Source{File: file(t, text), Environment: minimal})
 		if len(got) != 1 || !strings.Contains(got[0], want) {
@@ -181,7 +181,7 @@ func TestWarnings_NameWhatIsOpenToTheNetwork(t *testing.T) {
 	}
 }
 
-func TestOff_SaysWhyNothingIsReconciled(t *testing.T) {
+func TestOff_ExplainsWhyReconciliationIsDisabled(t *testing.T) {
 	off := func(environment ...string) string {
 		c, err := Load(Source{Environment: append(slices.Clone(minimal), environment...)}).Check()
 		if err != nil {
@@ -190,10 +190,10 @@ func TestOff_SaysWhyNothingIsReconciled(t *testing.T) {
 		return fmt.Sprint(c.Off())
 	}
 	token := []string{"PIANOLA_PIANO_API_TOKEN=t", "PIANOLA_PIANO_AID=a"}
-	if got := off(); !strings.Contains(got, "piano.api_token is not set") {
+	if got := off(); !strings.Contains(got, "neither piano.api_token nor") {
 		t.Errorf("without a token it says %s", got)
 	}
-	if got := off(append(token, "PIANOLA_RECONCILE_INTERVAL=0s")...); !strings.Contains(got, "by itself") {
+	if got := off(append(token, "PIANOLA_RECONCILE_INTERVAL=0s")...); !strings.Contains(got, "is 0") {
 		t.Errorf("with an interval of 0 it says %s", got)
 	}
 	if got := off(token...); got != "[]" {

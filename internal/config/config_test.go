@@ -158,7 +158,7 @@ func TestSettings_EveryKeyIsUsable(t *testing.T) {
 			t.Errorf("%s and %s share the variable %s", s.key, other, s.environment())
 		}
 		seen[s.environment()] = s.key
-		if slices.Contains(besides, s.environment()) {
+		if slices.Contains(otherVariables, s.environment()) {
 			t.Errorf("%s takes a variable that means something else", s.key)
 		}
 		if _, err := s.parseText("1"); err != nil && s.typeName() == "text" {

@@ -11,7 +11,7 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// ConsumerConfig is what the consumer is built with.
+// ConsumerConfig is the configuration of the consumer.
 func (c Config) ConsumerConfig() consumer.Config {
 	k := c.Kafka
 	return consumer.Config{
@@ -26,7 +26,7 @@ func (c Config) ConsumerConfig() consumer.Config {
 	}
 }
 
-// SinkConfig is what the writer is built with.
+// SinkConfig is the configuration of the writer.
 func (c Config) SinkConfig() sink.Config {
 	h := c.ClickHouse
 	return sink.Config{
@@ -36,7 +36,7 @@ func (c Config) SinkConfig() sink.Config {
 	}
 }
 
-// TransformConfig is what the stages are compiled from.
+// TransformConfig is the configuration of the stages.
 func (c Config) TransformConfig() transform.Config {
 	t := c.Transform
 	return transform.Config{
@@ -46,9 +46,9 @@ func (c Config) TransformConfig() transform.Config {
 	}
 }
 
-// PipelineConfig is what the flow is built with. An insert that outlives its
-// generation gets as long as any insert, which a check keeps well under the time
-// that the group waits.
+// PipelineConfig is the configuration of the flow. An insert that outlives its
+// generation gets a full insert timeout, which Check keeps below half of the rebalance
+// timeout.
 func (c Config) PipelineConfig() pipeline.Config {
 	p := pipeline.Defaults()
 	p.MaxRows, p.MaxBytes, p.MaxWait = c.Batch.MaxRows, int(c.Batch.MaxBytes), c.Batch.MaxWait
@@ -57,7 +57,7 @@ func (c Config) PipelineConfig() pipeline.Config {
 	return p
 }
 
-// PianoConfig is what the client of Piano's API is built with.
+// PianoConfig is the configuration of the Piano client.
 func (c Config) PianoConfig() piano.Config {
 	p := c.Piano
 	return piano.Config{
@@ -67,15 +67,15 @@ func (c Config) PianoConfig() piano.Config {
 	}
 }
 
-// ReconcileConfig is what a reconciler is built with.
+// ReconcileConfig is the configuration of a reconciler.
 func (c Config) ReconcileConfig() reconcile.Config {
 	r := c.Reconcile
 	return reconcile.Config{Settle: r.Settle, Keep: r.Keep, DynamicCancel: r.DynamicCancel, StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify}
 }
 
-// ClickHouseOptions is how everything but the hot insert connects. No database is
-// named, so that a connection does not need one to exist: statements qualify
-// their tables.
+// ClickHouseOptions are the connection options of everything except the inserts of the
+// flow. They have no database, so that a connection works before the database exists.
+// Statements qualify their tables.
 func (c Config) ClickHouseOptions() *clickhouse.Options {
 	h := c.ClickHouse
 	options := &clickhouse.Options{
@@ -86,7 +86,7 @@ func (c Config) ClickHouseOptions() *clickhouse.Options {
 	}
 	if h.Protocol == string(sink.HTTP) {
 		options.Protocol = clickhouse.HTTP
-		// An HTTP status is sent before the statement has run, unless asked.
+		// By default ClickHouse sends the HTTP status before the statement ends.
 		options.Settings = clickhouse.Settings{"wait_end_of_query": "1"}
 	}
 	return options

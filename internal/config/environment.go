@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// environmentPrefix begins the name of every variable that is ours.
+// environmentPrefix is the prefix of all environment variables of settings.
 const environmentPrefix = "PIANOLA_"
 
-// FileVariable names the configuration file where --config does not.
+// FileVariable names the configuration file when --config is not set.
 const FileVariable = environmentPrefix + "CONFIG"
 
-// besides are the variables that begin like a setting and are none: the file, and
-// the library that the sandbox loads.
-var besides = []string{FileVariable, "PIANOLA_LIBCHDB"}
+// otherVariables have the prefix but are not settings: the configuration file, and the
+// library that the sandbox loads.
+var otherVariables = []string{FileVariable, "PIANOLA_LIBCHDB"}
 
-// testPrefix begins the variables that the project's tests speak to each other
-// with; a program that a test starts inherits them.
+// testPrefix is the prefix of variables of the project's tests. A program that a test
+// starts inherits them.
 const testPrefix = environmentPrefix + "TEST_"
 
-// fromEnvironment reads the layer of the environment. An empty variable is not
-// set: that is what compose files and charts leave behind where nothing is meant.
+// fromEnvironment reads the layer of the environment. An empty variable counts as not
+// set, because compose files and charts create empty variables for absent values.
 func (l *Loaded) fromEnvironment(variables []string) layer {
 	byName := map[string]setting{}
 	for _, s := range l.byKey {
@@ -31,7 +31,7 @@ func (l *Loaded) fromEnvironment(variables []string) layer {
 		name, text, _ := strings.Cut(variable, "=")
 		s, known := byName[name]
 		switch {
-		case !strings.HasPrefix(name, environmentPrefix), strings.HasPrefix(name, testPrefix), slices.Contains(besides, name):
+		case !strings.HasPrefix(name, environmentPrefix), strings.HasPrefix(name, testPrefix), slices.Contains(otherVariables, name):
 		case known && text == "":
 		case !known:
 			l.unknown(name, "in the environment")
@@ -47,8 +47,7 @@ func (l *Loaded) fromEnvironment(variables []string) layer {
 	return found
 }
 
-// FileFromEnvironment is the configuration file that the environment names, or
-// empty.
+// FileFromEnvironment returns the configuration file of the environment, or empty.
 func FileFromEnvironment(variables []string) string {
 	for _, variable := range variables {
 		if name, path, _ := strings.Cut(variable, "="); name == FileVariable {

@@ -10,11 +10,11 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 )
 
-// maxFile bounds what is read as a configuration or secret file: a path that
-// points at something else altogether should be a clear error.
+// maxFile limits the size of a configuration or secret file, so that a wrong path is a
+// clear error.
 const maxFile = 1 << 20
 
-// fromFile reads the layer of the YAML file; path "" is no file.
+// fromFile reads the layer of the YAML file; an empty path means no file.
 func (l *Loaded) fromFile(path string) layer {
 	found := layer{}
 	if path == "" {
@@ -28,12 +28,12 @@ func (l *Loaded) fromFile(path string) layer {
 	}
 	tree, err := yaml.Parser().Unmarshal(text)
 	if err != nil {
-		// The parser quotes what it stumbled on, which may be a secret.
+		// The parser quotes the text, which may be a secret.
 		where := regexp.MustCompile(`line \d+`).FindString(err.Error())
 		if where == "" {
-			where = "somewhere"
+			where = "its content"
 		}
-		l.problems.add("", "configuration file %s: not a YAML map of settings, see %s", path, where)
+		l.problems.add("", "configuration file %s: not a YAML map of settings; check %s", path, where)
 		l.unread = true
 		return found
 	}
@@ -41,7 +41,7 @@ func (l *Loaded) fromFile(path string) layer {
 	return found
 }
 
-// flatten turns the tree into keys, in order, so that problems come in order too.
+// flatten converts the tree into keys, in order, so that problems are in order too.
 func (l *Loaded) flatten(found layer, from origin, tree map[string]any, prefix string) {
 	names := make([]string, 0, len(tree))
 	for name := range tree {
@@ -55,7 +55,7 @@ func (l *Loaded) flatten(found layer, from origin, tree map[string]any, prefix s
 		case known && value == nil: // "key:" with nothing after it
 		case known:
 			if _, twice := found[key]; twice {
-				l.problems.unreadable(key, "is given twice in %s", from.name)
+				l.problems.unreadable(key, "is set twice in %s", from.name)
 				continue
 			}
 			parsed, err := s.parseYAML(value)
@@ -67,7 +67,7 @@ func (l *Loaded) flatten(found layer, from origin, tree map[string]any, prefix s
 		case l.isSection(key):
 			below, ok := value.(map[string]any)
 			if !ok && value != nil {
-				l.problems.add(key, "is a section, its settings go below it (in %s)", from.name)
+				l.problems.add(key, "is a section; put its settings below it (in %s)", from.name)
 				continue
 			}
 			l.flatten(found, from, below, key+".")
@@ -77,7 +77,7 @@ func (l *Loaded) flatten(found layer, from origin, tree map[string]any, prefix s
 	}
 }
 
-// readBounded reads a file, or a pipe that a shell or a service manager made.
+// readBounded reads a file or a pipe of a shell or service manager.
 func readBounded(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Source is where settings are read from.
+// Source contains the inputs of Load.
 type Source struct {
 	File        string         // a YAML file; empty for none
 	Environment []string       // NAME=value, as os.Environ gives it
 	Flags       *pflag.FlagSet // parsed, made with AddFlags; nil for none
-	Instance    string         // default of consumer.instance, mostly the host's name; may be empty
+	Instance    string         // default of consumer.instance, usually the host name; may be empty
 }
 
-// The kinds of origin, weakest first.
+// Kinds of origin, in increasing priority.
 const (
 	FromDefault     = "default"
 	FromFile        = "file"
@@ -30,28 +30,27 @@ const (
 // origin is where a value came from: its kind, and the file, variable or flag.
 type origin struct{ kind, name string }
 
-// given is one value that a layer holds, already of its setting's type.
+// given is a value of a layer, already of the type of its setting.
 type given struct {
 	value any
 	from  origin
 }
 
-// layer is the settings one source gives, by key.
+// layer is the settings of one source, by key.
 type layer map[string]given
 
-// Loaded is what the sources say, mistakes included. It is not changed once
-// loaded.
+// Loaded is the merged settings with their mistakes. It is immutable.
 type Loaded struct {
 	config   Config
 	origins  map[string]origin
 	problems problems
-	unread   bool // the file could not be read: what it would have given is not known
+	unread   bool // the file was unreadable, so its values are unknown
 
 	all   []setting
 	byKey map[string]setting
 }
 
-// Load reads all sources. It always returns a value: Check tells the mistakes.
+// Load reads all sources. It always returns a value; Check reports the mistakes.
 func Load(s Source) *Loaded {
 	l := &Loaded{all: settings(), byKey: map[string]setting{}, origins: map[string]origin{}}
 	for _, one := range l.all {
@@ -68,7 +67,7 @@ func Load(s Source) *Loaded {
 	return l
 }
 
-// merge lays the layers over the defaults, the last one on top.
+// merge applies the layers to the defaults; later layers win.
 func (l *Loaded) merge(layers ...layer) {
 	tree := koanf.New(".")
 	for _, one := range layers {
@@ -78,10 +77,10 @@ func (l *Loaded) merge(layers ...layer) {
 			l.origins[key] = g.from
 		}
 		if err := tree.Load(confmap.Provider(values, "."), nil); err != nil {
-			panic(err) // a map in memory with known keys
+			panic(err) // impossible: a map in memory with known keys
 		}
 	}
-	// Every value has its field's type already, so nothing is converted here.
+	// Every value already has the type of its field, so nothing is converted.
 	err := tree.UnmarshalWithConf("", &l.config, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		ErrorUnused: true, ZeroFields: true,
 	}})
@@ -90,21 +89,20 @@ func (l *Loaded) merge(layers ...layer) {
 	}
 }
 
-// unknown reports a key or variable that does not exist, and the nearest that
-// does.
+// unknown reports an unknown key or variable with the nearest existing one.
 func (l *Loaded) unknown(name, where string) {
 	candidates := slices.Collect(maps.Keys(l.byKey))
 	if strings.HasPrefix(name, environmentPrefix) {
-		candidates = slices.Clone(besides)
+		candidates = slices.Clone(otherVariables)
 		for _, s := range l.all {
 			candidates = append(candidates, s.environment())
 		}
 	}
 	if near := nearest(name, candidates); near != "" {
-		l.problems.add(name, "there is no such setting (%s); did you mean %s?", where, near)
+		l.problems.add(name, "unknown setting (%s); did you mean %s?", where, near)
 		return
 	}
-	l.problems.add(name, "there is no such setting (%s)", where)
+	l.problems.add(name, "unknown setting (%s)", where)
 }
 
 func (l *Loaded) isSection(key string) bool {

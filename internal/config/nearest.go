@@ -2,11 +2,11 @@ package config
 
 import "slices"
 
-// nearest is the candidate that differs from name by the fewest edits, if they
-// are few enough to be a slip of the keyboard; otherwise empty.
+// nearest returns the candidate with the fewest edits from name, if they are few enough
+// for a typing error; otherwise empty.
 func nearest(name string, candidates []string) string {
 	best, fewest := "", len(name)/4+1
-	slices.Sort(candidates) // so that ties always fall alike
+	slices.Sort(candidates) // a tie always has the same result
 	for _, candidate := range candidates {
 		if d := edits(name, candidate); d <= fewest && (best == "" || d < fewest) {
 			best, fewest = candidate, d

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// The mistakes a value can have. They never quote it: a value under the wrong
-// key may be a secret.
+// Mistakes in a value. They never quote the value, because a value under a wrong key
+// may be a secret.
 var (
 	errDuration = errors.New("is not a duration such as 500ms, 30s or 5m")
 	errNumber   = errors.New("is not a whole number")
 	errDecimal  = errors.New("is not a number such as 5 or 0.5")
-	errBool     = errors.New("is neither true nor false")
+	errBool     = errors.New("is not true or false")
 	errQuotes   = errors.New("is not text; write it in quotes")
 	errList     = errors.New("is not a list of texts; write items that look like numbers in quotes")
 	errMap      = errors.New("is not a map of texts such as other: known")
 	errPairs    = errors.New("is not a list of pairs such as other:known,another:known")
 )
 
-// parseText reads a value as the environment and flags have it.
+// parseText reads a value in the notation of environment and flags.
 func (s setting) parseText(text string) (any, error) {
 	switch s.kind {
 	case reflect.TypeFor[time.Duration]():
@@ -63,11 +63,11 @@ func (s setting) parseText(text string) (any, error) {
 	case reflect.TypeFor[string]():
 		return text, nil
 	}
-	panic(fmt.Sprintf("config: no parser for %v", s.kind)) // a field of a new kind; every test meets it
+	panic(fmt.Sprintf("config: no parser for %v", s.kind)) // impossible: every test reads every kind
 }
 
-// parseYAML reads a value as the YAML parser gives it. It takes the type at its
-// word: an unquoted 0123 is the number 83 to YAML and so no password.
+// parseYAML reads a value of the YAML parser. It does not convert types: an unquoted
+// 0123 is the number 83 in YAML, so it is rejected as a password.
 func (s setting) parseYAML(value any) (any, error) {
 	switch v := value.(type) {
 	case string:
@@ -147,7 +147,7 @@ func textMap(values map[string]any) (map[string]string, error) {
 	return m, nil
 }
 
-// splitList reads a,b,c; space around items and a last comma do not count.
+// splitList reads a,b,c. It ignores spaces around items and a trailing comma.
 func splitList(text string) []string {
 	list := []string{}
 	for item := range strings.SplitSeq(text, ",") {

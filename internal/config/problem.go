@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Problem is one mistake. It quotes no secret.
+// Problem is one mistake. It contains no secret.
 type Problem struct {
-	Key     string `json:"key"`     // empty where it belongs to no key
-	Message string `json:"message"` // what is wrong, where it was said, what to do
+	Key     string `json:"key"`     // may be empty
+	Message string `json:"message"` // mistake, place, and hint
 }
 
-// String is the line that a person reads.
+// String is the text form.
 func (p Problem) String() string {
 	if p.Key == "" {
 		return p.Message
@@ -38,44 +38,44 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// problems gathers mistakes.
+// problems collects mistakes.
 type problems struct {
 	list []Problem
-	shut map[string]bool // keys about which nothing more is worth saying
+	muted map[string]bool // keys whose further mistakes are consequences
 }
 
-// add takes one more mistake.
+// add adds a mistake.
 func (p *problems) add(key, format string, args ...any) {
-	if !p.shut[key] {
+	if !p.muted[key] {
 		p.list = append(p.list, Problem{Key: key, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
-// unreadable takes a mistake that leaves the key without the value that was
-// meant: what is found about the key later would only follow from it.
+// unreadable adds a mistake that leaves the key without its intended value. Further
+// mistakes of the key are only consequences and are dropped.
 func (p *problems) unreadable(key, format string, args ...any) {
 	p.add(key, format, args...)
-	p.silence(key)
+	p.mute(key)
 }
 
-// silence keeps what would follow from a mistake already told from being told.
-func (p *problems) silence(key string) {
+// mute drops further mistakes of a key.
+func (p *problems) mute(key string) {
 	if key == "" {
 		return
 	}
-	if p.shut == nil {
-		p.shut = map[string]bool{}
+	if p.muted == nil {
+		p.muted = map[string]bool{}
 	}
-	p.shut[key] = true
+	p.muted[key] = true
 }
 
-// clone lets checks of different sections start from the same mistakes.
+// clone lets several checks start from the same mistakes.
 func (p *problems) clone() *problems {
-	return &problems{list: slices.Clone(p.list), shut: maps.Clone(p.shut)}
+	return &problems{list: slices.Clone(p.list), muted: maps.Clone(p.muted)}
 }
 
-// addErrors takes over what a package's Validate has joined: texts that begin
-// with a key and a colon.
+// addErrors adds the joined errors of a package's Validate. Their texts start with a
+// key and a colon.
 func (p *problems) addErrors(err error) {
 	if err == nil {
 		return

@@ -5,15 +5,14 @@ import (
 	"io"
 )
 
-// mask is what every output shows of a secret that is set.
+// mask replaces a set secret in every output.
 const mask = "***"
 
-// Secret is a text that no way of printing shows: not fmt with any verb, not
-// JSON, YAML or a logger. An empty one is shown as empty, so that one sees
-// whether it is set.
+// Secret is a text that fmt, JSON, YAML and loggers print as a mask. An empty secret
+// prints as empty text, which shows that it is not set.
 type Secret string
 
-// Reveal is the text itself, for the login it is meant for.
+// Reveal returns the text, for the login.
 func (s Secret) Reveal() string { return string(s) }
 
 // String is the mask.
@@ -24,11 +23,11 @@ func (s Secret) String() string {
 	return mask
 }
 
-// Format is the mask whatever the verb, %x and %#v included.
+// Format is the mask for all verbs, including %x and %#v.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText is the mask, for JSON, YAML and loggers.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// MarshalYAML is the mask, for encoders that do not know MarshalText.
+// MarshalYAML is the mask, for encoders without MarshalText.
 func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }

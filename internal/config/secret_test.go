@@ -31,7 +31,7 @@ func TestSecrets(t *testing.T) {
 			Environment: append(slices.Clone(minimal), "PIANOLA_KAFKA_SASL_PASSWORD_FILE="+secretFile),
 		}
 		got := mistakes(t, s)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "kafka.sasl.password_file: is given and so is kafka.sasl.password") {
+		if len(got) != 1 || !strings.HasPrefix(got[0], "kafka.sasl.password_file: conflicts with kafka.sasl.password") {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -2,11 +2,11 @@ package config
 
 import "strings"
 
-// maxSecret is far beyond any password or token.
+// maxSecret is larger than any password or token.
 const maxSecret = 64 << 10
 
-// readSecretFiles fills secrets from their _file twins. Both given is a mistake
-// whatever the layers: which one was meant is not for us to guess.
+// readSecretFiles fills secrets from their _file twins. Setting both is a mistake in
+// any layer, because the intended one is unknown.
 func (l *Loaded) readSecretFiles() {
 	for _, twin := range []struct {
 		key    string
@@ -22,21 +22,20 @@ func (l *Loaded) readSecretFiles() {
 		}
 		fileKey := twin.key + "_file"
 		if *twin.secret != "" {
-			l.problems.unreadable(fileKey, "is given and so is %s; give one of them", twin.key)
+			l.problems.unreadable(fileKey, "conflicts with %s; set only one of them", twin.key)
 			continue
 		}
 		text, err := readBounded(twin.file, maxSecret)
 		if err != nil {
 			l.problems.unreadable(fileKey, "%v", err)
-			l.problems.silence(twin.key)
+			l.problems.mute(twin.key)
 			continue
 		}
-		// Editors and echo end a file with a line end that is no part of the
-		// secret.
+		// Editors and echo add a line end that is not part of the secret.
 		secret := strings.TrimRight(string(text), "\r\n")
 		if secret == "" {
 			l.problems.unreadable(fileKey, "the file is empty")
-			l.problems.silence(twin.key)
+			l.problems.mute(twin.key)
 			continue
 		}
 		*twin.secret = Secret(secret)

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Size is a number of bytes, written as a plain number or with KiB, MiB or GiB.
+// Size is a number of bytes, written as a number or with KiB, MiB or GiB.
 type Size int64
 
-// units from the largest; the empty one last, since it is the end of any text.
+// units are in descending order. The empty unit is last, because it matches any text.
 var units = []struct {
 	name  string
 	bytes int64
@@ -17,8 +17,7 @@ var units = []struct {
 
 var errSize = errors.New("is not a size such as 1048576, 512KiB, 64MiB or 1GiB")
 
-// parseSize reads a size. MB and kB are refused rather than guessed: some mean
-// 1000 by them and some 1024.
+// parseSize reads a size. It rejects MB and kB, which mean powers of 1000 or 1024.
 func parseSize(text string) (Size, error) {
 	for _, unit := range units {
 		digits, found := strings.CutSuffix(text, unit.name)

@@ -5,16 +5,15 @@ import (
 	"crypto/x509"
 )
 
-// build reads the files and makes the tls.Config that Go wants. There is no
-// setting to skip the verification of certificates: ca_file is the answer to a
-// private authority.
+// build reads the files and creates the tls.Config. No setting disables certificate
+// verification; use ca_file for a private authority.
 func (t *TLS) build(prefix string, p *problems) {
 	if !t.Enabled {
 		for _, s := range []struct{ name, value string }{
 			{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}, {"server_name", t.ServerName},
 		} {
 			if s.value != "" {
-				p.add(prefix+".enabled", "is not true although %s.%s is set", prefix, s.name)
+				p.add(prefix+".enabled", "is false although %s.%s is set", prefix, s.name)
 			}
 		}
 		return
@@ -27,14 +26,14 @@ func (t *TLS) build(prefix string, p *problems) {
 		case err != nil:
 			p.add(prefix+".ca_file", "%v", err)
 		case !pool.AppendCertsFromPEM(text):
-			p.add(prefix+".ca_file", "there is no PEM certificate in the file")
+			p.add(prefix+".ca_file", "the file contains no PEM certificate")
 		default:
 			c.RootCAs = pool
 		}
 	}
 	switch {
 	case (t.CertFile == "") != (t.KeyFile == ""):
-		p.add(prefix+".cert_file", "goes with %s.key_file; give both or neither", prefix)
+		p.add(prefix+".cert_file", "requires %s.key_file; set both or neither", prefix)
 	case t.CertFile != "":
 		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {

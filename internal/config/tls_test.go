@@ -62,11 +62,11 @@ func TestTLS_MistakesNameTheirKey(t *testing.T) {
 	ca, cert, key := files(t)
 	const on = "PIANOLA_CLICKHOUSE_TLS_ENABLED=true"
 	for want, variables := range map[string][]string{
-		"clickhouse.tls.ca_file: there is no PEM certificate": {on, "PIANOLA_CLICKHOUSE_TLS_CA_FILE=" + key},
-		"clickhouse.tls.ca_file: open ":                       {on, "PIANOLA_CLICKHOUSE_TLS_CA_FILE=" + ca + ".none"},
-		"clickhouse.tls.cert_file: goes with":                 {on, "PIANOLA_CLICKHOUSE_TLS_CERT_FILE=" + cert},
-		"clickhouse.tls.cert_file: certificate and key: ":     {on, "PIANOLA_CLICKHOUSE_TLS_CERT_FILE=" + key, "PIANOLA_CLICKHOUSE_TLS_KEY_FILE=" + cert},
-		"clickhouse.tls.enabled: is not true although":        {"PIANOLA_CLICKHOUSE_TLS_SERVER_NAME=db.example.com"},
+		"clickhouse.tls.ca_file: the file contains no PEM certificate": {on, "PIANOLA_CLICKHOUSE_TLS_CA_FILE=" + key},
+		"clickhouse.tls.ca_file: open ":                                {on, "PIANOLA_CLICKHOUSE_TLS_CA_FILE=" + ca + ".none"},
+		"clickhouse.tls.cert_file: requires":                           {on, "PIANOLA_CLICKHOUSE_TLS_CERT_FILE=" + cert},
+		"clickhouse.tls.cert_file: certificate and key: ":              {on, "PIANOLA_CLICKHOUSE_TLS_CERT_FILE=" + key, "PIANOLA_CLICKHOUSE_TLS_KEY_FILE=" + cert},
+		"clickhouse.tls.enabled: is false although":                    {"PIANOLA_CLICKHOUSE_TLS_SERVER_NAME=db.example.com"},
 	} {
 		got := mistakes(t, Source{Environment: append(slices.Clone(minimal), variables...)})
 		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
