@@ -85,7 +85,7 @@ func TestRedrive_Command(t *testing.T) {
 	})
 }
 
-func TestRedrive_WrongUse(t *testing.T) {
+func TestRedrive_Usage(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want int
@@ -106,8 +106,8 @@ func TestRedrive_WrongUse(t *testing.T) {
 	}
 }
 
-// TestRedriveText_SaysWhatIsGone has what a small walk does not meet.
-func TestRedriveText_SaysWhatIsGone(t *testing.T) {
+// TestRedriveText_ListsGoneMessages has what a small walk does not meet.
+func TestRedriveText_ListsGoneMessages(t *testing.T) {
 	text := redriveText(&replay.Report{
 		Executed: true, Letters: 5, Open: 5,
 		Groups: []replay.Group{{Topic: "a\x1bb", Reason: "invalid_json", Letters: 5, Gone: 3, Unread: 2}},

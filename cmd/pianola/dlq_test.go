@@ -168,7 +168,7 @@ func walkValidate(t *testing.T, environment []string) {
 	}
 }
 
-func TestMeanings_EveryReasonHasOne(t *testing.T) {
+func TestMeanings_CoverEveryReason(t *testing.T) {
 	all := meanings()
 	for _, reason := range schemas.Reasons() {
 		if all[reason] == "" {
@@ -180,7 +180,7 @@ func TestMeanings_EveryReasonHasOne(t *testing.T) {
 	}
 }
 
-func TestParseCoordinates_ReadsWhatCoordinatesPrint(t *testing.T) {
+func TestParseCoordinates_RoundTrip(t *testing.T) {
 	for _, at := range []schemas.Coordinates{
 		{Name: "piano.events", Partition: 3, Offset: 17}, {Name: "piano.events", Epoch: 2, Partition: 0, Offset: 0},
 		{Name: "exports/2026/a@b.ndjson", Offset: 4}, {Name: "x", Partition: 1<<31 - 1, Offset: 1<<63 - 1},
@@ -196,7 +196,7 @@ func TestParseCoordinates_ReadsWhatCoordinatesPrint(t *testing.T) {
 	}
 }
 
-func TestFilter_SinceIsATimeOrATimeAgo(t *testing.T) {
+func TestFilter_SinceAcceptsTimeAndDuration(t *testing.T) {
 	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	var f filter
 	if err := f.parse("36h", now); err != nil || !f.since.Equal(now.Add(-36*time.Hour)) {

@@ -87,7 +87,7 @@ func TestHelp_SettingsComeAfterTheFlagsOfTheCommand(t *testing.T) {
 	}
 }
 
-func TestConfigShow_TellsTheOriginOfEachValue(t *testing.T) {
+func TestConfigShow_PrintsOriginOfEachValue(t *testing.T) {
 	file := write(t, "pianola.yaml", "kafka: {group: from-file}\n")
 	environment := []string{"PIANOLA_CONFIG=" + file, "PIANOLA_BATCH_MAX_WAIT=5s", "PIANOLA_CLICKHOUSE_PASSWORD=" + canary}
 	got := call(t, environment, "", "config", "show", "--batch.max_rows", "7")
@@ -117,7 +117,7 @@ func lineOf(text, key string) string {
 	return ""
 }
 
-func TestConfigValidate_IsOfflineAndTellsAll(t *testing.T) {
+func TestConfigValidate_OfflineReportsAllMistakes(t *testing.T) {
 	good := []string{"PIANOLA_KAFKA_BROKERS=kafka.example.com:9092", "PIANOLA_CLICKHOUSE_ADDR=db.example.com:9000", "PIANOLA_CLICKHOUSE_PASSWORD=" + canary}
 	if got := call(t, good, "", "config", "validate"); got.code != exitDone || !strings.Contains(got.stdout, "is valid") || !strings.Contains(got.stdout, "warning: clickhouse.tls.enabled") {
 		t.Errorf("good: %+v", got)
@@ -136,7 +136,7 @@ func TestConfigValidate_IsOfflineAndTellsAll(t *testing.T) {
 	}
 }
 
-func TestRun_BrokenPipeElsewhereIsToldAndOnTheOutputIsNot(t *testing.T) {
+func TestRun_BrokenPipeIsSilentOnlyOnStandardOutput(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"schema", "ddl"}, {"config", "show"}} {
 		var stderr bytes.Buffer
 		if code := run(t.Context(), args, strings.NewReader(""), broken{}, &stderr, nil); code != exitFailed || stderr.Len() > 0 {
@@ -172,7 +172,7 @@ func hangsUp(t *testing.T) string {
 
 const canary = "canary-4c1d-secret"
 
-func TestSecrets_NoCommandPrintsOne(t *testing.T) {
+func TestSecrets_NotInAnyOutput(t *testing.T) {
 	environment := []string{
 		"PIANOLA_KAFKA_BROKERS=127.0.0.1:1", "PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1", "PIANOLA_KAFKA_SASL_MECHANISM=plain", "PIANOLA_KAFKA_SASL_USER=u",
 		"PIANOLA_KAFKA_SASL_PASSWORD=" + canary, "PIANOLA_CLICKHOUSE_PASSWORD=" + canary, "PIANOLA_PIANO_API_TOKEN=" + canary, "PIANOLA_PIANO_AID=a",
@@ -190,7 +190,7 @@ func TestSecrets_NoCommandPrintsOne(t *testing.T) {
 	}
 }
 
-func TestSchemaDDL_NeedsNothingAndHoldsEveryMigration(t *testing.T) {
+func TestSchemaDDL_PrintsEveryMigrationOffline(t *testing.T) {
 	got := call(t, nil, "", "schema", "ddl", "--clickhouse.database", "elsewhere")
 	for _, want := range []string{"CREATE DATABASE IF NOT EXISTS `elsewhere`;", "`elsewhere`.`subscription_events`", "`elsewhere`.`analytics_events`", "-- Migration 1: subscription_events"} {
 		if !strings.Contains(got.stdout, want) {
@@ -202,7 +202,7 @@ func TestSchemaDDL_NeedsNothingAndHoldsEveryMigration(t *testing.T) {
 	}
 }
 
-func TestRun_InterruptedWhileItWaitsForInput(t *testing.T) {
+func TestRun_InterruptDuringInput(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	input, typed, err := os.Pipe()
 	if err != nil {

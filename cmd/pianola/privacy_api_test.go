@@ -14,11 +14,11 @@ import (
 	"github.com/pianola/pianola/internal/service"
 )
 
-// TestPrivacy_NothingPersonalComesOutOfTheAPI reconciles with an API, and with
+// TestPrivacy_NoPersonalDataFromTheAPI reconciles with an API, and with
 // files, that have addresses, names and the token in every place and go wrong in
 // every way, and looks for them in everything that the shipped binary lets out:
 // tables, log, pages and what the commands print.
-func TestPrivacy_NothingPersonalComesOutOfTheAPI(t *testing.T) {
+func TestPrivacy_NoPersonalDataFromTheAPI(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs every command")
 	}

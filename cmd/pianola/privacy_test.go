@@ -36,10 +36,10 @@ const (
 	hashed = "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"
 )
 
-// TestPrivacy_NothingPersonalComesOut puts addresses, names and secrets into every
+// TestPrivacy_NoPersonalDataFromMessages puts addresses, names and secrets into every
 // place a message and a configuration have, and looks for them in everything that
 // the shipped binary lets out: tables, log, pages and what the commands print.
-func TestPrivacy_NothingPersonalComesOut(t *testing.T) {
+func TestPrivacy_NoPersonalDataFromMessages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs every command")
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
-// TestReconcile_KilledHalfWay kills the real binary while it reads the API and
+// TestReconcile_KilledDuringARun kills the real binary while it reads the API and
 // while it asks again: nothing of a half run is to be seen, and the next process
 // goes on.
-func TestReconcile_KilledHalfWay(t *testing.T) {
+func TestReconcile_KilledDuringARun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: builds and kills a process")
 	}

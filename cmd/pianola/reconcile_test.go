@@ -139,7 +139,7 @@ func TestReconcile_Command(t *testing.T) {
 	}
 }
 
-func TestReconcile_WhatIsInItsWay(t *testing.T) {
+func TestReconcile_Errors(t *testing.T) {
 	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
 	api := simulate(s, pianoapi.Config{})
 	without := append(environment(s.Settings), "PIANOLA_LOG_LEVEL=error")

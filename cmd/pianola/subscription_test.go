@@ -86,9 +86,9 @@ func (p *publisher) get(id string) piano.Subscription {
 	return one
 }
 
-// TestSubscription_CommandsChangeTheWorld asks a simulated Piano as support would,
+// TestSubscription_Commands asks a simulated Piano as support would,
 // and sees the events come back through the stream.
-func TestSubscription_CommandsChangeTheWorld(t *testing.T) {
+func TestSubscription_Commands(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkSubscription(t, protocol) })
 	}
@@ -237,7 +237,7 @@ func (w *interrupting) Write(p []byte) (int, error) {
 }
 
 // Who ends a command that waits for a busy API is told what it waited for.
-func TestSubscription_InterruptedInAPause(t *testing.T) {
+func TestSubscription_InterruptReportsReasonOfPause(t *testing.T) {
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "600")
 		w.WriteHeader(http.StatusTooManyRequests)

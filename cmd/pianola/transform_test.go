@@ -97,7 +97,7 @@ const three = `{"subscription_id":"a","event_timestamp":"2024-01-01","subscripti
 not json
 `
 
-func TestTransform_ReadsAFileAndCountsOnStandardError(t *testing.T) {
+func TestTransform_FileAndSummary(t *testing.T) {
 	file := write(t, "events.ndjson", three)
 	got := call(t, nil, "", "transform", "--now", "2026-01-01T00:00:00Z", file)
 	if got.code != exitDone || strings.Count(got.stdout, "\n") != 3 {
@@ -113,7 +113,7 @@ func TestTransform_ReadsAFileAndCountsOnStandardError(t *testing.T) {
 	}
 }
 
-func TestTransform_SettingsAreFlagsToo(t *testing.T) {
+func TestTransform_SettingsAsFlags(t *testing.T) {
 	message := `{"subscription_id":"a","at":"2024-01-01T12:00:00","subscription_action":"created"}` + "\n"
 	got := call(t, nil, message, "transform", "--transform.field_aliases", "at:event_timestamp", "--transform.source_timezone", "Asia/Tokyo")
 	if !strings.Contains(got.stdout, `"event_timestamp":"2024-01-01T03:00:00.000Z"`) {
@@ -121,7 +121,7 @@ func TestTransform_SettingsAreFlagsToo(t *testing.T) {
 	}
 }
 
-func TestTransform_LongLineIsTooLargeAndTheNextOneIsRead(t *testing.T) {
+func TestTransform_ContinuesAfterTooLargeLine(t *testing.T) {
 	input := io.MultiReader(&endless{left: 64 << 20}, strings.NewReader("\n"+three))
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"transform"}, input, &stdout, &stderr, nil); code != exitDone {
@@ -148,7 +148,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestTransform_ReaderOfOurOutputGoesAway(t *testing.T) {
+func TestTransform_ClosedOutputIsSilent(t *testing.T) {
 	var stderr bytes.Buffer
 	code := run(t.Context(), []string{"transform"}, strings.NewReader(strings.Repeat(three, 10_000)), broken{}, &stderr, nil)
 	if code != exitFailed || strings.Contains(stderr.String(), "pianola:") {

@@ -49,7 +49,7 @@ nonsense: 1
 	}
 }
 
-func TestCheck_ValueThatCannotBeReadIsToldOnce(t *testing.T) {
+func TestCheck_UnreadableValueIsReportedOnce(t *testing.T) {
 	got := mistakes(t, Source{Environment: append(slices.Clone(minimal), "PIANOLA_CLICKHOUSE_INSERT_TIMEOUT=soon")})
 	if len(got) != 1 || !strings.HasPrefix(got[0], "clickhouse.insert_timeout: is not a duration") {
 		t.Errorf("got %q", got)
@@ -57,7 +57,7 @@ func TestCheck_ValueThatCannotBeReadIsToldOnce(t *testing.T) {
 }
 
 // A file with a slip in it once looked like one that lacks everything too.
-func TestCheck_FileThatCannotBeReadIsTheOnlyMistake(t *testing.T) {
+func TestCheck_UnreadableFileIsTheOnlyMistake(t *testing.T) {
 	for name, path := range map[string]string{"missing": "/nowhere/pianola.yaml", "no_yaml": file(t, "kafka:\n\tbrokers: a:1\n")} {
 		t.Run(name, func(t *testing.T) {
 			if got := mistakes(t, Source{File: path}); len(got) != 1 || !strings.HasPrefix(got[0], "configuration file") {
@@ -112,7 +112,7 @@ func TestCheck_ConflictingSettings(t *testing.T) {
 	}
 }
 
-func TestCheck_OnlyTheSectionsAsked(t *testing.T) {
+func TestCheck_OnlyGivenSections(t *testing.T) {
 	broken := Source{Environment: []string{"PIANOLA_KAFKA_ISOLATION=some", "PIANOLA_LOG_LEVEL=loud"}}
 	if got := mistakes(t, broken, "transform"); got != nil {
 		t.Errorf("transform does not need Kafka or the log, got %q", got)
@@ -154,7 +154,7 @@ func TestFile_SyntaxMistakes(t *testing.T) {
 	}
 }
 
-func TestWarnings_NameWhatIsOpenToTheNetwork(t *testing.T) {
+func TestWarnings_UnprotectedConnections(t *testing.T) {
 	open := []string{
 		"PIANOLA_KAFKA_BROKERS=kafka.example.com:9092", "PIANOLA_KAFKA_SASL_MECHANISM=plain", "PIANOLA_KAFKA_SASL_USER=u", "PIANOLA_KAFKA_SASL_PASSWORD=p",
 		"PIANOLA_CLICKHOUSE_ADDR=db.example.com:9000", "PIANOLA_CLICKHOUSE_PASSWORD=p", "PIANOLA_HTTP_LISTEN=:8095",

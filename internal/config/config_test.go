@@ -54,7 +54,7 @@ func mistakes(t *testing.T, s Source, sections ...string) []string {
 	return lines
 }
 
-func TestLoad_DefaultsAreTheContracts(t *testing.T) {
+func TestLoad_DefaultsMatchContract(t *testing.T) {
 	c, err := Load(Source{Environment: minimal}).Check()
 	if err != nil {
 		t.Fatal(err)

@@ -34,9 +34,9 @@ func files(t *testing.T) (caFile, certFile, keyFile string) {
 	return caFile, certFile, keyFile
 }
 
-// TestTLS_BothEndsProveThemselves shakes hands with the built configuration on
+// TestTLS_MutualAuthentication shakes hands with the built configuration on
 // both sides: each trusts the other's certificate by the file alone.
-func TestTLS_BothEndsProveThemselves(t *testing.T) {
+func TestTLS_MutualAuthentication(t *testing.T) {
 	ca, cert, key := files(t)
 	c, err := Load(Source{Environment: append(slices.Clone(minimal), "PIANOLA_KAFKA_TLS_ENABLED=true", "PIANOLA_KAFKA_TLS_CA_FILE="+ca,
 		"PIANOLA_KAFKA_TLS_CERT_FILE="+cert, "PIANOLA_KAFKA_TLS_KEY_FILE="+key, "PIANOLA_KAFKA_TLS_SERVER_NAME=broker.example.com")}).Check()

@@ -102,7 +102,7 @@ func TestReadyz(t *testing.T) {
 	})
 }
 
-func TestReadyz_CheckThatHangsIsCutOff(t *testing.T) {
+func TestReadyz_HangingCheckTimesOut(t *testing.T) {
 	url := start(t, Config{
 		Ready:        []Check{{"kafka", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}},
 		CheckTimeout: time.Millisecond,
@@ -113,7 +113,7 @@ func TestReadyz_CheckThatHangsIsCutOff(t *testing.T) {
 	}
 }
 
-func TestReadyz_FloodOfProbesIsOneRound(t *testing.T) {
+func TestReadyz_ConcurrentProbesShareOneRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rounds atomic.Int32
 		leave := make(chan struct{})
@@ -139,7 +139,7 @@ func TestReadyz_FloodOfProbesIsOneRound(t *testing.T) {
 	})
 }
 
-func TestMetrics_ComeFromTheGivenRegistry(t *testing.T) {
+func TestMetrics_ServesGivenRegistry(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "pianola_tests_total", Help: "One."})
 	registry.MustRegister(c)
@@ -179,7 +179,7 @@ func TestListen_PortConflictNamesAddressAndSetting(t *testing.T) {
 	}
 }
 
-func TestRun_LetsARequestUnderWayFinish(t *testing.T) {
+func TestRun_FinishesActiveRequests(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s, err := Listen(t.Context(), Config{
 		Listen: "127.0.0.1:0", Metrics: prometheus.NewRegistry(), CheckTimeout: time.Minute,

@@ -12,7 +12,7 @@ import (
 )
 
 // Alerts and dashboards are written against these names, by Prometheus' rules.
-func TestDriftMetrics_KeepToPrometheusNamingRules(t *testing.T) {
+func TestDriftMetrics_FollowPrometheusNamingConventions(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	m := newDriftMetrics(registry)
 	m.stand(reconcile.LastRun{CompletedAt: time.Unix(1, 0), NotCompared: map[string]uint64{"recent": 3}})

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// TestService_ClickHouseAway takes ClickHouse away in the middle: fetching stops
+// TestService_ClickHouseOutage takes ClickHouse away in the middle: fetching stops
 // at the bound, the process is alive and says that it is not ready, and goes on
 // by itself. Then ClickHouse does as it is told and its answers are lost, so that
 // every insert under way is made twice.
-func TestService_ClickHouseAway(t *testing.T) {
+func TestService_ClickHouseOutage(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newStage(t, protocol)
@@ -55,9 +55,9 @@ func TestService_ClickHouseAway(t *testing.T) {
 	}
 }
 
-// TestService_KafkaAway takes the broker away in the middle, and brings it back
+// TestService_KafkaOutage takes the broker away in the middle, and brings it back
 // where it was.
-func TestService_KafkaAway(t *testing.T) {
+func TestService_KafkaOutage(t *testing.T) {
 	s := newStage(t, "native")
 	s.tell(0.5)
 	i := s.start()

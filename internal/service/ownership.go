@@ -25,7 +25,7 @@ type ownership struct {
 
 	mu     sync.Mutex
 	gained chan struct{}   // closed while this instance is the owner
-	life   context.Context // ends when ownership is lost; nil while there is none
+	life   context.Context // ends when ownership is lost; nil without ownership
 	lose   context.CancelCauseFunc
 	expiry *time.Timer // runs between two generations
 }

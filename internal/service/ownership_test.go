@@ -43,7 +43,7 @@ func TestOwnership_OnlyPartition0OfTheFirstTopic(t *testing.T) {
 	})
 }
 
-func TestOwnership_EndsWhatItIsLostUnder(t *testing.T) {
+func TestOwnership_LossCancelsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOwnership(topic, time.Minute)
 		go func() { o.assigned(first) }()
@@ -85,7 +85,7 @@ func TestOwnership_EndsWhatItIsLostUnder(t *testing.T) {
 	})
 }
 
-func TestOwnership_TellsTheHooksItStandsBefore(t *testing.T) {
+func TestOwnership_CallsWrappedHooks(t *testing.T) {
 	o := newOwnership(topic, time.Minute)
 	var started, ended int
 	hooks := o.watch(consumer.Hooks{

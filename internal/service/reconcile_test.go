@@ -98,9 +98,9 @@ func (s *stage) ownerOfPartition0() (client string, members int) {
 	return client, len(group.Members)
 }
 
-// TestService_LosesPartition0AmidARun: the run ends, another instance makes up for
+// TestService_LosesPartition0DuringARun: the run ends, another instance makes up for
 // it, and nothing of the first one counts.
-func TestService_LosesPartition0AmidARun(t *testing.T) {
+func TestService_LosesPartition0DuringARun(t *testing.T) {
 	s := newStage(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -133,8 +133,8 @@ func TestService_LosesPartition0AmidARun(t *testing.T) {
 	s.WantTruth()
 }
 
-// TestService_DrainsAmidARun: what a run waits for is no reason to wait.
-func TestService_DrainsAmidARun(t *testing.T) {
+// TestService_DrainsDuringARun: what a run waits for is no reason to wait.
+func TestService_DrainsDuringARun(t *testing.T) {
 	s := newStage(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -152,8 +152,8 @@ func TestService_DrainsAmidARun(t *testing.T) {
 	s.WantTruth()
 }
 
-// TestService_ReconcilingFails: nobody else notices.
-func TestService_ReconcilingFails(t *testing.T) {
+// TestService_ReconciliationErrors: nobody else notices.
+func TestService_ReconciliationErrors(t *testing.T) {
 	s := newStage(t, "native")
 	api := s.reconciles()
 	s.Must(api.Close())

@@ -115,7 +115,7 @@ func wantRuns(t *testing.T, got []time.Duration, want ...time.Duration) {
 	}
 }
 
-func TestSchedule_EveryIntervalFromTheNewestRun(t *testing.T) {
+func TestSchedule_IntervalStartsAtLatestRun(t *testing.T) {
 	t.Run("the_first_at_once", func(t *testing.T) {
 		wantRuns(t, play(t, &scripted{}, 49*time.Hour, nil), 0, 24*time.Hour+time.Minute, 48*time.Hour+2*time.Minute)
 	})
@@ -149,7 +149,7 @@ func TestSchedule_EveryIntervalFromTheNewestRun(t *testing.T) {
 	})
 }
 
-func TestSchedule_FailuresPauseLongerAndLonger(t *testing.T) {
+func TestSchedule_FailuresBackOff(t *testing.T) {
 	runs := &scripted{fails: func(run int) error {
 		if run == 20 {
 			return nil
@@ -179,7 +179,7 @@ func TestSchedule_FailuresPauseLongerAndLonger(t *testing.T) {
 	}
 }
 
-func TestSchedule_LosingThePartitionCallsARunOff(t *testing.T) {
+func TestSchedule_LostPartitionCancelsRun(t *testing.T) {
 	runs := &scripted{}
 	begun := play(t, runs, 2*time.Hour, func(s *schedule) {
 		pass(30 * time.Second)

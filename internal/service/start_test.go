@@ -42,9 +42,9 @@ func TestService_StartsBeforeItsServers(t *testing.T) {
 	s.WantTruth()
 }
 
-// TestService_WhatWaitingCannotMend ends the service at once, with one sentence
+// TestService_PermanentErrorsAtStart ends the service at once, with one sentence
 // that says what to do.
-func TestService_WhatWaitingCannotMend(t *testing.T) {
+func TestService_PermanentErrorsAtStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*stage)
 		want  []string
@@ -98,10 +98,10 @@ func TestService_WhatWaitingCannotMend(t *testing.T) {
 	}
 }
 
-// TestService_ClickHouseGoesWhileTheSchemaIsChecked: a connection that is lost
+// TestService_ClickHouseOutageDuringSchemaCheck: a connection that is lost
 // between the first answer and the look at the schema is an outage like any
 // other.
-func TestService_ClickHouseGoesWhileTheSchemaIsChecked(t *testing.T) {
+func TestService_ClickHouseOutageDuringSchemaCheck(t *testing.T) {
 	s := newStage(t, "native")
 	// The first connection is the ping's. The following are the schema check's, whose pool tries several.
 	s.Settings.ClickHouse.Addr = []string{hangsUpOn(t, s.Settings.ClickHouse.Addr[0], 2, 6)}
