@@ -40,7 +40,7 @@ func (e *Error) Error() string {
 
 // problems collects mistakes.
 type problems struct {
-	list []Problem
+	list  []Problem
 	muted map[string]bool // keys whose further mistakes are consequences
 }
 
