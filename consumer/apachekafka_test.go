@@ -19,6 +19,9 @@ import (
 // startApacheKafka gives a broker for the length of a test.
 func startApacheKafka(t *testing.T) []string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("not in the fast tier: starts Apache Kafka")
+	}
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
 			t.Fatal(err)
@@ -59,9 +62,6 @@ func createTopic(t *testing.T, brokers []string, topic string, partitions int32,
 
 // TestApacheKafka is what must be so with the broker that people run.
 func TestApacheKafka(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: starts Apache Kafka")
-	}
 	brokers := startApacheKafka(t)
 
 	t.Run("transactions", func(t *testing.T) {
