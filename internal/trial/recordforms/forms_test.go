@@ -34,6 +34,9 @@ func open(t *testing.T, kafka harness.Kafka) *harness.Env {
 }
 
 func TestForms_Embedded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: runs processes under faults")
+	}
 	e := open(t, harness.Embedded)
 	wantForms(t, e)
 	t.Run("uncommitted", func(t *testing.T) { wantUncommitted(t, e) })
@@ -41,6 +44,9 @@ func TestForms_Embedded(t *testing.T) {
 
 // TestForms_Apache: the embedded broker's cleaner and its timestamps are not Kafka's.
 func TestForms_Apache(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: starts Apache Kafka")
+	}
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
 			t.Fatal(err)

@@ -12,6 +12,9 @@ import (
 )
 
 func TestDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: mounts a disk")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "disk")
