@@ -59,7 +59,7 @@ func (p changeProgress) text(err error) string {
 	}
 }
 
-// status reads the status of a change. No status is not an error: the API has none after
+// status reads the status of a change. No status is not an error: the API has no status after
 // a completed change, and its form for that case is not known for certain.
 func (a *action) status(ctx context.Context, c Change) (changeProgress, error) {
 	status, err := a.API.ChangeStatus(ctx, c.UserID, c.SubscriptionID)

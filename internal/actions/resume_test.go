@@ -252,7 +252,7 @@ func TestResume_WithoutClickHouseNothingIsAsked(t *testing.T) {
 	if n := strings.Count(err.Error(), "actions_log"); n != 1 {
 		t.Errorf("it says %d times that the log cannot be written: %v", n, err)
 	}
-	// That the end is missing is told beside what went wrong.
+	// A missing last row is added to the error.
 	s.before["/publisher/subscription/get"] = func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusForbidden)
 		return true

@@ -35,9 +35,9 @@ func offline(t *testing.T, answer func(attempt int) *http.Response, change ...fu
 	return c, times
 }
 
-// What changes something is sent again for a few seconds only: its caller has
-// looked before, and by then things may be otherwise.
-func TestChange_IsNotSentOnAnOldLook(t *testing.T) {
+// A request that changes something is retried for a few seconds only, since the caller's
+// precheck gets too old.
+func TestChange_IsNotSentAfterAnOldPrecheck(t *testing.T) {
 	for after, want := range map[string]int{"600": 1, "6": 1, "2": 3, "": 3} {
 		synctest.Test(t, func(t *testing.T) {
 			c, times := offline(t, func(int) *http.Response { return response(429, "", http.Header{"Retry-After": {after}}) })
@@ -68,7 +68,7 @@ func TestRequests_ThatGetNoTurnInTimeSaySo(t *testing.T) {
 	})
 }
 
-// A pause that the API asks for does not let the others begin anew.
+// A pause that the API asks for does not reset the others.
 func TestRequests_PausesGrowBehindThoseThatAreAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, times := offline(t, func(attempt int) *http.Response {

@@ -17,9 +17,9 @@ import (
 // them.
 var attributeGroups = []string{"DEFAULT", "RENEWABLE_GIFT", "USER", "PAYMENT", "UPGRADES", "AUTORENEW", "MODIFY_TIME"}
 
-// Export schedules a subscription log of the subscriptions that started on the days from
-// to to (UTC, inclusive), waits until it is ready, and writes the file to the writer that
-// begin returns: CSV, perhaps with a byte order mark, perhaps zipped. It polls after a
+// Export schedules a subscription log, waits until it is ready, and writes the file to the
+// writer that begin returns. The log has the subscriptions that started on the days from
+// to to (UTC, inclusive). It is CSV, perhaps with a byte order mark, or zipped. Export polls after a
 // second, then less and less often up to every poll, until ctx ends. An incomplete
 // download is repeated, three times in all: each calls begin, which must discard what was
 // written before. The error wraps ErrExport where Piano fails, and ErrOutcomeUnknown where

@@ -18,9 +18,9 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// A file that took Piano an hour is not lost with one connection. It is fetched
-// again from its beginning, at an address that is asked for anew, and not scheduled
-// again; where it is refused that is told at once.
+// A broken connection does not lose a file that Piano took an hour to create. The client
+// requests a new address and fetches the file from its start; it schedules no new export.
+// A refusal is returned immediately.
 func TestExport_FetchesAgain(t *testing.T) {
 	cut := func(err error) func(*http.Request) (*http.Response, error) {
 		return func(*http.Request) (*http.Response, error) {

@@ -60,8 +60,7 @@ func TestFind_SurvivesShifts(t *testing.T) {
 	}
 }
 
-// Whatever an API answers to a parameter that it does not know, it is not read to
-// its end.
+// An API that ignores the parameter is not read completely.
 func TestFind_IsBounded(t *testing.T) {
 	everybody := func(w http.ResponseWriter, r *http.Request) {
 		r.Form.Set("status", "active")
@@ -95,7 +94,7 @@ func TestFind_IsBounded(t *testing.T) {
 	}
 }
 
-// One page can hold more rows than are read in all: what it says is told all the same.
+// One page can hold more rows than are read in all: its content is still checked.
 func TestFind_ReadsALargePage(t *testing.T) {
 	large := func(cfg *piano.Config) { cfg.PageSize = 10_000 }
 	_, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { (&shelf{ids: numbered(6000)}).answer(w, r) }, large)

@@ -26,7 +26,7 @@ func response(status int, body string, header http.Header) *http.Response {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// made plays an export that is made at once; file answers whoever fetches it.
+// made plays an export that is made at once; file answers every fetch.
 func made(file roundTrip) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		switch {
@@ -115,8 +115,8 @@ func TestExport_IsScheduledOnce(t *testing.T) {
 	}
 }
 
-// A file is fetched over https, or from this machine where the API is there too;
-// whoever has it never sees the token, and nobody the permission in its address.
+// A file is fetched over https, or from this machine where the API is there too. Its server
+// never receives the token, and no other server the permission in the address.
 func TestExport_FetchesFromNowhereElse(t *testing.T) {
 	const reports = "https://reports-api.piano.io/rest"
 	for name, c := range map[string]struct {

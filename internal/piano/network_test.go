@@ -14,8 +14,7 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// net/http's errors once quoted whatever had come in place of an answer, and
-// Piano's words the token where they repeated it.
+// net/http's errors once quoted an invalid answer, and Piano's message repeated the token.
 func TestErrors_QuoteNoAnswerAndNoToken(t *testing.T) {
 	const secret = "jane.doe@example.com"
 	for name, c := range map[string]struct {

@@ -115,8 +115,7 @@ func TestGet_ExplainsRefusals(t *testing.T) {
 	}
 }
 
-// What changes something is sent once, whatever becomes of it, unless it has
-// certainly not been done.
+// A request that changes something is sent once, unless it was certainly not done.
 func TestChange_IsNotSentAgain(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {

@@ -87,7 +87,7 @@ type shelf struct {
 	pages int
 	// before is called before each page of more than one row, with its number.
 	before func(s *shelf, page int)
-	most   int    // rows of a page, whatever is asked for
+	most   int    // rows of a page, for any limit
 	user   string // whose they are; empty: each is of one of its own
 }
 

@@ -138,8 +138,8 @@ func text(s *string) string {
 	return strings.TrimSpace(*s)
 }
 
-// epochSeconds reads Piano's dates. 0 is none, and so is what lies beyond the year
-// 2199, which is how a date that never comes is written.
+// epochSeconds parses Piano's dates. 0 means no date, and so does a date after the year
+// 2199, which Piano uses for a date that never comes.
 func epochSeconds(n *json.Number) (*time.Time, error) {
 	const year2200 = 7_258_118_400
 	if n == nil || n.String() == "" {

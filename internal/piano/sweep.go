@@ -106,12 +106,12 @@ func (c *Client) sweepStatus(ctx context.Context, query url.Values, page func([]
 // pager decides which page comes next. Each page starts with the last row of the page
 // before, which shows whether rows have shifted.
 type pager struct {
-	offset int            // of the next page
-	last   string         // id of its first row; empty where any will do
-	back   int            // rows of the last page that was in place
-	shifts int            // pages in a row that were not in place
-	before []Subscription // the page before
-	same   int            // pages in a row with the rows of the page before
+	offset int            // Of the next page.
+	last   string         // Expected id of its first row; empty for any.
+	back   int            // Rows of the last page without a shift.
+	shifts int            // Pages in a row with a shift.
+	before []Subscription // The page before.
+	same   int            // Pages in a row with the rows of the page before.
 }
 
 // next sets the offset of the page after these rows. back: rows have shifted, and the

@@ -24,18 +24,18 @@ var (
 	errUTF8    = errors.New("is no UTF-8")
 )
 
-// cell is one field of one record; the first problem with it stays.
+// cell is one field of one record; it keeps the first problem.
 type cell struct {
 	rules   Rules
 	text    string // trimmed
 	problem error
 }
 
-// words is the text as it may be kept: none is trusted to hold no address. The
-// copy lets go of the record, which holds the personal columns too.
+// words is the text after the guard, since any text may contain an address. The copy
+// frees the record, which contains the personal columns too.
 func (c *cell) words() string { return strings.Clone(transform.Guard(c.text)) }
 
-// present is a text that has to be there.
+// present is a required text.
 func (c *cell) present() string {
 	if c.text == "" {
 		c.problem = errEmpty
@@ -43,7 +43,7 @@ func (c *cell) present() string {
 	return c.words()
 }
 
-// id is a subscription's, which keeps to what the stream's has to (contract §1).
+// id is a subscription id, with the rules of the stream (contract §1).
 func (c *cell) id() string {
 	if strings.ContainsFunc(c.text, unicode.IsControl) {
 		c.problem = errControl
@@ -51,8 +51,8 @@ func (c *cell) id() string {
 	return c.present()
 }
 
-// blank says that a value which is no text is not there. The log leaves it empty;
-// the rest is what other programs write in its place.
+// blank reports that a value which is no text is absent. The log leaves it empty; other
+// programs write the other forms.
 func (c *cell) blank() bool {
 	switch strings.ToLower(c.text) {
 	case "", "-", "n/a", "null":
@@ -62,7 +62,7 @@ func (c *cell) blank() bool {
 	}
 }
 
-// instant is read by the rules that a message's optional timestamps are read by.
+// instant follows the rules of a message's optional timestamps.
 func (c *cell) instant() *time.Time {
 	if c.blank() {
 		return nil
@@ -95,8 +95,7 @@ func (c *cell) flag() *bool {
 	return &is
 }
 
-// number is an amount as the log writes it; the exponent is what a large float
-// gets in some exports.
+// number is an amount of the log; some exports write large floats with an exponent.
 var number = regexp.MustCompile(`^[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?$`)
 
 // amount rounds as piano.RoundAmount does.

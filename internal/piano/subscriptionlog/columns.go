@@ -5,23 +5,23 @@ import (
 	"unicode"
 )
 
-// column is one that is read. Every other one is dropped.
+// column is a known column. All others are dropped.
 type column struct {
 	name     string // as Piano writes it
 	required bool
 	set      func(r *reading, c *cell)
 }
 
-// reading is a row while it is read.
+// reading is a row while it is parsed.
 type reading struct {
 	Row
-	uid, email string // as they came: for the filter alone
+	uid, email string // unchanged, for the filter only
 }
 
-// columns are all that are read. Required are those without which a snapshot
-// would say something that is not so: id and status are the row; without the user
-// id internal users could not be left out; without term type and start date,
-// subscriptions that the stream never had would be taken for lost ones.
+// columns are all known columns. A snapshot would be wrong without the required ones: id
+// and status are the row; without the user id internal users could not be filtered;
+// without term type and start date, subscriptions that the stream never had would count
+// as lost.
 var columns = []column{
 	{"Subscription ID", true, func(r *reading, c *cell) { r.SubscriptionID = c.id() }},
 	{"Create date", false, func(r *reading, c *cell) { r.CreatedAt = c.instant() }},
@@ -54,14 +54,13 @@ var columns = []column{
 	{"Offer name", false, func(r *reading, c *cell) { r.OfferName = c.words() }},
 	{"Promo code", false, func(r *reading, c *cell) { r.PromoCode = c.words() }},
 
-	// Beside the traits.
+	// Not traits.
 	{"Regular price", false, func(r *reading, c *cell) { r.RegularPrice = c.amount() }},
 	{"Charge count", false, func(r *reading, c *cell) { r.ChargeCount = c.count() }},
 	{"User email", false, func(r *reading, c *cell) { r.email = c.text }},
 }
 
-// sameName is what two ways of writing a column's name have in common: its letters
-// and digits, lower-cased.
+// sameName normalizes a column's name: its letters and digits, lower-cased.
 func sameName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -71,8 +70,8 @@ func sameName(name string) string {
 	}, name)
 }
 
-// match finds the known columns of a header: one entry a field, nil for what is
-// dropped. line is the header's.
+// match finds the known columns of a header: one entry for each field, nil for unknown
+// ones. line is the header's line.
 func match(header []string, line int) ([]*column, error) {
 	byName := make(map[string]*column, len(columns))
 	for i := range columns {

@@ -1,14 +1,22 @@
-// Package subscriptionlog reads Piano's subscription log: the CSV file that the
-// export API makes and that the console gives (Reports, Logs, Subscriptions,
-// Export), plain, with a byte order mark, or as the one file of a zip archive.
+// Package subscriptionlog reads Piano's subscription log: a CSV file of the export API or
+// of the console (Reports, Logs, Subscriptions, Export). The file may have a byte order
+// mark, or be the only file of a zip archive.
 //
-// Columns are found by their names in the header, whatever their order. Of what
-// the file has, the thirty synced traits are kept and three columns that the
-// snapshot needs; everything else is dropped while it is read, all that is
-// personal with it. The user's address decides the internal-user filter and goes
-// no further.
+// Words:
 //
-// A file is read as a whole or not at all: the first thing in it that cannot be
-// read ends the reading, with an error that names line and column and holds
-// nothing of the file's content. Memory does not grow with the file.
+//   - traits: the thirty columns that customers sync, documented by Piano.
+//   - internal: a row that the internal-user filter drops.
+//
+// # The main path
+//
+// [Open] unpacks the file, reads the header and finds the columns by name, in any order
+// (match). [Reader.Next] reads one record and parses each known field with a cell. Status
+// and term type become the names of the API (words.go).
+//
+// It keeps the thirty traits and three more columns that the snapshot needs. It drops
+// every other column while reading, including all personal data. The user's address is
+// used for the internal-user filter only.
+//
+// The first invalid field ends the read: its error names line and column, and contains
+// nothing of the file. Memory does not grow with the file.
 package subscriptionlog

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Error says where a file cannot be read, and why. It holds no value of the file,
-// and of its header only names that are known.
+// Error is where and why a file is invalid. It contains no value of the file, and of its
+// header only known names.
 type Error struct {
-	Line   int    // where it is, from 1; 0 where it is the file as a whole
-	Column string // name of the column, or "number N" for one that is not known; may be empty
+	Line   int    // from 1; 0 for the whole file
+	Column string // name of the column, or "number N" for an unknown one; may be empty
 	Hint   string // what to do; may be empty
 
 	cause error
@@ -32,10 +32,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the file system's error, or transform.ErrTimestamp, where it is one.
+// Unwrap returns the cause, such as an error of the file system or
+// transform.ErrTimestamp.
 func (e *Error) Unwrap() error { return e.cause }
 
-// unreadable is an Error of the file as a whole.
+// unreadable is an Error of the whole file.
 func unreadable(hint, format string, args ...any) *Error {
 	return &Error{Hint: hint, cause: fmt.Errorf(format, args...)}
 }

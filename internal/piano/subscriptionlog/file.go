@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// maxUnpacked and maxRatio bound an archive: subscriptions pack to a tenth or so,
-// and a billion of them are beneath the first. Reading takes time only, not
-// memory, so both are generous.
+// maxUnpacked and maxRatio limit an archive. Subscriptions compress to about a tenth, and
+// a billion of them are below the first. Reading takes time and no memory, so both are
+// generous.
 const (
 	maxUnpacked = 1 << 40
 	maxRatio    = 500
-	ratioFrom   = 64 << 20 // below this much unpacked the ratio does not matter
+	ratioFrom   = 64 << 20 // below this size the ratio is not checked
 )
 
-// unpacked gives the CSV's bytes: the file's own, or those of the one file in it.
-// closer is nil where there is nothing to close.
+// unpacked returns the CSV: the file itself, or the only file in the archive. closer is nil
+// where there is nothing to close.
 func unpacked(file io.ReaderAt, size int64) (content io.Reader, closer io.Closer, err error) {
 	plain := io.NewSectionReader(file, 0, size)
 	magic := make([]byte, 4)
@@ -44,13 +44,12 @@ func unpacked(file io.ReaderAt, size int64) (content io.Reader, closer io.Closer
 	}
 	opened, err := one.Open()
 	if err != nil {
-		return nil, nil, unreadable("unpack it first", "the zip archive is packed in a way that is not known here")
+		return nil, nil, unreadable("unpack it first", "the zip archive has an unknown compression")
 	}
 	return opened, opened, nil
 }
 
-// only is the one file of an archive. What macOS adds to its archives is no file
-// of anybody's.
+// only returns the only file of an archive. It ignores the files that macOS adds.
 func only(members []*zip.File) (*zip.File, error) {
 	var one *zip.File
 	for _, m := range members {
@@ -68,16 +67,16 @@ func only(members []*zip.File) (*zip.File, error) {
 		return nil, unreadable("", "a zip archive without a file")
 	case one.Flags&encrypted != 0:
 		return nil, unreadable("unpack it first", "the zip archive wants a password")
-	// archive/zip gives no byte more than are declared here.
+	// archive/zip returns no more bytes than are declared here.
 	case one.UncompressedSize64 > maxUnpacked,
 		one.UncompressedSize64 > ratioFrom && one.UncompressedSize64/maxRatio > one.CompressedSize64:
-		return nil, unreadable("unpack it first, if it is what it should be", "the zip archive unpacks to far more than a log does")
+		return nil, unreadable("unpack it first if it is the right file", "the zip archive unpacks to far more than a log does")
 	default:
 		return one, nil
 	}
 }
 
-// begin checks the first bytes, and steps over a byte order mark.
+// begin checks the first bytes, and skips a byte order mark.
 func begin(r *bufio.Reader) error {
 	head, err := r.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -107,8 +106,8 @@ func begin(r *bufio.Reader) error {
 	}
 }
 
-// damaged is an error of reading as opposed to one of what was read. after is the
-// line of the last whole record.
+// damaged is an error of reading, as opposed to invalid content. after is the line of the
+// last complete record.
 func damaged(after int, err error) error {
 	packed := errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, new(flate.CorruptInputError))

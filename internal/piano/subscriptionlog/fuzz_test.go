@@ -9,8 +9,8 @@ import (
 	"github.com/pianola/pianola/internal/piano/subscriptionlog"
 )
 
-// FuzzReader reads whatever it is given to an end, and its errors hold nothing of
-// it: a mark that stands in every field is in none of them.
+// FuzzReader reads any input to its end. Its errors contain nothing of the input: a mark
+// in every field is in no error.
 func FuzzReader(f *testing.F) {
 	const mark = "q7x"
 	header := strings.Join(required, ",") + ",End date,Auto-renew,Total charged,First name\n"

@@ -14,39 +14,38 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Rules are those that the stream's messages go through: *transform.Rules.
+// Rules are the rules of the stream: *transform.Rules.
 type Rules interface {
 	piano.Filter
-	// Timestamp reads an optional timestamp of contract §2, stage 2.
+	// Timestamp parses an optional timestamp of contract §2, stage 2.
 	Timestamp(text string) (schemas.NullMillis, error)
 }
 
-// Reader gives the subscriptions of one file, in the file's order. It is for one
-// goroutine.
+// Reader reads the subscriptions of one file, in order. It is not safe for concurrent use.
 type Reader struct {
 	rules   Rules
 	records *csv.Reader
 	bound   *bound
 	columns []*column
-	names   []string // of the columns as errors have them
-	line    int      // of the last whole record
+	names   []string // of the columns, for errors
+	line    int      // of the last complete record
 	err     error    // why it ended
 	counts  Counts
 	close   []io.Closer
 }
 
-// Counts are what a reader has met so far.
+// Counts are what a reader has read so far.
 type Counts struct {
 	Rows     uint64 // subscriptions, internal ones included
 	Internal uint64 // those that the internal-user filter drops
-	// Words that neither the API nor words.go has, and which are kept as they are:
-	// each subscription counts once for each.
+	// Words that neither the API nor words.go has. They are kept unchanged, and each
+	// subscription counts once for each.
 	UnknownStatuses  uint64
 	UnknownTermTypes uint64
 }
 
-// OpenFile opens a file on disk. Only a regular file will do: an archive's table
-// of contents is at its end. The reader is to be closed.
+// OpenFile opens a regular file: the directory of a zip archive is at its end, so a pipe
+// cannot be read. The caller closes the reader.
 func OpenFile(name string, rules Rules) (*Reader, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -72,9 +71,8 @@ func openFile(file *os.File, rules Rules) (*Reader, error) {
 	return Open(file, info.Size(), rules)
 }
 
-// Open reads the header of a file of size bytes, and says what is wrong with it.
-// The file must stay as it is and open until the last Next; closing the reader
-// does not close it.
+// Open reads the header of a file of size bytes and checks it. The file must stay open and
+// unchanged until the last Next; closing the reader does not close it.
 func Open(file io.ReaderAt, size int64, rules Rules) (*Reader, error) {
 	content, closer, err := unpacked(file, size)
 	if err != nil {
@@ -122,8 +120,8 @@ func (r *Reader) readHeader() error {
 	return nil
 }
 
-// Next gives the next subscription, those of internal users too, or io.EOF after
-// the last. Any other error is an *Error; after it there is nothing more to read.
+// Next returns the next subscription, including those of internal users, or io.EOF after
+// the last. Any other error is an *Error and ends the read.
 func (r *Reader) Next() (Row, error) {
 	if r.err != nil {
 		return Row{}, r.err
@@ -154,7 +152,7 @@ func (r *Reader) next() (Row, error) {
 		c := cell{rules: r.rules, text: strings.TrimSpace(text)}
 		switch {
 		case !utf8.ValidString(text):
-			// In a column that is dropped as well: the file is not what it says it is.
+			// Also in an unknown column: the file is not UTF-8.
 			problem = errUTF8
 		case r.columns[i] != nil:
 			r.columns[i].set(&now, &c)
@@ -180,10 +178,10 @@ func (r *Reader) next() (Row, error) {
 	return now.Row, nil
 }
 
-// Counts are of what Next has given.
+// Counts returns the counts so far.
 func (r *Reader) Counts() Counts { return r.counts }
 
-// Close lets go of what was opened.
+// Close closes what OpenFile and Open have opened.
 func (r *Reader) Close() error {
 	var errs []error
 	for _, c := range r.close {
@@ -193,5 +191,5 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
-// numbered names a column whose name may not be repeated, from 1.
+// numbered names a column, from 1, whose name must not be shown.
 func numbered(i int) string { return fmt.Sprintf("number %d", i+1) }

@@ -10,23 +10,22 @@ import (
 type Row struct {
 	Traits
 
-	// Status and TermType are the API's words for what the log says in its own:
-	// see words.go. TermType is empty where the log names none.
+	// Status and TermType are the names of the API, see words.go. TermType is empty where
+	// the log has no value.
 	Status   string
 	TermType string
 
-	RegularPrice *decimal.Decimal // four places; the log names no currency
+	RegularPrice *decimal.Decimal // four places; the log has no currency
 	ChargeCount  *int32
 
-	// Internal says that the internal-user filter drops it: decided while reading,
-	// since the address that decides is not kept.
+	// Internal: the internal-user filter drops it. This is decided while reading, since
+	// the address is not kept.
 	Internal bool
 }
 
-// Traits are the thirty columns that customers sync, in the order in which they
-// are documented. Texts are as the file writes them, trimmed and after the guard,
-// and empty where it has none; instants are UTC with milliseconds; amounts have
-// four places. What is absent is nil or empty.
+// Traits are the thirty columns that customers sync, in the documented order. Texts are
+// trimmed and after the guard; instants are UTC with milliseconds; amounts have four
+// places. Absent values are nil or empty.
 type Traits struct {
 	SubscriptionID        string
 	CreatedAt             *time.Time

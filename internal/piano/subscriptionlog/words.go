@@ -8,23 +8,23 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// The log writes what the API writes as cancelled or grant_access in words for
-// people. Piano documents no list of them. A word that is the API's but for case,
-// spaces and punctuation is taken for it; the rest are assumptions, each with its
-// reason. An unknown word is kept, lower-cased with underscores, and counted.
+// The log has display texts for the names of the API, such as cancelled or grant_access.
+// Piano documents no list of them. A text that differs from a name only in case, spaces
+// and punctuation is that name; the rest are assumptions, each with its reason. An
+// unknown text is kept, lower-cased with underscores, and counted.
 
-// reportStatuses are the words of reports that the API has another name for.
+// reportStatuses are the texts of reports with another name in the API.
 var reportStatuses = map[string]string{
 	"canceled": "cancelled",
-	// Reports tell those apart whose auto-renew is off; to the API both are active.
+	// Reports distinguish subscriptions without auto-renew; in the API both are active.
 	"wont_renew": "active", "will_not_renew": "active",
 	"payment_failed": failing, "payment_failure": failing,
 }
 
 const failing = "fail_and_retry"
 
-// status is the API's name of a status. Reports have one word for a payment that
-// has failed, whether it is tried again or that was the end: the end date tells.
+// status is the API's name of a status. Reports have one text for a failed payment; the
+// end date shows whether it is being retried or the subscription has ended.
 func status(text string, ended bool) (name string, known bool) {
 	name = word(text)
 	if slices.Contains(piano.Statuses(), name) {
@@ -41,8 +41,7 @@ func status(text string, ended bool) (name string, known bool) {
 	}
 }
 
-// termTypes are the API's names, and the words of the console's menu where they
-// differ.
+// termTypes are the API's names, and the texts of the console's menu where they differ.
 var termTypes = map[string]string{
 	"payment": "payment", "adview": "adview", "registration": "registration", "newsletter": "newsletter",
 	"external": "external", "custom": "custom", "grant_access": "grant_access", "gift": "gift",
@@ -62,8 +61,8 @@ func termType(text string) (name string, known bool) {
 	return name, false
 }
 
-// word is a text as the API would write it as a name: "Won't renew" is wont_renew.
-// A text without a letter or digit stays as it is.
+// word is a text in the form of the API's names: "Won't renew" is wont_renew. A text without
+// a letter or digit stays unchanged.
 func word(text string) string {
 	parts := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '’'
