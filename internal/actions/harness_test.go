@@ -47,8 +47,8 @@ func of(id, user, termType string, more record) record {
 	return r
 }
 
-// stage is a fake API that a test can bend, a real client of it, and a database.
-type stage struct {
+// env is a configurable fake API, a real client of it, and a database.
+type env struct {
 	*testing.T
 	conn   driver.Conn
 	tables schemas.Options
@@ -74,10 +74,10 @@ const (
 	status = "/publisher/term/change/getSubscriptionUpgradeStatus"
 )
 
-func setUp(t *testing.T, subscriptions ...record) *stage {
+func setUp(t *testing.T, subscriptions ...record) *env {
 	t.Helper()
 	tables.Do(func() { _, tables.Options = server.Database(t) })
-	s := &stage{T: t, subscriptions: subscriptions, before: map[string]func(http.ResponseWriter, *http.Request) bool{},
+	s := &env{T: t, subscriptions: subscriptions, before: map[string]func(http.ResponseWriter, *http.Request) bool{},
 		conn: server.Connect(t), tables: tables.Options}
 	s.must(s.conn.Exec(t.Context(), "TRUNCATE TABLE "+s.tables.Table("actions_log")))
 	fake := httptest.NewServer(http.HandlerFunc(s.answer))
@@ -94,7 +94,7 @@ func setUp(t *testing.T, subscriptions ...record) *stage {
 	return s
 }
 
-func (s *stage) must(err error) {
+func (s *env) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -102,19 +102,19 @@ func (s *stage) must(err error) {
 }
 
 // actions are those of an actor; without a database where dry.
-func (s *stage) actions(conn driver.Conn) *actions.Actions {
+func (s *env) actions(conn driver.Conn) *actions.Actions {
 	return actions.New(actions.Parts{API: s.api, Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
 		Poll: time.Millisecond, Now: s.now, Log: zap.NewNop()})
 }
 
 // now is the actions' clock, which a test's handler can put forward.
-func (s *stage) now() time.Time {
+func (s *env) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Now().Add(s.late)
 }
 
-func (s *stage) find(id string) record {
+func (s *env) find(id string) record {
 	for _, r := range s.subscriptions {
 		if r["subscription_id"] == id {
 			return r
@@ -123,7 +123,7 @@ func (s *stage) find(id string) record {
 	return nil
 }
 
-func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
+func (s *env) answer(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +179,7 @@ func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *stage) resumed(r record) {
+func (s *env) resumed(r record) {
 	r["auto_renew"], r["can_be_resumed"], r["status"] = true, false, "active"
 }
 
@@ -201,7 +201,7 @@ func lost(w http.ResponseWriter) bool {
 }
 
 // times is how often an endpoint was asked.
-func (s *stage) times(endpoint string) (n int) {
+func (s *env) times(endpoint string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, path := range s.asked {
@@ -214,7 +214,7 @@ func (s *stage) times(endpoint string) (n int) {
 
 // rows are those of actions_log in the order in which they were written: step,
 // endpoint's last part, outcome and code.
-func (s *stage) rows() string {
+func (s *env) rows() string {
 	s.Helper()
 	var all []string
 	rows, err := s.conn.Query(context.Background(), `SELECT concat(step, if(request = '', '', concat(' ', splitByChar('/', request)[-1])),
@@ -233,7 +233,7 @@ func (s *stage) rows() string {
 
 // leaks fails the test where something personal is in the report, in the table or
 // in the log.
-func (s *stage) leaks(r *actions.Report, err error) {
+func (s *env) leaks(r *actions.Report, err error) {
 	s.Helper()
 	shown, _ := json.Marshal(r)
 	var table []string

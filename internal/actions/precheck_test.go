@@ -16,7 +16,7 @@ const get = "/publisher/subscription/get"
 
 // A change of the subscription while the API is slow to say that its term can be
 // changed is seen before the change is asked for.
-func TestUpgrade_LooksAgainWhereTheLookIsOld(t *testing.T) {
+func TestUpgrade_RepeatsAnOldPrecheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile record
 		gone      bool
@@ -105,7 +105,7 @@ func (d slow) PrepareBatch(ctx context.Context, query string, opts ...driver.Pre
 	return d.Conn.PrepareBatch(ctx, query, opts...)
 }
 
-func TestResume_LooksAgainWhereTheRowTookLong(t *testing.T) {
+func TestResume_RepeatsThePrecheckAfterASlowRow(t *testing.T) {
 	one := of("S", "u", "dynamic", record{"can_be_resumed": true})
 	s := setUp(t, one)
 	away := slow{s.conn, func() {

@@ -15,9 +15,9 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 )
 
-// TestResume_Judges is what can be resumed and how, told by a dry run: nothing is
+// TestResume_DryRun shows what can be resumed and how: nothing is
 // asked for, and no database is needed.
-func TestResume_Judges(t *testing.T) {
+func TestResume_DryRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		one   record
 		want  actions.Outcome

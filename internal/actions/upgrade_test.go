@@ -207,10 +207,10 @@ func TestUpgrade_FollowsNoLongerThanItMay(t *testing.T) {
 
 // An API that is busy for long is not waited for: what was looked at gets old.
 func TestActions_AreNotSentOnAnOldLook(t *testing.T) {
-	for endpoint, act := range map[string]func(*stage) (*actions.Report, error){
-		resume: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "D", "", true) },
-		update: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "S", "", true) },
-		change: func(s *stage) (*actions.Report, error) { return s.actions(s.conn).Upgrade(t.Context(), toT2(0), true) },
+	for endpoint, act := range map[string]func(*env) (*actions.Report, error){
+		resume: func(s *env) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "D", "", true) },
+		update: func(s *env) (*actions.Report, error) { return s.actions(s.conn).Resume(t.Context(), "S", "", true) },
+		change: func(s *env) (*actions.Report, error) { return s.actions(s.conn).Upgrade(t.Context(), toT2(0), true) },
 	} {
 		s := setUp(t, of("S", "u", "payment", nil), of("D", "u", "dynamic", record{"can_be_resumed": true}))
 		s.before[endpoint] = func(w http.ResponseWriter, _ *http.Request) bool {

@@ -12,7 +12,7 @@ import (
 func TestAudit_CleanRun(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
-			s := newStage(t, protocol, 150)
+			s := newEnv(t, protocol, 150)
 			s.Tell()
 			s.Ingest()
 			r := s.audit(true)
@@ -50,7 +50,7 @@ func TestAudit_CleanRun(t *testing.T) {
 }
 
 func TestAudit_NothingWasEverConsumed(t *testing.T) {
-	s := newStage(t, "native", 5)
+	s := newEnv(t, "native", 5)
 	s.produce(0, 0, 10)
 	r := s.audit(true)
 	s.wantClean(r)
@@ -110,7 +110,7 @@ func TestAudit_Planted(t *testing.T) {
 			deep: true, kind: audit.FilteredMissing, text: "filtered_subscriptions", many: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, "native", 200)
+			s := newEnv(t, "native", 200)
 			s.Tell()
 			s.Ingest()
 			s.wantClean(s.audit(false))
@@ -136,7 +136,7 @@ func TestAudit_Planted(t *testing.T) {
 
 // TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
 func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
-	s := newStage(t, "http", 100)
+	s := newEnv(t, "http", 100)
 	s.Tell()
 	s.Ingest()
 	var partition int32
@@ -155,7 +155,7 @@ func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 }
 
 func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
-	s := newStage(t, "native", 100)
+	s := newEnv(t, "native", 100)
 	s.Tell()
 	s.Ingest()
 	// The same flush written twice, the range of one flush in another, and all of a
@@ -185,7 +185,7 @@ func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 }
 
 func TestAudit_OffsetReset(t *testing.T) {
-	s := newStage(t, "native", 5)
+	s := newEnv(t, "native", 5)
 	s.produce(0, 0, 30)
 	s.Ingest()
 	s.produce(0, 30, 30)
@@ -231,7 +231,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 
 func TestAudit_Loss(t *testing.T) {
 	t.Run("retention", func(t *testing.T) {
-		s := newStage(t, "native", 5)
+		s := newEnv(t, "native", 5)
 		s.produce(0, 0, 20)
 		s.Ingest()
 		s.produce(0, 20, 20)
@@ -253,7 +253,7 @@ func TestAudit_Loss(t *testing.T) {
 		s.wantOnly(s.audit(false), audit.Gap, audit.Retention, "no ledger row records the loss")
 	})
 	t.Run("retention_of_a_group_that_Kafka_has_forgotten", func(t *testing.T) {
-		s := newStage(t, "native", 5)
+		s := newEnv(t, "native", 5)
 		s.produce(0, 0, 20)
 		s.Ingest()
 		s.produce(0, 20, 20)
@@ -262,8 +262,8 @@ func TestAudit_Loss(t *testing.T) {
 		s.Must(err)
 		s.wantOnly(s.audit(false), audit.UnreadLost, audit.Retention, "/0 [20, 33)")
 	})
-	t.Run("a_topic_made_anew", func(t *testing.T) {
-		s := newStage(t, "native", 5)
+	t.Run("a_recreated_topic", func(t *testing.T) {
+		s := newEnv(t, "native", 5)
 		s.produce(0, 0, 20)
 		s.Ingest()
 		s.DeleteTopic()
@@ -285,7 +285,7 @@ func TestAudit_Loss(t *testing.T) {
 
 // TestAudit_OtherRules reads again by rules that have changed since.
 func TestAudit_OtherRules(t *testing.T) {
-	s := newStage(t, "native", 150)
+	s := newEnv(t, "native", 150)
 	s.Settings.Transform.UnknownAction = "dead_letter"
 	s.Tell()
 	s.Ingest()
@@ -300,7 +300,7 @@ func TestAudit_OtherRules(t *testing.T) {
 // TestAudit_WhileConsumersRun audits again and again while two instances share the
 // topic, and while one of them comes and goes.
 func TestAudit_WhileConsumersRun(t *testing.T) {
-	s := newStage(t, "native", 600)
+	s := newEnv(t, "native", 600)
 	s.Settings.Batch.MaxRows = 100
 	s.Tell()
 	stay := s.Serve()

@@ -67,7 +67,7 @@ func TestUnbalanced(t *testing.T) {
 		"balanced, with markers in the range": {good, true},
 		"nothing but markers":                 {schemas.LedgerRow{Kind: schemas.LedgerFlush, StartOffset: 10, NextOffset: 12, LastOffset: -1}, true},
 		"lost":                                {schemas.LedgerRow{Kind: schemas.LedgerLost, StartOffset: 10, NextOffset: 12, LastOffset: -1}, true},
-		"made anew":                           {schemas.LedgerRow{Kind: schemas.LedgerLost, LastOffset: -1}, true},
+		"recreated":                           {schemas.LedgerRow{Kind: schemas.LedgerLost, LastOffset: -1}, true},
 		"one too few":                         {with(func(r *schemas.LedgerRow) { r.Skipped = 0 }), false},
 		"one too many":                        {with(func(r *schemas.LedgerRow) { r.DeadLettered++ }), false},
 		"backwards":                           {with(func(r *schemas.LedgerRow) { r.NextOffset = 9 }), false},

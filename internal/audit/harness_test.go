@@ -22,25 +22,25 @@ var services testbed.Servers
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
-// stage is a testbed's, which is audited.
-type stage struct {
+// env is a testbed stage and the audit of it.
+type env struct {
 	*testbed.Stage
 	steps map[string]progress.Step // of the last audit, each as it was reported last
 }
 
-func newStage(t *testing.T, protocol string, subscribers int) *stage {
+func newEnv(t *testing.T, protocol string, subscribers int) *env {
 	t.Helper()
 	testbed.NoLeaks(t)
-	s := &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
+	s := &env{Stage: services.Stage(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
 	s.Settings.Batch.MaxRows = 100 // many rows of the ledger
 	return s
 }
 
-// in is the stage for a subtest.
-func (s *stage) in(t *testing.T) *stage { return &stage{Stage: s.In(t)} }
+// in is the environment for a subtest.
+func (s *env) in(t *testing.T) *env { return &env{Stage: s.In(t)} }
 
 // produce sends n good messages to one partition, numbered from first.
-func (s *stage) produce(partition int32, first, n int) {
+func (s *env) produce(partition int32, first, n int) {
 	s.Helper()
 	records := make([]kafka.Record, n)
 	for k := range records {
@@ -51,7 +51,7 @@ func (s *stage) produce(partition int32, first, n int) {
 	s.Produce(records...)
 }
 
-func (s *stage) audit(deep bool) *audit.Report {
+func (s *env) audit(deep bool) *audit.Report {
 	s.Helper()
 	source, err := consumer.New(s.Settings.ConsumerConfig(), zap.NewNop(), consumer.Hooks{})
 	s.Must(err)
@@ -70,7 +70,7 @@ func (s *stage) audit(deep bool) *audit.Report {
 }
 
 // wantClean fails with everything that was found.
-func (s *stage) wantClean(r *audit.Report) {
+func (s *env) wantClean(r *audit.Report) {
 	s.Helper()
 	if r.Clean && len(r.Findings) == 0 {
 		return
@@ -82,7 +82,7 @@ func (s *stage) wantClean(r *audit.Report) {
 }
 
 // wantOnly takes the one finding that there is to be.
-func (s *stage) wantOnly(r *audit.Report, kind audit.Kind, cause audit.Cause, text string) audit.Finding {
+func (s *env) wantOnly(r *audit.Report, kind audit.Kind, cause audit.Cause, text string) audit.Finding {
 	s.Helper()
 	for _, f := range r.Findings {
 		s.Logf("%s (%s): %s", f.Kind, f.Cause, f.Text)

@@ -11,7 +11,7 @@ import (
 // TestAudit_OffsetsWithoutRecordsAreNoGaps reads a topic in which transactions left
 // markers, and records that nobody is to see.
 func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
-	s := newStage(t, "native", 5)
+	s := newEnv(t, "native", 5)
 	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 
 // TestAudit_EverythingIsGone keeps its findings few when everything is missing.
 func TestAudit_EverythingIsGone(t *testing.T) {
-	s := newStage(t, "native", 100)
+	s := newEnv(t, "native", 100)
 	s.Tell()
 	s.Ingest()
 	for _, table := range []string{"subscription_events", "dead_letters", "filtered_subscriptions", "ingest_ledger"} {

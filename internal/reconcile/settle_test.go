@@ -61,7 +61,7 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 		"every_partition":                    {[][]Position{{at(0, 10, 10), at(1, 3, 4)}, {at(0, 10, 12), at(1, 4, 4)}}, fresh, 15*time.Minute + 5*time.Second},
 		"a_new_partition_is_later":           {[][]Position{{at(0, 4, 10)}, {at(0, 10, 10), at(1, -1, 7)}}, fresh, 15*time.Minute + 5*time.Second},
 		"one_that_has_gone_is_not_awaited":   {[][]Position{{at(0, 10, 10), at(1, 3, 4)}, {at(0, 10, 10)}}, fresh, 15*time.Minute + 5*time.Second},
-		"a_log_made_anew":                    {[][]Position{{at(0, 4, 10)}, {at(0, 2, 3)}, {at(0, 3, 3)}}, fresh, 15*time.Minute + 10*time.Second},
+		"a_recreated_topic":                  {[][]Position{{at(0, 4, 10)}, {at(0, 2, 3)}, {at(0, 3, 3)}}, fresh, 15*time.Minute + 10*time.Second},
 		"nothing_committed_and_nothing_left": {[][]Position{{{Topic: "t", Committed: -1, LogStart: 8, LastStable: 8}}}, fresh, 15 * time.Minute},
 		"nothing_committed_yet":              {[][]Position{{{Topic: "t", Committed: -1, LogStart: 7, LastStable: 8}}, {at(0, 8, 8)}}, fresh, 15*time.Minute + 5*time.Second},
 		"a_file_of_last_week": {[][]Position{{at(0, 10, 10)}}, func(now time.Time) summary {

@@ -11,7 +11,7 @@ import (
 // TestCursor reads a partition whose records come one a fetch, so that everything
 // that happens to the log happens between two fetches.
 func TestCursor(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	for range 10 {
 		noise := make([]byte, 1200) // which lz4 makes no smaller
 		_, _ = rand.Read(noise)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestRedrive_Retention(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, aliased("a"), good("b"), aliased("c"), hopeless, aliased("d"))
 	s.send(1, aliased("e"))
 	s.Ingest()
@@ -33,7 +33,7 @@ func TestRedrive_Retention(t *testing.T) {
 
 // TestRedrive_RetentionMeanwhile removes records between plan and execution.
 func TestRedrive_RetentionMeanwhile(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"))
 	s.Ingest()
 	s.alias()
@@ -50,7 +50,7 @@ func TestRedrive_RetentionMeanwhile(t *testing.T) {
 // TestRedrive_TopicRecreated has other messages at the same offsets of a topic
 // with the same name, before and after a consumer has accepted it.
 func TestRedrive_TopicRecreated(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, aliased("a"), good("b"))
 	s.send(1, aliased("c"))
 	s.Ingest()
@@ -91,7 +91,7 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 // TestRedrive_OtherRecord has dead letters whose hash, or whose record time where
 // there is no hash, says that the record at their offset is another one.
 func TestRedrive_OtherRecord(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"), aliased("d"))
 	s.Ingest()
 	s.alias()
@@ -110,7 +110,7 @@ func TestRedrive_OtherRecord(t *testing.T) {
 }
 
 func TestRedrive_File(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.letter("file", 0, 0)
 	done := s.redrive(replay.Selection{})
 	s.wantGroups(done, "missing_field 1 gone=1")
@@ -118,7 +118,7 @@ func TestRedrive_File(t *testing.T) {
 }
 
 // letter plants a dead letter.
-func (s *stage) letter(source string, partition, offset int) {
+func (s *env) letter(source string, partition, offset int) {
 	s.Helper()
 	s.Exec(fmt.Sprintf("INSERT INTO dead_letters (source, source_name, source_partition, source_offset, reason, message_time, decided_at, attempts) "+
 		"SELECT '%s', '%s', %d, %d, 'missing_field', fromUnixTimestamp64Milli(toInt64(%d)), now64(3), 1", source, s.Topic, partition, offset, recordTime(offset).UnixMilli()))
@@ -127,7 +127,7 @@ func (s *stage) letter(source string, partition, offset int) {
 // TestRedrive_Transactions has a dead letter at the offset of a commit marker,
 // where there is no record, and one in a transaction that is still open.
 func TestRedrive_Transactions(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.timeout = 2 * time.Second
 	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	s.Must(err)
@@ -157,7 +157,7 @@ func TestRedrive_Transactions(t *testing.T) {
 // TestRedrive_Silence has a partition that does not exist: it is left after our
 // timeout, and the others are redriven.
 func TestRedrive_Silence(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.timeout = 300 * time.Millisecond
 	s.send(0, aliased("a"))
 	s.Ingest()

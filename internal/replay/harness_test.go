@@ -23,18 +23,18 @@ var services testbed.Servers
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
-// stage is a testbed's without a world: the tests write their own messages.
-type stage struct {
+// env is a testbed stage without a world: the tests write their own messages.
+type env struct {
 	*testbed.Stage
 	timeout time.Duration
 	sent    [testbed.Partitions]int  // records
 	steps   map[string]progress.Step // each as it was reported last
 }
 
-func newStage(t *testing.T, protocol string) *stage {
+func newEnv(t *testing.T, protocol string) *env {
 	t.Helper()
 	testbed.NoLeaks(t)
-	return &stage{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), timeout: 20 * time.Second, steps: map[string]progress.Step{}}
+	return &env{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), timeout: 20 * time.Second, steps: map[string]progress.Step{}}
 }
 
 // recordTime is the timestamp of the record at an offset.
@@ -57,7 +57,7 @@ func internal(id string) string {
 const hopeless = `{"subscription_id":"hopeless`
 
 // send produces values to a partition.
-func (s *stage) send(partition int32, values ...string) {
+func (s *env) send(partition int32, values ...string) {
 	s.Helper()
 	records := make([]kafka.Record, len(values))
 	for i, value := range values {
@@ -67,7 +67,7 @@ func (s *stage) send(partition int32, values ...string) {
 	s.sent[partition] += len(values)
 }
 
-func (s *stage) rules() *transform.Rules {
+func (s *env) rules() *transform.Rules {
 	s.Helper()
 	rules, err := transform.New(s.Settings.TransformConfig())
 	s.Must(err)
@@ -75,17 +75,17 @@ func (s *stage) rules() *transform.Rules {
 }
 
 // alias lets the messages of aliased and internal pass from now on.
-func (s *stage) alias() {
+func (s *env) alias() {
 	s.Settings.Transform.FieldAliases = map[string]string{"what": "event_timestamp"}
 }
 
-// redriver is one with the stage's configuration as it is now.
-func (s *stage) redriver(hooks sink.Hooks) *replay.Redriver {
+// redriver creates one with the current configuration.
+func (s *env) redriver(hooks sink.Hooks) *replay.Redriver {
 	s.Helper()
 	return s.redriverTelling(hooks, zaptest.NewLogger(s, zaptest.Level(zap.WarnLevel)))
 }
 
-func (s *stage) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redriver {
+func (s *env) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redriver {
 	s.Helper()
 	writer, err := sink.Open(s.Context(), s.Settings.SinkConfig(), log, hooks)
 	s.Must(err)
@@ -97,7 +97,7 @@ func (s *stage) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redri
 	})
 }
 
-func (s *stage) plan(selection replay.Selection) *replay.Report {
+func (s *env) plan(selection replay.Selection) *replay.Report {
 	s.Helper()
 	plan, err := s.redriver(sink.Hooks{}).Plan(s.Context(), selection)
 	s.Must(err)
@@ -105,7 +105,7 @@ func (s *stage) plan(selection replay.Selection) *replay.Report {
 }
 
 // redrive plans and executes.
-func (s *stage) redrive(selection replay.Selection) *replay.Report {
+func (s *env) redrive(selection replay.Selection) *replay.Report {
 	s.Helper()
 	r := s.redriver(sink.Hooks{})
 	plan, err := r.Plan(s.Context(), selection)
@@ -120,7 +120,7 @@ func (s *stage) redrive(selection replay.Selection) *replay.Report {
 
 // wantGroups compares a report, each group as one line: reason, letters, then
 // what is not zero.
-func (s *stage) wantGroups(r *replay.Report, want ...string) {
+func (s *env) wantGroups(r *replay.Report, want ...string) {
 	s.Helper()
 	var got []string
 	var open uint64
@@ -149,7 +149,7 @@ func (s *stage) wantGroups(r *replay.Report, want ...string) {
 	}
 }
 
-func (s *stage) wantGone(r *replay.Report, want ...replay.Gone) {
+func (s *env) wantGone(r *replay.Report, want ...replay.Gone) {
 	s.Helper()
 	if fmt.Sprint(r.Gone) != fmt.Sprint(want) {
 		s.Errorf("gone: got %v, want %v", r.Gone, want)
@@ -157,7 +157,7 @@ func (s *stage) wantGone(r *replay.Report, want ...replay.Gone) {
 }
 
 // is fails unless the query's single row is this, as ClickHouse prints a tuple.
-func (s *stage) is(query, want string) {
+func (s *env) is(query, want string) {
 	s.Helper()
 	var got string
 	s.One("SELECT toString(tuple(*)) FROM ("+query+")", &got)
@@ -166,6 +166,6 @@ func (s *stage) is(query, want string) {
 	}
 }
 
-func (s *stage) at(partition int32, offset int64) schemas.Coordinates {
+func (s *env) at(partition int32, offset int64) schemas.Coordinates {
 	return schemas.Coordinates{Name: s.Topic, Partition: partition, Offset: offset}
 }

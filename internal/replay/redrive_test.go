@@ -23,7 +23,7 @@ import (
 func TestRedrive_RulesChanged(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
-			s := newStage(t, protocol)
+			s := newEnv(t, protocol)
 			s.send(0, good("a"), aliased("b"), hopeless, good("c"), aliased("d"))
 			s.send(1, internal("e"), aliased("f"))
 			s.Ingest()
@@ -64,7 +64,7 @@ func version(offset int) uint64 {
 // TestRedrive_LaterCorrectionStays redrives an old delivery of an event that was
 // corrected later: readers continue to see the correction.
 func TestRedrive_LaterCorrectionStays(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed","term_name":"old"}`,
 		`{"subscription_id":"a","event_timestamp":1750000000,"subscription_action":"Renewed","term_name":"corrected"}`)
 	s.Ingest()
@@ -74,7 +74,7 @@ func TestRedrive_LaterCorrectionStays(t *testing.T) {
 }
 
 func TestRedrive_Selection(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0, aliased("a"), hopeless, aliased("b"))
 	s.send(1, aliased("c"), `{"subscription_id":"d","event_timestamp":"soon","subscription_action":"Renewed"}`)
 	s.Ingest()
@@ -109,7 +109,7 @@ func TestRedrive_Selection(t *testing.T) {
 // TestRedrive_Refused has more rows than a flush would let ClickHouse refuse:
 // they stay open, can still be recognised, and pass once the constraint is gone.
 func TestRedrive_Refused(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	var values []string
 	for i := range 150 {
 		values = append(values, aliased(fmt.Sprint("s", i)))
@@ -130,7 +130,7 @@ func TestRedrive_Refused(t *testing.T) {
 // TestRedrive_RefusedByAConsumer redrives dead letters without a hash: the
 // record's timestamp is what they are known by.
 func TestRedrive_RefusedByAConsumer(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'b'")
 	s.send(0, good("a"), good("b"))
 	s.Ingest()
@@ -145,7 +145,7 @@ func TestRedrive_RefusedByAConsumer(t *testing.T) {
 func TestRedrive_Interrupted(t *testing.T) {
 	for _, table := range []string{sink.EventsTable, sink.FilteredTable, sink.DeadLettersTable} {
 		t.Run("after_"+table, func(t *testing.T) {
-			s := newStage(t, "native")
+			s := newEnv(t, "native")
 			s.send(0, aliased("a"), internal("b"), hopeless, aliased("c"))
 			s.Ingest()
 			s.alias()
@@ -176,7 +176,7 @@ func TestRedrive_Interrupted(t *testing.T) {
 // TestRedrive_Pages has more dead letters than a batch, and gaps wider than the
 // cursor reads over.
 func TestRedrive_Pages(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	var values []string
 	for i := range 4500 {
 		values = append(values, aliased(fmt.Sprint("s", i)))
@@ -195,7 +195,7 @@ func TestRedrive_Pages(t *testing.T) {
 // TestRedrive_BesideAConsumer redrives again and again while a consumer with
 // other rules reads new messages, and reads the old ones once more.
 func TestRedrive_BesideAConsumer(t *testing.T) {
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	var values []string
 	for i := range 300 {
 		values = append(values, aliased(fmt.Sprint("s", i)), good(fmt.Sprint("g", i)))
@@ -226,7 +226,7 @@ func TestRedrive_BesideAConsumer(t *testing.T) {
 // them: the log at its loudest, the report, the tables.
 func TestRedrive_Privacy(t *testing.T) {
 	const canary = "canary.person@example.org"
-	s := newStage(t, "native")
+	s := newEnv(t, "native")
 	s.send(0,
 		`{"subscription_id":"`+canary+`","what":1750000000,"subscription_action":"Renewed","user_email":"`+canary+`"}`,
 		`{"subscription_id":"`+canary+`","what":"`+canary+`","subscription_action":"Renewed"}`,
