@@ -8,7 +8,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// ErrUnknown: no dead letter has these coordinates.
+// ErrUnknown means that no dead letter has these coordinates.
 var ErrUnknown = errors.New("there is no dead letter at these coordinates; pianola dlq list shows the open ones")
 
 // Known fails where one of the coordinates has no dead letter: a typing error would
