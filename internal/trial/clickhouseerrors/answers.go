@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
@@ -27,33 +28,49 @@ var passing = []struct {
 
 // answer is one thing that ClickHouse answers, or fails to.
 type answer struct {
-	name  string
-	fault faultproxy.Fault
+	name     string
+	fault    faultproxy.Fault
+	provoked *provocation // in place of the fault; nil: none
 }
 
-// allAnswers are each code before and after the statement was executed, and what else can
-// happen to a statement that was executed.
+// allAnswers are those of the server itself, and those of the proxy in its place.
 func allAnswers() []answer {
+	all := proxyAnswers()
+	for i := range provocations {
+		p := &provocations[i]
+		all = append(all, answer{name: fmt.Sprintf("%d %s", p.code, p.how), provoked: p})
+	}
+	return all
+}
+
+// proxyAnswers are each code before and after the statement was executed, and what else can
+// happen to a statement that was executed.
+func proxyAnswers() []answer {
 	var all []answer
 	for _, p := range passing {
 		all = append(all,
-			answer{fmt.Sprintf("%d before", p.code), faultproxy.Fault{Code: p.code, Message: p.message}},
-			answer{fmt.Sprintf("%d after", p.code), faultproxy.Fault{At: faultproxy.After, Code: p.code, Message: p.message}})
+			answer{name: fmt.Sprintf("%d before", p.code), fault: faultproxy.Fault{Code: p.code, Message: p.message}},
+			answer{name: fmt.Sprintf("%d after", p.code), fault: faultproxy.Fault{At: faultproxy.After, Code: p.code, Message: p.message}})
 	}
 	return append(all,
-		answer{"cut after", faultproxy.Fault{At: faultproxy.After, Cut: true}},
-		answer{"cut midway", faultproxy.Fault{At: faultproxy.Midway, Cut: true}},
-		answer{"silence after", faultproxy.Fault{At: faultproxy.After, Hang: true}})
+		answer{name: "cut after", fault: faultproxy.Fault{At: faultproxy.After, Cut: true}},
+		answer{name: "cut midway", fault: faultproxy.Fault{At: faultproxy.Midway, Cut: true}},
+		answer{name: "silence after", fault: faultproxy.Fault{At: faultproxy.After, Hang: true}})
 }
 
-// Answers has ClickHouse answer errors that pass to a consumer, and reject rows.
+// Answers has ClickHouse answer errors that pass to a consumer, and reject rows. The server
+// itself answers where that can be provoked; otherwise a proxy answers in its place.
 func Answers() harness.Trial {
 	given := map[string]int{} // by answer, in all rounds
-	return harness.Trial{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, Faulted: true, New: func(r *harness.Round) harness.Scenario {
+	return harness.Trial{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, Faulted: true, ClickHouse: startLimited, New: func(r *harness.Round) harness.Scenario {
 		s := &answers{Round: r, given: given, rejected: rejectedRows{Round: r}}
 		s.deck = harness.NewDeck(r.Dice, s.leastGiven)
 		return harness.Scenario{Run: s.run, Repair: s.rejected.redrive}
 	}}
+}
+
+func startLimited(ctx context.Context, _ *harness.Round, dir string) (*clickhouse.Server, error) {
+	return harness.StartClickHouse(ctx, dir, clickhouse.Config{Access: serverAccess(nil)})
 }
 
 type answers struct {
@@ -167,9 +184,17 @@ func (s *answers) strikeRecheck(ctx context.Context) error {
 	return s.give(ctx, recheck)
 }
 
-// give waits until the next answer has been given.
+// give waits until the next answer has been given, to a kind of statement where the proxy
+// answers.
 func (s *answers) give(ctx context.Context, to statement) error {
 	one := s.deck.Top()
+	if one.provoked != nil {
+		if met, err := s.provoke(ctx, one.provoked); err != nil || !met {
+			return err
+		}
+		s.gave(one)
+		return nil
+	}
 	fault := one.fault
 	if fault.At == faultproxy.Before && s.Dice.IntN(2) == 0 {
 		fault.At = faultproxy.Midway // not executed either, but the data has been sent
@@ -181,12 +206,16 @@ func (s *answers) give(ctx context.Context, to statement) error {
 	if s.faults.end() == 0 {
 		return nil // the world was over
 	}
+	s.gave(one)
+	s.Count("to "+to.name, 1)
+	return nil
+}
+
+func (s *answers) gave(one answer) {
 	s.deck.Drop()
 	s.n++
 	s.given[one.name]++
 	s.Count(one.name, 1)
-	s.Count("to "+to.name, 1)
-	return nil
 }
 
 // allGiven is an error where there were as many answers as there are kinds, and a kind is
@@ -210,7 +239,7 @@ func (s *answers) allGiven() error {
 // AnswerOnce has ClickHouse answer one insert of events with an error that passes, for
 // trials that cause many kinds of faults.
 func AnswerOnce(ctx context.Context, r *harness.Round, p *harness.Process) error {
-	all := allAnswers()
+	all := proxyAnswers()
 	one := all[r.Dice.IntN(len(all))]
 	f, stop := newStatementFaults(r)
 	defer stop()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pianola/pianola/internal/sandbox/faultproxy"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
@@ -38,22 +38,39 @@ func mistakes() []mistake {
 			says:        texts("code 81 UNKNOWN_DATABASE", "check clickhouse.database"),
 		},
 		{
-			// The engine knows one user, so that no grant can be taken from it.
 			name: "497, a grant is revoked",
-			wrong: func(_ context.Context, s *refusals) error {
-				kinds := []statement{eventsInsert, lettersInsert, ledgerInsert}
-				s.revoked = kinds[s.Dice.IntN(len(kinds))]
-				s.faults.strike(s.revoked, faultproxy.Fault{Code: 497, Message: "Not enough privileges"}, -1)
-				return nil
+			wrong: func(ctx context.Context, s *refusals) error {
+				s.revoked = flushTables[s.Dice.IntN(len(flushTables))]
+				grants := []string{"GRANT SELECT ON *.*"}
+				for _, table := range flushTables {
+					if table != s.revoked {
+						grants = append(grants, fmt.Sprintf("GRANT INSERT ON %s.%s", s.Config.ClickHouse.Database, table))
+					}
+				}
+				return s.restart(ctx, grants)
 			},
-			right: func(_ context.Context, s *refusals) error {
-				s.faults.end()
-				s.revoked = statement{}
-				return nil
+			right: func(ctx context.Context, s *refusals) error {
+				s.revoked = ""
+				return s.restart(ctx, harness.Grants("*"))
 			},
 			says: func(s *refusals) []string {
-				return []string{"insert into " + s.revoked.name, "code 497 ACCESS_DENIED", "give the user the grants"}
+				return []string{"insert into " + s.revoked, "code 497 ACCESS_DENIED", "give the user the grant INSERT"}
 			},
+		},
+		{
+			name:        "516, another password",
+			environment: func(*refusals) string { return harness.Variable("clickhouse.password", "mistyped") },
+			says:        texts("code 516 AUTHENTICATION_FAILED", "check clickhouse.user and clickhouse.password"),
+		},
+		{
+			name:        "164, a user who may only read",
+			environment: func(*refusals) string { return harness.Variable("clickhouse.user", readOnlyUser) },
+			says:        texts("code 164 READONLY", "the user's profile must allow INSERT"),
+		},
+		{
+			name:        "201, a quota is used up",
+			environment: func(*refusals) string { return harness.Variable("clickhouse.user", limitedUser) },
+			says:        texts("code 201 QUOTA_EXPIRED", "nothing of this batch is committed"),
 		},
 		{
 			// To change the column in place would rewrite all parts, twice.
@@ -74,6 +91,14 @@ func mistakes() []mistake {
 			partly: true,
 		},
 	}
+}
+
+// flushTables are the tables into which a flush inserts.
+var flushTables = []string{eventsInsert.name, filteredInsert.name, lettersInsert.name, ledgerInsert.name}
+
+// restart gives the service other grants, which the server reads when it starts.
+func (s *refusals) restart(ctx context.Context, grants []string) error {
+	return s.ClickHouse.RestartWith(ctx, access(grants), clickhouse.Settings{})
 }
 
 func texts(all ...string) func(*refusals) []string {

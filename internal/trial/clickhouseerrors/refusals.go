@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
@@ -15,16 +16,39 @@ import (
 // to stop the process, which leaves nothing behind that is not in the tables. Then the
 // mistake is corrected and another process continues.
 func Refusals() harness.Trial {
-	return harness.Trial{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, Faulted: true, New: func(r *harness.Round) harness.Scenario {
+	return harness.Trial{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, Faulted: true, ClickHouse: startWithUsers, New: func(r *harness.Round) harness.Scenario {
+		r.Settings["clickhouse.password"] = password
 		s := &refusals{Round: r, rejected: rejectedRows{Round: r}, early: map[world.Position]bool{}}
 		return harness.Scenario{Run: s.run, Repair: s.rejected.redrive}
 	}}
 }
 
+// Users of the trial's server. Each mistake is a real one of an operator.
+const (
+	password     = "only-for-this-trial" // of all of them
+	readOnlyUser = "pianola_read_only"   // whose profile allows no INSERT
+	limitedUser  = "pianola_limited"     // whose quota is used up after a few statements
+)
+
+// access is the service with grants, and the users above.
+func access(grants []string) clickhouse.Access {
+	a := harness.Access(grants)
+	a.Users[1].Password = password
+	a.Users = append(a.Users,
+		clickhouse.User{Name: readOnlyUser, Password: password, Grants: harness.Grants("*"), Profile: "read_only"},
+		clickhouse.User{Name: limitedUser, Password: password, Grants: harness.Grants("*"), Quota: "few_statements"})
+	a.Profiles = []clickhouse.Profile{{Name: "read_only", Settings: map[string]string{"readonly": "1"}}}
+	a.Quotas = []clickhouse.Quota{{Name: "few_statements", Interval: time.Hour, Limits: map[string]uint64{"queries": 20}}}
+	return a
+}
+
+func startWithUsers(ctx context.Context, _ *harness.Round, dir string) (*clickhouse.Server, error) {
+	return harness.StartClickHouse(ctx, dir, clickhouse.Config{Access: access(harness.Grants("*"))})
+}
+
 type refusals struct {
 	*harness.Round
-	faults   *statementFaults
-	revoked  statement // whose grant was revoked last
+	revoked  string // the table whose grant was revoked last
 	rejected rejectedRows
 	consumer *harness.Process
 	// early are dead letters that were written before the ledger could be.
@@ -32,9 +56,6 @@ type refusals struct {
 }
 
 func (s *refusals) run(ctx context.Context, b harness.Bounds) (int, error) {
-	var stop func()
-	s.faults, stop = newStatementFaults(s.Round)
-	defer stop()
 	n, err := s.makeMistakes(ctx, b)
 	s.SetTruth(s.World.TruthWithRejected(s.rejected.places))
 	return n, err
@@ -101,13 +122,14 @@ func (s *refusals) mistake(ctx context.Context, m *mistake) (noticed bool, err e
 	if noticed, err = s.UntilEnded(ctx, p, s.AllCovered); err != nil {
 		return false, err
 	}
+	ledgerRefused := strings.Contains(p.Tail(), ": insert into "+ledgerInsert.name+": ")
 	if noticed {
 		s.consumer = nil
 		if err := lastLine(p, m.says(s)); err != nil {
 			return false, err
 		}
 	}
-	if err := s.checkResidue(ctx, m); err != nil {
+	if err := s.checkResidue(ctx, m, ledgerRefused); err != nil {
 		return false, err
 	}
 	if m.right != nil {

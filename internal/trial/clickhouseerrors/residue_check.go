@@ -12,7 +12,7 @@ import (
 // checkResidue checks what a process has left behind that was refused. No offset is
 // committed beyond the ledger, and no message beyond it is a dead letter. No row is a dead
 // letter because of the mistake, unless the mistake allows some for a small batch.
-func (s *refusals) checkResidue(ctx context.Context, m *mistake) error {
+func (s *refusals) checkResidue(ctx context.Context, m *mistake, ledgerRefused bool) error {
 	flushes, err := s.flushes(ctx)
 	if err != nil {
 		return err
@@ -39,8 +39,8 @@ ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), s.T
 		}
 		switch {
 		case at.Offset < next[at.Partition]:
-		case s.revoked.name == ledgerInsert.name:
-			// The ledger is written last. Without the grant for it, the rest is stored.
+		case ledgerRefused:
+			// The ledger is written last. What comes before it is stored.
 			s.early[at] = true
 		case !s.early[at]:
 			return fmt.Errorf("partition %d, offset %d is a dead letter, and the ledger ends at %d", at.Partition, at.Offset, next[at.Partition])

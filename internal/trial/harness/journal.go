@@ -74,6 +74,7 @@ func (j *journal) add(line []byte) {
 		Generation int32  `json:"generation"`
 		Pages      string `json:"pages"`
 		Error      string `json:"error"`
+		Code       int    `json:"code"` // of an insert that was halved
 	}
 	if json.Unmarshal(line, &entry) == nil {
 		if j.logged == nil {
@@ -81,6 +82,9 @@ func (j *journal) add(line []byte) {
 		}
 		for _, code := range clickHouseCode.FindAllStringSubmatch(entry.Error, -1) {
 			j.codes[code[1]]++
+		}
+		if entry.Code != 0 {
+			j.codes[strconv.Itoa(entry.Code)]++
 		}
 		j.logged[entry.Message]++
 		switch entry.Message {
