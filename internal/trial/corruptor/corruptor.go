@@ -28,7 +28,7 @@ type Corruption struct {
 // written the answer, or part of it. Otherwise the answer is sent whole.
 type Effect func(conn *Conn, answer []byte, version int16) (written bool, err error)
 
-// Set replaces the corruption; nil is none.
+// Set replaces the corruption. nil removes it.
 func (c *Corruptor) Set(to *Corruption) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -29,7 +29,7 @@ type clock struct {
 // are lost too, so that the service repeats inserts that may have been stored. Between
 // services the group is moved back, so that messages are decided again, perhaps at an
 // earlier time than before. Dead letters are redriven by a process with the right clock.
-// Whatever the clock shows, the last decision about a message must win.
+// The last decision about a message must win, at any time that the clock shows.
 func (s *clock) run(ctx context.Context, b harness.Bounds) (int, error) {
 	const jumpsPerService = 8
 	faults := 0

@@ -10,8 +10,8 @@ import (
 	"github.com/pianola/pianola/internal/trial/usage"
 )
 
-// memoryBound is the resident memory of one `pianola run` with its default limits,
-// whatever the backlog and the messages are.
+// memoryBound limits the resident memory of one `pianola run` with its default limits, for
+// any backlog and any messages.
 const memoryBound = 512 << 20
 
 // Memory is a service with default settings that starts before a large backlog.

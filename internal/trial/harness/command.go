@@ -21,8 +21,8 @@ type Output struct {
 	Stdout, Stderr []byte
 }
 
-// Command runs another command of the binary to its end, with the configuration of the
-// round's processes.
+// Command runs another command of the binary, with the configuration of the round's
+// processes, and waits for its end.
 func (r *Round) Command(ctx context.Context, arguments ...string) (Output, error) {
 	bounded, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()

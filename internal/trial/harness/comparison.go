@@ -15,10 +15,10 @@ import (
 
 // comparison is how the tables differ from the truth.
 type comparison struct {
-	lost     int // rows of the truth that a table or view does not have
-	doubled  int // rows that the view shows of an event beyond the first
-	wrong    int // rows that differ, or that the truth does not know
-	findings int // of the audit
+	lost     int // rows of the truth that a table or view lacks.
+	doubled  int // rows of the view for an event beyond the first.
+	wrong    int // rows that differ or are not in the truth.
+	findings int // of the audit.
 
 	readAgain int64  // offsets: harmless, and the trace of what was tried
 	account   string // of all that is wrong; empty when nothing is

@@ -46,8 +46,8 @@ type Round struct {
 	// starts.
 	Settings   map[string]string
 	ClickHouse *clickhouse.Server // of the round's own; nil where it is the environment's
-	Statements *faultproxy.Proxy  // puts faults into statements; nil: the trial has none
-	Proxy      *tcpproxy.Proxy    // puts faults into connections to ClickHouse; nil: the trial has none
+	Statements *faultproxy.Proxy  // puts faults into statements; nil without
+	Proxy      *tcpproxy.Proxy    // puts faults into connections to ClickHouse; nil without
 
 	// Of the processes that a scenario has watched.
 	Peak   int64 // resident bytes

@@ -81,8 +81,8 @@ func lockouts() []lockout {
 	)
 }
 
-// shows is a server with a bad certificate. A working consumer waits for its brokers,
-// whatever is wrong with them. It does not wait for a ClickHouse that it cannot trust.
+// shows is a server with a bad certificate. A working consumer waits for its brokers in any
+// case. It does not wait for a ClickHouse that it cannot trust.
 func shows(world, name string, underway bool) lockout {
 	m := lockout{name: "certificate " + name, world: world, outcome: stops, says: []string{world + ".tls"}, underway: underway,
 		wrong: func(ctx context.Context, s *scenario) error { return s.show(ctx, world, name) },

@@ -23,7 +23,7 @@ func (s *scenario) checkMessages(log string, named []world.LedgerLoss) error {
 	for i, n := range named {
 		var numbers [4]int64 // partition, count, start, next
 		for k := range numbers {
-			numbers[k], _ = strconv.ParseInt(sentences[i][k+1], 10, 64) // 0 where there is none
+			numbers[k], _ = strconv.ParseInt(sentences[i][k+1], 10, 64) // 0 where the text has no number
 		}
 		have := world.Range{Epoch: n.Epoch, Partition: int32(numbers[0]), Start: numbers[2], Next: numbers[3]}
 		late := have

@@ -145,7 +145,7 @@ func (s *scenario) work(ctx context.Context) error {
 
 // await waits until the consumer has read to the end of the topic.
 func (s *scenario) await(ctx context.Context) error {
-	return s.Until(ctx, "the topic read to its end", []*harness.Process{s.consumer}, s.caughtUp)
+	return s.Until(ctx, "the consumer at the end of the topic", []*harness.Process{s.consumer}, s.caughtUp)
 }
 
 // caughtUp says whether ledger and group have reached the end of every partition of the
@@ -186,7 +186,7 @@ WHERE source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]an
 // positions are the group's offsets; -1: none.
 func (s *scenario) positions(ctx context.Context) ([]int64, error) {
 	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // a group without a member has none
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no member has ever joined
 		return nil, fmt.Errorf("fetch the group's offsets: %w", err)
 	}
 	at := make([]int64, harness.Partitions)

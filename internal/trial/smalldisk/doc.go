@@ -1,2 +1,2 @@
-// Package smalldisk mounts a small disk that nobody else sees, and fills it.
+// Package smalldisk mounts a small disk in a mount namespace of its own, and fills it.
 package smalldisk

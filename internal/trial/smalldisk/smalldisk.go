@@ -17,25 +17,25 @@ import (
 // ErrUnavailable says that this machine does not allow a mount.
 var ErrUnavailable = errors.New("no small disk can be mounted on this machine")
 
-// Disk is a tmpfs in a mount namespace of its own. A process keeps the
-// namespace; when it ends, in whatever way the trial does, nothing is left mounted.
+// Disk is a tmpfs in a mount namespace of its own. A process keeps the namespace. The mount
+// disappears with that process, also when the trial is killed.
 type Disk struct {
 	keeper *exec.Cmd
-	held   io.Closer // the keeper's standard input, which it reads to the end
+	held   io.Closer // the keeper's standard input; the keeper ends when it is closed
 	inside string    // the directory, for processes started through Enter
 	// Enter is a command that starts what follows it inside of the namespace.
 	Enter []string
 }
 
-// namespaces are the ways to get one that may mount: for root in a container of
-// any kind that allows it, and for everybody else as root of a user namespace.
+// namespaces are the ways to get one that may mount: for root, where the container allows
+// it, and for other users as root of a user namespace.
 var namespaces = []struct{ leave, enter []string }{
 	{[]string{"--mount"}, []string{"--mount"}},
 	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
 }
 
-// New mounts one of so many bytes at dir, which is made. The error wraps ErrUnavailable where
-// no way works.
+// New creates dir and mounts a disk of so many bytes there. The error wraps ErrUnavailable
+// where no way works.
 func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
@@ -79,17 +79,18 @@ func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) 
 	return d, nil
 }
 
-// outside is a path of the disk for this process, which is not in the namespace.
+// outside is the path of a file on the disk for this process, which is not in the
+// namespace.
 func (d *Disk) outside(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(d.keeper.Process.Pid), "root", d.inside, name)
 }
 
-// filler is the file that takes the room.
+// filler is the file that fills the disk.
 const filler = "filler"
 
-// Fill takes the room that there is but for so many bytes. It looks again before
-// every step, and takes small ones towards the end: what ClickHouse writes in the
-// meantime must not be taken from what is to be left.
+// Fill fills the disk, but for so many bytes. It checks the free space before every step,
+// and takes small steps at the end: ClickHouse writes at the same time, and the bytes that
+// are to be left must stay free.
 func (d *Disk) Fill(but int64) error {
 	const near, small = 32 << 20, 64 << 10
 	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -101,7 +102,7 @@ func (d *Disk) Fill(but int64) error {
 	for {
 		var room syscall.Statfs_t
 		if err := syscall.Fstatfs(int(f.Fd()), &room); err != nil {
-			return fmt.Errorf("fill the disk: ask for its room: %w", err)
+			return fmt.Errorf("fill the disk: check its free space: %w", err)
 		}
 		left := int64(room.Bavail)*int64(room.Bsize) - but
 		if left <= 0 {
@@ -113,7 +114,7 @@ func (d *Disk) Fill(but int64) error {
 		}
 		_, err := f.Write(zeros[:step])
 		if errors.Is(err, syscall.ENOSPC) {
-			return nil // ClickHouse was there first
+			return nil // ClickHouse has filled it
 		}
 		if err != nil {
 			return fmt.Errorf("fill the disk: %w", err)
@@ -121,7 +122,7 @@ func (d *Disk) Fill(but int64) error {
 	}
 }
 
-// Free gives the room back.
+// Free removes the filler.
 func (d *Disk) Free() error {
 	if err := os.Remove(d.outside(filler)); err != nil {
 		return fmt.Errorf("free the disk: %w", err)
@@ -129,8 +130,8 @@ func (d *Disk) Free() error {
 	return nil
 }
 
-// Close lets the disk go once nobody is inside of it any more.
+// Close unmounts the disk once no process is in the namespace.
 func (d *Disk) Close() {
 	_ = d.held.Close()
-	_ = d.keeper.Wait() // it has nothing to say
+	_ = d.keeper.Wait() // its status says nothing
 }

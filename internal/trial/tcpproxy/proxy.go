@@ -139,7 +139,7 @@ func (p *Proxy) Heal(ctx context.Context, f Fault) error {
 	return nil
 }
 
-// While causes a fault, calls do, and heals the fault, also when ctx is done by then.
+// While causes a fault, calls do, and heals the fault, also when ctx has ended.
 func (p *Proxy) While(ctx context.Context, f Fault, bytes int, do func() error) error {
 	if err := p.Strike(f, bytes); err != nil {
 		return err

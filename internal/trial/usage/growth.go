@@ -7,23 +7,22 @@ import (
 	"strings"
 )
 
-// Usage is what a watch has seen.
+// Usage is what a watch has measured.
 type Usage struct {
 	samples []sample // in order of time
 	Peak    int64    // resident bytes
 }
 
-// Growth holds the beginning of a process's life, after a warm-up, against its
-// end: the medians of the first and of the last third of the samples. The median
-// is blind to a rebalance or a garbage collection that one look has fallen into,
-// and not to what never comes back.
+// Growth compares the end of a process's life with its beginning, after a warm-up: the
+// medians of the last and of the first third of the samples. A median ignores samples
+// within a rebalance or a garbage collection, and shows what never becomes free again.
 type Growth struct {
 	samples     int
 	first, last sample
 }
 
-// Trend leaves the first share of the samples out, in which caches fill and
-// connections are made. It needs LeastSamples behind them.
+// Trend leaves out the first share of the samples, in which caches fill and connections
+// are made. It needs LeastSamples after them.
 func (u Usage) Trend(warmUp float64) (Growth, error) {
 	rest := u.samples[int(warmUp*float64(len(u.samples))):]
 	if len(rest) < LeastSamples {
@@ -33,7 +32,7 @@ func (u Usage) Trend(warmUp float64) (Growth, error) {
 	return Growth{samples: len(rest), first: median(rest[:third]), last: median(rest[len(rest)-third:])}, nil
 }
 
-// LeastSamples make thirds of which a median says anything.
+// LeastSamples is how many samples give thirds with a useful median.
 const LeastSamples = 9
 
 func median(samples []sample) sample {
@@ -54,22 +53,21 @@ func sorted[T cmp.Ordered](samples []sample, of func(sample) T) []T {
 	return all
 }
 
-// Allowed growth between the two medians. What leaks is leaked by every fault of a
-// kind, every rebalance or every batch, and stays: a goroutine, a descriptor, a
-// buffer. A soak puts in one fault about every two seconds, so between the middles of
-// its first and last third lie two dozen of them in the short form and three hundred
-// in a quarter of an hour. What does not leak is what the process has to do at the
-// moment: as many partitions, connections and requests as the other instance leaves
-// it. With none it has 19 goroutines, with all six partitions about 42.
+// Allowed growth between the two medians. A leak grows with every fault of a kind, every
+// rebalance or every batch, and stays: a goroutine, a descriptor, a buffer. A soak has one
+// fault about every two seconds. Between the middles of its first and last third there are
+// two dozen faults in the short form, and three hundred in a quarter of an hour. What does
+// not leak depends on the present work: partitions, connections, requests. A process
+// without partitions has 19 goroutines, and one with all six has about 42.
 const (
 	allowedGoroutines = 28
 	allowedFiles      = 10
-	// The collector lets the heap double before it begins, and returns memory to the
-	// system when it likes.
+	// The garbage collector starts when the heap has doubled, and returns memory to the
+	// system late.
 	allowedResident = 64 << 20
 )
 
-// Judge gives an error that names what has grown.
+// Judge returns an error that names what has grown.
 func (g Growth) Judge() error {
 	var grown []string
 	if g.last.goroutines > g.first.goroutines+allowedGoroutines {
@@ -87,7 +85,7 @@ func (g Growth) Judge() error {
 	return fmt.Errorf("a process that was not ended has grown in %s: %s", strings.Join(grown, ", "), g)
 }
 
-// String says it for the line of the result.
+// String is the text for the result.
 func (g Growth) String() string {
 	return fmt.Sprintf("goroutines %d to %d, open files %d to %d, resident %d to %d MiB (medians of the first and last third of %d samples)",
 		g.first.goroutines, g.last.goroutines, g.first.files, g.last.files, g.first.resident>>20, g.last.resident>>20, g.samples)

@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// sample is what a process held at one moment, as it says itself.
+// sample is what a process uses at one moment, by its own metrics.
 type sample struct {
 	goroutines int
 	files      int   // open file descriptors
 	resident   int64 // bytes
 }
 
-// Process is what has to be known of a running process.
+// Process is what a watch needs to know about a running process.
 type Process struct {
 	ID    int
 	Ended <-chan struct{} // closed once it has ended
-	Pages func() string   // where its pages are, as a URL; empty before it listens
+	Pages func() string   // URL of its pages; empty before it listens
 }
 
-// Watch looks at a running process, again and again, through its own metrics page,
-// and asks the system for its peak.
+// Watch samples the metrics page of a running process repeatedly, and reads its peak of
+// memory from the system.
 type Watch struct {
 	process Process
 	client  http.Client
@@ -41,11 +41,11 @@ type Watch struct {
 	peak    int64    // resident bytes
 }
 
-// sampleWithin bounds one look. The page is small and is made while all else is
-// busy, so a look that takes longer is left out.
+// sampleWithin bounds one sample. The page is small, and the machine is busy: a sample that
+// takes longer is left out.
 const sampleWithin = 5 * time.Second
 
-// Start looks every so often until the process or ctx ends, or Stop.
+// Start samples at an interval until the process or ctx ends, or Stop is called.
 func Start(ctx context.Context, p Process, every time.Duration) *Watch {
 	ctx, end := context.WithCancel(ctx)
 	w := &Watch{process: p, end: end, client: http.Client{Timeout: sampleWithin, Transport: &http.Transport{DisableKeepAlives: true}}}
@@ -66,7 +66,7 @@ func Start(ctx context.Context, p Process, every time.Duration) *Watch {
 	return w
 }
 
-// Stop ends the watch and gives what was seen, after a last look.
+// Stop ends the watch after a last sample, and returns what was measured.
 func (w *Watch) Stop(ctx context.Context) Usage {
 	w.end()
 	w.done.Wait()
@@ -87,14 +87,14 @@ func (w *Watch) Count() int {
 	return len(w.samples)
 }
 
-// look takes one sample. A page that does not answer is no finding: whether the
-// process lives is asked elsewhere.
+// look takes one sample. A page that does not answer is not an error: the scenario checks
+// whether the process lives.
 func (w *Watch) look(ctx context.Context) {
-	// The peak first: a process that ends in between has told the higher number.
+	// The peak first: it is lost when the process ends.
 	w.keep(nil, peakOf(w.process.ID))
 	pages := w.process.Pages()
 	if pages == "" {
-		return // it has not begun to listen
+		return // it does not listen yet
 	}
 	s, err := w.ask(ctx, pages+"/metrics")
 	if err != nil {
@@ -116,15 +116,15 @@ func (w *Watch) ask(ctx context.Context, url string) (sample, error) {
 	}
 	response, err := w.client.Do(request)
 	if err != nil {
-		return sample{}, fmt.Errorf("ask for metrics: %w", err)
+		return sample{}, fmt.Errorf("get metrics: %w", err)
 	}
 	defer response.Body.Close()
 	return parseMetrics(response.Body)
 }
 
-var errNoMetrics = errors.New("the page does not tell goroutines, open files and resident memory")
+var errNoMetrics = errors.New("the page lacks goroutines, open files or resident memory")
 
-// parseMetrics reads the three gauges out of Prometheus' text format.
+// parseMetrics reads the three gauges from Prometheus' text format.
 func parseMetrics(page io.Reader) (sample, error) {
 	wanted := map[string]float64{"go_goroutines": -1, "process_open_fds": -1, "process_resident_memory_bytes": -1}
 	lines := bufio.NewScanner(page)
@@ -153,8 +153,8 @@ func parseMetrics(page io.Reader) (sample, error) {
 	}, nil
 }
 
-// peakOf is the highest resident size that the system has seen of a process, in
-// bytes: VmHWM of Linux's /proc (proc_pid_status(5)). 0 where it does not tell.
+// peakOf is the peak of a process's resident memory in bytes: VmHWM of Linux's /proc
+// (proc_pid_status(5)). 0: unknown.
 func peakOf(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
