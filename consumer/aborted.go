@@ -49,7 +49,7 @@ func (a *abortedTransactions) upTo(last int64) {
 func (a *abortedTransactions) ended(producer int64) { delete(a.open, producer) }
 
 // holds says whether a producer's transactional records are aborted here.
-func (a *abortedTransactions) holds(producer int64) bool {
+func (a *abortedTransactions) contains(producer int64) bool {
 	_, ok := a.open[producer]
 	return ok
 }

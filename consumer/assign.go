@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// factsAtOnce bounds how many partitions are asked about at a time.
-const factsAtOnce = 8
+// maxParallelLookups bounds how many partitions are asked about at a time.
+const maxParallelLookups = 8
 
 // assignments gathers the facts about what a generation was given. What fails is
 // asked again, with back-off, until ctx ends: without facts, lost messages would
@@ -29,9 +29,9 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 		slices.SortFunc(all[start:], func(a, b Assignment) int { return int(a.Partition - b.Partition) })
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.SetLimit(factsAtOnce)
+	tasks.SetLimit(maxParallelLookups)
 	for i := range all {
-		tasks.Go(func() error { return c.facts(ctx, &all[i]) })
+		tasks.Go(func() error { return c.lookUp(ctx, &all[i]) })
 	}
 	if err := tasks.Wait(); err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 
 // Refresh brings what a says about the log up to date; the group's position stays.
 // It asks until it has an answer; the error is ctx's.
-func (c *Consumer) Refresh(ctx context.Context, a *Assignment) error { return c.facts(ctx, a) }
+func (c *Consumer) Refresh(ctx context.Context, a *Assignment) error { return c.lookUp(ctx, a) }
 
 // facts fills in what the leader knows.
-func (c *Consumer) facts(ctx context.Context, a *Assignment) error {
+func (c *Consumer) lookUp(ctx context.Context, a *Assignment) error {
 	pause := newPause()
 	for {
 		layout := c.transport.current()
@@ -62,7 +62,7 @@ func (c *Consumer) facts(ctx context.Context, a *Assignment) error {
 		if err := pause.wait(ctx); err != nil {
 			return err
 		}
-		if moved(kind) {
+		if needsMetadata(kind) {
 			c.transport.forget(layout)
 		}
 	}

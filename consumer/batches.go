@@ -34,11 +34,11 @@ var errPartial = errors.New("first batch is cut off")
 // batches decodes the records of one fetch response, some batches at a time.
 // It decodes into a workspace that its owner gives it.
 type batches struct {
-	rest     []byte // what has not been decoded; borrowed from the response
-	position int64  // of the next record that is wanted
-	within   within // how far into the first batch of rest
-	fresh    bool   // nothing of this response has been decoded yet
-	stale    bool   // this response has bytes, and none of them moved the position
+	rest     []byte        // what has not been decoded; borrowed from the response
+	position int64         // of the next record that is wanted
+	within   batchProgress // how far into the first batch of rest
+	fresh    bool          // nothing of this response has been decoded yet
+	stale    bool          // this response has bytes, and none of them moved the position
 
 	committed bool // read_committed
 	aborted   abortedTransactions
@@ -48,13 +48,13 @@ type batches struct {
 
 // reset takes over the records of a response that was asked for at position.
 func (b *batches) reset(data []byte, position int64, committed bool, aborted []abortedTransaction) {
-	b.rest, b.position, b.committed, b.within = data, position, committed, within{}
+	b.rest, b.position, b.committed, b.within = data, position, committed, batchProgress{}
 	b.fresh, b.stale = true, len(data) > 0
 	b.aborted.reset(aborted)
 }
 
 // drop forgets what has not been decoded.
-func (b *batches) drop() { b.rest, b.within = nil, within{} }
+func (b *batches) drop() { b.rest, b.within = nil, batchProgress{} }
 
 // decode replaces records by those of the next batches: all of them, or as many
 // as decompress to about limit bytes, but one batch or a piece of it at least.
@@ -87,7 +87,7 @@ func (b *batches) decode(limit int) error {
 			b.slab = b.slab[:0]
 			continue
 		}
-		b.rest, b.within = b.rest[len(batch):], within{}
+		b.rest, b.within = b.rest[len(batch):], batchProgress{}
 	}
 	return nil
 }

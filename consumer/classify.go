@@ -107,7 +107,7 @@ func kindOfReason(reason error) ErrorKind {
 
 // moved says whether another look at the cluster's layout may help: the leader
 // is elsewhere, or the broker that we knew is gone.
-func moved(kind ErrorKind) bool {
+func needsMetadata(kind ErrorKind) bool {
 	switch kind {
 	case KindLeader, KindTopic, KindNetwork, KindTimeout:
 		return true

@@ -25,9 +25,9 @@ type exchange struct {
 
 // answered is what an exchange gives the transport, which has no use for more:
 // read has taken the response already.
-type answered struct{ api protocol.ApiKey }
+type emptyResponse struct{ api protocol.ApiKey }
 
-func (a answered) ApiKey() protocol.ApiKey { return a.api }
+func (a emptyResponse) ApiKey() protocol.ApiKey { return a.api }
 
 // ApiKey implements protocol.Message.
 func (e *exchange) ApiKey() protocol.ApiKey { return e.body.ApiKey() }
@@ -63,7 +63,7 @@ func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if !stop() {
 		return nil, e.ctx.Err()
 	}
-	return answered{e.ApiKey()}, nil
+	return emptyResponse{e.ApiKey()}, nil
 }
 
 // toLeader is an exchange with the leader of one partition.

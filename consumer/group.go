@@ -12,7 +12,7 @@ import (
 // group is kafka-go's membership, with an end that is bounded.
 type group struct {
 	*kafka.ConsumerGroup
-	conns   *cutter
+	conns   *connTracker
 	timeout time.Duration
 }
 
@@ -20,7 +20,7 @@ type group struct {
 // stays off: with a topic missing it ends every generation as it begins. What an
 // assignment is made from here is told to known.
 func (c *Consumer) join(known *topics) (*group, error) {
-	conns := newCutter(c.cfg.DialTimeout)
+	conns := newConnTracker(c.cfg.DialTimeout)
 	member, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                c.cfg.Group,
 		Brokers:           c.cfg.Brokers,

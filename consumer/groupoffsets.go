@@ -36,15 +36,15 @@ func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	}
 	within, cancel := context.WithTimeout(ctx, 3*c.cfg.RequestTimeout)
 	defer cancel()
-	if err := c.patiently(within, "", 0, func() error { return c.committed(within, all) }); err != nil {
+	if err := c.retryLookup(within, "", 0, func() error { return c.committed(within, all) }); err != nil {
 		return nil, fmt.Errorf("offsets of group %s: %w", c.cfg.Group, c.explainGroup(classify(err), err))
 	}
 	tasks, within := errgroup.WithContext(within)
-	tasks.SetLimit(factsAtOnce)
+	tasks.SetLimit(maxParallelLookups)
 	for i := range all {
 		a := &all[i]
 		tasks.Go(func() error {
-			return c.patiently(within, a.Topic, a.Partition, func() error { return c.ends(within, a) })
+			return c.retryLookup(within, a.Topic, a.Partition, func() error { return c.ends(within, a) })
 		})
 	}
 	if err := tasks.Wait(); err != nil {
@@ -53,9 +53,9 @@ func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	return all, nil
 }
 
-// patiently tries until it works, until ctx ends, or until the answer is one that
+// retryLookup tries until it works, until ctx ends, or until the answer is one that
 // no retry mends. It gives the last answer rather than that time is up.
-func (c *Consumer) patiently(ctx context.Context, topic string, partition int32, try func() error) error {
+func (c *Consumer) retryLookup(ctx context.Context, topic string, partition int32, try func() error) error {
 	pause := newPause()
 	for {
 		layout := c.transport.current()
@@ -73,7 +73,7 @@ func (c *Consumer) patiently(ctx context.Context, topic string, partition int32,
 		if pause.wait(ctx) != nil {
 			return err
 		}
-		if moved(kind) {
+		if needsMetadata(kind) {
 			c.transport.forget(layout)
 		}
 	}

@@ -7,12 +7,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// unwatched is how long a reader may go without asking before it doubts that the
+// maxUnverified is how long a reader may go without asking before it doubts that the
 // topic is still the same. A topic that was gone for as long is recognised: one that
 // asks oftener has asked meanwhile, and was told. What is deleted, made anew and
 // filled beyond the position in less, while nobody asks, is not. It costs one batch
 // a fetch that has waited for the sink, which is few of them.
-const unwatched = 100 * time.Millisecond
+const maxUnverified = 100 * time.Millisecond
 
 // lastRead is the last record that a reader has read: Kafka's fetch, in the versions
 // that this client speaks, knows a topic by its name alone, so a topic made anew and
@@ -21,7 +21,7 @@ const unwatched = 100 * time.Millisecond
 type lastRead struct {
 	offset, timestamp int64
 	known             bool
-	heard, asked      time.Time // when the broker answered last, and was asked after that
+	answered, asked   time.Time // when the broker answered last, and was asked after that
 	failed            bool      // a fetch has, since it answered
 }
 
@@ -36,7 +36,7 @@ func (l *lastRead) saw(records []Record) {
 // clock is monotonic, but it may stand still with the machine: then the connection
 // has failed.
 func (l *lastRead) doubtful() bool {
-	return l.known && (l.failed || l.asked.Sub(l.heard) > unwatched)
+	return l.known && (l.failed || l.asked.Sub(l.answered) > maxUnverified)
 }
 
 // replaced says whether another record stands where the reader read its last one.

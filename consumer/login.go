@@ -28,21 +28,21 @@ func (s SASL) scram(algorithm scram.Algorithm) (sasl.Mechanism, error) {
 		// The cause could quote the password: SASLprep names what it refuses.
 		return nil, fmt.Errorf("kafka.sasl: user or password has characters that %s forbids", s.Mechanism)
 	}
-	return typed{m}, nil
+	return scramMechanism{m}, nil
 }
 
 // typed makes what SCRAM's client side refuses, such as a server that does not
 // know the password itself, an ErrLogin; the library has sentences alone.
-type typed struct{ sasl.Mechanism }
+type scramMechanism struct{ sasl.Mechanism }
 
-func (t typed) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+func (t scramMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 	session, first, err := t.Mechanism.Start(ctx)
-	return typedSession{session}, first, asLogin(err)
+	return scramSession{session}, first, asLogin(err)
 }
 
-type typedSession struct{ sasl.StateMachine }
+type scramSession struct{ sasl.StateMachine }
 
-func (t typedSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
+func (t scramSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
 	done, response, err := t.StateMachine.Next(ctx, challenge)
 	return done, response, asLogin(err)
 }

@@ -22,7 +22,7 @@ import (
 const pieceBytes = 8 << 20
 
 // within is how far into a batch the pieces before have come.
-type within struct {
+type batchProgress struct {
 	bytes   int   // unpacked
 	records int32 // decoded
 	last    int64 // the offset of the last of these

@@ -51,17 +51,17 @@ type Reader struct {
 	topic     string
 	partition int32
 
-	fetcher  *fetcher // nil after a failure
-	limit    int      // of one response, and of what is decoded at a time
-	minBytes int
-	maxBytes int // the limit, grown while a broker cuts the first batch off
-	maxWait  time.Duration
-	batches  batches
-	set      RecordSet
-	pause    *pause
-	missed   bool // the topic was missing at the last try, or is another
-	last     lastRead
-	unread   int // how often the batch at the position could not be read
+	fetcher      *fetcher // nil after a failure
+	limit        int      // of one response, and of what is decoded at a time
+	minBytes     int
+	maxBytes     int // the limit, grown while a broker cuts the first batch off
+	maxWait      time.Duration
+	batches      batches
+	set          RecordSet
+	pause        *pause
+	topicMissing bool // the topic was missing at the last try, or is another
+	last         lastRead
+	unread       int // how often the batch at the position could not be read
 }
 
 // NewReader gives a reader of a partition, which begins at offset. It does no
@@ -94,7 +94,7 @@ func (r *Reader) Position() int64 { return r.batches.position }
 
 // Close gives up the reader's memory. The set of the last Next is void.
 func (r *Reader) Close() {
-	r.letGo()
+	r.release()
 	r.fetcher = nil
 	r.batches = batches{position: r.batches.position}
 	r.set = RecordSet{}
@@ -109,7 +109,7 @@ func (r *Reader) Close() {
 // again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 	for {
-		r.letGo() // before every fetch: others may be waiting to decode
+		r.release() // before every fetch: others may be waiting to decode
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -153,8 +153,8 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 	}
 }
 
-// letGo gives up the records of the last set.
-func (r *Reader) letGo() {
+// release gives up the records of the last set.
+func (r *Reader) release() {
 	r.set.Records = nil
 	if r.batches.workspace != nil {
 		r.c.free.give(r.batches.workspace, r.limit)
@@ -171,14 +171,14 @@ func (r *Reader) fetch(ctx context.Context) error {
 		if err == nil && answer.code != 0 {
 			err = answer.code
 		}
-		if err == nil && !r.missed && r.last.doubtful() {
-			r.missed, err = r.replaced(ctx)
+		if err == nil && !r.topicMissing && r.last.doubtful() {
+			r.topicMissing, err = r.replaced(ctx)
 		}
 		if err == nil {
 			r.pause.reset()
-			r.last.heard, r.last.failed = time.Now(), false
-			if r.missed {
-				r.missed = false
+			r.last.answered, r.last.failed = time.Now(), false
+			if r.topicMissing {
+				r.topicMissing = false
 				return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, ErrTopicRecreated)
 			}
 			r.take(answer)
@@ -189,7 +189,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		}
 		kind := classify(err)
 		r.c.hooks.fetchError(r.topic, r.partition, kind)
-		r.missed, r.last.failed = r.missed || kind == KindTopic, true
+		r.topicMissing, r.last.failed = r.topicMissing || kind == KindTopic, true
 		if final := r.final(ctx, kind, err); final != nil {
 			return final
 		}
@@ -198,7 +198,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		if err := r.pause.wait(ctx); err != nil {
 			return err
 		}
-		if moved(kind) {
+		if needsMetadata(kind) {
 			r.c.transport.forget(layout)
 		}
 	}
@@ -288,7 +288,7 @@ func (r *Reader) unreadable(ctx context.Context, err error) error {
 		r.unread = 0
 		return err
 	}
-	r.letGo() // others may be waiting to decode
+	r.release() // others may be waiting to decode
 	r.log.Warn("batch cannot be read and is fetched again", zap.Int64("offset", r.batches.position),
 		zap.Int("attempt", r.unread), zap.Error(err))
 	return r.pause.wait(ctx)

@@ -87,7 +87,7 @@ func (b *batches) visible(head batchHead) bool {
 		return true
 	}
 	b.aborted.upTo(head.last)
-	return head.attributes&transactionalBit == 0 || !b.aborted.holds(head.producer)
+	return head.attributes&transactionalBit == 0 || !b.aborted.contains(head.producer)
 }
 
 // marker reads a control batch: an abort ends the producer's transaction. A

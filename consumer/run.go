@@ -165,12 +165,12 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 	returned := make(chan struct{})
 	defer close(returned)
 	defer context.AfterFunc(ctx, func() {
-		if late(returned, c.cfg.DrainTimeout) {
+		if exceeds(returned, c.cfg.DrainTimeout) {
 			cancel(ErrDrainTimeout)
 		}
 	})()
 	defer context.AfterFunc(life, func() {
-		if late(returned, min(c.cfg.RebalanceTimeout, c.cfg.SessionTimeout)) {
+		if exceeds(returned, min(c.cfg.RebalanceTimeout, c.cfg.SessionTimeout)) {
 			c.log.Error("handler holds up the rebalance", zap.Int32("generation", g.ID))
 		}
 	})()
@@ -178,7 +178,7 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 }
 
 // late says whether a handler has not returned within a bound.
-func late(returned <-chan struct{}, bound time.Duration) bool {
+func exceeds(returned <-chan struct{}, bound time.Duration) bool {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
 	select {

@@ -54,7 +54,7 @@ func newTransport(cfg Config, login sasl.Mechanism) *transport {
 
 // cutter is a dialer whose connections can all be cut: kafka-go's group waits
 // for a join without a context, for as long as the rebalance timeout.
-type cutter struct {
+type connTracker struct {
 	dialer net.Dialer
 
 	mu    sync.Mutex
@@ -62,13 +62,13 @@ type cutter struct {
 	conns map[net.Conn]struct{}
 }
 
-// newCutter gives a dialer with the bound for one connection.
-func newCutter(timeout time.Duration) *cutter {
-	return &cutter{dialer: net.Dialer{Timeout: timeout}, conns: make(map[net.Conn]struct{})}
+// newConnTracker gives a dialer with the bound for one connection.
+func newConnTracker(timeout time.Duration) *connTracker {
+	return &connTracker{dialer: net.Dialer{Timeout: timeout}, conns: make(map[net.Conn]struct{})}
 }
 
 // dial is kafka.Dialer's DialFunc.
-func (c *cutter) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (c *connTracker) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := c.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -80,11 +80,11 @@ func (c *cutter) dial(ctx context.Context, network, address string) (net.Conn, e
 		return nil, net.ErrClosed
 	}
 	c.conns[conn] = struct{}{}
-	return &cuttable{Conn: conn, of: c}, nil
+	return &trackedConn{Conn: conn, of: c}, nil
 }
 
 // all closes every connection, and every one to come.
-func (c *cutter) all() {
+func (c *connTracker) all() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut = true
@@ -94,12 +94,12 @@ func (c *cutter) all() {
 }
 
 // cuttable is a connection that its cutter forgets when it is closed.
-type cuttable struct {
+type trackedConn struct {
 	net.Conn
-	of *cutter
+	of *connTracker
 }
 
-func (c *cuttable) Close() error {
+func (c *trackedConn) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.conns, c.Conn)
 	c.of.mu.Unlock()
@@ -107,7 +107,7 @@ func (c *cuttable) Close() error {
 }
 
 // newDialer is for the group's connections, which kafka-go opens itself.
-func newDialer(cfg Config, login sasl.Mechanism, conns *cutter) *kafka.Dialer {
+func newDialer(cfg Config, login sasl.Mechanism, conns *connTracker) *kafka.Dialer {
 	return &kafka.Dialer{
 		ClientID:      cfg.ClientID,
 		DialFunc:      conns.dial,

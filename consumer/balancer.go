@@ -5,8 +5,8 @@ import "github.com/segmentio/kafka-go"
 // balancers are kafka-go's own, in its order, but each tells what it was given.
 func (c *Consumer) balancers(known *topics) []kafka.GroupBalancer {
 	return []kafka.GroupBalancer{
-		witness{kafka.RangeGroupBalancer{}, c.cfg.Topics, known},
-		witness{kafka.RoundRobinGroupBalancer{}, c.cfg.Topics, known},
+		countingBalancer{kafka.RangeGroupBalancer{}, c.cfg.Topics, known},
+		countingBalancer{kafka.RoundRobinGroupBalancer{}, c.cfg.Topics, known},
 	}
 }
 
@@ -15,7 +15,7 @@ func (c *Consumer) balancers(known *topics) []kafka.GroupBalancer {
 // of them or none, and kafka-go hands those out without a word: the others would
 // be read by nobody until the group rebalances for another reason. The next look
 // at the topics sees the difference.
-type witness struct {
+type countingBalancer struct {
 	kafka.GroupBalancer
 	topics []string
 	known  *topics
@@ -23,7 +23,7 @@ type witness struct {
 
 // AssignGroups implements kafka.GroupBalancer. kafka-go calls it in the member
 // that leads the group, after its last generation is over.
-func (w witness) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+func (w countingBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	counts := make(map[string]int, len(w.topics))
 	for _, topic := range w.topics {
 		counts[topic] = 0
