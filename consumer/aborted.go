@@ -2,22 +2,21 @@ package consumer
 
 import "slices"
 
-// abortedTransaction is one that a broker names beside the records of a
-// read-committed fetch: the records of that producer from that offset on, up to
-// its abort marker, are not to be read.
+// abortedTransaction is an entry of a read-committed fetch response. The records
+// of this producer from this offset up to its abort marker must not be read.
 type abortedTransaction struct {
 	producer int64
 	first    int64
 }
 
-// abortedTransactions follows, batch by batch in offset order, which producers'
-// transactions are aborted (Kafka's protocol for read_committed, KIP-98).
+// abortedTransactions tracks, batch by batch in offset order, which transactions
+// are aborted (Kafka's read_committed protocol, KIP-98).
 type abortedTransactions struct {
 	waiting []abortedTransaction // by first offset
-	open    map[int64]struct{}   // producers whose aborted transaction has begun
+	open    map[int64]struct{}   // producers inside an aborted transaction
 }
 
-// reset forgets everything and takes over a response's list.
+// reset takes over the list of a response.
 func (a *abortedTransactions) reset(list []abortedTransaction) {
 	a.waiting = append(a.waiting[:0], list...)
 	slices.SortStableFunc(a.waiting, func(x, y abortedTransaction) int {
@@ -35,7 +34,7 @@ func (a *abortedTransactions) reset(list []abortedTransaction) {
 	clear(a.open)
 }
 
-// upTo opens the transactions that begin no later than a batch's last offset.
+// upTo opens the transactions that start at or before the last offset of a batch.
 func (a *abortedTransactions) upTo(last int64) {
 	n := 0
 	for n < len(a.waiting) && a.waiting[n].first <= last {
@@ -45,10 +44,10 @@ func (a *abortedTransactions) upTo(last int64) {
 	a.waiting = slices.Delete(a.waiting, 0, n)
 }
 
-// ended tells of a producer's abort marker.
+// ended handles the abort marker of a producer.
 func (a *abortedTransactions) ended(producer int64) { delete(a.open, producer) }
 
-// holds says whether a producer's transactional records are aborted here.
+// contains reports whether the producer's transactional records are aborted here.
 func (a *abortedTransactions) contains(producer int64) bool {
 	_, ok := a.open[producer]
 	return ok

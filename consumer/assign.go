@@ -9,12 +9,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxParallelLookups bounds how many partitions are asked about at a time.
+// maxParallelLookups bounds the partitions that are looked up at the same time.
 const maxParallelLookups = 8
 
-// assignments gathers the facts about what a generation was given. What fails is
-// asked again, with back-off, until ctx ends: without facts, lost messages would
-// go unseen.
+// assignments looks up the log range of every assigned partition. It retries
+// until ctx ends: without the range, lost messages would go unnoticed.
 func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]Assignment, error) {
 	var all []Assignment
 	for _, topic := range c.cfg.Topics {
@@ -22,7 +21,7 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 		for _, p := range group.Assignments[topic] {
 			committed := p.Offset
 			if committed < 0 {
-				committed = -1 // kafka-go puts the place to start from here
+				committed = -1 // kafka-go sets StartOffset here
 			}
 			all = append(all, Assignment{Topic: topic, Partition: int32(p.ID), Committed: committed})
 		}
@@ -39,11 +38,11 @@ func (c *Consumer) assignments(ctx context.Context, group *kafka.Generation) ([]
 	return all, nil
 }
 
-// Refresh brings what a says about the log up to date; the group's position stays.
-// It asks until it has an answer; the error is ctx's.
+// Refresh updates what a says about the log; the committed offset stays. It
+// retries until ctx ends. The error is ctx's.
 func (c *Consumer) Refresh(ctx context.Context, a *Assignment) error { return c.lookUp(ctx, a) }
 
-// facts fills in what the leader knows.
+// lookUp fills in what the partition leader knows.
 func (c *Consumer) lookUp(ctx context.Context, a *Assignment) error {
 	pause := newPause()
 	for {
@@ -57,7 +56,7 @@ func (c *Consumer) lookUp(ctx context.Context, a *Assignment) error {
 		}
 		kind := classify(err)
 		c.hooks.fetchError(a.Topic, a.Partition, kind)
-		c.log.Warn("log range is not known yet", zap.String("topic", a.Topic), zap.Int32("partition", a.Partition),
+		c.log.Warn("log range lookup failed, retrying", zap.String("topic", a.Topic), zap.Int32("partition", a.Partition),
 			zap.String("kind", string(kind)), zap.Error(err))
 		if err := pause.wait(ctx); err != nil {
 			return err

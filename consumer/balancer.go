@@ -2,7 +2,7 @@ package consumer
 
 import "github.com/segmentio/kafka-go"
 
-// balancers are kafka-go's own, in its order, but each tells what it was given.
+// balancers are kafka-go's, in its order. Each also records its input.
 func (c *Consumer) balancers(known *topics) []kafka.GroupBalancer {
 	return []kafka.GroupBalancer{
 		countingBalancer{kafka.RangeGroupBalancer{}, c.cfg.Topics, known},
@@ -10,19 +10,18 @@ func (c *Consumer) balancers(known *topics) []kafka.GroupBalancer {
 	}
 }
 
-// witness keeps how many partitions an assignment was made from. A broker that has
-// just started, or has not heard of a topic yet, gives the group's leader too few
-// of them or none, and kafka-go hands those out without a word: the others would
-// be read by nobody until the group rebalances for another reason. The next look
-// at the topics sees the difference.
+// countingBalancer records how many partitions an assignment was made from. A
+// broker that has just started, or does not know a topic yet, gives the group
+// leader too few partitions. kafka-go assigns those, and nobody reads the others
+// until the next rebalance. The next metadata check sees the difference.
 type countingBalancer struct {
 	kafka.GroupBalancer
 	topics []string
 	known  *topics
 }
 
-// AssignGroups implements kafka.GroupBalancer. kafka-go calls it in the member
-// that leads the group, after its last generation is over.
+// AssignGroups implements kafka.GroupBalancer. kafka-go calls it in the group
+// leader after its last generation is over.
 func (w countingBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	counts := make(map[string]int, len(w.topics))
 	for _, topic := range w.topics {

@@ -8,57 +8,57 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// Record is one message as it lies in a partition. Value is borrowed: it holds
-// until the next call of Next or Close of the Reader that gave it, and is not to
-// be written to beyond its length.
+// Record is one message of a partition. Value is borrowed: it is valid until the
+// next call of Next or Close of its Reader, and must not be written past its
+// length.
 type Record struct {
 	Offset    int64
-	Timestamp int64  // milliseconds since the Unix epoch, as the topic's timestamp type says
-	Value     []byte // without bytes: a tombstone
+	Timestamp int64  // milliseconds since the Unix epoch, by the topic's timestamp type
+	Value     []byte // empty: a tombstone
 }
 
-// Where the fields are that tell batches apart; the same in every format.
+// Positions of the fields that identify a batch; the same in every format.
 const (
-	lengthOffset = 8  // of the 32-bit length of what follows it
+	lengthOffset = 8  // of the 32-bit length of the rest
 	headLength   = 12 // base offset and length
 	magicOffset  = 16
 )
 
-// maxOffset is the last that leaves room for a batch and a position behind it.
+// maxOffset leaves room for a batch and the position after it.
 const maxOffset = math.MaxInt64 - math.MaxInt32 - 1
 
-// errPartial says that the first batch is larger than what was asked for and
-// the broker sent only its beginning (brokers before 0.10.1).
+// errPartial: the first batch is larger than the fetch limit, and the broker sent
+// only its start (brokers before 0.10.1).
 var errPartial = errors.New("first batch is cut off")
 
-// batches decodes the records of one fetch response, some batches at a time.
-// It decodes into a workspace that its owner gives it.
+// batches decodes the records of one fetch response, some batches at a time, into
+// the workspace of its owner.
 type batches struct {
-	rest     []byte        // what has not been decoded; borrowed from the response
-	position int64         // of the next record that is wanted
-	within   batchProgress // how far into the first batch of rest
+	rest     []byte        // not yet decoded; borrowed from the response
+	position int64         // of the next record
+	within   batchProgress // progress in the first batch of rest
 	fresh    bool          // nothing of this response has been decoded yet
-	stale    bool          // this response has bytes, and none of them moved the position
+	stale    bool          // no byte of this response moved the position
 
 	committed bool // read_committed
 	aborted   abortedTransactions
 
-	*workspace // where the records go; nil while none is held
+	*workspace // receives the records; nil while none is held
 }
 
-// reset takes over the records of a response that was asked for at position.
+// reset takes over the records of a response that was fetched at position.
 func (b *batches) reset(data []byte, position int64, committed bool, aborted []abortedTransaction) {
 	b.rest, b.position, b.committed, b.within = data, position, committed, batchProgress{}
 	b.fresh, b.stale = true, len(data) > 0
 	b.aborted.reset(aborted)
 }
 
-// drop forgets what has not been decoded.
+// drop discards what has not been decoded.
 func (b *batches) drop() { b.rest, b.within = nil, batchProgress{} }
 
-// decode replaces records by those of the next batches: all of them, or as many
-// as decompress to about limit bytes, but one batch or a piece of it at least.
-// Position moves behind what was decoded. An error belongs to the batch at
+// decode replaces the records with those of the next batches: all of them, or as
+// many as decompress to about limit bytes, but at least one batch or a piece of
+// it. The position moves after what was decoded. An error is about the batch at
 // position; records holds what came before it.
 func (b *batches) decode(limit int) error {
 	b.records = b.records[:0]
@@ -66,7 +66,7 @@ func (b *batches) decode(limit int) error {
 	for len(b.rest) > 0 && len(b.slab) < limit {
 		batch, ok := b.cut()
 		if !ok {
-			// Brokers cut the last batch off where the limit is.
+			// Brokers cut off the last batch at the fetch limit.
 			b.rest = nil
 			if b.fresh {
 				return errPartial
@@ -74,7 +74,7 @@ func (b *batches) decode(limit int) error {
 			return nil
 		}
 		b.fresh = false
-		// A batch that turns out to be corrupt in its middle gives nothing.
+		// A batch that is corrupt in the middle gives no records.
 		records, position := len(b.records), b.position
 		whole, err := b.one(batch)
 		switch {
@@ -92,8 +92,8 @@ func (b *batches) decode(limit int) error {
 	return nil
 }
 
-// cut gives the next whole batch, or false where the data ends before it does.
-// A length that cannot be is given as all there is: one says what is wrong.
+// cut returns the next whole batch, or false when the data ends before it does.
+// With an impossible length it returns all data, so that one reports the error.
 func (b *batches) cut() ([]byte, bool) {
 	if len(b.rest) < headLength {
 		return nil, false
@@ -109,8 +109,8 @@ func (b *batches) cut() ([]byte, bool) {
 	return b.rest[:headLength+length], true
 }
 
-// one decodes a batch in whichever format it has, or the next piece of it; whole
-// says that this was the last.
+// one decodes a batch of any format, or the next piece of it. whole reports that
+// it was the last piece.
 func (b *batches) one(batch []byte) (whole bool, err error) {
 	w := wire{rest: batch}
 	base, length := w.int64(), w.int32()
@@ -130,8 +130,8 @@ func (b *batches) one(batch []byte) (whole bool, err error) {
 	}
 }
 
-// add keeps a record unless it lies before the position asked for: a fetch
-// gives whole batches.
+// add keeps a record unless it is before the fetched position: a fetch returns
+// whole batches.
 func (b *batches) add(r Record) {
 	if r.Offset >= b.position {
 		b.records = append(b.records, r)
@@ -145,7 +145,7 @@ func (b *batches) moveTo(next int64) {
 	}
 }
 
-// decompress appends to the slab and gives what was appended.
+// decompress appends to the slab and returns what it appended.
 func (b *batches) decompress(data []byte, codec compress.Compression) ([]byte, error) {
 	start := len(b.slab)
 	slab, err := b.unpack.appendTo(b.slab, data, codec)
@@ -156,8 +156,8 @@ func (b *batches) decompress(data []byte, codec compress.Compression) ([]byte, e
 	return b.slab[start:], nil
 }
 
-// corrupt is an error about the batch at the position: the reader adds topic
-// and partition.
+// corrupt is an error about the batch at the position. The reader adds topic and
+// partition.
 func (b *batches) corrupt(reason string) error {
 	return &CorruptError{Offset: b.position, Reason: reason}
 }

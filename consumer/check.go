@@ -11,10 +11,10 @@ import (
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
-// Check says whether a broker answers, takes the login, and has all topics, with
-// one sentence about what to do where not: the errors are ConnectErrors. It
-// creates nothing, not even where brokers create topics by themselves, and is
-// bounded by kafka.dial_timeout for each broker and kafka.request_timeout.
+// Check reports whether a broker answers, accepts the login and has all topics.
+// Its errors are ConnectErrors with a hint. It creates nothing, even when brokers
+// auto-create topics. kafka.dial_timeout for each broker and
+// kafka.request_timeout bound it.
 func (c *Consumer) Check(ctx context.Context) error {
 	counts, err := c.partitionCounts(ctx)
 	if err != nil {
@@ -23,7 +23,7 @@ func (c *Consumer) Check(ctx context.Context) error {
 	return c.missing(counts)
 }
 
-// missing names the topics without partitions.
+// missing returns an error that names the topics without partitions.
 func (c *Consumer) missing(counts map[string]int) error {
 	var names []string
 	for _, topic := range c.cfg.Topics {
@@ -37,8 +37,8 @@ func (c *Consumer) missing(counts map[string]int) error {
 	return nil
 }
 
-// partitionCounts asks any broker how many partitions each topic has: 0 where it
-// does not exist.
+// partitionCounts returns the number of partitions of each topic, 0 for a missing
+// topic.
 func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) {
 	layout := c.transport.current()
 	ctx, cancel := context.WithTimeout(ctx, c.transport.DialTimeout+c.cfg.RequestTimeout)
@@ -56,7 +56,7 @@ func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) 
 	counts := make(map[string]int, len(response.Topics))
 	for _, topic := range response.Topics {
 		switch code := kafka.Error(topic.ErrorCode); code {
-		case 0, kafka.LeaderNotAvailable: // the latter for a topic that is being made
+		case 0, kafka.LeaderNotAvailable: // a topic that is being created has no leader
 			counts[topic.Name] = len(topic.Partitions)
 		case kafka.UnknownTopicOrPartition:
 			counts[topic.Name] = 0
@@ -72,7 +72,7 @@ func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) 
 	return counts, nil
 }
 
-// explain makes a ConnectError of what went wrong on the way to a broker.
+// explain turns a failure to reach a broker into a ConnectError.
 func (c *Consumer) explain(err error) error {
 	var done *ConnectError
 	if errors.As(err, &done) {
@@ -97,17 +97,17 @@ func (c *Consumer) explain(err error) error {
 		}
 	}
 	if c.login != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		// Kafka answers a bad login with a code, others just hang up.
+		// Kafka answers a bad login with a code; other brokers close the connection.
 		return &ConnectError{
 			Reason: ErrLogin, Where: at, Err: err,
-			Hint: "the broker hung up where it was to take one: check kafka.sasl, then kafka.tls and the listener",
+			Hint: "the broker closed the connection during the login: check kafka.sasl, then kafka.tls and the listener",
 		}
 	}
-	hint := "check kafka.brokers, the network, and that the listener is one for clients"
+	hint := "check kafka.brokers, the network, and that the listener is for clients"
 	if c.cfg.TLS == nil {
-		hint += "; one that wants TLS (kafka.tls) or a login (kafka.sasl) hangs up like this too"
+		hint += "; a listener that requires TLS (kafka.tls) or a login (kafka.sasl) closes the connection in the same way"
 	} else {
-		hint += "; one without TLS (kafka.tls) says nothing, or hangs up, like this too"
+		hint += "; a listener without TLS (kafka.tls) also does not answer, or closes the connection"
 	}
 	return &ConnectError{Reason: ErrUnreachable, Where: at, Hint: hint, Err: err}
 }

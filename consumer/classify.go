@@ -12,17 +12,17 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// ErrorKind groups errors for counters: a closed set of label values.
+// ErrorKind groups errors for metrics: a closed set of label values.
 type ErrorKind string
 
 // The kinds.
 const (
-	KindNetwork       ErrorKind = "network"        // no connection, or lost in the middle
+	KindNetwork       ErrorKind = "network"        // no connection, or connection lost
 	KindTimeout       ErrorKind = "timeout"        // the broker did not answer in time
 	KindTLS           ErrorKind = "tls"            // see ErrTLS
 	KindLogin         ErrorKind = "login"          // see ErrLogin
 	KindNotAuthorized ErrorKind = "not_authorized" // see ErrNotAuthorized
-	KindLeader        ErrorKind = "leader"         // leadership moved, or there is no leader now
+	KindLeader        ErrorKind = "leader"         // leadership moved, or no leader at the moment
 	KindTopic         ErrorKind = "topic"          // topic or partition missing
 	KindCoordinator   ErrorKind = "coordinator"    // the group's coordinator moved or is loading
 	KindGroup         ErrorKind = "group"          // generation or membership lost
@@ -31,7 +31,7 @@ const (
 	KindBroker        ErrorKind = "broker"         // any other error code
 )
 
-// classify sorts an error of kafka-go into its kind. Order matters: a broker's
+// classify returns the kind of an error of kafka-go. Order matters: a broker's
 // code says more than the connection that was closed after it.
 func classify(err error) ErrorKind {
 	var code kafka.Error
@@ -58,7 +58,7 @@ func classify(err error) ErrorKind {
 	case errors.Is(err, ErrLogin):
 		return KindLogin
 	}
-	// All that is left comes from connections: refused, reset, closed, cut.
+	// The rest comes from connections: refused, reset, closed.
 	return KindNetwork
 }
 
@@ -67,7 +67,7 @@ func kindOfCode(code kafka.Error) ErrorKind {
 	case kafka.OffsetOutOfRange:
 		return KindOffset
 	case kafka.InvalidMessage:
-		return KindCorrupt // the broker found its own log damaged
+		return KindCorrupt // the broker found its log damaged
 	case kafka.UnknownTopicOrPartition, kafka.InvalidTopic:
 		return KindTopic
 	case kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
@@ -105,8 +105,8 @@ func kindOfReason(reason error) ErrorKind {
 	return KindNetwork
 }
 
-// moved says whether another look at the cluster's layout may help: the leader
-// is elsewhere, or the broker that we knew is gone.
+// needsMetadata reports whether new metadata may help: the leader moved, or the
+// known broker is gone.
 func needsMetadata(kind ErrorKind) bool {
 	switch kind {
 	case KindLeader, KindTopic, KindNetwork, KindTimeout:
@@ -131,7 +131,7 @@ func isTLS(err error) bool {
 	)
 	return errors.As(err, &record) || errors.As(err, &certificate) || errors.As(err, &alert) ||
 		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) ||
-		// kafka-go has a sentence and no type for a broker that answers plain
-		// text with a TLS alert; crypto/tls has none for a remote alert.
+		// kafka-go has only a text for a broker that answers plain text with a
+		// TLS alert, and crypto/tls has only a text for a remote alert.
 		strings.Contains(err.Error(), "expecting TLS") || strings.Contains(err.Error(), "remote error: tls:")
 }

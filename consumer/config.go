@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// Isolation says which records of transactions are read.
+// Isolation is the isolation level for transactional records.
 type Isolation string
 
 // The isolation levels, by Kafka's names.
 const (
-	// ReadCommitted leaves out aborted transactions and waits for open ones.
+	// ReadCommitted skips aborted transactions and waits for open ones.
 	ReadCommitted Isolation = "read_committed"
-	// ReadUncommitted hands out every record as it comes.
+	// ReadUncommitted returns every record.
 	ReadUncommitted Isolation = "read_uncommitted"
 )
 
-// Mechanism is a SASL mechanism; the empty one means no login.
+// Mechanism is a SASL mechanism; empty means no login.
 type Mechanism string
 
 // The mechanisms.
@@ -33,73 +33,70 @@ const (
 	ScramSHA512 Mechanism = "scram-sha-512"
 )
 
-// SASL is the login to the brokers. The password never leaves this struct but
-// for the login itself.
+// SASL is the login to the brokers. The password is used for nothing but the
+// login.
 type SASL struct {
 	Mechanism Mechanism
 	User      string
 	Password  string
 }
 
-// Config says which topics are read, as which group, and how. Key paths in the
+// Config is what to consume, as which group, and how. The key paths in the
 // comments are those of the configuration file.
 type Config struct {
-	Brokers  []string // kafka.brokers: host:port of some brokers, the others are found
+	Brokers  []string // kafka.brokers: host:port of some brokers; the others are discovered
 	Topics   []string // kafka.topics: all of them must exist
 	Group    string   // kafka.group
-	ClientID string   // kafka.client_id: the name in the brokers' logs and quotas
+	ClientID string   // kafka.client_id: the name in brokers' logs and quotas
 
-	// Isolation is kafka.isolation, ReadCommitted by default.
+	// Isolation is kafka.isolation, default ReadCommitted.
 	Isolation Isolation
 
-	// RebalanceTimeout (kafka.rebalance_timeout) is how long the others wait
-	// for this member to finish its work when the group rebalances: the bound
-	// for the last insert and commit of a generation.
+	// RebalanceTimeout (kafka.rebalance_timeout) is how long a rebalance waits
+	// for this member: the bound for the last insert and commit of a generation.
 	RebalanceTimeout time.Duration
-	// SessionTimeout (kafka.session_timeout) is how long a member may be silent
-	// before its partitions go to others; the brokers bound it, 6 s to 30 min by
-	// default.
+	// SessionTimeout (kafka.session_timeout) is the consumer group session
+	// timeout. By default brokers allow 6 s to 30 min.
 	SessionTimeout time.Duration
-	// HeartbeatInterval (kafka.heartbeat_interval) is at most a third of it.
+	// HeartbeatInterval (kafka.heartbeat_interval) is at most a third of SessionTimeout.
 	HeartbeatInterval time.Duration
-	// DrainTimeout (kafka.drain_timeout) is how long a handler may take to
-	// finish after Run has been told to end, before its context ends too.
+	// DrainTimeout (kafka.drain_timeout) is how long a handler may take after
+	// shutdown was requested, before its context ends too.
 	DrainTimeout time.Duration
-	// MetadataInterval (kafka.metadata_interval) is how often topics are looked
-	// at for new partitions.
+	// MetadataInterval (kafka.metadata_interval) is how often topics are checked
+	// for new partitions.
 	MetadataInterval time.Duration
 
-	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, or one
-	// batch where a single batch is larger, and so the memory of one partition.
+	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, and so the
+	// memory of one partition. A single larger batch may exceed it.
 	FetchMaxBytes int
-	// HeldSets is how many readers may hold a set of records at a time; one more
-	// waits in Next until another calls Next or Close. So one goroutine that
-	// reads from more readers than this, in turn, waits for itself. It bounds
-	// the memory of decompressed records whatever the number of partitions.
+	// HeldSets is how many readers may hold a record set at the same time. One
+	// more waits in Next until another calls Next or Close. So one goroutine that
+	// reads from more readers in turn waits for itself. It bounds the memory of
+	// decompressed records for any number of partitions.
 	HeldSets int
-	// FetchMinBytes (kafka.fetch_min_bytes) and FetchMaxWait
-	// (kafka.fetch_max_wait): a broker answers once it has so many bytes, or
-	// after that time.
+	// FetchMinBytes (kafka.fetch_min_bytes) is the minimum size of a fetch
+	// response. FetchMaxWait (kafka.fetch_max_wait) is how long a broker waits
+	// for it.
 	FetchMinBytes int
 	FetchMaxWait  time.Duration
 
-	// DialTimeout (kafka.dial_timeout) bounds connecting to one broker, TLS and
-	// login included.
+	// DialTimeout (kafka.dial_timeout) bounds connecting to one broker, with TLS
+	// and login.
 	DialTimeout time.Duration
-	// RequestTimeout (kafka.request_timeout) bounds one request, on top of the
-	// time that the request itself tells the broker to wait.
+	// RequestTimeout (kafka.request_timeout) bounds one request, in addition to
+	// the time that the request lets the broker wait.
 	RequestTimeout time.Duration
 
 	TLS  *tls.Config // nil for plain text
 	SASL SASL
 }
 
-// defaultHeldSets keeps more cores busy than one instance is given.
+// defaultHeldSets keeps more cores busy than an instance usually has.
 const defaultHeldSets = 8
 
-// Defaults are the settings a configuration starts from; Brokers, Topics and
-// Group have none that could be right, the contract's default topic apart
-// (contract §1).
+// Defaults returns the defaults. Brokers and Group have none, and Topics has the
+// default of contract §1.
 func Defaults() Config {
 	return Config{
 		Topics:            []string{"piano.subscriber-events"},
@@ -119,8 +116,7 @@ func Defaults() Config {
 	}
 }
 
-// Validate reports every mistake at once, each with its key path; the errors
-// are joined. It does no I/O.
+// Validate returns all mistakes joined, each with its key path. It does no I/O.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
@@ -203,16 +199,16 @@ func (c Config) validateLogin(bad func(key, format string, args ...any)) {
 			bad("sasl.password", "is empty")
 		}
 	default:
-		bad("sasl.mechanism", "%q is none of %s, %s, %s", c.SASL.Mechanism, Plain, ScramSHA256, ScramSHA512)
+		bad("sasl.mechanism", "%q is not one of %s, %s, %s", c.SASL.Mechanism, Plain, ScramSHA256, ScramSHA512)
 	}
 }
 
-// checkTopicName holds Kafka's rule for names: 1 to 249 of [a-zA-Z0-9._-], and
+// checkTopicName applies Kafka's rule: 1 to 249 characters of [a-zA-Z0-9._-], and
 // neither "." nor "..".
 func checkTopicName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
-		return errors.New("is no topic name")
+		return errors.New("is not a topic name")
 	case len(name) > 249:
 		return errors.New("is longer than 249 characters")
 	}

@@ -11,9 +11,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Consumer is a way to one Kafka cluster. Check, TimestampAt, NewReader and the
-// Readers may be used at any time and from several goroutines; Run once at a
-// time.
+// Consumer reads from one Kafka cluster. Check, TimestampAt, NewReader and the
+// Readers are safe for concurrent use. Run may run once at a time.
 type Consumer struct {
 	cfg       Config
 	log       *zap.Logger
@@ -24,7 +23,7 @@ type Consumer struct {
 	free      workspaces
 }
 
-// New gives a consumer of a valid configuration. It does no I/O.
+// New returns a consumer of a valid configuration. It does no I/O.
 func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -47,23 +46,22 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 	}, nil
 }
 
-// Close closes the connections that are not in use; those in use are closed
-// when their request ends. The consumer may be used again, which opens new ones.
+// Close closes idle connections; the others are closed when their request ends.
+// The consumer may be used again and opens new connections.
 func (c *Consumer) Close() { c.transport.CloseIdleConnections() }
 
-// TimestampAt gives the timestamp, in milliseconds since the Unix epoch, of the
-// record at exactly that offset; found is false where there is none: compacted
-// away, before the log's start or beyond its end. Another timestamp than the one
-// that was read at a known offset means that the topic has been made anew under
-// its name. What time or another broker can mend is tried again until ctx ends.
+// TimestampAt returns the timestamp, in milliseconds since the Unix epoch, of the
+// record at exactly this offset. found is false when there is none: compacted,
+// before the log start, or past the end. When the timestamp of a known offset has
+// changed, the topic was recreated. It retries temporary errors until ctx ends.
 func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int32, offset int64) (timestamp int64, found bool, err error) {
 	r := c.NewReader(topic, partition, offset)
 	defer r.Close()
-	// One byte, now: the broker gives the batch that holds the offset, whole.
+	// One byte without waiting: the broker returns the whole batch with the offset.
 	r.minBytes, r.maxBytes, r.maxWait = 0, 1, 0
 	set, err := r.Next(ctx)
 	if errors.Is(err, ErrTopicRecreated) {
-		set, err = r.Next(ctx) // whichever topic it is now is the one that is asked about
+		set, err = r.Next(ctx) // the current topic is the one in question
 	}
 	switch {
 	case errors.Is(err, ErrOffsetOutOfRange):

@@ -12,9 +12,8 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// maxBatch bounds what one batch may become when decompressed, in bytes: far
-// beyond any broker's limit for what was produced, and a bound for what a
-// hostile producer can make of a small batch.
+// maxBatch bounds a decompressed batch, in bytes. It is far above any broker's
+// limit for produced data, and protects from a hostile producer.
 const maxBatch = 256 << 20
 
 var (
@@ -23,12 +22,12 @@ var (
 	errCodec    = errors.New("unknown compression codec")
 )
 
-// decompressor owns the readers that are used again for each batch.
+// decompressor owns the readers that are reused for each batch.
 type decompressor struct {
 	source bytes.Reader
 }
 
-// appendTo appends the whole of the decompressed src to dst.
+// appendTo appends all of the decompressed src to dst.
 func (d *decompressor) appendTo(dst, src []byte, codec compress.Compression) ([]byte, error) {
 	switch codec {
 	case compress.Snappy:
@@ -52,13 +51,11 @@ func appendAll(dst []byte, r io.Reader) ([]byte, error) {
 	return dst, err
 }
 
-// xerial is how Java's snappy library begins its framing: eight bytes of magic,
-// two numbers, then blocks behind their lengths. Other producers write one raw
-// block.
+// xerial is the magic of Java's snappy framing: eight bytes, two numbers, then
+// blocks with their lengths. Other producers write one raw block.
 var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
-// appendSnappy is done here because kafka-go's reader believes any length that
-// a frame announces.
+// appendSnappy exists because kafka-go's reader trusts any length in a frame.
 func appendSnappy(dst, src []byte) ([]byte, error) {
 	if !bytes.HasPrefix(src, xerial) || len(src) < 16 {
 		return appendSnappyBlock(dst, src, len(dst))
@@ -89,8 +86,8 @@ func appendSnappyBlock(dst, block []byte, start int) ([]byte, error) {
 	case len(dst)-start+n > maxBatch:
 		return dst, errTooLarge
 	case n > 32*len(block)+64:
-		// Snappy's densest form is 64 bytes out of 3: a length beyond that is
-		// a lie, and memory is not given to it.
+		// Snappy's densest form is 64 bytes from 3. A larger length is wrong, and
+		// no memory is allocated for it.
 		return dst, errSnappy
 	}
 	dst = slices.Grow(dst, n)

@@ -1,27 +1,39 @@
-// Package consumer is Kafka in: membership of a consumer group, the facts about
-// what was assigned, a fetch loop that keeps read-committed isolation, and the
-// commit of offsets.
+// Package consumer reads from Kafka: group membership, the log ranges of assigned
+// partitions, a fetch loop with read-committed isolation, and offset commits.
 //
-// Words used here, all of them Kafka's:
+// Words, all of them Kafka's:
 //
-//   - generation: one stable membership of the group. It brings an assignment,
-//     lives until the group rebalances, and offsets are committed in it; a
-//     broker refuses a commit of a generation that is over.
-//   - assignment: the partitions that one member reads during one generation.
-//   - position: the offset of the next record to read. What is committed is a
-//     position, so the committed offset is the first that has not been dealt
-//     with.
-//   - high watermark: the position after the last replicated record. Last stable
-//     offset: the position of the first record of the oldest open transaction,
-//     or the high watermark where there is none.
-//   - control record: a transaction's commit or abort marker. It takes up an
-//     offset and is never handed out.
+//   - generation: one stable membership of the group. It has an assignment
+//     and lasts until the group rebalances. Offsets are committed in a
+//     generation; a broker refuses a commit of an older one.
+//   - assignment: the partitions that one member reads during one
+//     generation.
+//   - position: the offset of the next record to read. A committed offset is
+//     a position, so it is the first offset that has not been processed.
+//   - high watermark: the position after the last replicated record. Last
+//     stable offset: the position of the first record of the oldest open
+//     transaction, or the high watermark without one.
+//   - control record: the commit or abort marker of a transaction. It
+//     occupies an offset and is never returned.
 //
-// Connections, TLS, SASL, routing to leaders and the group's protocol are
-// kafka-go's. Responses to fetches are decoded here, because kafka-go's own
-// decoder hides where a batch ends, gives some corrupt batches up in silence,
-// and allocates for every record.
+// The main path, in reading order:
 //
-// Nothing is skipped in silence: a record that is not handed out is below the
-// position asked for, belongs to an aborted transaction, or is a control record.
+//   - Consumer.Run (run.go) waits for the topics (watch.go), joins the group
+//     (group.go) and serves one generation after another.
+//   - Consumer.assignments (assign.go) looks up the log range of every
+//     partition. The Handler then runs for the generation (generation.go)
+//     and commits in it.
+//   - Reader.Next (reader.go) fetches (fetch.go, exchange.go, transport.go),
+//     decodes the batches of a response (batches.go, recordbatch.go,
+//     messageset.go, piece.go, decompress.go, aborted.go) and returns a
+//     RecordSet.
+//   - errors.go has the errors, classify.go their kinds.
+//
+// kafka-go does connections, TLS, SASL, routing to leaders and the group
+// protocol. Fetch responses are decoded here, because kafka-go's decoder hides
+// where a batch ends, skips some corrupt batches silently, and allocates for
+// every record.
+//
+// No record is skipped silently: a record that is not returned is before the
+// fetched position, belongs to an aborted transaction, or is a control record.
 package consumer

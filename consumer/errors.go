@@ -6,43 +6,42 @@ import (
 	"strings"
 )
 
-// What can be asked of an error with errors.Is.
+// Sentinels for errors.Is.
 var (
 	// ErrUnreachable: no broker answered.
 	ErrUnreachable = errors.New("no broker answers")
-	// ErrTLS: the two sides do not agree on encryption or certificates.
-	ErrTLS = errors.New("no TLS with the broker")
+	// ErrTLS: the two sides disagree on encryption or certificates.
+	ErrTLS = errors.New("TLS with the broker failed")
 	// ErrLogin: the broker refused user, password or mechanism.
 	ErrLogin = errors.New("the broker refused the login")
-	// ErrNotAuthorized: the login is good, but may not read a topic or join the
+	// ErrNotAuthorized: the login is valid, but may not read a topic or join the
 	// group.
 	ErrNotAuthorized = errors.New("not authorized")
 	// ErrTopicMissing: a configured topic does not exist.
 	ErrTopicMissing = errors.New("topic missing")
-	// ErrOffsetOutOfRange: the broker has no record at this position, and none
-	// will come: see OffsetOutOfRangeError.
+	// ErrOffsetOutOfRange: the broker has no record at this position and none
+	// will come. See OffsetOutOfRangeError.
 	ErrOffsetOutOfRange = errors.New("offset out of range")
-	// ErrTopicRecreated: a topic that was read was missing for a while, or another record
-	// stands where the last one was read, so it may be another one of the same name:
-	// what is known of it is to be asked anew.
-	ErrTopicRecreated = errors.New("topic was gone and is back")
-	// ErrCorrupt: what the broker sent cannot be read: see CorruptError.
+	// ErrTopicRecreated: the topic was missing, or its last-read record changed.
+	// It may have been deleted and recreated; check positions again.
+	ErrTopicRecreated = errors.New("topic missing or recreated")
+	// ErrCorrupt: a batch cannot be decoded. See CorruptError.
 	ErrCorrupt = errors.New("corrupt batch")
-	// ErrGenerationEnded: the generation takes no more commits.
+	// ErrGenerationEnded: the generation accepts no more commits.
 	ErrGenerationEnded = errors.New("generation ended")
 	// ErrDrainTimeout is the cause of a handler's ended context when draining
 	// took longer than kafka.drain_timeout.
 	ErrDrainTimeout = errors.New("drain timeout")
 )
 
-// ConnectError is a failure to get at the brokers, said so that an operator can
-// act on it. It unwraps to one of ErrUnreachable, ErrTLS, ErrLogin,
-// ErrNotAuthorized, ErrTopicMissing.
+// ConnectError is a failure to use the brokers, with a hint for the operator. It
+// unwraps to one of ErrUnreachable, ErrTLS, ErrLogin, ErrNotAuthorized,
+// ErrTopicMissing.
 type ConnectError struct {
 	Reason error  // the sentinel
 	Where  string // the brokers, the topics or the group
 	Hint   string // what to do
-	Err    error  // what the library said; nil where there is nothing to add
+	Err    error  // the library's error, or nil
 }
 
 func (e *ConnectError) Error() string {
@@ -52,7 +51,7 @@ func (e *ConnectError) Error() string {
 	return fmt.Sprintf("kafka: %v: %s: %s (%v)", e.Reason, e.Where, e.Hint, e.Err)
 }
 
-// Unwrap gives the sentinel and the cause.
+// Unwrap returns the sentinel and the cause.
 func (e *ConnectError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Reason}
@@ -68,9 +67,9 @@ func missingTopics(names []string) error {
 	}
 }
 
-// OffsetOutOfRangeError says that [LogStart, LogEnd) is what the broker holds
-// of a partition and Offset is outside of it: retention has passed it, the log
-// was cut back, or the topic was made anew. LogEnd itself is a good position.
+// OffsetOutOfRangeError reports that Offset is outside of [LogStart, LogEnd):
+// retention removed it, the log was truncated, or the topic was recreated. LogEnd
+// itself is a valid position.
 type OffsetOutOfRangeError struct {
 	Topic     string
 	Partition int32
@@ -84,11 +83,11 @@ func (e *OffsetOutOfRangeError) Error() string {
 		e.Topic, e.Partition, e.Offset, e.LogStart, e.LogEnd)
 }
 
-// Unwrap gives ErrOffsetOutOfRange.
+// Unwrap returns ErrOffsetOutOfRange.
 func (e *OffsetOutOfRangeError) Unwrap() error { return ErrOffsetOutOfRange }
 
-// CorruptError says that the batch that begins at Offset cannot be read, and
-// why. Reason never holds bytes of the batch.
+// CorruptError reports that the batch at Offset cannot be decoded, and why.
+// Reason never contains bytes of the batch.
 type CorruptError struct {
 	Topic     string
 	Partition int32
@@ -97,9 +96,9 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("read %s/%d/%d: corrupt batch: %s; restore the partition from a replica that has it whole, "+
-		"or give the batch up by moving the group's committed offset behind it", e.Topic, e.Partition, e.Offset, e.Reason)
+	return fmt.Sprintf("read %s/%d/%d: corrupt batch: %s; restore the partition from an intact replica, "+
+		"or skip the batch by resetting the group's committed offset", e.Topic, e.Partition, e.Offset, e.Reason)
 }
 
-// Unwrap gives ErrCorrupt.
+// Unwrap returns ErrCorrupt.
 func (e *CorruptError) Unwrap() error { return ErrCorrupt }

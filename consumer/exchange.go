@@ -11,10 +11,10 @@ import (
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
-// exchange is a request that speaks for itself on a connection of kafka-go's
-// transport. It is neither answered from the transport's cache of metadata, nor
-// split and merged, and it ends at once when its context does; the transport
-// itself would let it hold the connection until the broker answers.
+// exchange is a request that uses a connection of kafka-go's transport directly.
+// It is not answered from the transport's metadata cache, not split or merged,
+// and it ends with its context. The transport itself would hold the connection
+// until the broker answers.
 type exchange struct {
 	ctx     context.Context
 	client  string
@@ -23,8 +23,8 @@ type exchange struct {
 	read    func(r io.Reader, version int16) error
 }
 
-// answered is what an exchange gives the transport, which has no use for more:
-// read has taken the response already.
+// emptyResponse is what an exchange returns to the transport. read has the
+// response.
 type emptyResponse struct{ api protocol.ApiKey }
 
 func (a emptyResponse) ApiKey() protocol.ApiKey { return a.api }
@@ -32,18 +32,18 @@ func (a emptyResponse) ApiKey() protocol.ApiKey { return a.api }
 // ApiKey implements protocol.Message.
 func (e *exchange) ApiKey() protocol.ApiKey { return e.body.ApiKey() }
 
-// Required implements protocol.RawExchanger: always, and this is where the
-// connection's versions are learned.
+// Required implements protocol.RawExchanger. It is always true, and it receives
+// the API versions of the connection.
 func (e *exchange) Required(versions map[protocol.ApiKey]int16) bool {
 	e.version = versions[e.ApiKey()]
 	return true
 }
 
-// correlation numbers every request alike: a connection of the transport has
-// one request under way at a time.
+// correlation is the id of every request: a connection of the transport has one
+// request at a time.
 const correlation = 1
 
-var errCorrelation = errors.New("the broker answered another request")
+var errCorrelation = errors.New("broker answered another request")
 
 // RawExchange implements protocol.RawExchanger.
 func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
@@ -58,8 +58,8 @@ func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if err := e.read(rw, e.version); err != nil {
 		return nil, err
 	}
-	// Once the context has ended the connection has its deadline, or is about
-	// to: an error keeps it out of the transport's pool.
+	// After the context has ended the connection has a deadline, or is about to
+	// get one. An error keeps it out of the transport's pool.
 	if !stop() {
 		return nil, e.ctx.Err()
 	}
@@ -90,7 +90,7 @@ func (l *toLeader) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
 	return leader, nil
 }
 
-// readInto reads a response with kafka-go's decoder into *to.
+// readInto decodes a response with kafka-go's decoder into *to.
 func readInto[T protocol.Message](api protocol.ApiKey, to *T) func(io.Reader, int16) error {
 	return func(r io.Reader, version int16) error {
 		id, message, err := protocol.ReadResponse(r, api, version)
@@ -106,13 +106,13 @@ func readInto[T protocol.Message](api protocol.ApiKey, to *T) func(io.Reader, in
 	}
 }
 
-// roundTrip sends a request that fills in its own answer. ctx bounds it, dialing
-// included.
+// roundTrip sends a request that stores its own response. ctx bounds it, with
+// dialing.
 func (c *Consumer) roundTrip(ctx context.Context, request protocol.Message) error {
 	_, err := c.transport.RoundTrip(ctx, c.addr, request)
 	if errors.Is(err, protocol.ErrNoTopic) {
-		// It says so too where no broker has answered yet. The answer to this
-		// comes from its cache, and has the reason.
+		// It returns this also when no broker has answered yet. The answer to
+		// this request comes from the cache and has the reason.
 		if _, reason := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: c.cfg.Topics}); reason != nil {
 			err = reason
 		}

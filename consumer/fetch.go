@@ -26,9 +26,9 @@ type fetchAnswer struct {
 	records       []byte
 }
 
-// fetcher asks for the records of one partition, again and again into the same
-// buffer. One whose request has failed is not used again: kafka-go may still be
-// reading into its buffer.
+// fetcher fetches the records of one partition into the same buffer each time.
+// After a failed request it must not be used again: kafka-go may still read into
+// its buffer.
 type fetcher struct {
 	toLeader
 	request fetch.Request
@@ -36,8 +36,8 @@ type fetcher struct {
 	answer  fetchAnswer
 }
 
-// noEpoch and noSession say that this consumer takes no part in leader epochs
-// and fetch sessions.
+// noEpoch and noSession: this consumer does not use leader epochs or fetch
+// sessions.
 const (
 	noEpoch    = -1
 	noSession  = -1
@@ -47,8 +47,8 @@ const (
 func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
 	f := &fetcher{request: fetch.Request{
 		ReplicaID: asConsumer,
-		// With one partition the partition's bound is the bound. kfake leaves
-		// the aborted transactions out of a response that this one cuts off.
+		// With one partition the partition's limit is the limit. kfake omits the
+		// aborted transactions from a response that MaxBytes cuts off.
 		MaxBytes:     math.MaxInt32,
 		SessionEpoch: noSession,
 		Topics: []fetch.RequestTopic{{
@@ -68,7 +68,7 @@ func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
 	return f
 }
 
-// do asks once. The answer is borrowed until the next do.
+// do fetches once. The answer is borrowed until the next do.
 func (f *fetcher) do(ctx context.Context, c *Consumer, at int64, minBytes, maxBytes int, wait time.Duration) (*fetchAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+c.cfg.RequestTimeout)
 	defer cancel()
@@ -83,8 +83,8 @@ func (f *fetcher) do(ctx context.Context, c *Consumer, at int64, minBytes, maxBy
 	return &f.answer, nil
 }
 
-// readStep is how much a response is trusted at a time: its announced length is
-// not given memory before its bytes have come.
+// readStep is how much is allocated at a time: the announced length of a response
+// is not trusted before its bytes arrive.
 const readStep = 1 << 20
 
 // readResponse reads a whole response into the buffer and parses it.
@@ -110,7 +110,7 @@ func (f *fetcher) readResponse(r io.Reader, version int16) error {
 	return f.answer.parse(f.buffer, version, f.topic, f.partition)
 }
 
-// shrink gives up a buffer that an outsized batch has left behind.
+// shrink frees a buffer that an oversized batch has left.
 func (f *fetcher) shrink(limit int) {
 	if cap(f.buffer) > 4*limit && len(f.buffer) < limit {
 		f.buffer = nil
@@ -119,8 +119,8 @@ func (f *fetcher) shrink(limit int) {
 
 var errFetchResponse = errors.New("fetch response is damaged")
 
-// parse reads a fetch response, versions 0 to 11 (Kafka's protocol, Fetch),
-// behind its length.
+// parse reads a fetch response, versions 0 to 11 (Kafka protocol, Fetch), after
+// its length.
 func (a *fetchAnswer) parse(data []byte, version int16, topic string, partition int32) error {
 	aborted := a.aborted[:0]
 	*a = fetchAnswer{highWatermark: -1, lastStable: -1, logStart: -1, aborted: aborted}
@@ -129,7 +129,7 @@ func (a *fetchAnswer) parse(data []byte, version int16, topic string, partition 
 		return errCorrelation
 	}
 	if version >= 1 {
-		_ = w.int32() // throttle time: the broker holds back the connection itself
+		_ = w.int32() // throttle time: the broker delays the connection itself
 	}
 	if version >= 7 {
 		a.code = kafka.Error(w.int16())

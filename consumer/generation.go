@@ -10,28 +10,27 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Assignment is a partition that was given to this member, and the facts about
-// it at that time, by which lost messages are recognised.
+// Assignment is a partition that is assigned to this member, with its log range
+// at that time. The log range shows lost messages.
 type Assignment struct {
 	Topic     string
 	Partition int32
 
-	Committed     int64 // the group's position; -1 where it has none
-	LogStart      int64 // the first offset that the broker still holds
+	Committed     int64 // the group's committed offset, or -1
+	LogStart      int64 // the first offset that the broker has
 	HighWatermark int64
 	LastStable    int64
 }
 
-// Position is the offset to read next of a partition.
+// Position is the next offset to read of a partition.
 type Position struct {
 	Topic     string
 	Partition int32
 	Offset    int64
 }
 
-// Generation is one membership of the group. A member may be assigned nothing:
-// there are more members than partitions. Its methods may be called from several
-// goroutines.
+// Generation is one membership of the group. A member has no assignment when
+// there are more members than partitions. Safe for concurrent use.
 type Generation struct {
 	ID          int32
 	MemberID    string
@@ -43,23 +42,23 @@ type Generation struct {
 	broken   chan struct{} // closed when a commit fails
 
 	mu  sync.Mutex
-	end error // why the generation takes no more commits
+	end error // why the generation accepts no more commits
 }
 
-// Draining is closed when Run is to end. The generation goes on living: the
-// handler stops fetching, finishes and commits what it has, and returns nil;
-// then the member leaves the group.
+// Draining is closed when Run must end. The generation stays alive: the handler
+// stops fetching, finishes and commits what it has, and returns nil. Then the
+// member leaves the group.
 func (g *Generation) Draining() <-chan struct{} { return g.draining }
 
-// Commit makes positions the group's, with empty metadata, in this generation:
-// a broker refuses it once others own the partitions. After the generation's
-// context has ended it is worth one try, since brokers take it until the
-// rebalance completes. Any error ends the generation, whatever it was, because
-// the connection is not to be trusted after it (kafka-go issue 1079); the error
-// is ErrGenerationEnded, and whether the commit took place is unknown.
+// Commit commits positions in this generation, with empty metadata. A broker
+// refuses the commit after other members own the partitions. After the
+// generation's context has ended one try is useful, because brokers accept it
+// until the rebalance completes. Any error ends the generation, because the
+// connection cannot be trusted after it (kafka-go issue 1079). The error is
+// ErrGenerationEnded, and it is unknown whether the broker committed.
 //
-// The call waits for the broker no longer than kafka.request_timeout and one
-// heartbeat interval; ctx is looked at before.
+// The call waits at most kafka.request_timeout and one heartbeat interval. It
+// checks ctx only at the start.
 func (g *Generation) Commit(ctx context.Context, positions []Position) error {
 	if len(positions) == 0 {
 		return nil
@@ -91,7 +90,7 @@ func (g *Generation) Commit(ctx context.Context, positions []Position) error {
 	return nil
 }
 
-var errReturned = errors.New("its handler has returned")
+var errReturned = errors.New("handler has returned")
 
 // retire makes later commits fail: the group may be in its next generation.
 func (g *Generation) retire() {

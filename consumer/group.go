@@ -9,16 +9,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// group is kafka-go's membership, with an end that is bounded.
+// group is kafka-go's group membership with a bounded end.
 type group struct {
 	*kafka.ConsumerGroup
 	conns   *connTracker
 	timeout time.Duration
 }
 
-// join begins to take part in the group. kafka-go's own watch over partitions
-// stays off: with a topic missing it ends every generation as it begins. What an
-// assignment is made from here is told to known.
+// join starts to join the group. kafka-go's own partition watch stays off: with a
+// missing topic it ends every generation at once. known receives the input of an
+// assignment.
 func (c *Consumer) join(known *topics) (*group, error) {
 	conns := newConnTracker(c.cfg.DialTimeout)
 	member, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
@@ -31,7 +31,7 @@ func (c *Consumer) join(known *topics) (*group, error) {
 		RebalanceTimeout:  c.cfg.RebalanceTimeout,
 		HeartbeatInterval: c.cfg.HeartbeatInterval,
 		Timeout:           c.cfg.RequestTimeout,
-		JoinGroupBackoff:  100 * time.Millisecond, // Run waits longer, before it asks for the next
+		JoinGroupBackoff:  100 * time.Millisecond, // Run waits longer before the next generation
 		StartOffset:       kafka.FirstOffset,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
 			c.log.Debug("kafka-go", zap.String("detail", fmt.Sprintf(format, args...)))
@@ -43,14 +43,14 @@ func (c *Consumer) join(known *topics) (*group, error) {
 	return &group{ConsumerGroup: member, conns: conns, timeout: c.cfg.RequestTimeout}, nil
 }
 
-// leave leaves the group and waits until it has. A join that is under way would
-// hold it for as long as the others take; after a request's time its connection
-// is cut.
+// leave leaves the group and waits for it. A running join would block it for as
+// long as the other members take, so after a request timeout the connection is
+// closed.
 func (g *group) leave() {
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
-		_ = g.Close() // never an error
+		_ = g.Close() // always nil
 	}()
 	timer := time.NewTimer(g.timeout)
 	defer timer.Stop()
@@ -62,7 +62,7 @@ func (g *group) leave() {
 	}
 }
 
-// next waits for the next generation, or for the failure to get one.
+// next waits for the next generation, or for a failed join.
 func (g *group) next(ctx context.Context) (*kafka.Generation, error) {
 	generation, err := g.Next(ctx)
 	if err != nil {

@@ -12,14 +12,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Offsets gives the facts of an Assignment for every partition of the configured
-// topics, by topic as configured and then partition, without joining the group or
-// changing anything about it. Committed is read before the log's ends: it is never
-// beyond a HighWatermark because of the order of asking, and a ledger that is read
-// after this call has seen what the group has committed by then.
+// Offsets returns the Assignment of every partition of the configured topics, by
+// topic and then partition, without joining the group. Committed is read before
+// the log range, so the order of the reads never puts it past a HighWatermark. A
+// ledger that is read after this call contains what the group had committed.
 //
-// What time or another broker can mend is tried again for three
-// kafka.request_timeout; then the error is the last one.
+// It retries temporary errors for three times kafka.request_timeout, then returns
+// the last one.
 func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	counts, err := c.partitionCounts(ctx)
 	if err == nil {
@@ -53,8 +52,8 @@ func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	return all, nil
 }
 
-// retryLookup tries until it works, until ctx ends, or until the answer is one that
-// no retry mends. It gives the last answer rather than that time is up.
+// retryLookup calls try until it succeeds, ctx ends, or the error is permanent.
+// It returns the last error rather than ctx's.
 func (c *Consumer) retryLookup(ctx context.Context, topic string, partition int32, try func() error) error {
 	pause := newPause()
 	for {
@@ -68,7 +67,7 @@ func (c *Consumer) retryLookup(ctx context.Context, topic string, partition int3
 			return err
 		}
 		c.hooks.fetchError(topic, partition, kind)
-		c.log.Warn("offsets are not known yet", zap.String("topic", topic), zap.Int32("partition", partition),
+		c.log.Warn("offset lookup failed, retrying", zap.String("topic", topic), zap.Int32("partition", partition),
 			zap.String("kind", string(kind)), zap.Error(err))
 		if pause.wait(ctx) != nil {
 			return err
@@ -88,8 +87,8 @@ type toCoordinator struct {
 // Group implements protocol.GroupMessage.
 func (t *toCoordinator) Group() string { return t.group }
 
-// committed asks the coordinator for the group's positions. One that it does not
-// know stays -1.
+// committed reads the group's offsets from the coordinator. An unknown offset
+// stays -1.
 func (c *Consumer) committed(ctx context.Context, all []Assignment) error {
 	request := offsetfetch.Request{GroupID: c.cfg.Group}
 	at := make(map[Position]*Assignment, len(all)) // by topic and partition
@@ -128,8 +127,8 @@ func (c *Consumer) committed(ctx context.Context, all []Assignment) error {
 	return nil
 }
 
-// offsetFetchCode is the error of an answer. A group that nobody has made yet has
-// committed nothing, which is no error.
+// offsetFetchCode is the error of a response. A group that does not exist yet has
+// committed nothing, which is not an error.
 func offsetFetchCode(code int16) error {
 	if err := kafka.Error(code); err != 0 && !errors.Is(err, kafka.GroupIdNotFound) {
 		return err

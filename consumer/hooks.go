@@ -2,23 +2,23 @@ package consumer
 
 import "time"
 
-// Hooks tell an observer, such as a metrics registry, what happens. Each may be
-// nil. They are called from several goroutines at once and must not block.
+// Hooks report events to an observer, such as a metrics registry. Each may be
+// nil. They are called concurrently and must not block.
 type Hooks struct {
-	// OnGenerationStart is told what was assigned; it must not change it.
+	// OnGenerationStart receives the assignment and must not change it.
 	OnGenerationStart func(generation int32, assignments []Assignment)
-	// OnGenerationEnd is told how long the generation lasted.
+	// OnGenerationEnd receives the duration of the generation.
 	OnGenerationEnd func(generation int32, lasted time.Duration)
-	// OnGroupError is told of each failure to join, keep or leave the group, or
-	// to see its topics.
+	// OnGroupError receives each failure to join, keep or leave the group, or to
+	// read its topics.
 	OnGroupError func(kind ErrorKind)
-	// OnFetch is told of each answered fetch: the bytes of its records as they
-	// came over the wire.
+	// OnFetch receives each fetch response: the bytes of its records as sent by
+	// the broker.
 	OnFetch func(topic string, partition int32, bytes int)
-	// OnFetchError is told of each failed fetch, the ones tried again included.
+	// OnFetchError receives each failed fetch, also when it is retried.
 	OnFetchError func(topic string, partition int32, kind ErrorKind)
-	// OnCommit is told of each commit: how many partitions, how long it took,
-	// and whether the broker took it.
+	// OnCommit receives each commit: number of partitions, duration, and the
+	// error.
 	OnCommit func(partitions int, took time.Duration, err error)
 }
 

@@ -1,4 +1,4 @@
 package consumer
 
 // LogGenerationStarted is a log message that trials match.
-const LogGenerationStarted = "generation began"
+const LogGenerationStarted = "generation started"

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-// mechanism is the login as kafka-go wants it, nil for none.
+// mechanism is kafka-go's form of the login, or nil.
 func (s SASL) mechanism() (sasl.Mechanism, error) {
 	switch s.Mechanism {
 	case Plain:
@@ -25,14 +25,14 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 func (s SASL) scram(algorithm scram.Algorithm) (sasl.Mechanism, error) {
 	m, err := scram.Mechanism(algorithm, s.User, s.Password)
 	if err != nil {
-		// The cause could quote the password: SASLprep names what it refuses.
+		// The cause could contain the password: SASLprep names what it refuses.
 		return nil, fmt.Errorf("kafka.sasl: user or password has characters that %s forbids", s.Mechanism)
 	}
 	return scramMechanism{m}, nil
 }
 
-// typed makes what SCRAM's client side refuses, such as a server that does not
-// know the password itself, an ErrLogin; the library has sentences alone.
+// scramMechanism turns errors of SCRAM's client side into ErrLogin, such as a
+// server that does not know the password. The library has only texts.
 type scramMechanism struct{ sasl.Mechanism }
 
 func (t scramMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {

@@ -6,8 +6,8 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// oldMessage is a message of format 0 or 1, which brokers before 0.11 wrote and
-// later ones still hand out of old segments.
+// oldMessage is a message of format 0 or 1. Brokers before 0.11 wrote it, and
+// later brokers still return it from old segments.
 type oldMessage struct {
 	magic     int8
 	codec     compress.Compression
@@ -16,7 +16,7 @@ type oldMessage struct {
 	value     []byte
 }
 
-// parseOld reads a message that begins at its checksum.
+// parseOld reads a message that starts at its checksum.
 func parseOld(data []byte) (oldMessage, string) {
 	w := wire{rest: data}
 	sum := w.uint32()
@@ -43,8 +43,8 @@ func parseOld(data []byte) (oldMessage, string) {
 	return m, ""
 }
 
-// message decodes one entry of a message set: a message, or a wrapper whose
-// value is a compressed message set.
+// message decodes one entry of a message set: a message, or a wrapper with a
+// compressed message set.
 func (b *batches) message(offset int64, data []byte) error {
 	m, problem := parseOld(data)
 	if problem != "" {
@@ -96,8 +96,8 @@ func (b *batches) wrapped(last int64, wrapper oldMessage) error {
 	return nil
 }
 
-// innerBase is what to add to the inner offsets, so that the last of them is
-// the wrapper's.
+// innerBase is the base of the inner offsets, so that the last one is the
+// wrapper's.
 func (b *batches) innerBase(last int64, inner []byte) (int64, error) {
 	base := last
 	for w := (wire{rest: inner}); len(w.rest) > 0; {

@@ -9,14 +9,15 @@ import (
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 )
 
-// The timestamps by which ListOffsets is asked for the ends of a log.
+// The timestamps with which ListOffsets returns the ends of a log.
 const (
 	earliest = -2
 	latest   = -1
 )
 
-// listOffset asks a partition's leader for one end of its log. The last end is
-// the last stable offset when reading committed, the high watermark otherwise.
+// listOffset returns one end of a partition's log from its leader. With
+// ReadCommitted the last end is the last stable offset, otherwise the high
+// watermark.
 func (c *Consumer) listOffset(ctx context.Context, topic string, partition int32, which int64, isolation Isolation) (int64, error) {
 	request := listoffsets.Request{
 		ReplicaID: asConsumer,
@@ -54,7 +55,7 @@ func (c *Consumer) listOffset(ctx context.Context, topic string, partition int32
 	return 0, fmt.Errorf("list offsets of %s/%d: %w", topic, partition, kafka.UnknownTopicOrPartition)
 }
 
-// logRange gives [start, end) of what a partition holds.
+// logRange returns the range [start, end) of a partition.
 func (c *Consumer) logRange(ctx context.Context, topic string, partition int32) (start, end int64, err error) {
 	if start, err = c.listOffset(ctx, topic, partition, earliest, ReadUncommitted); err != nil {
 		return 0, 0, err

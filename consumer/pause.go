@@ -7,8 +7,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// pause waits between tries: from a tenth of a second, by doubling, to five
-// seconds, each with some chance in it so that members do not march in step.
+// pause is the back-off between retries: 100 ms, doubled up to 5 s, with jitter.
 type pause struct{ backoff.ExponentialBackOff }
 
 func newPause() *pause {
@@ -20,10 +19,10 @@ func newPause() *pause {
 	}}
 }
 
-// reset begins again with the shortest wait.
+// reset starts again with the shortest wait.
 func (p *pause) reset() { p.Reset() }
 
-// wait waits its turn, or until ctx ends, whose error it gives.
+// wait sleeps for the next interval. The error is ctx's.
 func (p *pause) wait(ctx context.Context) error {
 	timer := time.NewTimer(p.NextBackOff())
 	defer timer.Stop()

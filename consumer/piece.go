@@ -9,28 +9,28 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// A batch of a few kilobytes can unpack to hundreds of megabytes. So a batch is
-// unpacked a piece at a time, from its beginning each time, up to the records that
-// the piece is to give: that costs time where a batch is larger than a piece, and
-// never the memory. Kafka's clients make batches of at most a megabyte or so,
-// before compression, unless they are told otherwise.
+// A batch of a few kilobytes can decompress to hundreds of megabytes. So a batch
+// is decompressed piece by piece, each time from its start up to the records of
+// the piece. This costs time when a batch is larger than a piece, but never
+// memory. Kafka's clients build batches of about a megabyte before compression,
+// unless configured otherwise.
 //
-// Two forms come out in one piece all the same: the message sets of brokers before
-// 0.11, and snappy, which cannot make more than 21 bytes out of one.
+// Two forms are decompressed in one piece: message sets of brokers before 0.11,
+// and snappy, which expands at most 21 times.
 
-// pieceBytes is about how much of a batch is unpacked at a time.
+// pieceBytes is about how much of a batch is decompressed at a time.
 const pieceBytes = 8 << 20
 
-// within is how far into a batch the pieces before have come.
+// batchProgress is how far the earlier pieces of a batch have come.
 type batchProgress struct {
-	bytes   int   // unpacked
+	bytes   int   // decompressed
 	records int32 // decoded
 	last    int64 // the offset of the last of these
 }
 
-// unpackPiece appends the next piece of a batch's records to the slab and gives
-// it: whole records, of which the last may be cut off, and one at least that is
-// not. rest says that nothing comes after it.
+// unpackPiece appends the next piece of a batch's records to the slab and returns
+// it: whole records and possibly a part of the next, or at least a part of one.
+// rest reports that nothing comes after it.
 func (b *batches) unpackPiece(data []byte, codec compress.Compression) (piece []byte, rest bool, err error) {
 	start := len(b.slab)
 	b.slab, rest, err = b.unpack.appendPiece(b.slab, data, codec, b.within.bytes)
@@ -40,7 +40,7 @@ func (b *batches) unpackPiece(data []byte, codec compress.Compression) (piece []
 	return b.slab[start:], rest, nil
 }
 
-// appendPiece appends what follows the first skip bytes of the decompressed src.
+// appendPiece appends the decompressed src without its first skip bytes.
 func (d *decompressor) appendPiece(dst, src []byte, codec compress.Compression, skip int) (_ []byte, rest bool, err error) {
 	switch codec {
 	case compress.Gzip, compress.Lz4, compress.Zstd:
@@ -53,7 +53,7 @@ func (d *decompressor) appendPiece(dst, src []byte, codec compress.Compression, 
 	r := codec.Codec().NewReader(&d.source)
 	defer func() {
 		if closed := r.Close(); rest && err == nil {
-			err = closed // one that was not read to its end has nothing to say
+			err = closed // a reader that was not read to the end reports nothing
 		}
 	}()
 	if _, err := io.CopyN(io.Discard, r, int64(skip)); err != nil {
@@ -68,8 +68,8 @@ func (d *decompressor) appendPiece(dst, src []byte, codec compress.Compression, 
 		return dst, false, errTooLarge
 	}
 	if missing := n + int(length) - (len(dst) - start); n > 0 && missing > 0 {
-		// One record is larger than a piece. Its memory is given at once, for to
-		// double it would take three times as much.
+		// One record is larger than a piece. Its memory is allocated at once,
+		// because doubling would need three times as much.
 		dst = slices.Grow(dst, missing)
 		dst, rest, err = appendUpTo(dst, r, missing)
 	}
@@ -81,25 +81,25 @@ func (d *decompressor) appendPiece(dst, src []byte, codec compress.Compression, 
 
 var errDamaged = errors.New("compressed data is damaged")
 
-// appendUpTo reads on until it has appended at least n bytes, or r has ended.
+// appendUpTo reads until it has appended at least n bytes, or r has ended.
 func appendUpTo(dst []byte, r io.Reader, n int) (_ []byte, ended bool, err error) {
 	for start := len(dst); len(dst)-start < n; {
-		dst = slices.Grow(dst, 1) // by a quarter, once there is no room at all
+		dst = slices.Grow(dst, 1) // grows by a quarter when full
 		read, err := r.Read(dst[len(dst):min(cap(dst), start+n)])
 		dst = dst[:len(dst)+read]
 		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return dst, true, nil
 		}
 		if err != nil {
-			// The library's words may quote the data: the kind is enough.
+			// The library's text may contain data.
 			return dst, false, errDamaged
 		}
 	}
 	return dst, false, nil
 }
 
-// holdsRecord says whether data begins with a whole record. A length that cannot
-// be counts as one: whoever decodes it says what is wrong.
+// holdsRecord reports whether data starts with a whole record. An impossible
+// length counts as one: the decoder reports it.
 func holdsRecord(data []byte) bool {
 	length, n := binary.Varint(data)
 	return n < 0 || n > 0 && length <= int64(len(data)-n)

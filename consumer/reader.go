@@ -10,29 +10,29 @@ import (
 	"go.uber.org/zap"
 )
 
-// RecordSet is what one Next gave: the records of one partition between two
-// positions, in offset order. It and its records are borrowed until the
-// reader's next Next or Close.
+// RecordSet is the result of one Next: the records of one partition between two
+// positions, in offset order. It is borrowed until the next Next or Close of the
+// reader.
 type RecordSet struct {
 	Topic     string
 	Partition int32
 
-	// StartOffset is the position that was read from and NextOffset the one to
-	// read, or commit, next. What lies between and is not in Records was a
-	// control record, belonged to an aborted transaction, or was compacted away.
+	// StartOffset is the position that was fetched, and NextOffset the position
+	// to read or commit next. An offset in between without a record was a control
+	// record, belonged to an aborted transaction, or was compacted.
 	StartOffset int64
 	NextOffset  int64
 	Records     []Record
 
-	// HighWatermark, LastStable and LogStart are as of the fetch; LogStart is -1
-	// where the broker is too old to tell.
+	// HighWatermark, LastStable and LogStart are those of the fetch response.
+	// LogStart is -1 from an old broker.
 	HighWatermark int64
 	LastStable    int64
 	LogStart      int64
 }
 
-// Lag is how many offsets are still to be read: up to the last stable offset
-// when reading committed, up to the high watermark otherwise. Never below zero.
+// Lag is how many offsets are left: up to the last stable offset with
+// ReadCommitted, otherwise up to the high watermark. Never negative.
 func (s *RecordSet) Lag(isolation Isolation) int64 {
 	end := s.HighWatermark
 	if isolation == ReadCommitted {
@@ -41,9 +41,9 @@ func (s *RecordSet) Lag(isolation Isolation) int64 {
 	return max(0, end-s.NextOffset)
 }
 
-// Reader reads one partition from a position on. It is used by one goroutine at
-// a time, starts none, and holds one connection while it waits. Its memory is
-// about one fetch response, and while it holds a set the decompressed records
+// Reader reads one partition from a position on. One goroutine at a time uses it.
+// It starts no goroutine and holds one connection while it waits. Its memory is
+// about one fetch response, plus the decompressed records while it holds a set
 // (Config.HeldSets).
 type Reader struct {
 	c         *Consumer
@@ -52,19 +52,19 @@ type Reader struct {
 	partition int32
 
 	fetcher      *fetcher // nil after a failure
-	limit        int      // of one response, and of what is decoded at a time
+	limit        int      // of one response and of one decoding step
 	minBytes     int
-	maxBytes     int // the limit, grown while a broker cuts the first batch off
+	maxBytes     int // the limit, raised when a broker cuts off the first batch
 	maxWait      time.Duration
 	batches      batches
 	set          RecordSet
 	pause        *pause
-	topicMissing bool // the topic was missing at the last try, or is another
+	topicMissing bool // at the last try, or the topic was recreated
 	last         lastRead
-	unread       int // how often the batch at the position could not be read
+	unread       int // failed tries to decode the batch at the position
 }
 
-// NewReader gives a reader of a partition, which begins at offset. It does no
+// NewReader returns a reader of a partition that starts at offset. It does no
 // I/O.
 func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reader {
 	r := &Reader{
@@ -82,17 +82,17 @@ func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reade
 	return r
 }
 
-// Limit lowers kafka.fetch_max_bytes for this reader, for a caller that has many:
-// every one of them keeps a response.
+// Limit lowers kafka.fetch_max_bytes for this reader, for a caller with many
+// readers: each keeps a response.
 func (r *Reader) Limit(bytes int) {
 	r.limit = min(r.limit, bytes)
 	r.minBytes, r.maxBytes = min(r.minBytes, r.limit), r.limit
 }
 
-// Position is the offset of the next record to be read.
+// Position is the offset of the next record.
 func (r *Reader) Position() int64 { return r.batches.position }
 
-// Close gives up the reader's memory. The set of the last Next is void.
+// Close frees the reader's memory. The last record set becomes invalid.
 func (r *Reader) Close() {
 	r.release()
 	r.fetcher = nil
@@ -100,16 +100,15 @@ func (r *Reader) Close() {
 	r.set = RecordSet{}
 }
 
-// Next gives the next records, waiting up to kafka.fetch_max_wait for some; a
-// set without any is normal, and its NextOffset may still have moved. Failures
-// that time or another broker can mend are tried again inside, with back-off,
-// for as long as ctx lives. The errors that come out are ctx's,
-// ErrOffsetOutOfRange, ErrTopicRecreated, ErrCorrupt (after some tries), ErrNotAuthorized, and codes of the broker
-// that no retry mends; the position stays where it was, and Next may be called
-// again.
+// Next returns the next records and waits up to kafka.fetch_max_wait for some. A
+// set without records is normal, and its NextOffset may still have moved. It
+// retries temporary errors with back-off while ctx lives. It returns ctx's error,
+// ErrOffsetOutOfRange, ErrTopicRecreated, ErrCorrupt (after some tries),
+// ErrNotAuthorized, and permanent broker codes. The position does not change on
+// error, and Next may be called again.
 func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 	for {
-		r.release() // before every fetch: others may be waiting to decode
+		r.release() // before every fetch: other readers may wait to decode
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -143,8 +142,8 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 			continue
 		}
 		r.unread = 0
-		// After an error the good batches go out first; the bad one is still
-		// there, and is met first by the next call.
+		// After an error the good batches are returned first. The next call meets
+		// the bad one first.
 		r.set.Topic, r.set.Partition = r.topic, r.partition
 		r.set.StartOffset, r.set.NextOffset = start, r.batches.position
 		r.set.Records = r.batches.records
@@ -153,7 +152,7 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 	}
 }
 
-// release gives up the records of the last set.
+// release gives back the records of the last set.
 func (r *Reader) release() {
 	r.set.Records = nil
 	if r.batches.workspace != nil {
@@ -162,7 +161,7 @@ func (r *Reader) release() {
 	}
 }
 
-// fetch fills batches with the next response, however often it has to ask.
+// fetch fills batches with the next response and retries.
 func (r *Reader) fetch(ctx context.Context) error {
 	for {
 		layout := r.c.transport.current()
@@ -193,7 +192,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 		if final := r.final(ctx, kind, err); final != nil {
 			return final
 		}
-		r.log.Warn("fetch failed and is tried again", zap.String("kind", string(kind)),
+		r.log.Warn("fetch failed, retrying", zap.String("kind", string(kind)),
 			zap.Int64("offset", r.batches.position), zap.Error(err))
 		if err := r.pause.wait(ctx); err != nil {
 			return err
@@ -204,7 +203,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 	}
 }
 
-// once asks once, with a new fetcher after a failure.
+// once fetches once, with a new fetcher after a failure.
 func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 	if r.fetcher == nil {
 		r.fetcher = r.c.newFetcher(r.topic, r.partition)
@@ -217,7 +216,7 @@ func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 	return answer, nil
 }
 
-// take hands a response to the decoder.
+// take passes a response to the decoder.
 func (r *Reader) take(answer *fetchAnswer) {
 	r.c.hooks.fetch(r.topic, r.partition, len(answer.records))
 	r.set.HighWatermark, r.set.LastStable, r.set.LogStart = answer.highWatermark, answer.lastStable, answer.logStart
@@ -225,27 +224,28 @@ func (r *Reader) take(answer *fetchAnswer) {
 	r.batches.reset(answer.records, r.batches.position, r.c.cfg.Isolation == ReadCommitted, answer.aborted)
 }
 
-// final gives the error that Next is to return, nil where another try may help.
-// One classifier for this boundary, with the reason beside each branch.
+// final returns the error for Next to return, or nil when a retry may help. It is
+// the one classifier of this boundary, with a reason for each branch.
 func (r *Reader) final(ctx context.Context, kind ErrorKind, err error) error {
 	switch kind {
 	case KindOffset:
 		return r.confirmOutOfRange(ctx)
 	case KindCorrupt:
-		// A broker that finds its own log damaged says so with a code, and may mend
-		// it. This is a batch, that of the last record, which was read more than once.
+		// A broker that finds its log damaged sends a code, and may repair it.
+		// This is the batch of the last record, which could not be decoded
+		// repeatedly.
 		if errors.Is(err, ErrCorrupt) {
 			return err
 		}
 	case KindNotAuthorized:
-		// Rights do not come back by asking; whoever took them will tell.
+		// A retry does not restore permissions. An operator must.
 		return &ConnectError{
 			Reason: ErrNotAuthorized, Where: "topic " + r.topic,
 			Hint: "allow this login to READ and DESCRIBE it", Err: err,
 		}
 	case KindBroker:
-		// What is unknown is not asked for for ever, apart from the codes that
-		// Kafka itself calls transient.
+		// An unknown code is not retried for ever, except the codes that Kafka
+		// itself calls transient.
 		var code kafka.Error
 		if errors.As(err, &code) && !code.Temporary() && code != kafka.Unknown {
 			return fmt.Errorf("fetch %s/%d/%d: %w", r.topic, r.partition, r.batches.position, err)
@@ -254,12 +254,12 @@ func (r *Reader) final(ctx context.Context, kind ErrorKind, err error) error {
 	return nil
 }
 
-// confirmOutOfRange asks the leader what it holds: a follower that has just
-// become leader may have answered from a log that was not complete yet.
+// confirmOutOfRange reads the log range from the leader: a follower that has just
+// become leader may have answered from an incomplete log.
 func (r *Reader) confirmOutOfRange(ctx context.Context) error {
 	start, end, err := r.c.logRange(ctx, r.topic, r.partition)
 	if err != nil {
-		return nil // the range cannot be told now: ask for the records again
+		return nil // the range is unknown: fetch again
 	}
 	if at := r.batches.position; at < start || at > end {
 		return &OffsetOutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: at, LogStart: start, LogEnd: end}
@@ -267,43 +267,43 @@ func (r *Reader) confirmOutOfRange(ctx context.Context) error {
 	return nil
 }
 
-// widen asks for more bytes where a broker cut even the first batch off.
+// widen raises the fetch limit after a broker cut off the first batch.
 func (r *Reader) widen() error {
 	if r.maxBytes >= maxBatch {
-		return r.locate(&CorruptError{Offset: r.batches.position, Reason: "larger than can be fetched"})
+		return r.locate(&CorruptError{Offset: r.batches.position, Reason: "larger than the fetch limit"})
 	}
 	r.maxBytes *= 2
 	return nil
 }
 
-// readTries is how often a batch is fetched that cannot be read. What came to harm
-// on the way, or in a broker's memory, is whole the next time; what lies damaged on
-// a disk is not, and nothing else would tell the two apart.
-const readTries = 3
+// maxReadTries is how often a batch is fetched that cannot be decoded. Damage on
+// the network or in a broker's memory is gone the next time, damage on a disk is
+// not. Nothing else tells the two apart.
+const maxReadTries = 3
 
-// unreadable waits before the batch at the position is fetched again, or gives the
-// error once that was done often enough.
+// unreadable waits before the batch at the position is fetched again. After
+// maxReadTries it returns the error.
 func (r *Reader) unreadable(ctx context.Context, err error) error {
-	if r.unread++; r.unread >= readTries {
+	if r.unread++; r.unread >= maxReadTries {
 		r.unread = 0
 		return err
 	}
-	r.release() // others may be waiting to decode
-	r.log.Warn("batch cannot be read and is fetched again", zap.Int64("offset", r.batches.position),
+	r.release() // other readers may wait to decode
+	r.log.Warn("batch decoding failed, fetching again", zap.Int64("offset", r.batches.position),
 		zap.Int("attempt", r.unread), zap.Error(err))
 	return r.pause.wait(ctx)
 }
 
-// stale waits before asking again where a broker answers with nothing but what
-// lies before the position: it would do so again at once.
+// stale waits before the next fetch when a broker returns only records before the
+// position: it would do so again at once.
 func (r *Reader) stale(ctx context.Context) error {
 	r.batches.drop()
 	r.c.hooks.fetchError(r.topic, r.partition, KindBroker)
-	r.log.Warn("fetch gave only records before its offset", zap.Int64("offset", r.batches.position))
+	r.log.Warn("fetch returned only records before its offset, retrying", zap.Int64("offset", r.batches.position))
 	return r.pause.wait(ctx)
 }
 
-// locate adds topic and partition to a decoder's error.
+// locate adds topic and partition to an error of the decoder.
 func (r *Reader) locate(err error) error {
 	var corrupt *CorruptError
 	if errors.As(err, &corrupt) {

@@ -15,26 +15,26 @@ const (
 	controlBit       = 0x20
 )
 
-// abortMarker is the type in the key of a control record that ends a
-// transaction by aborting it; 1 commits it.
+// abortMarker is the type in the key of a control record that aborts a
+// transaction; 1 commits it.
 const abortMarker = 0
 
 // castagnoli is the polynomial of a batch's checksum.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// batchHead is the fixed part of a record batch that matters to a reader.
+// batchHead is the part of a batch header that a reader needs.
 type batchHead struct {
 	base       int64
 	attributes int16
-	last       int64 // last offset; the batch keeps it when compaction takes its records
+	last       int64 // last offset; stays when compaction removes the records
 	firstTime  int64
 	maxTime    int64
 	producer   int64
 	count      int32
 }
 
-// batch decodes a record batch of format 2 that begins behind its length, or the
-// next piece of it; whole says that this was the last.
+// batch decodes a record batch of format 2, after its length, or the next piece
+// of it. whole reports that it was the last piece.
 func (b *batches) batch(base int64, data []byte) (whole bool, err error) {
 	w := wire{rest: data}
 	_ = w.int32() // partition leader epoch
@@ -55,7 +55,7 @@ func (b *batches) batch(base int64, data []byte) (whole bool, err error) {
 	case crc32.Checksum(checked, castagnoli) != sum:
 		return false, b.corrupt("its checksum is wrong")
 	case delta < 0, head.count < 0:
-		return false, b.corrupt("its header counts below zero")
+		return false, b.corrupt("its header has a negative count")
 	}
 	head.last = base + int64(delta)
 
@@ -77,8 +77,8 @@ func (b *batches) batch(base int64, data []byte) (whole bool, err error) {
 	return true, nil
 }
 
-// visible opens the aborted transactions that this batch reaches and says
-// whether its records are to be handed out.
+// visible opens the aborted transactions up to this batch and reports whether its
+// records are returned.
 func (b *batches) visible(head batchHead) bool {
 	if head.attributes&controlBit != 0 {
 		return false
@@ -90,9 +90,9 @@ func (b *batches) visible(head batchHead) bool {
 	return head.attributes&transactionalBit == 0 || !b.aborted.contains(head.producer)
 }
 
-// marker reads a control batch: an abort ends the producer's transaction. A
-// batch that compaction has emptied tells nothing any more, and need not: its
-// transaction's records are gone too.
+// marker reads a control batch: an abort ends the producer's transaction. A batch
+// that compaction has emptied needs no handling: the records of its transaction
+// are gone too.
 func (b *batches) marker(head batchHead, payload []byte) {
 	if !b.committed {
 		return
@@ -106,10 +106,10 @@ func (b *batches) marker(head batchHead, payload []byte) {
 	}
 }
 
-// recordsOf decodes the records of a batch, or of the next piece of it where the
-// payload is not the whole rest; then it may end in the middle of a record, and
-// within says where to go on. Nothing but whole, rising and complete is accepted:
-// a batch with a good checksum that breaks this was broken before it was written.
+// recordsOf decodes the records of a batch, or of its next piece. A piece may end
+// in the middle of a record, and within remembers where to continue. Records must
+// be complete, in rising order and in the right number: a batch with a valid
+// checksum that breaks this was written broken.
 func (b *batches) recordsOf(head batchHead, payload []byte, rest bool) (whole bool, err error) {
 	w, at := wire{rest: payload}, b.within
 	if at.records == 0 {
@@ -120,7 +120,7 @@ func (b *batches) recordsOf(head batchHead, payload []byte, rest bool) (whole bo
 		_ = r.int8() // attributes, none of them used
 		timestamp := head.firstTime + r.varint()
 		offset := head.base + r.varint()
-		_ = r.varbytes() // the key is not relied on (contract §1)
+		_ = r.varbytes() // the key is not used (contract §1)
 		value := r.varbytes()
 		switch {
 		case w.failed, r.failed:

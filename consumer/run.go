@@ -9,26 +9,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// Handler does the work of one generation. Its ctx ends when the generation is
-// lost, or when draining has taken too long: what was fetched may then be
-// finished and committed once, and the handler returns; the group cannot go on
-// before. It has as long as the smaller of kafka.rebalance_timeout and
-// kafka.session_timeout (kafka-go sends no more heartbeats by then): after that
-// the others take over and a commit is refused. While ctx lives and
-// Generation.Draining is closed, it finishes, commits and returns nil.
+// Handler processes one generation. Its ctx ends when the generation is lost, or
+// when draining took too long. Then it may finish and commit once, and must
+// return: the group cannot continue before. It has the smaller of
+// kafka.rebalance_timeout and kafka.session_timeout (kafka-go no longer sends
+// heartbeats). After that other members own the partitions and a commit is
+// refused. While ctx lives and Generation.Draining is closed, it finishes,
+// commits and returns nil.
 //
-// Nil means that the next generation may come; an error ends Run with it.
+// After nil the next generation may start. An error ends Run.
 type Handler func(ctx context.Context, g *Generation) error
 
-// Run takes part in the group and calls handle once for each generation, one at
-// a time, until ctx ends (nil) or a handler fails (its error); then it leaves
-// the group, so that the others need not wait for a session timeout.
+// Run joins the group and calls handle for each generation, one at a time, until
+// ctx ends (nil) or a handler fails (its error). Then it leaves the group, so
+// that the others need not wait for a session timeout.
 //
-// Run itself gives up on nothing that can be mended from outside: while no
-// broker answers, the login is refused or a topic is missing, it says so, tells
-// Hooks.OnGroupError and tries again with back-off. Check beforehand is the way
-// to fail at the start. All topics must exist: with one gone, nothing is read,
-// since kafka-go's group then assigns nothing at all.
+// Run does not give up on what can be fixed from outside. While no broker
+// answers, the login is refused or a topic is missing, it logs, calls
+// Hooks.OnGroupError and retries with back-off. Use Check to fail at the start.
+// All topics must exist: with one missing nothing is read, because kafka-go then
+// assigns nothing.
 func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	counts, err := c.awaitTopics(ctx)
 	if err != nil {
@@ -44,8 +44,8 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	pause := newPause()
 	for ctx.Err() == nil {
 		if c.missing(known.known()) != nil {
-			// The generation that waits in the meantime was joined without the
-			// topic. The first look at it sees the difference.
+			// The waiting generation was joined without the topic. Its first
+			// metadata check sees the difference.
 			if _, err := c.awaitTopics(ctx); err != nil {
 				return nil // only ctx's
 			}
@@ -53,7 +53,7 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 		generation, err := member.next(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil // asked to end
+				return nil // shutdown
 			}
 			if c.retryJoin(ctx, pause, err) != nil {
 				return nil // only ctx's
@@ -73,19 +73,18 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	return nil
 }
 
-// retryJoin reports a failure to join and waits. Being told that the group
-// rebalances is no failure.
+// retryJoin reports a failed join and waits. A rebalance is not a failure.
 func (c *Consumer) retryJoin(ctx context.Context, pause *pause, err error) error {
 	if errors.Is(err, kafka.RebalanceInProgress) {
 		return ctx.Err()
 	}
 	kind := classify(err)
 	c.hooks.groupError(kind)
-	c.log.Warn("group is not joined yet", zap.String("kind", string(kind)), zap.Error(c.explainGroup(kind, err)))
+	c.log.Warn("group join failed, retrying", zap.String("kind", string(kind)), zap.Error(c.explainGroup(kind, err)))
 	return pause.wait(ctx)
 }
 
-// explainGroup adds what to do where an operator can do something.
+// explainGroup adds a hint when an operator can do something.
 func (c *Consumer) explainGroup(kind ErrorKind, err error) error {
 	switch kind {
 	case KindCoordinator, KindGroup, KindBroker, KindLeader:
@@ -94,9 +93,9 @@ func (c *Consumer) explainGroup(kind ErrorKind, err error) error {
 	return c.explain(err)
 }
 
-// serve lives one generation. It reports whether the next may follow at once:
-// false where this one ended of our own accord, by a failed commit or a handler
-// that gave up, which may repeat at once.
+// serve runs one generation. again reports whether the next may follow at once.
+// It is false after a failed commit or a handler that gave up, which may repeat
+// at once.
 func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation, known *topics, member *group, handle Handler) (again bool, err error) {
 	g := &Generation{
 		ID: generation.ID, MemberID: generation.MemberID,
@@ -109,8 +108,8 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation, know
 		err := c.live(ctx, life, g, known, handle)
 		lost <- life.Err() != nil
 		result <- err
-		// Returning lets kafka-go join again at once. A member that is to leave
-		// waits for that instead.
+		// Returning lets kafka-go rejoin at once. A member that must leave waits
+		// for that instead.
 		select {
 		case <-life.Done():
 		case <-release:
@@ -130,10 +129,10 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation, know
 	}
 }
 
-// live gathers the facts, then hands the generation over. life is kafka-go's
-// context of the generation, ctx Run's.
+// live looks up the log ranges, then calls the handler. life is kafka-go's
+// context of the generation, ctx is Run's.
 func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics, handle Handler) error {
-	// Facts are of no use to a member that is about to leave.
+	// A member that is about to leave needs no log ranges.
 	both, cancelBoth := context.WithCancel(life)
 	defer cancelBoth()
 	defer context.AfterFunc(ctx, cancelBoth)()
@@ -150,7 +149,7 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 	})
 	var err error
 	if g.Assignments, err = c.assignments(both, g.group); err != nil {
-		return nil // the generation, or Run, ended while asking
+		return nil // the generation or Run ended meanwhile
 	}
 	c.hooks.generationStart(g.ID, g.Assignments)
 	c.log.Info(LogGenerationStarted, zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
@@ -171,13 +170,13 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 	})()
 	defer context.AfterFunc(life, func() {
 		if exceeds(returned, min(c.cfg.RebalanceTimeout, c.cfg.SessionTimeout)) {
-			c.log.Error("handler holds up the rebalance", zap.Int32("generation", g.ID))
+			c.log.Error("handler is blocking the rebalance", zap.Int32("generation", g.ID))
 		}
 	})()
 	return handle(work, g)
 }
 
-// late says whether a handler has not returned within a bound.
+// exceeds reports whether a handler has not returned within a bound.
 func exceeds(returned <-chan struct{}, bound time.Duration) bool {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()

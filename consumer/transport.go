@@ -10,25 +10,25 @@ import (
 	"github.com/segmentio/kafka-go/sasl"
 )
 
-// transport is kafka-go's, and can be made to look at the cluster's layout anew.
-// It is safe for concurrent use.
+// transport is kafka-go's, with metadata that can be refreshed. Safe for
+// concurrent use.
 type transport struct {
 	*kafka.Transport
 
 	mu     sync.Mutex
-	layout int // counts how often the layout was forgotten
+	layout int // number of refreshes
 }
 
-// current is a number for the layout that is known.
+// current is the number of the known metadata.
 func (t *transport) current() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.layout
 }
 
-// forget drops what is known of the cluster, so that the next request asks for
-// it, unless somebody has done so since layout was given out: a hundred readers
-// of a leader that moved ask once. Requests under way are not disturbed.
+// forget drops the known metadata, so that the next request refreshes it, unless
+// this has happened since layout was returned: a hundred readers of a moved
+// leader refresh once. Running requests continue.
 func (t *transport) forget(layout int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -38,7 +38,7 @@ func (t *transport) forget(layout int) {
 	}
 }
 
-// newTransport is for everything but the group's own connection.
+// newTransport is for everything except the group's own connection.
 func newTransport(cfg Config, login sasl.Mechanism) *transport {
 	dialer := net.Dialer{Timeout: cfg.DialTimeout}
 	return &transport{Transport: &kafka.Transport{
@@ -52,8 +52,8 @@ func newTransport(cfg Config, login sasl.Mechanism) *transport {
 	}}
 }
 
-// cutter is a dialer whose connections can all be cut: kafka-go's group waits
-// for a join without a context, for as long as the rebalance timeout.
+// connTracker is a dialer that can close all its connections: kafka-go's group
+// waits for a join without a context, for as long as the rebalance timeout.
 type connTracker struct {
 	dialer net.Dialer
 
@@ -62,7 +62,7 @@ type connTracker struct {
 	conns map[net.Conn]struct{}
 }
 
-// newConnTracker gives a dialer with the bound for one connection.
+// newConnTracker returns a dialer with a timeout per connection.
 func newConnTracker(timeout time.Duration) *connTracker {
 	return &connTracker{dialer: net.Dialer{Timeout: timeout}, conns: make(map[net.Conn]struct{})}
 }
@@ -83,7 +83,7 @@ func (c *connTracker) dial(ctx context.Context, network, address string) (net.Co
 	return &trackedConn{Conn: conn, of: c}, nil
 }
 
-// all closes every connection, and every one to come.
+// all closes every connection, and every later one.
 func (c *connTracker) all() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +93,7 @@ func (c *connTracker) all() {
 	}
 }
 
-// cuttable is a connection that its cutter forgets when it is closed.
+// trackedConn is a connection that its tracker forgets when it is closed.
 type trackedConn struct {
 	net.Conn
 	of *connTracker

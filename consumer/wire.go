@@ -5,18 +5,18 @@ import (
 	"errors"
 )
 
-// errShort says that a length in the data points past its end.
+// errShort: a length in the data points past its end.
 var errShort = errors.New("ends in the middle of a field")
 
-// wire reads Kafka's big-endian fields off a byte slice. The first read past
-// the end sets failed, and every read from then on gives zero: the caller
-// checks once, after a run of reads.
+// wire reads Kafka's big-endian fields from a byte slice. The first read past the
+// end sets failed, and every later read returns zero. The caller checks once
+// after several reads.
 type wire struct {
 	rest   []byte
 	failed bool
 }
 
-// take gives the next n bytes, borrowed.
+// take returns the next n bytes, borrowed.
 func (w *wire) take(n int) []byte {
 	if n < 0 || n > len(w.rest) {
 		w.failed, w.rest = true, nil
@@ -57,7 +57,7 @@ func (w *wire) int64() int64 {
 	return 0
 }
 
-// varint reads a zigzag number, as the fields of a record are written.
+// varint reads a zigzag number, as in the fields of a record.
 func (w *wire) varint() int64 {
 	if len(w.rest) > 0 && w.rest[0] < 0x80 {
 		b := w.rest[0]
@@ -104,7 +104,7 @@ func (w *wire) string16() []byte {
 	return w.take(int(n))
 }
 
-// err is errShort once a read has failed.
+// err is errShort after a failed read.
 func (w *wire) err() error {
 	if w.failed {
 		return errShort

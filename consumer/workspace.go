@@ -2,20 +2,20 @@ package consumer
 
 import "context"
 
-// workspace is the memory that a set's records lie in: the table of them, and
-// what was decompressed. It belongs to a reader from the decoding of a set until
-// the reader's next Next or Close.
+// workspace is the memory of a record set: the table of records and the
+// decompressed bytes. It belongs to a reader from the decoding of a set until the
+// next Next or Close.
 //
 // A consumer has Config.HeldSets of them. A batch can be many times its size on
-// the wire, so a reader for each of a hundred partitions would hold hundreds of
-// megabytes, most of them waiting for whoever works the records off.
+// the wire. A hundred readers with their own memory would hold hundreds of
+// megabytes, most of it waiting to be processed.
 type workspace struct {
 	records []Record
 	slab    []byte
 	unpack  decompressor
 }
 
-// workspaces are those that no reader holds.
+// workspaces are the ones that no reader holds.
 type workspaces chan *workspace
 
 func newWorkspaces(n int) workspaces {
@@ -26,7 +26,7 @@ func newWorkspaces(n int) workspaces {
 	return w
 }
 
-// take waits for one, or for ctx, whose error it gives.
+// take waits for a workspace. The error is ctx's.
 func (w workspaces) take(ctx context.Context) (*workspace, error) {
 	select {
 	case one := <-w:
@@ -36,7 +36,7 @@ func (w workspaces) take(ctx context.Context) (*workspace, error) {
 	}
 }
 
-// give takes one back, less what an outsized batch has left behind in it.
+// give returns a workspace, without the memory of an oversized batch.
 func (w workspaces) give(one *workspace, limit int) {
 	if cap(one.slab) > 4*limit && len(one.slab) < limit {
 		one.slab = nil

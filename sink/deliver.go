@@ -12,7 +12,7 @@ import (
 
 // Log messages that tests and trials match.
 const (
-	LogAttemptFailed = "clickhouse attempt failed, trying again" // of any statement that is retried
+	LogAttemptFailed = "clickhouse attempt failed, retrying" // of any statement that is retried
 	LogInsertHalved  = "insert halved"
 )
 
