@@ -16,7 +16,7 @@ const (
 	AutoRenewEnabled  = "Auto-renew enabled"
 )
 
-// Actions lists the twelve canonical actions in the contract's order.
+// Actions returns the twelve canonical actions in the contract's order.
 func Actions() []string {
 	return []string{
 		Created, Renewed, Expired, Canceled, TrialStarted, TrialEnded,

@@ -1,14 +1,14 @@
 package schemas
 
-// Column is one column of a table: its name and its ClickHouse type, written as
-// system.columns shows it.
+// Column is a column of a table: its name and its ClickHouse type as in
+// system.columns.
 type Column struct {
 	Name string
 	Type string
 }
 
 // ContractColumns are the twenty documented columns of the event stream, in the
-// documented order (contract §3), with the types they are stored as.
+// documented order (contract §3), with their stored types.
 func ContractColumns() []Column {
 	return []Column{
 		{"subscription_id", "String"},
@@ -34,8 +34,8 @@ func ContractColumns() []Column {
 	}
 }
 
-// EventColumns are all columns of subscription_events in the order in which the
-// table declares them and an insert sends them.
+// EventColumns are all columns of subscription_events, in the order of the table
+// and of an insert.
 func EventColumns() []Column {
 	columns := []Column{{"event_id", "UUID"}}
 	columns = append(columns, ContractColumns()...)

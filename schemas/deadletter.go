@@ -1,10 +1,10 @@
 package schemas
 
-// Reason is why a message became a dead letter. The set is closed (contract
-// §2): analysts group by it and alerts name it.
+// Reason is why a message became a dead letter. The set is closed (contract §2):
+// analysts group by it and alerts name it.
 type Reason string
 
-// Every reason there is.
+// The reasons.
 const (
 	InvalidJSON         Reason = "invalid_json"
 	NotAnObject         Reason = "not_an_object"
@@ -19,7 +19,7 @@ const (
 	RejectedByServer    Reason = "rejected_by_server"
 )
 
-// Reasons lists the closed set in the order in which the contract gives it.
+// Reasons returns all reasons in the contract's order.
 func Reasons() []Reason {
 	return []Reason{
 		InvalidJSON, NotAnObject, DuplicateField, MissingField, InvalidType, InvalidValue,
@@ -27,27 +27,27 @@ func Reasons() []Reason {
 	}
 }
 
-// DeadLetter is the durable record of one message that was refused. It holds no
-// plaintext address: Payload and SubscriptionID have been through the guard,
-// Detail is a fixed sentence.
+// DeadLetter is the durable record of one refused message. It contains no
+// plaintext address: Payload and SubscriptionID are guarded, and Detail is a
+// fixed sentence.
 type DeadLetter struct {
 	At     Coordinates
 	Reason Reason
-	Field  string // the canonical field name, or empty where there is none
+	Field  string // the canonical field name, or empty
 	Detail string
 
-	SubscriptionID string // empty where it could not be read
+	SubscriptionID string // empty when it could not be read
 	Payload        string // redacted, at most a few KiB
-	PayloadSHA256  []byte // 32 bytes of the raw payload; nil where the raw bytes are not at hand
+	PayloadSHA256  []byte // 32 bytes, of the raw payload; nil when that is not available
 
 	MessageTime Millis // the record's timestamp; 0 for files
 	DecidedAt   Millis // the version of the row: the last decision wins
-	Attempts    uint32 // how often it has been tried, from 1
+	Attempts    uint32 // number of attempts, from 1
 	ResolvedAt  NullMillis
 }
 
-// FilteredSubscription is a subscription whose event the internal-user filter
-// dropped: its id alone (after the guard), and when last.
+// FilteredSubscription is a subscription with an event that the internal-user
+// filter dropped: its guarded id and the last time.
 type FilteredSubscription struct {
 	SubscriptionID string
 	FilteredAt     Millis

@@ -1,16 +1,20 @@
-// Package schemas says what the data is: the event type and its documented
-// columns, the coordinates a message is known by, dead letters, the ledger,
-// and the ClickHouse migrations that hold them.
+// Package schemas defines the data: the event type and its documented columns,
+// the coordinates of a message, dead letters, the ledger, and the ClickHouse
+// migrations.
 //
-// Words used here and everywhere else in the project:
+// Words, used in the whole project:
 //
 //   - message: one Kafka record, or one line of a file; it has coordinates.
-//   - event: what a message says once every stage has accepted it; it has an
-//     identity (subscription, instant, action), so that two messages may be one
-//     event.
-//   - dead letter: the durable record of a message that a stage refused.
-//   - ledger: the append-only account of which offsets became what.
+//   - event: the content of a message that every stage has accepted. It has
+//     an identity (subscription, instant, action), so two messages may be
+//     one event.
+//   - dead letter: the durable record of a refused message.
+//   - ledger: the append-only account of the outcome of each offset.
 //
-// The package depends on the standard library alone, does no I/O, and every
-// value in it is safe to read from several goroutines once it is built.
+// Start with event.go and columns.go for the data, ledger.go and deadletter.go
+// for the accounts, and migrations.go for the tables. ddl.go has the template
+// functions of the SQL files, state.go the query of the view subscription_state.
+//
+// The package uses only the standard library and does no I/O. Its values are safe
+// for concurrent reading.
 package schemas

@@ -28,19 +28,17 @@ type NullInt32 struct {
 	Valid bool
 }
 
-// EventID is MurmurHash3 x64 128 of the event's identity, h1 then h2,
-// big-endian: the bytes in the order in which the hexadecimal text shows them
-// (contract §2, event id).
+// EventID is MurmurHash3 x64 128 of the event's identity, h1 then h2, big-endian:
+// the byte order of the hexadecimal text (contract §2, event id).
 type EventID [16]byte
 
 // Event is one accepted event: the twenty documented columns, the identity, and
-// the action as it was written. A nil text is absent (NULL), except UserID,
-// whose absence is the empty text.
+// the action as received. A nil text is absent (NULL), except UserID, whose
+// absence is the empty text.
 //
-// The byte slices are borrowed. They point into the message or into the worker
-// that made the event and hold until that worker is handed its next message;
-// whoever keeps an event longer clones it. An Event is not safe for
-// concurrent use.
+// The byte slices are borrowed. They point into the message or into the worker,
+// and are valid until the worker's next message. Use Clone to keep an event
+// longer. Not safe for concurrent use.
 type Event struct {
 	ID EventID
 
@@ -65,12 +63,11 @@ type Event struct {
 	IsInternalUser           bool
 	ExperienceName           []byte
 
-	// SubscriptionActionRaw is the action's text as the message had it, trimmed
-	// and after the PII guard.
+	// SubscriptionActionRaw is the action as received, trimmed and guarded.
 	SubscriptionActionRaw []byte
 }
 
-// Clone is the event for whoever keeps it: nothing of it is borrowed.
+// Clone returns a copy that borrows nothing.
 func (e *Event) Clone() Event {
 	out := *e
 	for _, text := range []*[]byte{

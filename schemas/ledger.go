@@ -1,38 +1,37 @@
 package schemas
 
-// LedgerKind says what a ledger row accounts for.
+// LedgerKind is the kind of a ledger row.
 type LedgerKind string
 
 // The kinds (contract §3, ingest_ledger).
 const (
-	// LedgerFlush is a range that was read and became rows, dead letters,
-	// filtered ids or skipped tombstones.
+	// LedgerFlush is a range that was read: rows, dead letters, filtered ids or
+	// skipped tombstones.
 	LedgerFlush LedgerKind = "flush"
-	// LedgerLost is a range that was gone, or stepped over, before it could be read.
+	// LedgerLost is a range that was removed or skipped before it was read.
 	LedgerLost LedgerKind = "lost"
 )
 
-// LostCause is why a range was lost: what kept it from being read.
+// LostCause is why a range was not read.
 type LostCause string
 
 // The causes.
 const (
-	// LostToRetention: the log start has passed the committed offset.
+	// LostToRetention: the log start is past the committed offset.
 	LostToRetention LostCause = "retention"
-	// LostTopicRecreated: the topic was made anew under its old name. The row
-	// carries the new epoch and an empty range; what the old topic still held is
-	// unknowable.
+	// LostTopicRecreated: the topic was recreated under its old name. The row has
+	// the new epoch and an empty range. The unread records of the old topic are
+	// unknown.
 	LostTopicRecreated LostCause = "topic_recreated"
-	// LostToMovedOffset: the committed offset lay beyond what the ledger had seen:
-	// somebody had moved it. Kafka may still have the range.
+	// LostToMovedOffset: the committed offset was past the ledger, because
+	// someone moved it. Kafka may still have the range.
 	LostToMovedOffset LostCause = "offset_moved"
 )
 
 // LedgerRow is one flush of one partition, or one lost range: [StartOffset,
-// NextOffset) from the fetch position to the position committed. Messages =
-// Stored + Filtered + DeadLettered + Skipped holds for every row; offsets in
-// the range that hold no record (transaction markers, compaction) count
-// nowhere.
+// NextOffset) from the fetched position to the committed one. Messages = Stored +
+// Filtered + DeadLettered + Skipped holds for every row. Offsets without a record
+// (control records, compaction) are not counted.
 type LedgerRow struct {
 	Source      Source
 	Name        string
@@ -49,8 +48,8 @@ type LedgerRow struct {
 	DeadLettered uint64
 	Skipped      uint64
 
-	// LastOffset and LastTimestamp name the last record read, by which a topic
-	// made anew is recognised. LastOffset is -1 where the range held no record.
+	// LastOffset and LastTimestamp are those of the last read record. They
+	// identify a recreated topic. LastOffset is -1 when the range had no record.
 	LastOffset    int64
 	LastTimestamp Millis
 

@@ -16,16 +16,14 @@ var migrationFiles embed.FS
 
 // Migration is one numbered step of the schema.
 type Migration struct {
-	// Version counts from 1 without a gap.
+	// Version counts from 1 without gaps.
 	Version int64
-	// Name is the file's name without number and ending.
+	// Name is the file name without number and extension.
 	Name string
-	// SQL is the rendered file, comments included, as `pianola schema ddl`
-	// prints it.
+	// SQL is the rendered file with comments, as printed by `pianola schema ddl`.
 	SQL string
-	// Statements are the file's statements in order, to be run one by one. Each
-	// may be run again without harm (IF NOT EXISTS). Comments and the closing
-	// semicolon are left out.
+	// Statements are the statements of the file, in order. Each may be repeated
+	// (IF NOT EXISTS). They have no comments and no final semicolon.
 	Statements []string
 }
 
@@ -45,12 +43,12 @@ func Migrations(o Options) ([]Migration, error) {
 	return migrations, nil
 }
 
-// LatestVersion is the version of the schema that this code is written for: the
-// number of the last migration.
+// LatestVersion is the schema version of this code: the number of the last
+// migration.
 func LatestVersion() int64 { return int64(len(migrationNames())) }
 
-// migrationNames lists the embedded files in order. That they are numbered from
-// 1 without a gap is held by a test.
+// migrationNames returns the embedded files in order. A test checks that they are
+// numbered from 1 without gaps.
 func migrationNames() []string {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -83,9 +81,8 @@ func render(file string, o Options) (Migration, error) {
 	return Migration{Version: version, Name: name, SQL: rendered, Statements: statements(rendered)}, nil
 }
 
-// statements splits rendered SQL. The files keep to two rules that make this
-// simple: a statement ends with a semicolon at the end of a line, and a comment
-// has a line to itself.
+// statements splits rendered SQL. The files follow two rules: a statement ends
+// with a semicolon at the end of a line, and a comment is on its own line.
 func statements(sql string) []string {
 	var all []string
 	var one []string

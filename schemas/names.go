@@ -2,8 +2,8 @@ package schemas
 
 import "fmt"
 
-// Table is the quoted name under which a table is written to and read, or a view
-// read; o must be valid.
+// Table is the quoted name for writing to and reading from a table, or for
+// reading a view. o must be valid.
 func (o Options) Table(name string) string { return clauses{o}.Table(name) }
 
 // DropPartition is the statement that drops one partition of a table, on every

@@ -10,12 +10,12 @@ import (
 //go:embed queries/state.sql
 var stateQuery string
 
-// StateQuery is the query that computes what every subscription's events amount to
-// at a moment: the columns of the view subscription_state, one row a subscription
-// that has an event by then. asOf is an expression of type DateTime64(3, 'UTC'),
-// and where a condition on the columns of subscription_events that is true for all
-// rows of a subscription or for none, to narrow the query; it may be empty. Both
-// are SQL and must not come from outside.
+// StateQuery is the query for the state of every subscription at a moment: the
+// columns of the view subscription_state, one row for each subscription with an
+// event until then. asOf is an expression of type DateTime64(3, 'UTC'). where
+// narrows the query and may be empty. It is a condition on subscription_events
+// that is true for all rows of a subscription or for none. Both are SQL and must
+// not come from outside.
 //
 // The rules are ours and have one place, queries/state.sql.
 func StateQuery(o Options, asOf, where string) (string, error) {
@@ -42,8 +42,8 @@ func (c clauses) State(asOf, where string) (string, error) {
 	return withoutComments(sql.String()), err
 }
 
-// withoutComments leaves out lines that are comments, and space at the ends of
-// lines: statements are sent, and shown by ClickHouse, without them.
+// withoutComments removes comment lines and trailing spaces. Statements are sent,
+// and shown by ClickHouse, without them.
 func withoutComments(sql string) string {
 	var kept []string
 	for line := range strings.Lines(strings.TrimSpace(sql)) {
@@ -54,11 +54,11 @@ func withoutComments(sql string) string {
 	return strings.Join(kept, "\n")
 }
 
-// stateFact is one event as the fold takes it.
+// stateFact is one event as input of the fold.
 const stateFact = "Tuple(rank UInt8, after UInt8, at Int64, next_billed_at Int64, trial_ends_at Int64, " +
 	"value Nullable(Decimal(18, 4)), term_type String, billing_period String, change_to String)"
 
-// stateAccumulator is what the fold carries from event to event.
+// stateAccumulator is the fold's state between two events.
 const stateAccumulator = "Tuple(status UInt8, auto UInt8, disabled_at Int64, in_trial UInt8, trial_ends_at Int64, " +
 	"had_trial UInt8, charged UInt8, failed_payments UInt32, failed_since Int64, last_failed_at Int64, " +
 	"off_after_failure UInt8, period_ends_at Int64, started_at Int64, ended_at Int64, " +
@@ -66,13 +66,14 @@ const stateAccumulator = "Tuple(status UInt8, auto UInt8, disabled_at Int64, in_
 
 func quoted(s string) string { return "'" + s + "'" }
 
-// StateOrder is the order of the actions at one instant.
+// StateOrder is the order of actions at the same instant.
 func StateOrder() []string {
 	return []string{Created, TrialStarted, TrialEnded, PaymentFailed, Renewed, Resumed,
 		AutoRenewEnabled, AutoRenewDisabled, Downgraded, Upgraded, Canceled, Expired}
 }
 
-// rankExpression gives an action's place in that order, from 1; 0 for others.
+// rankExpression is the position of an action in StateOrder, from 1; 0 for
+// others.
 func rankExpression() string {
 	names := StateOrder()
 	for i, name := range names {

@@ -10,10 +10,10 @@ import (
 // Stage 5, action canonicalisation (contract §2): the match is on the ASCII
 // letters alone.
 
-// maxActionKey is longer than every key of a synonym.
+// maxActionKey is longer than the key of every synonym.
 const maxActionKey = 48
 
-// canonicalise settles the action. It gives Stored where the event goes on.
+// canonicalise sets the action. It returns Stored when the event continues.
 func (w *Worker) canonicalise() Outcome {
 	text := w.texts[subscriptionAction]
 	var key [maxActionKey]byte
@@ -36,10 +36,9 @@ func (w *Worker) canonicalise() Outcome {
 	return Stored
 }
 
-// actionKey writes the text's ASCII letters, lower-cased, and gives their number.
-// It is not ok where nothing can match: there is another letter or a digit
-// (Unicode L, Nd), or more letters than any synonym has. Marks, symbols and
-// spaces are stepped over.
+// actionKey writes the ASCII letters of the text in lower case and returns their
+// number. ok is false when nothing can match: another letter or a digit (Unicode
+// L, Nd), or more letters than any synonym. It skips marks, symbols and spaces.
 func actionKey(key *[maxActionKey]byte, text []byte) (n int, ok bool) {
 	for i := 0; i < len(text); {
 		c := text[i]

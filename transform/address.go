@@ -11,9 +11,9 @@ import (
 
 // Classes of ASCII characters.
 const (
-	localByte  = 1 << iota // may stand in a local part
-	domainByte             // may stand in a domain
-	letterByte             // may begin the last label
+	localByte  = 1 << iota // allowed in a local part
+	domainByte             // allowed in a domain
+	letterByte             // allowed at the start of the last label
 )
 
 var addressBytes = func() (class [utf8.RuneSelf]uint8) {
@@ -31,8 +31,9 @@ var addressBytes = func() (class [utf8.RuneSelf]uint8) {
 	return class
 }()
 
-// addressClass gives the classes of a character. Beyond ASCII all but white
-// space and control characters may stand anywhere and count as letters.
+// addressClass returns the classes of a character. Outside of ASCII, all
+// characters except white space and control characters are allowed everywhere and
+// count as letters.
 func addressClass(r rune) uint8 {
 	switch {
 	case r < utf8.RuneSelf:
@@ -43,9 +44,9 @@ func addressClass(r rune) uint8 {
 	return localByte | domainByte | letterByte
 }
 
-// findAddress finds the first address in b that begins at from or later: the
-// longest there. A local part holds no @, so each @ has one candidate at most,
-// and the leftmost address is that of the leftmost @ that has one.
+// findAddress returns the first address in b that starts at from or later, as
+// long as possible. A local part has no @, so each @ has at most one candidate.
+// The leftmost address belongs to the leftmost @ with a candidate.
 func findAddress(b []byte, from int) (start, end int, ok bool) {
 	for at := from; ; at++ {
 		next := bytes.IndexByte(b[at:], '@')
@@ -60,7 +61,7 @@ func findAddress(b []byte, from int) (start, end int, ok bool) {
 	}
 }
 
-// localStart is where the local part before at begins, not before from.
+// localStart is the start of the local part before at, not before from.
 func localStart(b []byte, from, at int) int {
 	for at > from {
 		r, size := rune(b[at-1]), 1
@@ -75,10 +76,11 @@ func localStart(b []byte, from, at int) int {
 	return at
 }
 
-// domainEnd is where the longest domain that begins at i ends, or 0.
+// domainEnd is the end of the longest domain that starts at i, or 0.
 func domainEnd(b []byte, i int) int {
-	// label counts the characters since a dot of what may be the last label;
-	// below zero it cannot be, for want of a dot or of a letter in the first place.
+	// label counts the characters since a dot, in what may be the last label. It
+	// is negative when that cannot be the last label: without a dot, or without a
+	// letter at its start.
 	end, label := 0, -1
 	for i < len(b) {
 		r, size := rune(b[i]), 1
@@ -103,7 +105,7 @@ func domainEnd(b []byte, i int) int {
 	return end
 }
 
-// wholeAddress says whether the text is one address and nothing else.
+// wholeAddress reports whether the text is exactly one address.
 func wholeAddress(text []byte) bool {
 	start, end, ok := findAddress(text, 0)
 	return ok && start == 0 && end == len(text)

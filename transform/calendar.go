@@ -2,7 +2,7 @@ package transform
 
 const secondsPerDay = 86_400
 
-// daysIn is the length of a month, which is 1 to 12, in the Gregorian calendar.
+// daysIn is the length of a month (1 to 12) in the Gregorian calendar.
 func daysIn(year, month uint) uint {
 	switch month {
 	case 2:
@@ -24,7 +24,7 @@ func daysBeforeDate(year, month, day uint) int64 {
 	if m < 0 {
 		y, m = y-1, m+12
 	}
-	y += 400 // keeps divisions of January and February of year 0 away from below zero
+	y += 400 // keeps the divisions for January and February of year 0 non-negative
 	const daysIn400Years, daysToEpoch = 146_097, 719_468
 	leapDays := y/4 - y/100 + y/400
 	return y*365 + leapDays + (153*m+2)/5 + int64(day) - 1 - daysIn400Years - daysToEpoch

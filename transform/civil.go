@@ -1,22 +1,22 @@
 package transform
 
-// civil is a date and time as RFC 3339 and its common relaxations write it.
-type civil struct {
+// civilTime is a date and time in RFC 3339 or a common relaxation.
+type civilTime struct {
 	seconds int64 // since 1970-01-01T00:00:00 on the same clock
-	millis  int64 // 0 to 999; finer digits are cut
+	millis  int64 // 0 to 999, truncated
 	offset  int64 // seconds east of UTC
-	zoned   bool  // the text says its offset
+	zoned   bool  // the text has an offset
 }
 
 // parseCivil reads a date, or a date and a time (contract §2, stage 2): T, t or
 // one space between them; seconds may be absent, and a fraction of one to nine
 // digits needs them; years have four digits. Leap seconds and 24:00 are refused.
 // A date alone takes no offset.
-func parseCivil(b []byte) (c civil, ok bool) {
+func parseCivil(b []byte) (c civilTime, ok bool) {
 	if len(b) < 10 || b[4] != '-' || b[7] != '-' {
 		return c, false
 	}
-	century, year, month, day := two(b, 0), two(b, 2), two(b, 5), two(b, 8)
+	century, year, month, day := twoDigits(b, 0), twoDigits(b, 2), twoDigits(b, 5), twoDigits(b, 8)
 	if century > 99 || year > 99 || month-1 > 11 {
 		return c, false
 	}
@@ -31,10 +31,10 @@ func parseCivil(b []byte) (c civil, ok bool) {
 	if len(b) < 16 || b[10] != 'T' && b[10] != 't' && b[10] != ' ' || b[13] != ':' {
 		return c, false
 	}
-	hour, minute, second := two(b, 11), two(b, 14), uint(0)
+	hour, minute, second := twoDigits(b, 11), twoDigits(b, 14), uint(0)
 	rest := b[16:]
 	if len(rest) >= 3 && rest[0] == ':' {
-		second = two(rest, 1)
+		second = twoDigits(rest, 1)
 		if rest, ok = c.fraction(rest[3:]); !ok {
 			return c, false
 		}
@@ -46,8 +46,8 @@ func parseCivil(b []byte) (c civil, ok bool) {
 	return c, c.readOffset(rest)
 }
 
-// fraction reads a point or comma and one to nine digits where they follow.
-func (c *civil) fraction(b []byte) (rest []byte, ok bool) {
+// fraction reads a point or comma and one to nine digits, if present.
+func (c *civilTime) fraction(b []byte) (rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '.' && b[0] != ',' {
 		return b, true
 	}
@@ -64,9 +64,9 @@ func (c *civil) fraction(b []byte) (rest []byte, ok bool) {
 	return digits[n:], true
 }
 
-// readOffset reads what ends a time: nothing, or an offset with or without one
-// space before.
-func (c *civil) readOffset(b []byte) bool {
+// readOffset reads the end of a time: nothing, or an offset after an optional
+// space.
+func (c *civilTime) readOffset(b []byte) bool {
 	if len(b) == 0 {
 		return true
 	}
@@ -81,13 +81,13 @@ func (c *civil) readOffset(b []byte) bool {
 	if len(b) < 3 || b[0] != '+' && b[0] != '-' {
 		return false
 	}
-	hours, minutes := two(b, 1), uint(0)
+	hours, minutes := twoDigits(b, 1), uint(0)
 	switch {
 	case len(b) == 3:
 	case len(b) == 5:
-		minutes = two(b, 3)
+		minutes = twoDigits(b, 3)
 	case len(b) == 6 && b[3] == ':':
-		minutes = two(b, 4)
+		minutes = twoDigits(b, 4)
 	default:
 		return false
 	}
@@ -98,9 +98,9 @@ func (c *civil) readOffset(b []byte) bool {
 	return hours <= 23 && minutes <= 59
 }
 
-// two reads the two digits at i; anything else gives a number that is out of
+// twoDigits reads the two digits at i. Other bytes give a number that is out of
 // every range.
-func two(b []byte, i int) uint {
+func twoDigits(b []byte, i int) uint {
 	tens, ones := uint(b[i]-'0'), uint(b[i+1]-'0')
 	if tens > 9 || ones > 9 {
 		return 1 << 16

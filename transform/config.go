@@ -11,36 +11,36 @@ import (
 	_ "time/tzdata" // source_timezone must be found in an image without zoneinfo
 )
 
-// UnknownAction says what becomes of an event whose action is none of the
-// twelve (contract §2, stage 5).
+// UnknownAction is the handling of an event whose action is not one of the twelve
+// (contract §2, stage 5).
 type UnknownAction string
 
-// The choices.
+// The values of transform.unknown_action.
 const (
 	KeepUnknown       UnknownAction = "keep"        // stored under its own text, and counted
 	DeadLetterUnknown UnknownAction = "dead_letter" // refused as unknown_action
 	DropUnknown       UnknownAction = "drop"        // counted as filtered
 )
 
-// Config is the configuration below the key transform (contract §1 and §2).
+// Config is the configuration under the key transform (contract §1 and §2).
 type Config struct {
-	// MaxMessageBytes is the largest message that is read, Confluent prefix
-	// included; exactly this many bytes are allowed.
+	// MaxMessageBytes is the size of the largest accepted message, with the
+	// Confluent prefix.
 	MaxMessageBytes int
-	// FieldAliases maps other names to the contract's, once.
+	// FieldAliases maps other names to the contract's; an alias of an alias is not allowed.
 	FieldAliases map[string]string
-	// SourceTimezone is the IANA name of the zone that local times are in.
+	// SourceTimezone is the IANA name of the zone of local times.
 	SourceTimezone string
-	// MaxFuture is how far beyond now an event may lie.
+	// MaxFuture is how far in the future an event may be.
 	MaxFuture time.Duration
-	// InternalUserIDs are compared as they are, case-sensitive.
+	// InternalUserIDs are compared exactly, case-sensitive.
 	InternalUserIDs []string
-	// InternalEmailDomains are compared whole, ignoring case.
+	// InternalEmailDomains are compared as a whole, ignoring case.
 	InternalEmailDomains []string
 	UnknownAction        UnknownAction
 }
 
-// Defaults are the contract's.
+// Defaults returns the contract's defaults.
 func Defaults() Config {
 	return Config{
 		MaxMessageBytes: 1 << 20,
@@ -50,15 +50,14 @@ func Defaults() Config {
 	}
 }
 
-// maxMaxMessageBytes is 1 GiB, beyond which no broker lets a record be.
+// maxMaxMessageBytes is 1 GiB, the largest record that any broker allows.
 const maxMaxMessageBytes = 1 << 30
 
-// maxAliases is what the name table can count, far beyond any use.
+// maxAliases is the capacity of the name table, far above any use.
 const maxAliases = 10_000
 
-// Validate reports every mistake at once, each with its key path. An address
-// among the values is guarded like one in a message: what the errors say is
-// logged and passed on.
+// Validate returns all mistakes joined, each with its key path. It guards
+// addresses in the values like those in a message, because the errors are logged.
 func (c Config) Validate() error {
 	var errs []error
 	wrong := func(key, format string, args ...any) {
@@ -72,18 +71,18 @@ func (c Config) Validate() error {
 		wrong("max_message_bytes", "%d is not between 1 and %d", c.MaxMessageBytes, maxMaxMessageBytes)
 	}
 	if len(c.FieldAliases) > maxAliases {
-		wrong("field_aliases", "%d aliases; at most %d are kept", len(c.FieldAliases), maxAliases)
+		wrong("field_aliases", "%d aliases; at most %d are allowed", len(c.FieldAliases), maxAliases)
 	}
 	for _, alias := range slices.Sorted(maps.Keys(c.FieldAliases)) {
 		target := c.FieldAliases[alias]
 		if alias == "" {
-			wrong("field_aliases", "an alias is empty; give the name that the messages use")
+			wrong("field_aliases", "an alias is empty; set the name that the messages use")
 		}
 		if fieldNamed(alias) != noField {
 			wrong("field_aliases", "%q is a name of the contract and cannot be an alias", alias)
 		}
 		if fieldNamed(target) == noField {
-			wrong("field_aliases", "%q maps to %q, which is no field of the contract", alias, target)
+			wrong("field_aliases", "%q maps to %q, which is not a field of the contract", alias, target)
 		}
 	}
 	if _, err := loadZone(c.SourceTimezone); err != nil {
@@ -105,7 +104,7 @@ func (c Config) Validate() error {
 	switch c.UnknownAction {
 	case KeepUnknown, DeadLetterUnknown, DropUnknown:
 	default:
-		wrong("unknown_action", "%q is none of keep, dead_letter, drop", c.UnknownAction)
+		wrong("unknown_action", "%q is not one of keep, dead_letter, drop", c.UnknownAction)
 	}
 	return errors.Join(errs...)
 }

@@ -1,9 +1,9 @@
 package transform
 
-// decimal is a number as it is written: exact, whatever its length or exponent.
-// Its magnitude is 0.d₀d₁d₂… × 10^point, where d₀ is not 0; a number without
-// digits is zero. So every question about it costs its digits, never the size of
-// its exponent.
+// decimal is a number as written: exact, with any length and exponent. Its
+// magnitude is 0.d₀d₁d₂… × 10^point, where d₀ is not 0; a number without digits
+// is zero. The cost of every operation depends on its digits, never on the size
+// of its exponent.
 type decimal struct {
 	negative bool
 	whole    []byte // the digits before the point, without leading zeros
@@ -11,8 +11,8 @@ type decimal struct {
 	point    int64
 }
 
-// maxExponent bounds an exponent while it is read. It is far beyond the number
-// of digits a message can hold, so that clamping changes no answer.
+// maxExponent bounds an exponent. It is far more than the digits of any message,
+// so the bound changes no result.
 const maxExponent = 1 << 40
 
 // parseDecimal reads numeric text (contract §1): an optional sign, ASCII digits
@@ -88,7 +88,7 @@ func countZeros(b []byte) int {
 
 func (d *decimal) isZero() bool { return len(d.whole)+len(d.fraction) == 0 }
 
-// digit is the i-th of the magnitude's digits, 0 beyond the last.
+// digit is the i-th digit of the magnitude, 0 after the last.
 func (d *decimal) digit(i int64) byte {
 	if i < int64(len(d.whole)) {
 		return d.whole[i] - '0'
@@ -99,8 +99,8 @@ func (d *decimal) digit(i int64) byte {
 	return 0
 }
 
-// cut is the magnitude × 10^places without its fraction. It is not ok from
-// 10^18 on.
+// cut is the magnitude × 10^places without its fraction. ok is false from 10^18
+// on.
 func (d *decimal) cut(places int64) (n int64, ok bool) {
 	if d.isZero() {
 		return 0, true
@@ -114,8 +114,8 @@ func (d *decimal) cut(places int64) (n int64, ok bool) {
 	return n, true
 }
 
-// round is the number × 10^places, rounded half away from zero. It is not ok
-// where its magnitude reaches 10^18.
+// round is the number × 10^places, rounded half away from zero. ok is false when
+// its magnitude reaches 10^18.
 func (d *decimal) round(places int64) (int64, bool) {
 	n, ok := d.cut(places)
 	if next := d.point + places; ok && next >= 0 && d.digit(next) >= 5 {
@@ -127,7 +127,7 @@ func (d *decimal) round(places int64) (int64, bool) {
 	return n, ok && n < 1e18
 }
 
-// isIntegral says whether nothing but zeros stands after the point.
+// isIntegral reports whether only zeros follow the point.
 func (d *decimal) isIntegral() bool {
 	for i := max(d.point, 0); i < int64(len(d.whole)+len(d.fraction)); i++ {
 		if d.digit(i) != 0 {

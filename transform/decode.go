@@ -7,10 +7,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Stage 1, decode (contract §1): JSON to typed fields. Timestamps and e-mails
-// leave it as text; what they say is judged by their own stages.
+// Stage 1, decode (contract §1): JSON becomes typed fields. Timestamps and
+// e-mails stay text; later stages check them.
 
-// decode reads one message, prefix removed; skipped is how long that was.
+// decode reads one message without its prefix; skipped is the length of the
+// prefix.
 func (w *Worker) decode(message []byte, skipped int) bool {
 	object, ok := w.read(message)
 	switch {
@@ -28,12 +29,12 @@ func (w *Worker) decode(message []byte, skipped int) bool {
 	return w.decodeFields()
 }
 
-// decodeFields goes through the fields in the documented order.
+// decodeFields decodes the fields in the documented order.
 func (w *Worker) decodeFields() bool {
 	for left := w.record.present | required; left != 0; left &= left - 1 {
 		f := field(bits.TrailingZeros32(uint32(left)))
 		if f == email && w.texts[userEmail] != nil {
-			continue // contract §1: read, and checked, only when user_email is absent
+			continue // contract §1: used and checked only when user_email is absent
 		}
 		if !w.decodeField(f) {
 			return false
@@ -48,7 +49,7 @@ func (w *Worker) decodeFields() bool {
 	return true
 }
 
-// decodeField takes one field's type, then its value.
+// decodeField checks the type of one field, then its value.
 func (w *Worker) decodeField(f field) bool {
 	if !w.record.present.has(f) {
 		return true
@@ -89,7 +90,7 @@ func (w *Worker) decodeField(f field) bool {
 	return true
 }
 
-// text is what a text or a number says, trimmed. A number's is its literal.
+// text is the trimmed content of a text, or the literal of a number.
 func (w *Worker) text(v *value) []byte {
 	if v.kind == numberKind {
 		return v.raw
@@ -123,8 +124,8 @@ func (w *Worker) decodeCount(f field, text []byte) bool {
 	return true
 }
 
-// decodeFlag reads the spellings of text; of numbers the literals 1 and 0 are
-// among them, and 1.0 is not.
+// decodeFlag accepts the documented spellings. Of numbers it accepts the literals
+// 1 and 0, but not 1.0.
 func (w *Worker) decodeFlag(f field, text []byte) bool {
 	for _, yes := range [...]string{"true", "1", "yes", "t"} {
 		if equalFoldASCII(text, yes) {
@@ -140,8 +141,8 @@ func (w *Worker) decodeFlag(f field, text []byte) bool {
 	return w.refuse(schemas.InvalidValue, f, flagDetail)
 }
 
-// countryCode is the code in capitals where it is two ASCII letters, and as it
-// is otherwise.
+// countryCode is the code in capitals if it is two ASCII letters, otherwise the
+// code unchanged.
 func (w *Worker) countryCode(code []byte) []byte {
 	a, b := code[0]|0x20, code[1]|0x20
 	if a-'a' > 'z'-'a' || b-'a' > 'z'-'a' {

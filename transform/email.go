@@ -9,8 +9,8 @@ import (
 // Stage 4, e-mail hashing (contract §2). The guard, its other half, is in
 // guard.go.
 
-// hashEmail settles user_email_hash_sha256: a given hash or a hashed address
-// from the hash field wins over a plaintext e-mail.
+// hashEmail sets user_email_hash_sha256. A given hash, or an address in the hash
+// field, wins over a plaintext e-mail.
 func (w *Worker) hashEmail() bool {
 	if given := w.texts[userEmailHash]; given != nil {
 		switch {
@@ -43,7 +43,8 @@ func (w *Worker) hashEmail() bool {
 	return true
 }
 
-// lowerHash is a given hash in lower case, borrowed where it is already.
+// lowerHash is a given hash in lower case. It is borrowed if it is lower case
+// already.
 func (w *Worker) lowerHash(given []byte) []byte {
 	for _, c := range given {
 		if 'A' <= c && c <= 'F' {

@@ -3,9 +3,9 @@ package transform
 import "math"
 
 // epochText reads digits[.digits], also with a minus sign, so that a negative
-// epoch is told from gibberish. Eight or fourteen digits alone may as well be a
-// compact date and are not read, zeros too (contract §2).
-func epochText(b []byte) (int64, verdict) {
+// epoch is distinguished from other text. Eight or fourteen digits alone may be a
+// compact date and are not accepted, nor are zeros (contract §2).
+func epochText(b []byte) (int64, parseResult) {
 	rest := b
 	if len(rest) > 0 && rest[0] == '-' {
 		rest = rest[1:]
@@ -22,10 +22,10 @@ func epochText(b []byte) (int64, verdict) {
 	return epochNumber(b)
 }
 
-// epochNumber reads an epoch whose magnitude tells its unit: below 1e11 seconds,
-// below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. What is
-// finer than a millisecond is cut.
-func epochNumber(b []byte) (int64, verdict) {
+// epochNumber reads an epoch whose magnitude gives its unit: below 1e11 seconds,
+// below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. It
+// truncates to milliseconds.
+func epochNumber(b []byte) (int64, parseResult) {
 	d, ok := parseDecimal(b)
 	switch {
 	case !ok:
@@ -47,7 +47,7 @@ func epochNumber(b []byte) (int64, verdict) {
 	}
 	ms, ok := d.cut(places)
 	if !ok {
-		ms = math.MaxInt64 // beyond every range
+		ms = math.MaxInt64 // out of every range
 	}
 	return ms, instantRead
 }

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// escape checks the escape sequence at i and gives the place after it, or 0 with
-// the fault set. Both halves of a surrogate pair are one escape here: a half
-// alone is not Unicode text and has no UTF-8.
+// escape checks the escape sequence at i and returns the position after it, or 0
+// with the fault set. A surrogate pair is one escape: a single half is not
+// Unicode text and has no UTF-8.
 func (s *scanner) escape(i int) int {
 	if i+1 >= len(s.data) {
 		s.stop(endsEarly, len(s.data))
@@ -66,7 +66,8 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// appendUnescaped appends what a text that the scanner has accepted says.
+// appendUnescaped appends the decoded form of a text that the scanner has
+// accepted.
 func appendUnescaped(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
 		c := raw[i]
@@ -106,7 +107,7 @@ func appendUnescaped(dst, raw []byte) []byte {
 	return dst
 }
 
-// unit is the number that four digits, already checked, write.
+// unit is the number of four checked hexadecimal digits.
 func unit(digits []byte) rune {
 	var r rune
 	for _, c := range digits[:4] {

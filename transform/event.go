@@ -1,6 +1,6 @@
 package transform
 
-// finish makes the event of what the stages have left.
+// finish builds the event from the results of the stages.
 func (w *Worker) finish() {
 	e, t := &w.event, &w.texts
 	e.SubscriptionID = t[subscriptionID]
@@ -30,5 +30,5 @@ func (w *Worker) finish() {
 	e.ID = w.eventID(e.SubscriptionID, e.EventTimestamp, e.SubscriptionAction)
 }
 
-// noText is the absent user id, the one column whose absence is not NULL.
+// noText is an absent user id, the only column whose absence is not NULL.
 var noText = []byte{}

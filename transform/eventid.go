@@ -9,11 +9,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// unitSeparator keeps the parts of an identity apart. No subscription id holds a
-// control character, so no two identities are written alike.
+// unitSeparator separates the parts of an identity. A subscription id has no
+// control character, so two identities never have the same text.
 const unitSeparator = 0x1f
 
-// appendIdentity appends what an event's id is the hash of.
+// appendIdentity appends the input of the event id's hash.
 func appendIdentity(dst, subscription []byte, at schemas.Millis, action []byte) []byte {
 	dst = append(dst, subscription...)
 	dst = append(dst, unitSeparator)

@@ -6,7 +6,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// fault is what keeps a message from being one JSON text.
+// fault is the reason why a message is not one JSON text.
 type fault uint8
 
 const (
@@ -28,13 +28,13 @@ var faultSentences = [...]string{
 	trailingData:  "something follows the JSON",
 }
 
-// stop sets the fault and where it is; false, so that readers can return it.
+// stop sets the fault and its position. It returns false, for readers to return.
 func (s *scanner) stop(f fault, at int) bool {
 	s.fault, s.faultAt = f, at
 	return false
 }
 
-// unexpected is the fault of the byte at hand, or of its absence.
+// unexpected is the fault of the current byte, or of the end of the data.
 func (s *scanner) unexpected() bool {
 	if s.pos >= len(s.data) {
 		return s.stop(endsEarly, s.pos)
@@ -42,8 +42,8 @@ func (s *scanner) unexpected() bool {
 	return s.stop(badSyntax, s.pos)
 }
 
-// refusal puts the fault into words. skipped is how much of the message came
-// before the JSON; positions count from 0 at the start of the message.
+// refusal describes the fault. skipped is the length before the JSON. Positions
+// count from 0 at the start of the message.
 func (s *scanner) refusal(skipped int) refusal {
 	return refusal{
 		reason: schemas.InvalidJSON,

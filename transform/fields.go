@@ -1,8 +1,8 @@
 package transform
 
-// field is a name of the contract. The order is the documented one (contract
-// §3) with user_email and email last: it decides which of two errors of one
-// stage is reported.
+// field is a name of the contract, in the documented order (contract §3), with
+// user_email and email last. The order decides which of two errors of one stage
+// is reported.
 type field uint8
 
 const (
@@ -30,10 +30,10 @@ const (
 	email
 
 	fieldCount
-	noField = fieldCount // also what an unknown name means
+	noField = fieldCount // also for an unknown name
 )
 
-// shape is what a field takes (contract §1).
+// shape is the type of a field (contract §1).
 type shape uint8
 
 const (
@@ -45,8 +45,8 @@ const (
 	emailShape
 )
 
-// fieldTable says what each field is called and takes. quoted is the name as
-// JSON without white space writes it.
+// fieldTable has the name and shape of each field. quoted is the name in JSON
+// without white space.
 var fieldTable = [fieldCount]struct {
 	name   string
 	quoted string
@@ -76,7 +76,7 @@ var fieldTable = [fieldCount]struct {
 	email:                    {"email", `"email":`, emailShape},
 }
 
-// String is the canonical name, and empty for no field.
+// String is the canonical name, empty for noField.
 func (f field) String() string {
 	if f >= fieldCount {
 		return ""
@@ -84,12 +84,12 @@ func (f field) String() string {
 	return fieldTable[f].name
 }
 
-// fieldSet is a set of fields, a bit each.
+// fieldSet is a set of fields, one bit each.
 type fieldSet uint32
 
 func (f field) set() fieldSet            { return 1 << f }
 func (s fieldSet) has(f field) bool      { return s&f.set() != 0 }
 func (s fieldSet) with(f field) fieldSet { return s | f.set() }
 
-// required are the fields without which there is no event.
+// required are the fields that every event needs.
 const required = fieldSet(1<<subscriptionID | 1<<eventTimestamp | 1<<subscriptionAction)

@@ -2,11 +2,11 @@ package transform
 
 import "bytes"
 
-// The PII guard (contract §2, stage 4): an address in any text but the e-mail
-// fields is replaced where it stands by "sha256:" and its hash. It runs once
-// over a text, so what it has written is never taken for part of an address.
+// The PII guard (contract §2, stage 4) replaces an address in any text except the
+// e-mail fields with "sha256:" and its hash. It runs once over a text, so that
+// its output is never part of another address.
 
-// guardedFields are the texts that go out as they came in.
+// guardedFields are the texts that are stored as received.
 var guardedFields = func() (fields []field) {
 	for f, known := range fieldTable {
 		if known.shape == textShape {
@@ -25,7 +25,7 @@ func (w *Worker) guardTexts() {
 	}
 }
 
-// guard gives the text itself where no address is in it.
+// guard returns the text itself when it has no address.
 func (w *Worker) guard(text []byte) []byte {
 	start := len(w.arena)
 	guarded, lower, addresses := appendGuarded(w.arena, text, w.lower)
@@ -38,9 +38,9 @@ func (w *Worker) guard(text []byte) []byte {
 	return guarded[start:len(guarded):len(guarded)]
 }
 
-// appendGuarded appends the text with its addresses replaced, and says how many
-// they were. Where there are none nothing is appended. scratch is overwritten
-// and given back.
+// appendGuarded appends the text with its addresses replaced and returns their
+// number. Without addresses it appends nothing. scratch is overwritten and
+// returned.
 func appendGuarded(dst, text, scratch []byte) (guarded, lower []byte, addresses int) {
 	from := 0
 	for {

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// emptyHash is SHA-256 of the empty text, which a publisher sends who hashes
-// without looking.
+// emptyHash is SHA-256 of the empty text. Publishers send it when they hash an
+// absent address.
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // hashDigits is the length of a hash as text.
 const hashDigits = 2 * sha256.Size
 
-// appendLower appends the text in lower case: Unicode's simple mapping, one
-// character to one character, whatever the language.
+// appendLower appends the text in lower case with Unicode's simple mapping: one
+// character to one character, independent of language.
 func appendLower(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -34,15 +34,15 @@ func appendLower(dst, text []byte) []byte {
 	return dst
 }
 
-// appendAddressHash appends the hash of an address, as 64 lower-case digits.
-// scratch is overwritten and given back, so that its memory is used again.
+// appendAddressHash appends the hash of an address as 64 lower-case digits.
+// scratch is overwritten and returned for reuse.
 func appendAddressHash(dst, address, scratch []byte) (hashed, lower []byte) {
 	lower = appendLower(scratch[:0], address)
 	sum := sha256.Sum256(lower)
 	return hex.AppendEncode(dst, sum[:]), lower
 }
 
-// isHash says whether the text is 64 hexadecimal digits of any case.
+// isHash reports whether the text is 64 hexadecimal digits of any case.
 func isHash(text []byte) bool {
 	if len(text) != hashDigits {
 		return false

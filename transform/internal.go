@@ -4,7 +4,7 @@ import "bytes"
 
 // Stage 3, the internal-user filter (contract §2).
 
-// isInternal says whether the event is one of the publisher's own people: by
+// isInternal reports whether the event belongs to the publisher's own people: by
 // flag, by user id, or by the domain of an address in the plaintext e-mail, the
 // hash field or the user id.
 func (w *Worker) isInternal() bool {
@@ -25,15 +25,15 @@ func (w *Worker) isInternal() bool {
 		w.atInternalDomain(w.texts[userID])
 }
 
-// atInternalDomain says whether the text is an address at one of the configured
-// domains. A subdomain is another domain.
+// atInternalDomain reports whether the text is an address in a configured domain.
+// A subdomain is another domain.
 func (w *Worker) atInternalDomain(text []byte) bool {
 	internal, lower := w.rules.atInternalDomain(text, w.lower)
 	w.lower = lower
 	return internal
 }
 
-// atInternalDomain does it with scratch, which is overwritten and given back.
+// atInternalDomain overwrites scratch and returns it.
 func (r *Rules) atInternalDomain(text, scratch []byte) (internal bool, lower []byte) {
 	if len(r.internalDomains) == 0 || !wholeAddress(text) {
 		return false, scratch
@@ -43,8 +43,7 @@ func (r *Rules) atInternalDomain(text, scratch []byte) (internal bool, lower []b
 	return internal, lower
 }
 
-// plaintext is the e-mail that counts and the field that it stands in: email
-// only where user_email is absent.
+// plaintext is the e-mail and its field: email only when user_email is absent.
 func (w *Worker) plaintext() ([]byte, field) {
 	if text := w.texts[userEmail]; text != nil {
 		return text, userEmail

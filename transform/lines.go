@@ -8,10 +8,10 @@ import (
 	"io"
 )
 
-// Lines reads the messages of a file, one a line (contract §1): LF ends a line,
-// one CR before it belongs to the line end, a CR at the end of the file does not;
-// an empty line is a message without bytes, which is a tombstone. It is not safe
-// for concurrent use.
+// Lines reads the messages of a file, one per line (contract §1). LF ends a line,
+// and one CR before it belongs to the line end; a CR at the end of the file does
+// not. An empty line is an empty message, which is a tombstone. Not safe for
+// concurrent use.
 type Lines struct {
 	r         *bufio.Reader
 	limit     int
@@ -20,29 +20,29 @@ type Lines struct {
 	truncated bool
 }
 
-// NewLines reads from r. limit is transform.max_message_bytes: of a longer line
-// one byte more than that is kept, enough to be refused as too large, so memory
-// stays bounded whatever the file holds.
+// NewLines reads from r. limit is transform.max_message_bytes. Of a longer line
+// it keeps one byte more than limit, enough to be refused as too large, so that
+// memory stays bounded.
 func NewLines(r io.Reader, limit int) *Lines {
 	return &Lines{r: bufio.NewReaderSize(r, 256<<10), limit: limit, row: -1}
 }
 
-// Row is the number of the last line that Next gave, from 0.
+// Row is the number of the last line from Next, from 0.
 func (l *Lines) Row() int64 { return l.row }
 
-// Truncated says whether the last line was longer than the limit and is not all
-// there.
+// Truncated reports whether the last line was longer than the limit and is
+// incomplete.
 func (l *Lines) Truncated() bool { return l.truncated }
 
-// Next gives the next line without its line end. It holds until the next call.
-// After the last line the error is io.EOF; a line that a read error cuts off is
-// not given.
+// Next returns the next line without its line end, valid until the next call.
+// After the last line the error is io.EOF. A line that a read error cuts off is
+// not returned.
 func (l *Lines) Next() ([]byte, error) {
 	fragment, err := l.r.ReadSlice('\n')
 	line := fragment
 	length := len(fragment)
 	if errors.Is(err, bufio.ErrBufferFull) {
-		// Kept are one byte more than the limit and a line end; the rest is counted.
+		// Keep one byte more than the limit and a line end; count the rest.
 		l.buf = append(l.buf[:0], fragment[:min(length, l.limit+3)]...)
 		for errors.Is(err, bufio.ErrBufferFull) {
 			fragment, err = l.r.ReadSlice('\n')

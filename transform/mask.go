@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// appendMasked appends the text with letters as x and digits as 9, at most limit
-// bytes of it. Beyond ASCII every character but white space and control
-// characters counts as a letter, as it does in an address; a byte that is not
-// UTF-8 becomes U+FFFD.
+// appendMasked appends at most limit bytes of the text with letters as x and
+// digits as 9. Outside of ASCII every character except white space and control
+// characters counts as a letter, as in an address. A byte that is not UTF-8
+// becomes U+FFFD.
 func appendMasked(dst, text []byte, limit int) []byte {
 	limit += len(dst)
 	for len(text) > 0 {
@@ -37,7 +37,7 @@ func maskRune(r rune) rune {
 	return r
 }
 
-// runeSize is how many bytes the first character of a text takes.
+// runeSize is the size of the first character of a text.
 func runeSize(text []byte) int {
 	_, size := utf8.DecodeRune(text)
 	return size

@@ -1,9 +1,8 @@
 package transform
 
-// names finds the field that a name means: the contract's names and the
-// configured aliases alike, exactly and case-sensitively, in about one probe.
-// It is immutable once built.
-type names struct {
+// nameTable finds the field of a name: the contract's names and the configured
+// aliases, exact and case-sensitive, in about one probe. It is immutable.
+type nameTable struct {
 	slots   []uint16 // index into entries plus one, 0 where free; a power of two long
 	entries []nameEntry
 }
@@ -13,9 +12,9 @@ type nameEntry struct {
 	field field
 }
 
-// newNames builds the table, at most a quarter full. Validate bounds the
-// aliases to what an index can count.
-func newNames(aliases map[string]field) names {
+// newNames builds the table, at most a quarter full. Validate bounds the number
+// of aliases.
+func newNames(aliases map[string]field) nameTable {
 	entries := make([]nameEntry, 0, int(fieldCount)+len(aliases))
 	for f, known := range fieldTable {
 		entries = append(entries, nameEntry{known.name, field(f)})
@@ -27,7 +26,7 @@ func newNames(aliases map[string]field) names {
 	for size < 4*len(entries) {
 		size *= 2
 	}
-	n := names{slots: make([]uint16, size), entries: entries}
+	n := nameTable{slots: make([]uint16, size), entries: entries}
 	for i, e := range entries {
 		at := nameHash([]byte(e.name)) & (size - 1)
 		for n.slots[at] != 0 {
@@ -38,8 +37,8 @@ func newNames(aliases map[string]field) names {
 	return n
 }
 
-// find gives the field, or noField for an unknown name.
-func (n *names) find(name []byte) field {
+// find returns the field, or noField for an unknown name.
+func (n *nameTable) find(name []byte) field {
 	if len(name) == 0 {
 		return noField
 	}
@@ -55,8 +54,8 @@ func (n *names) find(name []byte) field {
 	}
 }
 
-// nameHash looks at the length and three bytes, which tell the contract's names
-// apart; probing takes care of the rest. The name is not empty.
+// nameHash uses the length and three bytes, which distinguish the contract's
+// names. Probing handles the rest. The name must not be empty.
 func nameHash(name []byte) int {
 	last := len(name) - 1
 	return len(name)*11 + int(name[0]) + int(name[last])*31 + int(name[last/2])*7

@@ -1,22 +1,22 @@
 package transform
 
-// maxDepth is how many arrays and objects may be open at once; the outermost
-// object is level 1 (contract §1).
+// maxDepth is the number of arrays and objects that may be open at once; the
+// outermost object is level 1 (contract §1).
 const maxDepth = 10_000
 
-// member is one name and value of the outermost object.
+// member is a name and value of the outermost object.
 type member struct {
 	name  value
 	value value
 }
 
-// member reads the next member of the outermost object, whose opening brace has
-// been stepped over. It gives false after the last one, and at a fault.
+// member reads the next member of the outermost object, after its opening brace.
+// It returns false after the last one and at a fault.
 func (s *scanner) member(m *member) bool {
 	return s.next() && s.name(&m.name) && s.value(&m.value, 2)
 }
 
-// next goes to the name of the next member of the outermost object.
+// next moves to the name of the next member of the outermost object.
 func (s *scanner) next() bool {
 	s.space()
 	c := s.peek()
@@ -35,7 +35,7 @@ func (s *scanner) next() bool {
 	return true
 }
 
-// skip steps over exactly these bytes where they are at hand.
+// skip skips exactly these bytes if they come next.
 func (s *scanner) skip(bytes string) bool {
 	if len(s.data)-s.pos < len(bytes) || string(s.data[s.pos:s.pos+len(bytes)]) != bytes {
 		return false
@@ -61,7 +61,8 @@ func (s *scanner) name(v *value) bool {
 	return true
 }
 
-// value reads any value; level is the one an array or object at hand is on.
+// value reads any value; level is the level of an array or object that starts
+// here.
 func (s *scanner) value(v *value, level int) bool {
 	switch s.peek() {
 	case '[':
@@ -74,8 +75,9 @@ func (s *scanner) value(v *value, level int) bool {
 	return s.scalar(v)
 }
 
-// nested checks and steps over the array or object at hand. It keeps the open
-// levels as bits instead of recursing, so depth costs neither stack nor heap.
+// nested checks and skips the array or object that starts here. It keeps the open
+// levels as bits instead of recursing, so that depth costs neither stack nor
+// heap.
 func (s *scanner) nested(outermost int) bool {
 	var ignored value
 	level := outermost - 1
@@ -91,7 +93,7 @@ func (s *scanner) nested(outermost int) bool {
 			s.pos++
 			s.space()
 			if s.peek() == s.closer(level) {
-				break // an empty one is closed below
+				break // empty: closed below
 			}
 			if c == '{' && !s.name(&ignored) {
 				return false
@@ -132,7 +134,7 @@ func (s *scanner) open(level int, object bool) {
 	}
 }
 
-// closer is the byte that ends what is open on the level.
+// closer is the closing byte of the level.
 func (s *scanner) closer(level int) byte {
 	if s.objects[level/64]>>(level%64)&1 != 0 {
 		return '}'
@@ -140,7 +142,7 @@ func (s *scanner) closer(level int) byte {
 	return ']'
 }
 
-// end says whether nothing but white space is left.
+// end reports whether only white space is left.
 func (s *scanner) end() bool {
 	s.space()
 	return s.pos == len(s.data) || s.stop(trailingData, s.pos)

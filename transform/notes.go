@@ -1,17 +1,17 @@
 package transform
 
-// Notes count what a message had that is worth watching and no reason to refuse
-// it. They are counted for every outcome, as far as the stages got.
+// Notes count irregularities of a message that are worth watching but do not
+// refuse it. They count for every outcome, as far as the stages got.
 type Notes struct {
-	UnknownFields          uint32 // members of the outermost object that are no field
-	EmailHashDisagreements uint32 // a given hash that is not the hash of the address beside it
-	EmptyHashes            uint32 // the hash of the empty text, taken as absent
-	AddressesInHashField   uint32 // an address where a hash should be, hashed
-	IgnoredEmails          uint32 // an e-mail that is no address, beside a valid hash
+	UnknownFields          uint32 // unknown names in the outermost object
+	EmailHashDisagreements uint32 // a given hash that differs from the hash of the given address
+	EmptyHashes            uint32 // the hash of the empty text, treated as absent
+	AddressesInHashField   uint32 // an address in the hash field, hashed
+	IgnoredEmails          uint32 // an e-mail that is not an address, with a valid hash
 	GuardedAddresses       uint32 // addresses that the PII guard replaced in other texts
-	UnknownActions         uint32 // stored under their own text
-	DroppedActions         uint32 // filtered because the action is unknown
-	NeverTimestamps        uint32 // of 2200 or later, taken as none
+	UnknownActions         uint32 // unknown actions stored with their own text
+	DroppedActions         uint32 // events filtered because of an unknown action
+	NeverTimestamps        uint32 // timestamps of 2200 or later, treated as absent
 }
 
 // Add adds another message's notes to a running total.

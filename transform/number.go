@@ -30,7 +30,7 @@ func (s *scanner) number(v *value) bool {
 	return true
 }
 
-// digits reads one digit or more.
+// digits reads at least one digit.
 func (s *scanner) digits() bool {
 	start := s.pos
 	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {

@@ -8,9 +8,10 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// AppendJSON appends the result as pianola transform prints it: one JSON object
-// without a line end (contract §5). Timestamps are RFC 3339 with three fraction
-// digits and Z, what is absent is null but for user_id, money is an exact number.
+// AppendJSON appends the result in the format of `pianola transform`: one JSON
+// object without a line end (contract §5). Timestamps are RFC 3339 with three
+// fraction digits and Z. Absent values are null, except user_id. Amounts are
+// exact numbers.
 func (r *Result) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"outcome":`...)
 	dst = appendQuoted(dst, []byte(r.Outcome.String()))
@@ -61,7 +62,7 @@ func appendEvent(dst []byte, e *schemas.Event) []byte {
 	return append(dst, '}')
 }
 
-// appendName begins a member that is not the first.
+// appendName starts a member that is not the first.
 func appendName(dst []byte, name string) []byte {
 	dst = append(dst, `,"`...)
 	dst = append(dst, name...)
@@ -103,7 +104,7 @@ func appendCount(dst []byte, name string, n schemas.NullInt32) []byte {
 	return strconv.AppendInt(dst, int64(n.Int32), 10)
 }
 
-// appendDigits writes a number that is not negative in so many digits.
+// appendDigits writes a non-negative number with a fixed number of digits.
 func appendDigits(dst []byte, n, digits int) []byte {
 	unit := 1
 	for range digits - 1 {

@@ -1,6 +1,6 @@
 package transform
 
-// appendQuoted appends a JSON string. The text is valid UTF-8.
+// appendQuoted appends a JSON string. The text must be valid UTF-8.
 func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
@@ -16,7 +16,7 @@ func appendQuoted(dst, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendEscaped appends one character as it stands in a JSON string.
+// appendEscaped appends one character as part of a JSON string.
 func appendEscaped(dst, char []byte) []byte {
 	const digits = "0123456789abcdef"
 	switch c := char[0]; {

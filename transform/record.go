@@ -1,11 +1,11 @@
 package transform
 
-// record is a message's known fields as the JSON has them, in one pass over it.
+// record is the known fields of a message as JSON values, read in one pass.
 type record struct {
-	values   [fieldCount]value // of a field that occurs twice, the first
+	values   [fieldCount]value // the first value of a repeated field
 	present  fieldSet
 	repeated fieldSet
-	first    field // the first that was repeated, or noField
+	first    field // the first repeated field, or noField
 	unknown  uint32
 }
 
@@ -13,8 +13,8 @@ func (r *record) reset() {
 	r.present, r.repeated, r.first, r.unknown = 0, 0, noField, 0
 }
 
-// read takes in a whole message, and gives false with the scanner's fault set
-// where it is no JSON. object is false where it is another JSON value.
+// read reads a whole message. ok is false, with the scanner's fault set, when it
+// is not JSON. object is false for another JSON value.
 func (w *Worker) read(message []byte) (object, ok bool) {
 	s, r := &w.scan, &w.record
 	s.reset(message)
@@ -49,9 +49,9 @@ func (w *Worker) read(message []byte) (object, ok bool) {
 	return true, s.fault == wellFormed && s.end()
 }
 
-// fieldAfter reads the name at hand. Publishers keep an order, so the name that
-// followed the last time is tried first, as it would be written, before a name
-// is read and looked up.
+// fieldAfter reads the next name. Publishers keep an order, so it first tries the
+// name that followed the last time, in its usual form, before it reads and looks
+// up a name.
 func (w *Worker) fieldAfter(previous field) (field, bool) {
 	s := &w.scan
 	if f := w.follows[previous]; s.skip(fieldTable[f].quoted) {
@@ -69,8 +69,8 @@ func (w *Worker) fieldAfter(previous field) (field, bool) {
 	return f, true
 }
 
-// content is what a value says: borrowed from the message, or unescaped into
-// the arena.
+// content is the decoded value: borrowed from the message, or unescaped into the
+// arena.
 func (w *Worker) content(v *value) []byte {
 	if !v.escaped {
 		return v.raw

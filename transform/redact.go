@@ -1,17 +1,17 @@
 package transform
 
-// maxRedacted is the size of a dead letter's payload at most (contract §3).
+// maxRedacted is the maximum size of a dead letter's payload (contract §3).
 const maxRedacted = 4 << 10
 
-// Redact gives what may be kept of a message that was refused (contract §3, end)
-// as valid UTF-8 of at most 4 KiB. Of a readable object that is a JSON object:
-// first its known fields, repeated ones each time, the guard run over their
-// decoded text, the e-mail fields hashed or masked; then its unknown names,
-// guarded too, with the JSON type of their values. Of anything else, and of what
-// is larger than the limit, it is the beginning with letters as x and digits
-// as 9.
+// Redact returns the part of a refused message that may be stored (contract §3,
+// end): valid UTF-8 of at most 4 KiB. For a readable object it is a JSON object
+// with the known fields first, each repetition included. Their decoded text goes
+// through the guard, and the e-mail fields are hashed or masked. Then come the
+// unknown names, guarded too, with the JSON type of their values. For anything
+// else, and for a message above the size limit, it is the start of the message
+// with letters as x and digits as 9.
 //
-// It allocates, and leaves the result of the last Apply as it is.
+// It allocates, and does not change the result of the last Apply.
 func (w *Worker) Redact(message []byte) string {
 	body := withoutPrefix(message)
 	if len(message) > w.rules.maxBytes || !isObject(body) {
@@ -19,7 +19,7 @@ func (w *Worker) Redact(message []byte) string {
 	}
 	r := redactor{rules: w.rules, out: make([]byte, 0, min(2*len(body), maxRedacted))}
 	if !r.object(body, maxRedacted) {
-		// Too long: the same again with every text cut, so that all fields fit.
+		// Too long: again with every text cut, so that all fields fit.
 		r.object(body, 96)
 	}
 	return string(r.out)

@@ -7,10 +7,11 @@ type redactor struct {
 	decoded []byte
 	guarded []byte
 	lower   []byte
-	maxText int // bytes of one text as it is written
+	maxText int // bytes of one written text
 }
 
-// object writes the message, a JSON object, and says whether it did so in full.
+// object writes the message, a JSON object. It reports whether the output is
+// complete.
 func (r *redactor) object(body []byte, maxText int) bool {
 	r.out, r.maxText = append(r.out[:0], '{'), maxText
 	known, unknown := r.members(body, true), r.members(body, false)
@@ -18,8 +19,8 @@ func (r *redactor) object(body []byte, maxText int) bool {
 	return known && unknown
 }
 
-// members writes the known fields or the unknown names in the message's order,
-// as far as they fit.
+// members writes the known fields or the unknown names in the order of the
+// message, as far as they fit.
 func (r *redactor) members(body []byte, known bool) bool {
 	var s scanner
 	var m member
@@ -53,7 +54,7 @@ func (r *redactor) members(body []byte, known bool) bool {
 	return full
 }
 
-// value writes a known field's value, and says whether it was cut.
+// value writes the value of a known field and reports whether it was cut.
 func (r *redactor) value(f field, v *value) (cut bool) {
 	switch v.kind {
 	case nullKind, trueKind, falseKind:
@@ -84,7 +85,7 @@ func (r *redactor) value(f field, v *value) (cut bool) {
 	return r.text(text)
 }
 
-// text writes a JSON string, and says whether it had to be cut.
+// text writes a JSON string and reports whether it was cut.
 func (r *redactor) text(text []byte) (cut bool) {
 	r.out = append(r.out, '"')
 	start := len(r.out)
@@ -119,7 +120,7 @@ func (r *redactor) guard(text []byte) []byte {
 	return guarded
 }
 
-// typeName is the JSON type of a value, as RFC 8259 calls it.
+// typeName is the JSON type of a value in RFC 8259.
 func typeName(k kind) string {
 	switch k {
 	case nullKind:

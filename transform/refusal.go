@@ -2,9 +2,8 @@ package transform
 
 import "github.com/pianola/pianola/schemas"
 
-// refusal is why a message becomes a dead letter. The detail is a fixed
-// sentence: positions and limits may stand in it, nothing of the message may
-// (contract §1).
+// refusal is why a message becomes a dead letter. The detail is a fixed sentence:
+// it may contain positions and limits, but nothing of the message (contract §1).
 type refusal struct {
 	reason schemas.Reason
 	field  field

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Rules are a Config compiled. They are immutable and safe for concurrent use;
-// every goroutine takes its own Worker from them.
+// Rules are a compiled Config. They are immutable and safe for concurrent use.
+// Every goroutine makes its own Worker.
 type Rules struct {
 	maxBytes        int
 	tooLarge        string
-	names           names
+	names           nameTable
 	zone            zone
 	maxFuture       time.Duration
 	internalIDs     map[string]struct{}
@@ -21,7 +21,7 @@ type Rules struct {
 	actions         map[string][]byte // ASCII letters, lower-cased → canonical
 }
 
-// New compiles the configuration, which must be valid.
+// New compiles a valid configuration.
 func New(c Config) (*Rules, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("compile the transform's rules: %w", err)

@@ -19,7 +19,7 @@ const (
 	objectKind
 )
 
-// value is one JSON value, borrowed from the message: what stands between the
+// value is one JSON value, borrowed from the message: the bytes between the
 // quotes of a text, the literal of a number, nothing of an array or object.
 type value struct {
 	raw     []byte
@@ -29,7 +29,7 @@ type value struct {
 
 // scanner reads strict RFC 8259 (contract §1) without recursion and without
 // copying. Unlike encoding/json and jx it refuses invalid UTF-8 and unpaired
-// surrogates wherever they stand, and hands out names that occur twice.
+// surrogates everywhere, and returns repeated names.
 type scanner struct {
 	data  []byte
 	pos   int
@@ -38,7 +38,7 @@ type scanner struct {
 	fault   fault
 	faultAt int
 
-	// objects has a bit for each level that is open: set for an object.
+	// objects has a bit for each open level: 1 for an object.
 	objects [maxDepth/64 + 1]uint64
 }
 
@@ -46,7 +46,7 @@ func (s *scanner) reset(data []byte) {
 	s.data, s.pos, s.began, s.fault, s.faultAt = data, 0, false, wellFormed, 0
 }
 
-// peek is the byte at hand, and 0, which no JSON text has there, at the end.
+// peek is the current byte, or 0 at the end. No JSON text has a 0 there.
 func (s *scanner) peek() byte {
 	if s.pos < len(s.data) {
 		return s.data[s.pos]
@@ -65,7 +65,7 @@ func (s *scanner) space() {
 	}
 }
 
-// scalar reads any value but an array or an object.
+// scalar reads any value except an array or an object.
 func (s *scanner) scalar(v *value) bool {
 	switch c := s.peek(); c {
 	case '"':
@@ -98,7 +98,7 @@ func (s *scanner) literal(v *value, word string) bool {
 	return true
 }
 
-// text reads the string whose opening quote is at hand.
+// text reads the string that starts here.
 func (s *scanner) text(v *value) bool {
 	data := s.data
 	start := s.pos + 1
@@ -130,10 +130,10 @@ func (s *scanner) text(v *value) bool {
 	}
 }
 
-// plainEnd is where the run of plain characters from i ends: at a quote, a
-// backslash, a control character, a byte beyond ASCII, or the end. It takes
-// eight bytes at a time; of the marks in a word only the lowest is exact, and
-// only that one is used.
+// plainEnd is the end of the run of plain characters from i: a quote, a
+// backslash, a control character, a byte outside of ASCII, or the end. It checks
+// eight bytes at a time. Only the lowest mark in a word is exact, and only that
+// one is used.
 func plainEnd(data []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for i+8 <= len(data) {

@@ -2,8 +2,8 @@ package transform
 
 import "github.com/pianola/pianola/schemas"
 
-// synonyms are the spellings of each action, as words: what stands between the
-// letters is free. The list is the contract's (vectors/actions.json).
+// synonyms are the spellings of each action, as words; the characters between
+// letters do not matter. The list is the contract's (vectors/actions.json).
 var synonyms = map[string][]string{
 	schemas.Created: {
 		"created", "create", "creation", "subscription created", "subscription create",
@@ -68,7 +68,7 @@ var synonyms = map[string][]string{
 	},
 }
 
-// newActions compiles the synonyms for the match: letters alone → canonical.
+// newActions compiles the synonyms: letters alone → canonical action.
 func newActions() map[string][]byte {
 	actions := make(map[string][]byte, 160)
 	for canonical, spellings := range synonyms {

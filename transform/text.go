@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// trim removes Unicode White_Space, exactly that property, from both ends. U+001C
-// to U+001F are not in it.
+// trim removes characters of the Unicode property White_Space from both ends.
+// U+001C to U+001F do not have it.
 func trim(b []byte) []byte {
 	for len(b) > 0 {
 		r, size := rune(b[0]), 1
@@ -39,7 +39,7 @@ func isSpace(r rune) bool {
 	return unicode.Is(unicode.White_Space, r)
 }
 
-// hasControl says whether a control character (Cc) is in the text.
+// hasControl reports whether the text has a control character (Cc).
 func hasControl(b []byte) bool {
 	for i, c := range b {
 		switch {
@@ -52,8 +52,8 @@ func hasControl(b []byte) bool {
 	return false
 }
 
-// equalFoldASCII compares with a lower-case ASCII word, ignoring the case of
-// ASCII letters and of no others: the long s is not an s.
+// equalFoldASCII compares with a lower-case ASCII word. It ignores the case of
+// ASCII letters only: the long s is not an s.
 func equalFoldASCII(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false

@@ -7,7 +7,7 @@ import (
 )
 
 // Stage 2, UTC normalisation (contract §2): every timestamp becomes UTC
-// milliseconds, finer digits cut, and is held to its range.
+// milliseconds, truncated, and its range is checked.
 
 const (
 	year2000 = 946_684_800_000   // 2000-01-01T00:00:00Z in milliseconds
@@ -20,12 +20,12 @@ func (w *Worker) normalise(now time.Time) bool {
 		w.normaliseOptional(trialPeriodEndedAt, &w.trialEnded)
 }
 
-// normaliseEvent takes the event's own instant, which must lie in [2000-01-01,
-// now + max_future]. Epoch 0 is an instant here, and out of range.
+// normaliseEvent reads the event's own timestamp, which must be in [2000-01-01,
+// now + max_future]. Epoch 0 is a timestamp here, and out of range.
 func (w *Worker) normaliseEvent(now time.Time) bool {
-	ms, verdict := w.instant(eventTimestamp)
-	if verdict != instantRead && verdict != instantZero {
-		return w.refuseInstant(eventTimestamp, verdict)
+	ms, result := w.instant(eventTimestamp)
+	if result != instantRead && result != instantZero {
+		return w.refuseInstant(eventTimestamp, result)
 	}
 	latest := now.Add(w.rules.maxFuture).UnixMilli()
 	if ms < year2000 || ms > latest {
@@ -35,18 +35,18 @@ func (w *Worker) normaliseEvent(now time.Time) bool {
 	return true
 }
 
-// normaliseOptional takes another timestamp: in [1970-01-01, 2200-01-01), none
-// where it is later than that or the epoch 0.
+// normaliseOptional reads another timestamp, in [1970-01-01, 2200-01-01). The
+// epoch 0 and later timestamps are absent.
 func (w *Worker) normaliseOptional(f field, into *schemas.NullMillis) bool {
 	if w.texts[f] == nil {
 		return true
 	}
-	ms, verdict := w.instant(f)
+	ms, result := w.instant(f)
 	switch {
-	case verdict == instantZero:
+	case result == instantZero:
 		return true
-	case verdict != instantRead:
-		return w.refuseInstant(f, verdict)
+	case result != instantRead:
+		return w.refuseInstant(f, result)
 	case ms < 0:
 		return w.refuse(schemas.TimestampOutOfRange, f, otherRangeDetail)
 	case ms >= year2200:
@@ -57,18 +57,18 @@ func (w *Worker) normaliseOptional(f field, into *schemas.NullMillis) bool {
 	return true
 }
 
-// verdict is what reading a timestamp came to.
-type verdict uint8
+// parseResult is the result of reading a timestamp.
+type parseResult uint8
 
 const (
-	instantRead       verdict = iota
-	instantZero               // the epoch 0, by exact value
-	instantNegative           // an epoch below 0
-	instantUnreadable         // none of the notations
+	instantRead       parseResult = iota
+	instantZero                   // the epoch 0, by exact value
+	instantNegative               // an epoch below 0
+	instantUnreadable             // no accepted notation
 )
 
 // instant reads a field in any notation, as milliseconds since the epoch.
-func (w *Worker) instant(f field) (int64, verdict) {
+func (w *Worker) instant(f field) (int64, parseResult) {
 	text := w.texts[f]
 	if w.record.values[f].kind == numberKind {
 		return epochNumber(text)
@@ -77,7 +77,7 @@ func (w *Worker) instant(f field) (int64, verdict) {
 }
 
 // readInstant reads trimmed text in any notation; local times are in the zone.
-func readInstant(text []byte, cursor *zoneCursor, z *zone) (int64, verdict) {
+func readInstant(text []byte, cursor *zoneCursor, z *zone) (int64, parseResult) {
 	if len(text) > 4 && text[4] == '-' {
 		c, ok := parseCivil(text)
 		if !ok {
@@ -91,7 +91,7 @@ func readInstant(text []byte, cursor *zoneCursor, z *zone) (int64, verdict) {
 	return epochText(text)
 }
 
-func (w *Worker) refuseInstant(f field, v verdict) bool {
+func (w *Worker) refuseInstant(f field, v parseResult) bool {
 	if v == instantNegative {
 		return w.refuse(schemas.TimestampOutOfRange, f, negativeDetail)
 	}

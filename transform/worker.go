@@ -6,25 +6,25 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Worker runs the stages over one message after another and reuses its memory.
-// It belongs to one goroutine.
+// Worker runs the stages over one message after another and reuses its memory. It
+// belongs to one goroutine.
 type Worker struct {
 	rules *Rules
 
 	scan   scanner
 	record record
-	// follows is the field that came after a field, or first, in the last message
-	// that had one there.
+	// follows is the field after each field, and the first field, in the last
+	// message that had it.
 	follows [fieldCount + 1]field
 	zone    zoneCursor
 	lower   []byte // an address being hashed
-	// arena holds the texts that are not in the message as they are: unescaped,
-	// hashed, guarded. When it grows, earlier texts keep the old memory.
+	// arena holds the texts that differ from the message: unescaped, hashed,
+	// guarded. When it grows, earlier texts keep the old memory.
 	arena []byte
 
-	// What the stages have made of the message so far.
-	readable     bool // it is one JSON object
-	guarded      bool // the texts have been through the guard, which runs once
+	// The results of the stages for the current message.
+	readable     bool // the message is one JSON object
+	guarded      bool // the guard has run over the texts
 	texts        [fieldCount][]byte
 	at           schemas.Millis
 	nextBilled   schemas.NullMillis
@@ -40,18 +40,18 @@ type Worker struct {
 	result  Result
 }
 
-// maxArena is how much memory a worker keeps for the next message; one message
-// full of escapes and addresses may have needed more.
+// maxArena is how much memory a worker keeps for the next message. A message full
+// of escapes and addresses may need more.
 const maxArena = 256 << 10
 
-// NewWorker makes a worker for one goroutine.
+// NewWorker returns a worker for one goroutine.
 func (r *Rules) NewWorker() *Worker {
 	return &Worker{rules: r, arena: make([]byte, 0, 4<<10), lower: make([]byte, 0, 256)}
 }
 
-// Apply runs all stages over one message (contract §1 and §2). now is the clock
-// against which a timestamp is in the future. The message is not modified; the
-// result borrows from it and from the worker until the next Apply.
+// Apply runs all stages over one message (contract §1 and §2). now decides
+// whether a timestamp is in the future. It does not modify the message. The
+// result borrows from the message and the worker until the next Apply.
 func (w *Worker) Apply(message []byte, now time.Time) *Result {
 	w.reset()
 	r := &w.result
@@ -70,8 +70,8 @@ func (w *Worker) Apply(message []byte, now time.Time) *Result {
 	return r
 }
 
-// run is the stages in the contract's order; the first that refuses or filters
-// a message decides.
+// run runs the stages in the contract's order. The first stage that refuses or
+// filters a message decides.
 func (w *Worker) run(message []byte, now time.Time) Outcome {
 	if len(message) > w.rules.maxBytes {
 		w.refuse(schemas.TooLarge, noField, w.rules.tooLarge)
@@ -96,11 +96,11 @@ func (w *Worker) run(message []byte, now time.Time) Outcome {
 	return Stored
 }
 
-// prefixBytes is the length of the Confluent wire prefix: a zero byte and the
-// id of a schema.
+// prefixBytes is the length of the Confluent wire prefix: a zero byte and a
+// schema id.
 const prefixBytes = 5
 
-// withoutPrefix steps over the Confluent wire prefix where a { follows it.
+// withoutPrefix removes the Confluent wire prefix if a { follows it.
 func withoutPrefix(message []byte) []byte {
 	if len(message) > prefixBytes && message[0] == 0 && message[prefixBytes] == '{' {
 		return message[prefixBytes:]
@@ -124,16 +124,16 @@ func (w *Worker) reset() {
 	w.result = Result{}
 }
 
-// refuse notes why the message becomes a dead letter; false, so that a stage can
-// return it.
+// refuse records why the message becomes a dead letter. It returns false, for a
+// stage to return.
 func (w *Worker) refuse(reason schemas.Reason, f field, detail string) bool {
 	w.refusal = refusal{reason, f, detail}
 	return false
 }
 
-// readableID is the subscription's id after the guard, of a message that went no
-// further, or nil: where there is no JSON object, or the id in it is absent,
-// repeated, no text, or holds a control character.
+// readableID is the guarded subscription id of a message that was not stored. It
+// is nil when there is no JSON object, or the id is absent, repeated, not a text,
+// or has a control character.
 func (w *Worker) readableID() []byte {
 	r := &w.record
 	if w.guarded {

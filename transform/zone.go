@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// zone is a time zone compiled for reading local times as PEP 495 does with
-// fold=0: in an overlap the first occurrence is meant, in a gap the offset before
-// the transition applies. A transition from offset a to b at the instant t
-// therefore takes effect at the local time t + max(a, b), in both cases: until
-// the end of the gap, and until the end of the second pass.
+// zone is a time zone that is compiled for reading local times as in PEP 495 with
+// fold=0. In an overlap the first occurrence applies, in a gap the offset before
+// the transition. So a transition from offset a to b at the instant t takes
+// effect at the local time t + max(a, b): at the end of the gap, or of the second
+// pass of the overlap.
 //
 // It is immutable and safe for concurrent use.
 type zone struct {
@@ -20,31 +20,30 @@ type zone struct {
 	offsets []int64 // seconds east of UTC, one more than from
 }
 
-// Transitions are kept for the years in which an accepted timestamp can lie,
-// and some more: what is beyond them is out of range at any offset.
+// Transitions are kept for the years of accepted timestamps, and some more. Other
+// years are out of range with any offset.
 var (
 	zoneStart = time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)
 	zoneEnd   = time.Date(2202, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// loadZone finds a zone by its IANA name. "Local" is refused: what a message
-// means must not depend on the machine.
+// loadZone finds a zone by its IANA name. It refuses "Local": the meaning of a
+// message must not depend on the machine.
 func loadZone(name string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("give an IANA name such as Europe/Copenhagen: %w", err)
+		return nil, fmt.Errorf("set an IANA name such as Europe/Copenhagen: %w", err)
 	case name == "" || name == "Local":
-		return nil, fmt.Errorf("%q is no time zone; give an IANA name such as Europe/Copenhagen", name)
+		return nil, fmt.Errorf("%q is not a time zone; set an IANA name such as Europe/Copenhagen", name)
 	}
 	return location, nil
 }
 
-// newZone looks at the offset once a day and then for the second in which it
-// changes: no zone changes twice in a day in these years. Time.ZoneBounds would
-// be the direct way, but where a rule instead of a table says when summer begins
-// it can name an end that is not after the instant it was asked about (Go 1.26,
-// 2040-12-31 in all zones with such a rule).
+// newZone compares the offset once a day and then finds the second in which it
+// changes: in these years no zone changes twice a day. Time.ZoneBounds would be
+// simpler, but for zones with a rule for summer time it can return an end that is
+// not after the given instant (Go 1.26, 2040-12-31).
 func newZone(location *time.Location) zone {
 	offsetAt := func(unix int64) int64 {
 		_, offset := time.Unix(unix, 0).In(location).Zone()
@@ -70,9 +69,8 @@ func newZone(location *time.Location) zone {
 	return z
 }
 
-// zoneCursor remembers the stretch between two transitions that the last local
-// time fell into; most of the next ones fall into it too. The zero value is
-// ready.
+// zoneCursor remembers the range between two transitions of the last local time;
+// the next time is usually in it too. The zero value is ready to use.
 type zoneCursor struct {
 	from, until int64
 	east        int64
