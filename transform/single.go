@@ -13,7 +13,7 @@ import (
 
 // ErrTimestamp: a text is not a timestamp of contract §2, stage 2, or is out of
 // the range of an optional one. The error contains nothing of the text.
-var ErrTimestamp = errors.New("not a timestamp of the contract")
+var ErrTimestamp = errors.New("no timestamp by the contract's notations")
 
 // Guard returns the text with every e-mail address replaced by "sha256:" and its
 // hash (contract §2, stage 4).
