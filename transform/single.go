@@ -11,8 +11,8 @@ import (
 // subscriber is the same in every table. All are safe for concurrent use. A
 // Worker is faster for messages.
 
-// ErrTimestamp: a text is not a timestamp of contract §2, stage 2, or is out of
-// the range of an optional one. The error contains nothing of the text.
+// ErrTimestamp reports that a text is not a timestamp of contract §2, stage 2, or
+// is out of the range of an optional one. It contains nothing of the text.
 var ErrTimestamp = errors.New("no timestamp by the contract's notations")
 
 // Guard returns the text with every e-mail address replaced by "sha256:" and its
