@@ -26,7 +26,7 @@ func TestAudit_Command(t *testing.T) {
 			t.Errorf("%s, no tables yet: %+v", way, got)
 		}
 	}
-	one := s.Serve() // goes on through everything below
+	one := s.Serve() // runs until the end of the test
 
 	report := func(environment []string, args ...string) (audit.Report, outcome) {
 		t.Helper()

@@ -9,10 +9,9 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
-// TestRun_KillNine kills the real binary at random moments, again and again
-// while it ingests, and holds the views against the truth at the end. That a
-// killed process was at work is checked too: the kills spread over the whole of
-// the topic.
+// TestRun_KillNine repeatedly kills the real binary at random times during ingestion
+// and compares the views with the truth at the end. It also checks that the killed
+// processes were working, so that the kills cover the whole topic.
 func TestRun_KillNine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: kills a process many times")

@@ -56,9 +56,9 @@ func BenchmarkReconcile_Million(b *testing.B) {
 	}
 }
 
-// watchPeak gives the highest resident memory of a process in KiB once it has ended.
-// What the system tells of a process that has ended counts its parent's too, from
-// the moment between fork and exec.
+// watchPeak returns the peak resident memory of a process in KiB after its end. The
+// system's own value for an ended process also counts its parent's memory, from the
+// time between fork and exec.
 func watchPeak(pid int) <-chan int {
 	peak := make(chan int, 1)
 	go func() {

@@ -14,10 +14,9 @@ import (
 	"github.com/pianola/pianola/internal/service"
 )
 
-// TestPrivacy_NoPersonalDataFromTheAPI reconciles with an API, and with
-// files, that have addresses, names and the token in every place and go wrong in
-// every way, and looks for them in everything that the shipped binary lets out:
-// tables, log, pages and what the commands print.
+// TestPrivacy_NoPersonalDataFromTheAPI reconciles with an API and with files that
+// contain addresses, names and the token in every place, and that fail in every way. It
+// searches all output of the binary for them: tables, log, pages and results.
 func TestPrivacy_NoPersonalDataFromTheAPI(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs every command")

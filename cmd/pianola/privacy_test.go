@@ -93,7 +93,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 		clean(t, strings.Join(args, " "), both(call(t, environment, "", args...)), leak)
 	}
 
-	// An outage is when errors are told.
+	// During an outage the commands print errors.
 	if err := s.Services.ClickHouse.Close(); err != nil {
 		t.Error(err)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // TestReconcile_KilledDuringARun kills the real binary while it reads the API and
-// while it asks again: nothing of a half run is to be seen, and the next process
-// goes on.
+// while it asks again: no partial run is visible, and the next process
+// continues.
 func TestReconcile_KilledDuringARun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: builds and kills a process")

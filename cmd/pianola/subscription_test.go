@@ -236,7 +236,7 @@ func (w *interrupting) Write(p []byte) (int, error) {
 	return w.Buffer.Write(p)
 }
 
-// Who ends a command that waits for a busy API is told what it waited for.
+// An interrupt during a pause reports the reason of the pause.
 func TestSubscription_InterruptReportsReasonOfPause(t *testing.T) {
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "600")

@@ -77,7 +77,7 @@ func (s *stage) clickHouseComes() {
 	s.Must(s.line.Start())
 }
 
-// answersGetLost has ClickHouse do what it is told, and nobody hear of it.
+// answersGetLost drops the answers of ClickHouse, which still executes requests.
 func (s *stage) answersGetLost() {
 	s.Helper()
 	_, err := s.line.Toxics.AddToxicJson(strings.NewReader(`{"name":"silence","type":"timeout","stream":"downstream"}`))

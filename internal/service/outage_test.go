@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// TestService_ClickHouseOutage takes ClickHouse away in the middle: fetching stops
-// at the bound, the process is alive and says that it is not ready, and goes on
-// by itself. Then ClickHouse does as it is told and its answers are lost, so that
-// every insert under way is made twice.
+// TestService_ClickHouseOutage stops ClickHouse during ingestion. Fetching stops at
+// the memory limit; the process stays alive, is not ready, and recovers by itself. Then
+// ClickHouse works but its answers are lost, so that every active insert is repeated.
 func TestService_ClickHouseOutage(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -64,7 +63,7 @@ func TestService_KafkaOutage(t *testing.T) {
 	s.AwaitIngested(i.Run)
 
 	s.Services.Kafka.Close()
-	// A fetch may fail before that, or end with the generation: whichever hears of it first.
+	// A fetch may fail before that, or end with the generation: whichever notices it first.
 	i.until("the group is lost", func() bool { return i.Metric("pianola_group_errors_total") > 1 })
 	if alive, text := i.page("/livez"); !alive {
 		t.Errorf("an outage elsewhere is no reason to restart this process: %s", text)

@@ -15,8 +15,8 @@ import (
 	"github.com/pianola/pianola/internal/reconcile"
 )
 
-// scripted is a reconciler that takes a minute a run and does as it is told. It
-// keeps when runs began, since the test's beginning.
+// scripted is a reconciler whose runs take a minute and have scripted results. It
+// records when runs start, relative to the start of the test.
 type scripted struct {
 	t        *testing.T
 	begun    []time.Duration
@@ -186,13 +186,13 @@ func TestSchedule_LostPartitionCancelsRun(t *testing.T) {
 		s.turn.assigned(others)
 		synctest.Wait()
 		if runs.runs != 0 {
-			t.Error("the run goes on")
+			t.Error("the run continues")
 		}
 		if n := runs.series("pianola_reconciliations_total")[runCanceled]; n != 1 {
-			t.Errorf("%v runs were called off", n)
+			t.Errorf("%v runs were canceled", n)
 		}
 		if len(runs.series("pianola_reconciliation_last_success_timestamp_seconds")) > 0 {
-			t.Error("an instance that does not reconcile tells of the last run")
+			t.Error("an instance that does not reconcile exposes the last run")
 		}
 		pass(time.Hour)
 		s.turn.assigned(first)

@@ -13,8 +13,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// TestService_StartsBeforeItsServers: whatever starts last, the service waits and
-// says for what.
+// TestService_StartsBeforeItsServers waits for each server and names it.
 func TestService_StartsBeforeItsServers(t *testing.T) {
 	s := newStage(t, "native")
 	s.tell(1)
@@ -42,11 +41,10 @@ func TestService_StartsBeforeItsServers(t *testing.T) {
 	s.WantTruth()
 }
 
-// TestService_PermanentErrorsAtStart ends the service at once, with one sentence
-// that says what to do.
+// TestService_PermanentErrorsAtStart ends the service immediately with a hint.
 func TestService_PermanentErrorsAtStart(t *testing.T) {
 	for name, c := range map[string]struct {
-		spoil func(*stage)
+		setUp func(*stage)
 		want  []string
 	}{
 		"a missing topic": {
@@ -81,7 +79,7 @@ func TestService_PermanentErrorsAtStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "native")
-			c.spoil(s)
+			c.setUp(s)
 			err := s.start().Wait()
 			if err == nil {
 				t.Fatal("the service ended without an error")
