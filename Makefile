@@ -55,6 +55,7 @@ docs: bin/links bin/prose ## regenerate the generated pages; check links and Eng
 	bin/links $(MARKDOWN)
 	bin/prose -max 1.0 -page $(MAX_PAGE) $(MARKDOWN)
 
+# The SBOM tool warns that it does not find the licence of this module itself.
 release: bin/cyclonedx-gomod ## build dist/: static binaries, checksums, SBOMs
 	rm -rf dist
 	mkdir dist

@@ -16,6 +16,9 @@ import (
 // world's own rules, which were written without SQL, say what an API would: there
 // is no drift. Then one thing is changed in some of them, and that is the drift.
 func TestRun_AgreesWithTheOracle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: compares 1,500 random subscriptions")
+	}
 	s := newFixture(t)
 	s.cfg.Verify = maxVerify
 	seed := uint64(time.Now().UnixNano())

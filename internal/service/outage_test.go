@@ -10,6 +10,9 @@ import (
 // the memory limit; the process stays alive, is not ready, and recovers by itself. Then
 // ClickHouse works but its answers are lost, so that every active insert is repeated.
 func TestService_ClickHouseOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: waits for an outage")
+	}
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newStage(t, protocol)
@@ -57,6 +60,9 @@ func TestService_ClickHouseOutage(t *testing.T) {
 // TestService_KafkaOutage takes the broker away in the middle, and brings it back
 // where it was.
 func TestService_KafkaOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: waits for an outage")
+	}
 	s := newStage(t, "native")
 	s.tell(0.5)
 	i := s.start()
@@ -82,6 +88,9 @@ func TestService_KafkaOutage(t *testing.T) {
 // TestService_DrainWithoutClickHouse: with rows in hand that cannot be stored, a
 // drain ends when shutdown.timeout says so, and what it drops is read again.
 func TestService_DrainWithoutClickHouse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: waits for an outage")
+	}
 	s := newStage(t, "native")
 	s.Settings.Shutdown.Timeout = 2 * time.Second
 	i := s.start()

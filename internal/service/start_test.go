@@ -15,6 +15,9 @@ import (
 
 // TestService_StartsBeforeItsServers waits for each server and names it.
 func TestService_StartsBeforeItsServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: waits for servers")
+	}
 	s := newStage(t, "native")
 	s.tell(1)
 	s.Services.Kafka.Close()
