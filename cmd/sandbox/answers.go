@@ -16,7 +16,7 @@ import (
 func answer(ctx context.Context, conn driver.Conn, out io.Writer, sql string) error {
 	rows, err := conn.Query(ctx, sql)
 	if err != nil {
-		return fmt.Errorf("ask ClickHouse: %w", err)
+		return fmt.Errorf("query ClickHouse: %w", err)
 	}
 	defer rows.Close()
 	var t grid
@@ -27,7 +27,7 @@ func answer(ctx context.Context, conn driver.Conn, out io.Writer, sql string) er
 	}
 	for rows.Next() {
 		if err := rows.Scan(values...); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
+			return fmt.Errorf("read the result: %w", err)
 		}
 		cells := make([]string, len(values))
 		for i, value := range values {
@@ -36,14 +36,14 @@ func answer(ctx context.Context, conn driver.Conn, out io.Writer, sql string) er
 		t.rows = append(t.rows, cells)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return fmt.Errorf("read the result: %w", err)
 	}
 	_, err = io.WriteString(out, t.String())
 	return err
 }
 
-// grid is a table whose columns choose their side; text/tabwriter has one for
-// all.
+// grid is a text table in which each column has its own alignment. text/tabwriter
+// has one alignment for all columns.
 type grid struct {
 	columns []gridColumn
 	rows    [][]string
@@ -54,7 +54,7 @@ type gridColumn struct {
 	right bool
 }
 
-// String is the header and the rows, indented.
+// String returns the header and the rows, indented.
 func (g grid) String() string {
 	header := make([]string, len(g.columns))
 	widths := make([]int, len(g.columns))

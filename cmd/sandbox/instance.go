@@ -21,13 +21,13 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// instance is a Pianola as `pianola run` would start it, what `pianola reconcile`
-// would be beside it, and a connection of an analyst's.
+// instance is a Pianola as `pianola run` starts it, with the reconciliation of
+// `pianola reconcile`, and a connection for an analyst's queries.
 type instance struct {
 	service     *service.Service
 	analyst     driver.Conn
 	reconciling *service.Reconciling
-	offsets     *consumer.Consumer // of the reconciliation: it asks how far the group is
+	offsets     *consumer.Consumer // reads the group's offsets for reconciliation
 }
 
 // newInstance migrates the schema and assembles the service.
@@ -44,12 +44,12 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 	i := &instance{}
 	if i.service, err = service.New(ctx, cfg, service.Options{Log: log, Registry: prometheus.NewRegistry(), Now: time.Now}); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%w (here that is --http)", err)
+			err = fmt.Errorf("%w (set by --http)", err)
 		}
 		return nil, err
 	}
 	if i.analyst, err = s.Analyst(database); err == nil {
-		err = i.reconciles(cfg, log)
+		err = i.newReconciling(cfg, log)
 	}
 	if err != nil {
 		i.close()
@@ -58,14 +58,14 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 	return i, nil
 }
 
-// reconciles assembles the reconciliation.
-func (i *instance) reconciles(cfg config.Config, log *zap.Logger) error {
+// newReconciling assembles the reconciliation.
+func (i *instance) newReconciling(cfg config.Config, log *zap.Logger) error {
 	rules, err := transform.New(cfg.TransformConfig())
 	if err != nil {
 		return fmt.Errorf("compile the transform: %w", err)
 	}
 	if i.offsets, err = consumer.New(cfg.ConsumerConfig(), log, consumer.Hooks{}); err != nil {
-		return fmt.Errorf("set up asking for offsets: %w", err)
+		return fmt.Errorf("create the offset reader: %w", err)
 	}
 	i.reconciling, err = service.NewReconciling(cfg, service.ReconcilingDeps{Rules: rules, Kafka: i.offsets, Now: time.Now, Log: log})
 	return err
@@ -84,8 +84,8 @@ func (i *instance) close() {
 	i.service.Close()
 }
 
-// logger shows warnings and errors, so that the report stays readable; all of
-// Pianola's log with --verbose.
+// logger shows warnings and errors only, so that the report stays readable. With
+// --verbose it shows all log messages.
 func logger(verbose bool, out io.Writer) *zap.Logger {
 	level := zapcore.WarnLevel
 	if verbose {

@@ -9,9 +9,8 @@ import (
 	"path/filepath"
 )
 
-// keptWorld says which world a directory given with --data holds. Two worlds in
-// one topic equal the truth of neither, and that would look like a fault of
-// Pianola's.
+// keptWorld identifies the world in a --data directory. A topic with two worlds
+// equals the truth of neither, and that would look like an error of Pianola.
 type keptWorld struct {
 	Seed        uint64 `json:"seed"`
 	Subscribers int    `json:"subscribers"`
@@ -20,10 +19,10 @@ type keptWorld struct {
 
 func (o options) world() keptWorld { return keptWorld{o.seed, o.subscribers, o.partitions} }
 
-// keptFile lies beside the servers' data.
+// keptFile is in the data directory, beside the data of the servers.
 const keptFile = "world.json"
 
-// checkKept refuses to tell another world into a directory that holds one.
+// checkKept returns an error when the directory holds another world.
 func checkKept(o options) error {
 	if o.dataDir == "" {
 		return nil
@@ -34,20 +33,20 @@ func checkKept(o options) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read which world is kept: %w", err)
+		return fmt.Errorf("read the kept world: %w", err)
 	}
 	var kept keptWorld
 	if err := json.Unmarshal(text, &kept); err != nil {
-		return fmt.Errorf("read which world is kept, from %s: %w", path, err)
+		return fmt.Errorf("read the kept world from %s: %w", path, err)
 	}
 	if kept != o.world() {
-		return fmt.Errorf("%s holds another world: go on with it by --seed %d --subscribers %d --partitions %d, or give another directory",
+		return fmt.Errorf("%s holds another world: use --seed %d --subscribers %d --partitions %d, or another --data directory",
 			o.dataDir, kept.Seed, kept.Subscribers, kept.Partitions)
 	}
 	return nil
 }
 
-// keep remembers the world before its first message is told.
+// keep records the world before its first message is published.
 func keep(o options) error {
 	if o.dataDir == "" {
 		return nil
@@ -57,7 +56,7 @@ func keep(o options) error {
 		err = os.WriteFile(filepath.Join(o.dataDir, keptFile), text, 0o644)
 	}
 	if err != nil {
-		return fmt.Errorf("remember which world is kept: %w", err)
+		return fmt.Errorf("record the kept world: %w", err)
 	}
 	return nil
 }

@@ -1,13 +1,15 @@
-// Command sandbox is Pianola's whole demonstration on one machine: an embedded
-// Kafka, an embedded ClickHouse, a simulated publisher whose subscribers live a
-// year, with its Piano API, and the same service as `pianola run` between them. At
-// the end it holds the views against the known truth of the simulated world, and
-// what reconciliation finds against the drift that was planted. `sandbox clickhouse`
-// is its ClickHouse alone.
+// Command sandbox demonstrates Pianola on one machine. It runs Kafka, ClickHouse, a
+// simulated publisher with its Piano API, and the same service as `pianola run`.
+// At the end it compares the views with the expected data (the truth of the
+// simulated world), and the found drift with the planted drift.
+// `sandbox clickhouse` runs only its ClickHouse.
 //
-// Exit status: 0 done; 1 failed or interrupted before the verdict; 2 wrong usage;
-// 3 the views do not equal the truth, or reconciliation has found something else
-// than the drift that was planted.
+// The main path is demonstrate (sandbox.go): it starts the servers, builds the
+// world, runs the service, waits for ingest, and prints the report.
+//
+// Exit status: 0 done; 1 failed, or interrupted before the result; 2 wrong usage;
+// 3 the views differ from the truth, or the found drift differs from the planted
+// drift.
 package main
 
 import (
@@ -24,19 +26,19 @@ import (
 )
 
 var (
-	// errUnequal is a finding of the sandbox: stored data and truth differ.
-	errUnequal = errors.New("the views do not equal the truth of the simulated world")
+	// errUnequal reports that the stored data and the truth differ.
+	errUnequal = errors.New("the views do not hold the expected data")
 
-	// errInterrupted ends a demonstration that has not come to its verdict: who
-	// waits for --exit must not take that for a success.
-	errInterrupted = errors.New("interrupted before it was done")
+	// errInterrupted reports an interrupt before the result. A script that waits
+	// for --exit must not see success then.
+	errInterrupted = errors.New("interrupted before the result")
 )
 
 func main() {
 	clickhouse.ServeIfChild()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The second signal ends the process at once.
+	// The second signal terminates the process immediately.
 	context.AfterFunc(ctx, stop)
 
 	do, err := command(os.Args[1:])
@@ -52,7 +54,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(3)
 	case err != nil && ctx.Err() != nil:
-		// Whatever was under way says in its own words that it was called off.
+		// The error of the cancelled operation adds nothing.
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", errInterrupted)
 		os.Exit(1)
 	case err != nil:
@@ -61,7 +63,7 @@ func main() {
 	}
 }
 
-// command is what the arguments ask for, or why they cannot be understood.
+// command returns the function that the arguments select.
 func command(args []string) (func(context.Context) error, error) {
 	if len(args) > 0 && args[0] == "clickhouse" {
 		o, err := parseClickHouse(args[1:], os.Stderr)

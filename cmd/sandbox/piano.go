@@ -14,22 +14,22 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// settle is how soon the sandbox takes its stream for settled; lag is how far its
-// API and its events are apart, and has to be well below.
+// settle is the settle time of reconciliation. lag is the maximum delay between an
+// event and its change in the API; it must be well below settle.
 const (
 	settle = 2 * time.Second
 	lag    = 300 * time.Millisecond
 )
 
-// publisher is the simulated Piano: what it has, its API, and its way to Kafka.
+// publisher is the simulated Piano, with its API server and its Kafka producer.
 type publisher struct {
 	*pianoapi.Publisher
 	api      *pianoapi.Server
-	producer *kafka.Producer // nil where it cannot be acted on
+	producer *kafka.Producer // nil for a read-only publisher
 }
 
-// openPiano starts the API of a world, with drift planted in it. Answers go wrong
-// now and then in ways that a client gets over, and rows move while they are read.
+// openPiano starts the API of a world and plants drift in it. Some answers fail in
+// ways that a retry resolves, and some rows move while a client reads pages.
 func openPiano(o options, s *sandbox.Services, w *world.World, truth *world.Truth) (_ *publisher, err error) {
 	p := &publisher{}
 	cfg := pianoapi.PublisherConfig{Seed: o.seed, Lag: lag}
@@ -38,7 +38,7 @@ func openPiano(o options, s *sandbox.Services, w *world.World, truth *world.Trut
 			return nil, fmt.Errorf("connect the publisher to Kafka: %w", err)
 		}
 		cfg.Produce = p.produce
-	} // else what is done would be in the kept topic and not in the next API
+	} // with --data, new events would stay in the topic, but the next run's API would not know them
 	p.Publisher = pianoapi.NewPublisher(w, truth, cfg)
 	if err := p.Plant(o.seed, o.drift); err != nil && !errors.Is(err, pianoapi.ErrNoRoom) {
 		return nil, err
@@ -49,15 +49,15 @@ func openPiano(o options, s *sandbox.Services, w *world.World, truth *world.Trut
 	if err != nil {
 		p.close()
 		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%w: choose another with --piano, or port 0 for a free one", err)
+			err = fmt.Errorf("%w: choose another address with --piano; port 0 selects a free port", err)
 		}
 		return nil, err
 	}
 	return p, nil
 }
 
-// produce sends one event and has it acknowledged: what the API does is not to be
-// lost on the way.
+// produce sends one event and waits for the acknowledgement, because the API change
+// that follows must not be without its event.
 func (p *publisher) produce(ctx context.Context, key, value []byte, at time.Time) error {
 	if err := p.producer.Send(ctx, kafka.Record{Topic: topic, Partition: kafka.ByKey, Key: key, Value: value, Time: at}); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (p *publisher) produce(ctx context.Context, key, value []byte, at time.Time
 	return p.producer.Flush(ctx)
 }
 
-// configure tells a Pianola of the API. It reconciles when it is told to.
+// configure sets the API in a Pianola configuration, without scheduled reconciliation.
 func (p *publisher) configure(cfg *config.Config) {
 	cfg.Piano.BaseURL, cfg.Piano.ReportsURL = p.api.BaseURL(), p.api.ReportsURL()
 	cfg.Piano.AID, cfg.Piano.APIToken = p.api.AID(), config.Secret(p.api.Token())
@@ -74,7 +74,7 @@ func (p *publisher) configure(cfg *config.Config) {
 	cfg.Reconcile.Interval, cfg.Reconcile.Settle = 0, settle
 }
 
-// live lets subscribers and support act until ctx ends.
+// live simulates actions of subscribers and support until ctx ends.
 func (p *publisher) live(ctx context.Context, perSecond float64) error {
 	if p.producer == nil || perSecond == 0 {
 		<-ctx.Done()
@@ -85,7 +85,7 @@ func (p *publisher) live(ctx context.Context, perSecond float64) error {
 
 func (p *publisher) close() {
 	if p.api != nil {
-		_ = p.api.Close() // its clients have gone
+		_ = p.api.Close() // no client is connected any more
 	}
 	if p.producer != nil {
 		p.producer.Close()

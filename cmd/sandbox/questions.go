@@ -1,6 +1,7 @@
 package main
 
-// question is one that an analyst would ask; the SQL is shown with its answer.
+// question is a typical question of an analyst. The report prints the SQL and its
+// result.
 type question struct {
 	asks string
 	sql  string
@@ -8,7 +9,7 @@ type question struct {
 
 var questions = []question{
 	{
-		asks: "How did the subscriptions move, month by month?",
+		asks: "How many subscriptions start, renew and end each month?",
 		sql: `SELECT formatDateTime(event_timestamp, '%Y-%m') AS month,
        countIf(subscription_action = 'Created')       AS created,
        countIf(subscription_action = 'Renewed')       AS renewed,
@@ -18,7 +19,7 @@ FROM piano.analytics_events
 GROUP BY month ORDER BY month DESC LIMIT 6`,
 	},
 	{
-		asks: "Which plans bring the money? (The world prices in three currencies; a plan's name ends in its own.)",
+		asks: "Which plans have the highest revenue in each currency?",
 		sql: `SELECT right(term_name, 3) AS currency, billing_period AS plan,
        uniqExact(subscription_id)       AS subscriptions,
        round(sum(transaction_value))    AS revenue
@@ -27,7 +28,7 @@ WHERE currency IN ('EUR', 'USD', 'DKK')
 GROUP BY currency, plan ORDER BY currency, revenue DESC LIMIT 2 BY currency`,
 	},
 	{
-		asks: "After a first failed payment, how many subscriptions are renewed within 15 days?",
+		asks: "How many subscriptions renew within 15 days after their first failed payment?",
 		sql: `WITH failed AS (
   SELECT subscription_id, min(event_timestamp) AS failed_at
   FROM piano.piano_subscriber_event_stream
@@ -45,7 +46,7 @@ SELECT count() AS subscriptions_with_a_failure,
 FROM failed LEFT JOIN renewed USING subscription_id`,
 	},
 	{
-		asks: "What was refused, and why?",
+		asks: "Which messages became dead letters, and why?",
 		sql: `SELECT reason, ifNull(field, '') AS field, any(detail) AS example, count() AS messages
 FROM piano.dead_letters FINAL
 GROUP BY reason, field ORDER BY messages DESC LIMIT 8`,

@@ -15,11 +15,11 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 )
 
-// errMisjudged is the other finding of the sandbox: reconciliation has found
-// something else than what was planted.
-var errMisjudged = errors.New("reconciliation did not find exactly what was planted")
+// errMisjudged reports that reconciliation found more or less than the planted
+// drift.
+var errMisjudged = errors.New("the found drift is not the planted drift")
 
-// reconciliation runs once, and holds the open drift against what was planted.
+// reconciliation runs once, and compares the open drift with the planted drift.
 func reconciliation(ctx context.Context, p *publisher, i *instance, out io.Writer) error {
 	report, err := i.reconciling.Run(ctx)
 	if err != nil {
@@ -29,10 +29,10 @@ func reconciliation(ctx context.Context, p *publisher, i *instance, out io.Write
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, "\nDoes what Piano's API says agree with what the events amount to, but for what was planted?\n\n")
+	fmt.Fprint(out, "\nDoes reconciliation find the planted drift, and nothing else?\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(n uint64, what string) { fmt.Fprintf(table, "  %d\t%s\n", n, "  "+what) }
-	line(report.Snapshot.Rows+report.Snapshot.Filtered, fmt.Sprintf("subscriptions in the API, read in %d pages that shifted and failed on the way", report.Snapshot.Pages))
+	line(report.Snapshot.Rows+report.Snapshot.Filtered, fmt.Sprintf("subscriptions in the API, read in %d pages (some shift or fail on purpose)", report.Snapshot.Pages))
 	line(report.Compared, "compared")
 	for _, reason := range slices.Sorted(maps.Keys(report.NotCompared)) {
 		line(report.NotCompared[reason], "not compared: "+reason)
@@ -53,14 +53,14 @@ func reconciliation(ctx context.Context, p *publisher, i *instance, out io.Write
 		fmt.Fprintf(out, "\nNO. %s\n", strings.Join(wrong[:min(20, len(wrong))], "\n    "))
 		return errMisjudged
 	}
-	fmt.Fprintf(out, "\nYES, all that was planted and nothing else (%d disagreements, in the table drift).\n", len(planted))
+	fmt.Fprintf(out, "\nYES (%d differences, in the table drift).\n", len(planted))
 	return nil
 }
 
-// disagreement is one kind of one subscription.
+// disagreement is one kind of drift of one subscription.
 type disagreement struct{ kind, subscription string }
 
-// openDrift reads the table.
+// openDrift reads the rows of the table drift that are open.
 func openDrift(ctx context.Context, i *instance) (map[disagreement]bool, error) {
 	rows, err := i.analyst.Query(ctx, `SELECT kind, subscription_id FROM piano.drift FINAL WHERE closed_at IS NULL`)
 	if err != nil {
@@ -78,7 +78,7 @@ func openDrift(ctx context.Context, i *instance) (map[disagreement]bool, error) 
 	return found, rows.Err()
 }
 
-// differing are the disagreements that are on one side alone, in words.
+// differing describes the disagreements that only one side has.
 func differing(planted, found map[disagreement]bool) []string {
 	var wrong []string
 	for one := range planted {
@@ -95,7 +95,7 @@ func differing(planted, found map[disagreement]bool) []string {
 	return wrong
 }
 
-// tally is one line of the table: a kind, and how often.
+// tally is one line of the printed table: a kind and its counts.
 type tally struct {
 	kind           string
 	planted, found int
@@ -131,7 +131,7 @@ func byKind(planted, found map[disagreement]bool, report *reconcile.Report) tall
 }
 
 func (t tallies) write(out io.Writer) {
-	g := grid{columns: []gridColumn{{name: "kind"}, {name: "planted", right: true}, {name: "found", right: true}, {name: "for example: events → API"}}}
+	g := grid{columns: []gridColumn{{name: "kind"}, {name: "planted", right: true}, {name: "found", right: true}, {name: "example: events → API"}}}
 	for _, one := range t {
 		g.rows = append(g.rows, []string{one.kind, fmt.Sprint(one.planted), fmt.Sprint(one.found), one.example})
 	}

@@ -19,20 +19,19 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// theatre is a stage whose world has a simulated Piano beside its stream.
-type theatre struct {
+// pianoEnv is a test environment with a simulated Piano.
+type pianoEnv struct {
 	*testbed.Stage
 	publisher *pianoapi.Publisher
 	server    *pianoapi.Server
 	runs      *reconcile.Reconciler
 }
 
-// open tells and ingests a world, and makes everything that reconciling needs.
-// Answers go wrong now and then, in ways that a client gets over, and rows move
-// while they are read.
-func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) *theatre {
+// open builds a world and everything that reconciliation needs. Some answers fail in
+// ways that a retry resolves, and some rows move while a client reads pages.
+func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) *pianoEnv {
 	t.Helper()
-	s := &theatre{Stage: servers.Stage(t, testbed.Config{Protocol: "native", Seed: seed, Subscribers: subscribers})}
+	s := &pianoEnv{Stage: servers.Stage(t, testbed.Config{Protocol: "native", Seed: seed, Subscribers: subscribers})}
 	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
 	s.Must(err)
 	t.Cleanup(producer.Close)
@@ -53,8 +52,8 @@ func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) 
 	return s
 }
 
-// reconciler is one of a stage's tables and a simulated Piano. stream is nil where
-// nothing is to be waited for.
+// reconciler compares the tables of a stage with a simulated Piano. With a nil stream
+// it does not wait for the consumer group.
 func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stream) *reconcile.Reconciler {
 	s.Helper()
 	rules, err := transform.New(s.Settings.TransformConfig())
@@ -76,7 +75,7 @@ func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stre
 }
 
 // Positions is reconcile.Stream's.
-func (s *theatre) Positions(context.Context) ([]reconcile.Position, error) {
+func (s *pianoEnv) Positions(context.Context) ([]reconcile.Position, error) {
 	var all []reconcile.Position
 	committed := s.Committed()
 	for p := range int32(testbed.Partitions) {
@@ -85,8 +84,8 @@ func (s *theatre) Positions(context.Context) ([]reconcile.Position, error) {
 	return all, nil
 }
 
-// drift is what is open in the table, as "kind subscription".
-func (s *theatre) drift() []string {
+// drift returns the open rows of the table, as "kind subscription".
+func (s *pianoEnv) drift() []string {
 	s.Helper()
 	rows, err := s.Analyst.Query(s.Context(), `SELECT concat(kind, ' ', subscription_id), verified FROM drift FINAL WHERE closed_at IS NULL`)
 	s.Must(err)
@@ -106,12 +105,12 @@ func (s *theatre) drift() []string {
 	return found
 }
 
-// without is what is in a and not in b.
+// without returns the elements of a that are not in b.
 func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(one string) bool { return slices.Contains(b, one) })
 }
 
-func TestReconciliation_FindsWhatIsPlanted(t *testing.T) {
+func TestReconciliation_FindsPlantedDrift(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}
@@ -150,12 +149,12 @@ func TestReconciliation_FindsWhatIsPlanted(t *testing.T) {
 	}
 	for _, reason := range []string{"filtered", "dead_letters", "other_term", "before_stream"} {
 		if left[reason] == 0 {
-			t.Errorf("nothing was left out as %s: %v", reason, left)
+			t.Errorf("no subscription was skipped as %s: %v", reason, left)
 		}
 	}
 }
 
-func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
+func TestReconciliation_FindsNoDriftDuringActions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}
@@ -169,20 +168,20 @@ func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
 		report, err := s.runs.Run(t.Context())
 		s.Must(err)
 		if found := s.drift(); len(found) > 0 {
-			t.Errorf("%+v\nnothing was planted, and there is\n  %s", report, strings.Join(found, "\n  "))
+			t.Errorf("%+v\nnothing was planted, but found\n  %s", report, strings.Join(found, "\n  "))
 		}
 		if report.NotCompared["recent"] == 0 {
-			t.Errorf("nobody has acted while it was read: %v", report.NotCompared)
+			t.Errorf("no subscription changed during the run: %v", report.NotCompared)
 		}
 	}
 	living.Drain()
-	// Once all has settled, what they did is compared too: settling is what the
-	// first of these takes.
+	// After the settle time, reconciliation compares the acted-on subscriptions,
+	// too. The first run waits for it.
 	for range 2 {
 		report, err := s.runs.Run(t.Context())
 		s.Must(err)
 		if found := s.drift(); len(found) > 0 {
-			t.Errorf("%+v\nafter the last act there is\n  %s", report, strings.Join(found, "\n  "))
+			t.Errorf("%+v\nafter the last action, found\n  %s", report, strings.Join(found, "\n  "))
 		}
 		if report.NotCompared["recent"] == 0 {
 			break
@@ -191,9 +190,9 @@ func TestReconciliation_FindsNothingWhilePeopleAct(t *testing.T) {
 	one.Drain()
 }
 
-// What is measured with the large shelf is worth something only if its events and
-// its API agree.
-func TestReconciliation_OfTheLargeShelfIsClean(t *testing.T) {
+// Measurements with the synthetic store are valid only if its events and its API
+// agree.
+func TestReconciliation_FindsNoDriftInSyntheticStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// report prints what came in and what became of it, a few answers, the verdict, and
-// what reconciliation finds. It returns errUnequal when views and truth differ, and
-// errMisjudged when drift and what was planted do.
+// report prints the message counts, a few queries, the comparison with the truth,
+// and the result of reconciliation. It returns errUnequal when views and truth
+// differ, and errMisjudged when found and planted drift differ.
 func report(ctx context.Context, w *world.World, truth *world.Truth, p *publisher, i *instance, out io.Writer) error {
 	if err := outcomes(ctx, i, out); err != nil {
 		return err
@@ -32,7 +32,7 @@ func report(ctx context.Context, w *world.World, truth *world.Truth, p *publishe
 	return errors.Join(unequal, reconciliation(ctx, p, i, out))
 }
 
-// outcomes prints the ledger's account, and the dead letters by reason.
+// outcomes prints the counts of the ledger, and the dead letters by reason.
 func outcomes(ctx context.Context, i *instance, out io.Writer) error {
 	a, err := sandbox.ReadAccount(ctx, i.analyst, topic)
 	if err != nil {
@@ -42,14 +42,14 @@ func outcomes(ctx context.Context, i *instance, out io.Writer) error {
 	if err := i.analyst.QueryRow(ctx, `SELECT count() FROM piano.piano_subscriber_event_stream`).Scan(&rows); err != nil {
 		return fmt.Errorf("count the events: %w", err)
 	}
-	fmt.Fprint(out, "\nWhat came in, and what became of it\n\n")
+	fmt.Fprint(out, "\nMessages by outcome\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(n uint64, what string) { fmt.Fprintf(table, "  %d\t%s\n", n, "  "+what) }
 	line(a.Messages, "messages read")
 	line(a.Stored, "stored")
-	line(rows, "  different events, each once in the view")
-	line(a.Stored-rows, "  redelivered: the same event again, in the same row")
-	line(a.Filtered, "filtered: internal users, their ids alone are kept")
+	line(rows, "  distinct events, one row each in the view")
+	line(a.Stored-rows, "  redeliveries of an event that already has a row")
+	line(a.Filtered, "filtered: internal users (only the subscription ids are stored)")
 	line(a.DeadLettered, "dead letters")
 	reasons, err := i.analyst.Query(ctx, `SELECT reason, count() FROM piano.dead_letters FINAL GROUP BY reason ORDER BY reason`)
 	if err != nil {
@@ -71,24 +71,24 @@ func outcomes(ctx context.Context, i *instance, out io.Writer) error {
 	return table.Flush()
 }
 
-// verdict holds the views against the truth.
+// verdict compares the views with the truth.
 func verdict(ctx context.Context, w *world.World, truth *world.Truth, i *instance, out io.Writer) error {
 	found, err := truth.Compare(ctx, i.analyst)
 	if err != nil {
 		return fmt.Errorf("compare with the truth: %w", err)
 	}
-	fmt.Fprintf(out, "\nDo views and tables equal the known truth of the simulated world?\n\n%s\n", indent(found.String()))
+	fmt.Fprintf(out, "\nDo the views and tables hold the expected data?\n\n%s\n", indent(found.String()))
 	if !found.Equal() {
-		fmt.Fprintln(out, "\nNO. The differences are above.")
+		fmt.Fprintln(out, "\nNO. See the differences above.")
 		return errUnequal
 	}
-	fmt.Fprintf(out, "\nYES, all of it (seed %d, %d subscribers).\n", w.Config().Seed, w.Config().Subscribers)
+	fmt.Fprintf(out, "\nYES (seed %d, %d subscribers).\n", w.Config().Seed, w.Config().Subscribers)
 	return nil
 }
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
-// connect says where everything is.
+// connect prints the addresses of all servers.
 func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.Writer) {
 	native, http := s.ClickHouse.NativeAddr(), s.ClickHouse.HTTPAddr()
 	fmt.Fprint(out, "\nWhere to connect\n\n")
@@ -112,11 +112,11 @@ func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.W
 	_ = table.Flush()
 }
 
-// ownPianola says how to run a Pianola against the services, in a second
-// terminal.
+// ownPianola prints the commands that run Pianola against the services, in a
+// second terminal.
 func ownPianola(s *sandbox.Services, w *world.World, p *publisher, out io.Writer) {
 	fmt.Fprintf(out, `
-To run Pianola against them, in another terminal:
+To run Pianola against these services, in another terminal:
 
   export PIANOLA_KAFKA_BROKERS=%s
   export PIANOLA_CLICKHOUSE_ADDR=%s

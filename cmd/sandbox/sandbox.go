@@ -14,24 +14,24 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// What the sandbox's topic and database are called: the defaults.
+// The topic and the database have their default names.
 const (
 	topic    = "piano.subscriber-events"
 	database = "piano"
 )
 
-// demonstrate is the demonstration from the first server to the verdict.
+// demonstrate runs the demonstration, from the first server to the result.
 func demonstrate(ctx context.Context, o options, out, progress io.Writer) error {
-	// The service's log goes there too, from goroutines of its own.
+	// The goroutines of the service write their log there, too.
 	progress = zapcore.Lock(zapcore.AddSync(progress))
 	began := time.Now()
-	tells := !o.servicesOnly || o.subscribersGiven
-	if tells {
+	publishes := !o.servicesOnly || o.subscribersGiven
+	if publishes {
 		if err := checkKept(o); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintln(progress, "Starting an embedded ClickHouse and an embedded Kafka …")
+	fmt.Fprintln(progress, "Starting ClickHouse and Kafka …")
 	s, err := sandbox.Start(ctx, sandbox.Config{
 		Kafka: o.kafka, ClickHouse: o.clickhouse, ClickHouseHTTP: o.clickhouseHTTP, DataDir: o.dataDir,
 		Password: o.clickhousePassword, Logs: true,
@@ -46,7 +46,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	var w *world.World
 	var truth *world.Truth
 	var piano *publisher
-	if tells {
+	if publishes {
 		cfg := world.Defaults()
 		cfg.Seed, cfg.Subscribers, cfg.Topic, cfg.Partitions = o.seed, o.subscribers, topic, o.partitions
 		if w, err = world.New(cfg); err != nil {
@@ -71,7 +71,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	}
 	defer pianola.close()
 
-	fmt.Fprintf(progress, "Up after %s. A publisher with %d subscribers lives a year (seed %d): %d messages.\n",
+	fmt.Fprintf(progress, "Started in %s. Publishing one year of events: %d subscribers, seed %d, %d messages.\n",
 		time.Since(began).Round(10*time.Millisecond), o.subscribers, o.seed, w.Total())
 
 	running, stop := context.WithCancel(ctx)
@@ -81,7 +81,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		defer stop()
 		return pianola.service.Run(running)
 	})
-	// The verdict is nil, errUnequal, errMisjudged, or why there is none.
+	// The verdict is nil, errUnequal, errMisjudged, or the error that prevented it.
 	verdict := func() error {
 		if err := ingest(running, o, s, w, pianola, progress); err != nil {
 			return err
@@ -91,7 +91,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	reached := verdict == nil || errors.Is(verdict, errUnequal) || errors.Is(verdict, errMisjudged)
 	if reached && !o.exit && running.Err() == nil {
 		connect(o, s, piano, pianola, out)
-		fmt.Fprintln(out, "\nPianola goes on consuming, and people go on acting. Ctrl-C ends everything.")
+		fmt.Fprintln(out, "\nPianola continues to consume, and subscribers continue to act. Press Ctrl-C to stop.")
 		group.Go(func() error { return piano.live(running, o.live) })
 		<-running.Done()
 	}
@@ -106,7 +106,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	return verdict
 }
 
-// servicesOnly keeps Kafka and ClickHouse up for somebody else's pianola.
+// servicesOnly runs Kafka and ClickHouse for a pianola in another process.
 func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.World, p *publisher, out io.Writer) error {
 	if w != nil {
 		if err := s.Tell(ctx, w, func(int) {}); err != nil {
@@ -116,7 +116,7 @@ func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.
 	}
 	connect(o, s, p, nil, out)
 	ownPianola(s, w, p, out)
-	fmt.Fprintln(out, "\nCtrl-C ends everything.")
+	fmt.Fprintln(out, "\nPress Ctrl-C to stop.")
 	<-ctx.Done()
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// small is a demonstration on free ports that takes about a second.
+// small returns options of a demonstration on free ports that takes about a second.
 func small(t *testing.T) options {
 	t.Helper()
 	const free = "127.0.0.1:0"
@@ -23,19 +23,19 @@ func small(t *testing.T) options {
 	return o
 }
 
-func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
+func TestDemonstrate_ReportsEqualViews(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs the whole demonstration")
 	}
 	o := small(t)
-	o.verbose = true // the service's log and the progress come to one writer
+	o.verbose = true // the log and the progress share one writer
 	o.dataDir = t.TempDir()
 	for _, run := range []string{"first", "again, on kept data"} {
 		var out, progress bytes.Buffer
 		if err := demonstrate(t.Context(), o, &out, &progress); err != nil {
 			t.Fatalf("%s: %v\n%s%s", run, err, &progress, &out)
 		}
-		for _, want := range []string{"messages read", "dead letters", "SELECT ", "YES, all of it (seed 1, 300 subscribers).", "YES, all that was planted and nothing else (30 disagreements"} {
+		for _, want := range []string{"messages read", "dead letters", "SELECT ", "YES (seed 1, 300 subscribers).", "YES (30 differences"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: the report lacks %q:\n%s", run, want, &out)
 			}
@@ -45,21 +45,21 @@ func TestDemonstrate_SaysThatTheViewsEqualTheTruth(t *testing.T) {
 		o.seed = 2
 		err := demonstrate(t.Context(), o, io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "--seed 1 --subscribers 300 --partitions 4") {
-			t.Errorf("got %v, want an error that says which world is kept", err)
+			t.Errorf("got %v, want an error that names the kept world", err)
 		}
 	})
 }
 
-// An end before the verdict once came out as success, which a script that waits
-// for --exit would have believed.
-func TestDemonstrate_InterruptedIsNoSuccess(t *testing.T) {
+// An interrupt before the result once returned success, which misled scripts that
+// wait for --exit.
+func TestDemonstrate_InterruptIsAnError(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs the whole demonstration")
 	}
 	o := small(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	err := demonstrate(ctx, o, io.Discard, trigger{"A publisher with", interrupt})
+	err := demonstrate(ctx, o, io.Discard, trigger{"Publishing one year of events", interrupt})
 	if !errors.Is(err, errInterrupted) {
 		t.Errorf("got %v, want %v", err, errInterrupted)
 	}
@@ -81,7 +81,7 @@ func (w trigger) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestGrid_NumbersAreRightTextLeft(t *testing.T) {
+func TestGrid_AlignsNumbersRight(t *testing.T) {
 	n := 2.5
 	g := grid{
 		columns: []gridColumn{{name: "plan"}, {name: "revenue", right: true}, {name: "mean", right: true}},
@@ -99,7 +99,7 @@ func TestGrid_NumbersAreRightTextLeft(t *testing.T) {
 	}
 }
 
-func TestParse_RefusesWhatMakesNoSense(t *testing.T) {
+func TestParse_RejectsInvalidOptions(t *testing.T) {
 	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--services-only --exit", "more", "--drift -1", "--live NaN"} {
 		if _, err := parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
