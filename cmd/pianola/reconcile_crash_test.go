@@ -45,15 +45,15 @@ func TestReconcile_KilledDuringARun(t *testing.T) {
 	}
 	all := uint64(api.publisher.Len()) // but for those of internal users
 
-	api.Fail(pianoapi.Slow, "/publisher/subscription/list", 8, 1)
+	api.Fail(pianoapi.SlowAnswer, "/publisher/subscription/list", 8, 1)
 	p := start(t, binary, environment)
-	p.until(t, "a page that does not come", func() bool { return api.Failed()[pianoapi.Slow] == 1 })
+	p.until(t, "a page that does not come", func() bool { return api.Failed()[pianoapi.SlowAnswer] == 1 })
 	_ = p.Stop() // it was killed
 	sees("killed while it read", "begun", "begun", 0, 0)
 
-	api.Fail(pianoapi.Slow, "/publisher/subscription/get", 4, 1)
+	api.Fail(pianoapi.SlowAnswer, "/publisher/subscription/get", 4, 1)
 	p = start(t, binary, environment)
-	p.until(t, "an answer that does not come", func() bool { return api.Failed()[pianoapi.Slow] == 2 })
+	p.until(t, "an answer that does not come", func() bool { return api.Failed()[pianoapi.SlowAnswer] == 2 })
 	_ = p.Stop()
 	var internal uint64
 	s.One("SELECT uniqExactIf(subscription_id, filtered OR subscription_id IN (SELECT subscription_id FROM filtered_subscriptions)) FROM subscription_snapshots", &internal)

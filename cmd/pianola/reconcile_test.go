@@ -228,11 +228,11 @@ func TestReconcile_Export(t *testing.T) {
 	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFound || !strings.Contains(got.stdout, "from a file: ") || !strings.Contains(got.stdout, "(unverified)") {
 		t.Errorf("drift is planted: %+v", got)
 	}
-	api.Fail(pianoapi.Cut, "/files/", 0, 1) // once does not matter
+	api.Fail(pianoapi.TruncatedBody, "/files/", 0, 1) // once does not matter
 	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFound {
 		t.Errorf("a file that is cut once: %+v", got)
 	}
-	api.Fail(pianoapi.Cut, "/files/", 0, 3)
+	api.Fail(pianoapi.TruncatedBody, "/files/", 0, 3)
 	if got := call(t, all, "", "reconcile", "--export"); got.code != exitFailed || !strings.Contains(got.stderr, "the answer was truncated: the download failed") {
 		t.Errorf("a file that is cut: %+v", got)
 	}

@@ -135,7 +135,7 @@ func walkSubscription(t *testing.T, protocol string) {
 		return err == nil && len(all) == 1 && s.Status == "active" && s.Term.Type == "payment" && *s.AutoRenewChangeEnabled && *s.AutoRenew
 	})
 	s.Must(p.client.SetAutoRenew(t.Context(), paying.ID, false))
-	p.server.Fail(pianoapi.Lost, "/publisher/subscription/update", 0, 1) // it is done, and the answer is a 500
+	p.server.Fail(pianoapi.LostAnswer, "/publisher/subscription/update", 0, 1) // it is done, and the answer is a 500
 	if r := asJSON(exitDone, "resume", "--user", paying.UserID, "--execute"); r.Outcome != actions.Done || len(r.Steps) != 4 || r.Steps[1].Step != "unknown" || !*p.get(paying.ID).AutoRenew {
 		t.Errorf("turned on: %+v", r)
 	}

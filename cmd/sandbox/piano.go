@@ -40,7 +40,7 @@ func openPiano(o options, s *sandbox.Services, w *world.World, truth *world.Trut
 		cfg.Produce = p.produce
 	} // with --data, new events would stay in the topic, but the next run's API would not know them
 	p.Publisher = pianoapi.NewPublisher(w, truth, cfg)
-	if err := p.Plant(o.seed, o.drift); err != nil && !errors.Is(err, pianoapi.ErrNoRoom) {
+	if err := p.Plant(o.seed, o.drift); err != nil && !errors.Is(err, pianoapi.ErrTooFewSubscriptions) {
 		return nil, err
 	}
 	p.api, err = pianoapi.Start(pianoapi.Config{

@@ -197,11 +197,11 @@ func TestReconciliation_FindsNoDriftInSyntheticStore(t *testing.T) {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}
 	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
-	shelf := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
-	server, err := pianoapi.Start(pianoapi.Config{}, shelf)
+	store := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
+	server, err := pianoapi.Start(pianoapi.Config{}, store)
 	s.Must(err)
 	t.Cleanup(func() { s.Must(server.Close()) })
-	s.Exec(shelf.EventsSQL("subscription_events"))
+	s.Exec(store.EventsSQL("subscription_events"))
 	report, err := reconciler(s, server, nil).Run(t.Context())
 	s.Must(err)
 	if report.Compared != 3000 || report.Candidates != 0 || len(report.Agreed) < 5 {

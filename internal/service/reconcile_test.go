@@ -105,12 +105,12 @@ func TestService_LosesPartition0DuringARun(t *testing.T) {
 	api := s.reconciles()
 	s.tell(1)
 	for phase, endpoint := range map[string]string{"while the snapshot is read": listing, "while it asks again": single} {
-		api.Fail(pianoapi.Slow, endpoint, 2, 1)
-		waiting := api.Failed()[pianoapi.Slow]
+		api.Fail(pianoapi.SlowAnswer, endpoint, 2, 1)
+		waiting := api.Failed()[pianoapi.SlowAnswer]
 		s.Exec("TRUNCATE TABLE reconciliation_runs")
 		s.Settings.Kafka.ClientID = "loser"
 		loser := s.start()
-		loser.until(phase, func() bool { return api.Failed()[pianoapi.Slow] > waiting })
+		loser.until(phase, func() bool { return api.Failed()[pianoapi.SlowAnswer] > waiting })
 		s.Settings.Kafka.ClientID = "heir"
 		heir := s.start()
 		s.handOver(loser, heir)
@@ -139,13 +139,13 @@ func TestService_DrainsDuringARun(t *testing.T) {
 	api := s.reconciles()
 	s.tell(1)
 	for phase, prepare := range map[string]func(){
-		"the snapshot is read": func() { api.Fail(pianoapi.Slow, listing, 2, 1) },
+		"the snapshot is read": func() { api.Fail(pianoapi.SlowAnswer, listing, 2, 1) },
 		"it settles":           func() { s.Settings.Reconcile.Settle = time.Hour },
 	} {
 		prepare()
 		i := s.start()
 		s.AwaitIngested(i.Run)
-		i.until(phase, func() bool { return api.Failed()[pianoapi.Slow] > 0 || i.Metric("pianola_snapshot_pages_total") > 12 })
+		i.until(phase, func() bool { return api.Failed()[pianoapi.SlowAnswer] > 0 || i.Metric("pianola_snapshot_pages_total") > 12 })
 		i.Drain()
 		s.Settings.Reconcile.Settle = 0
 	}

@@ -28,16 +28,16 @@ type account struct {
 }
 
 // render works out what the API says of a record.
-func (p *Publisher) render(r *record, facts []world.Fact) Subscription {
+func (p *Publisher) subscriptionOf(r *record, facts []world.Fact) Subscription {
 	var a account
 	draw := drawFor(p.cfg.Seed, r.id, len(facts))
 	if r.fixed != nil {
 		a = *r.fixed
 	} else {
-		r.state = world.StateOf(r.stored, facts, max(p.millis(), p.lastAt), p.firstEvent)
+		r.state = world.StateOf(r.stored, facts, max(p.millis(), p.schedule.lastAt), p.firstEvent)
 		a = p.account(r, facts)
 		if r.plant == nil && r.state.Status != world.StatusNone {
-			a.status = accepted(draw, r.state, lastFailure(facts), p.millis())
+			a.status = acceptedStatus(draw, r.state, lastFailure(facts), p.millis())
 		}
 	}
 	if r.plant != nil {
@@ -47,7 +47,7 @@ func (p *Publisher) render(r *record, facts []world.Fact) Subscription {
 	if !live(a.status) {
 		a.nextBill = schemas.NullMillis{}
 	}
-	return p.word(r, &a, draw)
+	return p.renderer.render(r, &a, draw)
 }
 
 // account is what the events amount to, in the billing system's eyes: it knows
@@ -116,9 +116,9 @@ func lastFailure(facts []world.Fact) (at schemas.NullMillis) {
 	return at
 }
 
-// goesOn says whether a term type is one whose subscriptions have events: the two
+// hasEvents says whether a term type is one whose subscriptions have events: the two
 // that the API and the stream are compared for.
-func goesOn(term string) bool { return term == "payment" || term == "dynamic" }
+func hasEvents(term string) bool { return term == "payment" || term == "dynamic" }
 
 // termName is a term type in the console's words.
 func termName(term string) string {

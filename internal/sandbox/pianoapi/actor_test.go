@@ -16,7 +16,7 @@ import (
 )
 
 // where gives a subscription that the API shows so, and that can be acted on.
-func (s *stage) where(ok func(piano.Subscription) bool) string {
+func (s *env) where(ok func(piano.Subscription) bool) string {
 	s.Helper()
 	for k := range s.truth.Known() {
 		if len(k.Facts) == 0 || k.ID != k.Stored || k.UserID == "" || k.Internal {
@@ -32,16 +32,16 @@ func (s *stage) where(ok func(piano.Subscription) bool) string {
 	return ""
 }
 
-func (s *stage) get(id string) piano.Subscription {
+func (s *env) get(id string) piano.Subscription {
 	s.Helper()
 	one, err := s.client.Get(s.Context(), id)
 	s.must(err)
 	return one
 }
 
-func (s *stage) wantTold(want ...string) {
+func (s *env) wantSent(want ...string) {
 	s.Helper()
-	if got := s.told(); !slices.Equal(got, want) {
+	if got := s.sentEvents(); !slices.Equal(got, want) {
 		s.Errorf("told %v, want %v", got, want)
 	}
 }
@@ -53,9 +53,9 @@ func TestActions_AutoRenewAndResume(t *testing.T) {
 		return one.Status == "active" && *one.AutoRenewChangeEnabled && *one.AutoRenew
 	})
 	s.must(s.client.SetAutoRenew(ctx, paying, false))
-	s.wantTold("Auto-renew disabled " + paying)
+	s.wantSent("Auto-renew disabled " + paying)
 	s.must(s.client.SetAutoRenew(ctx, paying, false)) // it is off already
-	s.wantTold()
+	s.wantSent()
 	if one := s.get(paying); *one.AutoRenew || *one.WillAutoRenew {
 		t.Errorf("got %+v", one)
 	}
@@ -63,13 +63,13 @@ func TestActions_AutoRenewAndResume(t *testing.T) {
 		t.Errorf("resume of a payment term: %v", err)
 	}
 	s.must(s.client.SetAutoRenew(ctx, paying, true))
-	s.wantTold("Auto-renew enabled " + paying)
+	s.wantSent("Auto-renew enabled " + paying)
 
 	dynamic := s.where(func(one piano.Subscription) bool {
 		return one.Term.Type == "dynamic" && *one.CanBeResumed && one.Status == "expired"
 	})
 	s.must(s.client.Resume(ctx, dynamic))
-	s.wantTold("Resumed " + dynamic)
+	s.wantSent("Resumed " + dynamic)
 	if one := s.get(dynamic); *one.CanBeResumed || !*one.AutoRenew || one.NextBillAt == nil || !one.NextBillAt.After(time.Now()) {
 		t.Errorf("got %+v", one)
 	}
@@ -105,9 +105,9 @@ func TestActions_Change(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s.wantTold()
+	s.wantSent()
 	s.must(s.client.Change(ctx, change))
-	told := s.told()
+	told := s.sentEvents()
 	if len(told) != 2 || !strings.HasSuffix(told[0], "graded "+id) || !strings.HasPrefix(told[1], "Created RCIN") {
 		t.Fatalf("told %v", told)
 	}
@@ -130,14 +130,14 @@ func TestActions_Change(t *testing.T) {
 	id, one = goes()
 	change = piano.TermChange{UserID: one.UserID, SubscriptionID: id, ToTerm: "TMPAY" + fmt.Sprintf("%02d", (number(one.Term.ID)+12)%36), Billing: piano.BillAtPeriodEnd}
 	s.must(s.client.Change(ctx, change))
-	if told := s.told(); len(told) != 1 {
+	if told := s.sentEvents(); len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
 	if can, err := s.client.CanChange(ctx, id); err != nil || can {
 		t.Errorf("one that changes already: %v, %v", can, err)
 	}
 	s.must(s.publisher.CompleteChanges(ctx))
-	if told := s.told(); len(told) != 1 || s.get(id).Status == "active" {
+	if told := s.sentEvents(); len(told) != 1 || s.get(id).Status == "active" {
 		t.Errorf("told %v, and it is %s", told, s.get(id).Status)
 	}
 
@@ -149,9 +149,9 @@ func TestActions_Change(t *testing.T) {
 		t.Errorf("got %v, %v", status, err)
 	}
 	s.must(s.client.Change(ctx, piano.TermChange{UserID: one.UserID, SubscriptionID: id, ToTerm: change.ToTerm, Billing: piano.BillAtPeriodEnd}))
-	s.told()
+	s.sentEvents()
 	s.must(s.client.CancelChange(ctx, id))
-	s.wantTold()
+	s.wantSent()
 	if status, err := s.client.ChangeStatus(ctx, one.UserID, id); err != nil || status != piano.ChangeCanceled {
 		t.Errorf("got %v, %v", status, err)
 	}
@@ -174,10 +174,10 @@ func TestLive_TheApiIsWhatTheEventsSay(t *testing.T) {
 	}
 	stop()
 	s.must(<-done)
-	deeds := s.publisher.Deeds()
+	counts := s.publisher.ActionCounts()
 	for _, name := range []string{"Renewed", "PaymentFailed", "Auto-renew disabled", "Canceled", "Upgraded", "Downgraded", "Created", "Expired", "Resumed", "change takes effect"} {
-		if deeds[name] == 0 {
-			t.Errorf("nobody has done %s: %v", name, deeds)
+		if counts[name] == 0 {
+			t.Errorf("nobody has done %s: %v", name, counts)
 		}
 	}
 	facts, users, first := map[string][]world.Fact{}, map[string]string{}, map[string]schemas.NullMillis{}

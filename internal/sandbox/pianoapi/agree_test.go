@@ -62,7 +62,7 @@ func apart(a schemas.NullMillis, b *time.Time) bool {
 
 // found holds everything that the API says against the states, and gives what
 // differs as "kind subscription".
-func (s *stage) found() []string {
+func (s *env) found() []string {
 	s.Helper()
 	users := map[string]string{}
 	skipped := map[string]bool{}

@@ -35,9 +35,9 @@ type answer struct {
 // page describes what part of a list an answer is.
 type page struct{ limit, offset, total, count int }
 
-func given(key string, payload any) answer { return answer{key: key, payload: payload} }
+func succeeded(key string, payload any) answer { return answer{key: key, payload: payload} }
 
-func refused(code int, message string) answer { return answer{code: code, message: message} }
+func failed(code int, message string) answer { return answer{code: code, message: message} }
 
 // invalid is the error of one parameter.
 func invalid(parameter, what string) answer {
@@ -45,12 +45,12 @@ func invalid(parameter, what string) answer {
 }
 
 // refusal is an answer with a code, as an error.
-type refusal struct {
+type apiError struct {
 	code    int
 	message string
 }
 
-func (r *refusal) Error() string { return "code " + strconv.Itoa(r.code) + ": " + r.message }
+func (r *apiError) Error() string { return "code " + strconv.Itoa(r.code) + ": " + r.message }
 
 func (s *Server) write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
@@ -77,10 +77,10 @@ func (s *Server) write(w http.ResponseWriter, a answer) {
 	_ = out.Encode(fields)
 }
 
-// number reads a parameter that must be a whole number from least on.
-func number(r *http.Request, name string, least int) (int, bool) {
+// number reads a parameter that must be a whole number of at least low.
+func number(r *http.Request, name string, low int) (int, bool) {
 	n, err := strconv.Atoi(r.Form.Get(name))
-	return n, err == nil && n >= least
+	return n, err == nil && n >= low
 }
 
 // flag reads a parameter that must be true or false.

@@ -27,8 +27,8 @@ type FileForm int
 
 // The forms that Piano's files have been seen in.
 const (
-	PlainCSV  FileForm = iota
-	MarkedCSV          // with a byte order mark
+	PlainCSV   FileForm = iota
+	CSVWithBOM          // with a byte order mark
 	ZippedCSV
 )
 

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// WriteCSV writes the subscription log of a shelf's subscriptions that started in
+// WriteCSV writes the subscription log of a store's subscriptions that started in
 // [from, to), one row each, in the columns and forms of Piano's export. It holds
 // what is personal, as Piano's does.
-func WriteCSV(w io.Writer, shelf Shelf, from, to time.Time) error {
+func WriteCSV(w io.Writer, store Store, from, to time.Time) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(logColumns))
 	for i, c := range logColumns {
@@ -21,7 +21,7 @@ func WriteCSV(w io.Writer, shelf Shelf, from, to time.Time) error {
 		return err
 	}
 	row := make([]string, len(logColumns))
-	for s := range shelf.All() {
+	for s := range store.All() {
 		if s.StartDate < from.Unix() || s.StartDate >= to.Unix() {
 			continue
 		}

@@ -1,15 +1,15 @@
 // Package pianoapi is a simulated Piano: an HTTP server that answers as the
-// Publisher API and the reports API are known to, over a shelf of subscriptions.
+// Publisher API and the reports API are known to, over a store of subscriptions.
 //
 // Words:
 //
-//   - shelf: what the API has to show. Publisher is that of a simulated world, and
+//   - store: what the API has to show. Publisher is that of a simulated world, and
 //     goes on living; Synthetic is a large one that is computed and not held.
-//   - deed: what somebody does to a subscription. It sends its events and changes
-//     the shelf as these events say, in either order.
+//   - action: what somebody does to a subscription. It sends its events and changes
+//     the store as these events say, in either order.
 //   - planted: a disagreement with the stream that was put in on purpose, which
 //     reconciliation has to find.
-//   - fault: an answer that goes wrong on demand.
+//   - fault: an answer that goes wrong on requestedFault.
 //
 // Where real Piano has names and addresses, the answers have invented ones: every
 // first name begins with CanaryFirst, every last name with CanaryLast, and every

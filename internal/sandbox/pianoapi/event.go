@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -35,20 +36,20 @@ type eventMessage struct {
 	SchemaVersion  int         `json:"schema_version"`
 }
 
-// message is the event of a step as JSON.
-func (p *Publisher) message(s *step) []byte {
+// eventJSON encodes the event of a step.
+func eventJSON(s *step, product *world.Product) []byte {
 	f, r := &s.fact, s.r
 	hash := sha256.Sum256([]byte(strings.ToLower(r.user.email)))
 	m := eventMessage{
-		SubscriptionID: r.id, UserID: r.user.uid, At: told(f.At), Action: f.Action, EventName: "subscription_event",
-		Resource: r.resource, Period: f.Period, TermType: f.TermType, TermName: p.terms[r.product].Name, Number: s.number,
+		SubscriptionID: r.id, UserID: r.user.uid, At: formatInstant(f.At), Action: f.Action, EventName: "subscription_event",
+		Resource: r.resource, Period: f.Period, TermType: f.TermType, TermName: product.Name, Number: s.number,
 		Country: r.country, PaymentMode: "Credit Card", ChangeTo: f.ChangeTo, EmailHash: hex.EncodeToString(hash[:]), SchemaVersion: 2,
 	}
 	if f.NextBilledAt.Valid {
-		m.NextBilledAt = told(f.NextBilledAt.Millis)
+		m.NextBilledAt = formatInstant(f.NextBilledAt.Millis)
 	}
 	if f.TrialEndsAt.Valid {
-		m.TrialEndsAt = told(f.TrialEndsAt.Millis)
+		m.TrialEndsAt = formatInstant(f.TrialEndsAt.Millis)
 	}
 	if f.Value.Valid {
 		sign, v := "", f.Value.Decimal4
@@ -64,6 +65,6 @@ func (p *Publisher) message(s *step) []byte {
 	return text
 }
 
-func told(at schemas.Millis) string {
+func formatInstant(at schemas.Millis) string {
 	return time.UnixMilli(int64(at)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

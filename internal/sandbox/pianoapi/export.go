@@ -33,8 +33,8 @@ func (s *Server) FailExport() {
 	}
 }
 
-// described is how the reports API describes a job.
-type described struct {
+// jobDescription is how the reports API describes a job.
+type jobDescription struct {
 	ID        string  `json:"export_id"`
 	Request   any     `json:"report_request"`
 	Status    string  `json:"job_status"`
@@ -71,7 +71,7 @@ func (s *Server) schedule(r *http.Request) answer {
 	}
 	id := fmt.Sprintf("EX%06d", len(s.jobs.jobs)+1)
 	s.jobs.jobs[id] = j
-	return answer{bare: true, payload: described{ID: id, Request: map[string]string{"file_name": r.Form.Get("file_name")}, Status: "CREATED"}}
+	return answer{bare: true, payload: jobDescription{ID: id, Request: map[string]string{"file_name": r.Form.Get("file_name")}, Status: "CREATED"}}
 }
 
 func badReport(what string) answer {
@@ -87,7 +87,7 @@ func (s *Server) exportStatus(r *http.Request) answer {
 		return badReport("there is no such export")
 	}
 	j.asked++
-	d := described{ID: id, Percent: min(100, 100*j.asked/(s.cfg.Export.Polls+1))}
+	d := jobDescription{ID: id, Percent: min(100, 100*j.asked/(s.cfg.Export.Polls+1))}
 	switch {
 	case j.failed:
 		reason := "The report could not be made"
@@ -138,17 +138,17 @@ func (s *Server) writeFile(w http.ResponseWriter, j *job) error {
 		archive := zip.NewWriter(w)
 		entry, err := archive.Create("subscriptionLog.csv")
 		if err == nil {
-			err = WriteCSV(entry, s.shelf, j.from, j.to)
+			err = WriteCSV(entry, s.store, j.from, j.to)
 		}
 		if closeErr := archive.Close(); err == nil {
 			err = closeErr
 		}
 		return err
-	case MarkedCSV:
+	case CSVWithBOM:
 		if _, err := io.WriteString(w, "\ufeff"); err != nil {
 			return err
 		}
 	}
 	w.Header().Set("Content-Type", "text/csv")
-	return WriteCSV(w, s.shelf, j.from, j.to)
+	return WriteCSV(w, s.store, j.from, j.to)
 }

@@ -14,16 +14,16 @@ type Fault int
 // The faults. Those before Cut happen before anything is done; with the others it
 // has been done, and the answer is lost, late or strange.
 const (
-	Refused      Fault = iota + 1 // status 200 with a code
-	Unauthorized                  // 401
-	Forbidden                     // 403
-	TooMany                       // 429 with Retry-After
-	Failing                       // 500
-	Page                          // a page of HTML, with status 200
-	Cut                           // the body ends before its end
-	Slow                          // the answer comes after Faults.Slow, or never
-	Strange                       // another shape
-	Lost                          // 500, but it was done
+	ErrorCode       Fault = iota + 1 // status 200 with a code
+	Unauthorized                     // 401
+	Forbidden                        // 403
+	TooManyRequests                  // 429 with Retry-After
+	ServerError                      // 500
+	HTMLPage                         // a page of HTML, with status 200
+	TruncatedBody                    // the body ends before its end
+	SlowAnswer                       // the answer comes after Faults.Slow, or never
+	UnexpectedShape                  // another shape
+	LostAnswer                       // 500, but it was done
 )
 
 // Faults are drawn for a share of all requests. More can be asked for by
@@ -31,7 +31,7 @@ const (
 type Faults struct {
 	Seed  uint64
 	Share float64 // of the requests, between 0 and 1
-	Kinds []Fault // which of them; empty: all that a client can get over, see Passing
+	Kinds []Fault // which of them; empty: all that a client can get over, see TransientFaults
 	// Shift is the share of pages before which rows move.
 	Shift float64
 	// Slow is how late a slow answer is; 0 is 5 seconds.
@@ -40,34 +40,34 @@ type Faults struct {
 	RetryAfter time.Duration
 }
 
-// Passing are the faults that are over when a client tries again.
-func Passing() []Fault { return []Fault{TooMany, Failing, Page, Cut} }
+// TransientFaults are the faults that are over when a client tries again.
+func TransientFaults() []Fault { return []Fault{TooManyRequests, ServerError, HTMLPage, TruncatedBody} }
 
-// misbehaviour decides what goes wrong. It is safe for concurrent use.
-type misbehaviour struct {
+// faultInjector decides what goes wrong. It is safe for concurrent use.
+type faultInjector struct {
 	mu    sync.Mutex
 	cfg   Faults
 	dice  *rand.Rand
-	next  []demand
+	next  []requestedFault
 	count map[Fault]int
 }
 
-// demand is a fault that was asked for.
-type demand struct {
+// requestedFault is a fault that was asked for.
+type requestedFault struct {
 	fault    Fault
 	endpoint string
 	skip     int
 	left     int
 }
 
-func newMisbehaviour(cfg Faults) *misbehaviour {
+func newFaultInjector(cfg Faults) *faultInjector {
 	if cfg.Slow == 0 {
 		cfg.Slow = 5 * time.Second
 	}
 	if len(cfg.Kinds) == 0 {
-		cfg.Kinds = Passing()
+		cfg.Kinds = TransientFaults()
 	}
-	return &misbehaviour{cfg: cfg, dice: rand.New(rand.NewPCG(cfg.Seed, 0xfa17)), count: map[Fault]int{}}
+	return &faultInjector{cfg: cfg, dice: rand.New(rand.NewPCG(cfg.Seed, 0xfa17)), count: map[Fault]int{}}
 }
 
 // Fail lets the next times requests of an endpoint go wrong, after letting skip of
@@ -76,7 +76,7 @@ func newMisbehaviour(cfg Faults) *misbehaviour {
 func (s *Server) Fail(f Fault, endpoint string, skip, times int) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	s.faults.next = append(s.faults.next, demand{fault: f, endpoint: endpoint, skip: skip, left: times})
+	s.faults.next = append(s.faults.next, requestedFault{fault: f, endpoint: endpoint, skip: skip, left: times})
 }
 
 // Failed counts the faults so far.
@@ -87,7 +87,7 @@ func (s *Server) Failed() map[Fault]int {
 }
 
 // draw gives the fault of a request, 0 for none.
-func (m *misbehaviour) draw(endpoint string) Fault {
+func (m *faultInjector) draw(endpoint string) Fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found := Fault(0)
@@ -104,7 +104,7 @@ func (m *misbehaviour) draw(endpoint string) Fault {
 		found = d.fault
 		break
 	}
-	m.next = slices.DeleteFunc(m.next, func(d demand) bool { return d.left <= 0 })
+	m.next = slices.DeleteFunc(m.next, func(d requestedFault) bool { return d.left <= 0 })
 	if found == 0 && m.cfg.Share > 0 && m.dice.Float64() < m.cfg.Share {
 		found = m.cfg.Kinds[m.dice.IntN(len(m.cfg.Kinds))]
 	}
@@ -115,10 +115,10 @@ func (m *misbehaviour) draw(endpoint string) Fault {
 }
 
 // shift moves rows, for its share of the pages.
-func (m *misbehaviour) shift(shelf Shifter) {
+func (m *faultInjector) shift(store Shifter) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.cfg.Shift > 0 && m.dice.Float64() < m.cfg.Shift {
-		shelf.Shift(m.dice)
+		store.Shift(m.dice)
 	}
 }

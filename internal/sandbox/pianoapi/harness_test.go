@@ -15,7 +15,7 @@ import (
 )
 
 // stage is a simulated Piano over a small world, and the real client of it.
-type stage struct {
+type env struct {
 	*testing.T
 	world     *world.World
 	truth     *world.Truth
@@ -44,9 +44,9 @@ func (f filter) Internal(userID, email string) bool {
 	return false
 }
 
-func setUp(t *testing.T, seed uint64, cfg pianoapi.Config) *stage {
+func setUp(t *testing.T, seed uint64, cfg pianoapi.Config) *env {
 	t.Helper()
-	s := &stage{T: t}
+	s := &env{T: t}
 	w := world.Defaults()
 	w.Seed, w.Subscribers = seed, 600
 	var err error
@@ -72,9 +72,9 @@ func setUp(t *testing.T, seed uint64, cfg pianoapi.Config) *stage {
 }
 
 // serve starts a server and a client that is in a hurry.
-func serve(t *testing.T, cfg pianoapi.Config, shelf pianoapi.Shelf, f piano.Filter) (*pianoapi.Server, *piano.Client) {
+func serve(t *testing.T, cfg pianoapi.Config, store pianoapi.Store, f piano.Filter) (*pianoapi.Server, *piano.Client) {
 	t.Helper()
-	server, err := pianoapi.Start(cfg, shelf)
+	server, err := pianoapi.Start(cfg, store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func serve(t *testing.T, cfg pianoapi.Config, shelf pianoapi.Shelf, f piano.Filt
 }
 
 // sweep reads everything: of a subscription that comes twice the last counts.
-func (s *stage) sweep() map[string]piano.Subscription {
+func (s *env) sweep() map[string]piano.Subscription {
 	s.Helper()
 	all := map[string]piano.Subscription{}
 	_, err := s.client.Sweep(s.Context(), func(page []piano.Subscription) error {
@@ -109,7 +109,7 @@ func (s *stage) sweep() map[string]piano.Subscription {
 	return all
 }
 
-func (s *stage) must(err error) {
+func (s *env) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -117,7 +117,7 @@ func (s *stage) must(err error) {
 }
 
 // told gives the events that were sent since the last call, as "action subscription".
-func (s *stage) told() []string {
+func (s *env) sentEvents() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string

@@ -41,89 +41,89 @@ func (p *Publisher) Act(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if d := p.choose(); d != nil {
-		return p.do(context.WithoutCancel(ctx), d, true)
+		return p.schedule.do(context.WithoutCancel(ctx), d, true)
 	}
 	return nil
 }
 
-// CatchUp does what is due of deeds that are half done.
+// CatchUp does what is due of actionCounts that are half done.
 func (p *Publisher) CatchUp(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.catchUp(context.WithoutCancel(ctx), p.now())
+	return p.schedule.catchUp(context.WithoutCancel(ctx), p.now())
 }
 
-// Finish does whatever is left of deeds that are half done.
+// Finish does whatever is left of actionCounts that are half done.
 func (p *Publisher) Finish(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.finish(ctx)
+	return p.schedule.finish(ctx)
 }
 
-// Deeds counts what was done since the world ended, by name.
-func (p *Publisher) Deeds() map[string]int {
+// ActionCounts counts what was done since the world ended, by name.
+func (p *Publisher) ActionCounts() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.deeds)
+	return maps.Clone(p.schedule.counts)
 }
 
 // choose draws somebody and something to do; nil is that nobody was found.
-func (p *Publisher) choose() *deed {
+func (p *Publisher) choose() *action {
 	if p.dice.IntN(10) == 0 {
-		who := stranger("newcomer", p.born)
-		return p.begun(who, "DK", []string{"payment", "dynamic"}[p.dice.IntN(2)], p.dice.IntN(len(p.terms)), p.dice.IntN(3) == 0)
+		who := inventedPerson("newcomer", p.build.created)
+		return p.build.subscribe(who, "DK", []string{"payment", "dynamic"}[p.dice.IntN(2)], p.dice.IntN(len(p.terms)), p.dice.IntN(3) == 0)
 	}
 	for range 100 {
-		r := p.records[p.dice.IntN(len(p.records))]
+		r := p.store.records[p.dice.IntN(len(p.store.records))]
 		// The closed are most of them, and come back rarely.
 		if r.acting && r.busy == 0 && (!r.state.Status.Closed() || p.dice.IntN(20) == 0) {
-			return p.fate(r)
+			return p.nextAction(r)
 		}
 	}
 	return nil
 }
 
 // fate draws what becomes of a subscription next.
-func (p *Publisher) fate(r *record) *deed {
+func (p *Publisher) nextAction(r *record) *action {
 	at := p.dice.IntN(100)
 	c := p.changes[r.id]
 	switch st := &r.state; {
 	case st.Status == world.StatusUpgraded:
 		return nil
 	case st.Status.Closed():
-		return p.resumed(r)
+		return p.build.resume(r)
 	case c != nil && !c.done && c.status == changePending && c.to.busy == 0:
-		return p.arrives(c)
+		return p.build.completeChange(c)
 	case st.Status == world.StatusFailAndRetry:
 		switch {
 		case at < 55:
-			return p.renewed(r)
+			return p.build.renew(r)
 		case at < 80:
-			return p.failed(r)
+			return p.build.failPayment(r)
 		default:
-			return p.one(r, schemas.Expired)
+			return p.build.single(r, schemas.Expired)
 		}
 	case st.AutoRenew == world.AutoRenewOff:
 		switch {
 		case at < 35:
-			return p.one(r, schemas.AutoRenewEnabled)
+			return p.build.single(r, schemas.AutoRenewEnabled)
 		case at < 60:
-			return p.resumed(r)
+			return p.build.resume(r)
 		default:
-			return p.one(r, schemas.Expired)
+			return p.build.single(r, schemas.Expired)
 		}
 	case at < 40:
-		return p.renewed(r)
+		return p.build.renew(r)
 	case at < 60:
-		return p.one(r, schemas.AutoRenewDisabled)
+		return p.build.single(r, schemas.AutoRenewDisabled)
 	case at < 75:
-		return p.failed(r)
+		return p.build.failPayment(r)
 	case at < 80:
-		return p.canceled(r, at%2 == 0)
+		return p.build.cancelNow(r, at%2 == 0)
 	case st.ChangePending: // announced in the world's time
-		return p.renewed(r)
+		return p.build.renew(r)
 	default:
-		to := p.changesOf(r.product)
-		return p.changed(r, to[p.dice.IntN(len(to))], at < 90)
+		to := p.renderer.changesOf(r.product)
+		return p.build.changeTerm(r, to[p.dice.IntN(len(to))], at < 90)
 	}
 }

@@ -1,7 +1,7 @@
 package pianoapi
 
 // pending is a change of term that was asked for, or has just been made.
-type pending struct {
+type termChange struct {
 	from, to *record
 	uid      string
 	done     bool // it has taken effect
@@ -16,5 +16,5 @@ const (
 	changeCanceled = 4
 )
 
-// polls is how often a change that has taken effect is still told as pending.
-const polls = 2
+// pendingPolls is how often a change that has taken effect is still told as pending.
+const pendingPolls = 2

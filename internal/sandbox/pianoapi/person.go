@@ -21,6 +21,6 @@ func makePerson(uid, email string, number int) person {
 }
 
 // stranger is somebody whom the world does not know.
-func stranger(kind string, number int) person {
+func inventedPerson(kind string, number int) person {
 	return makePerson(fmt.Sprintf("%s-%07d", kind, number), fmt.Sprintf("%s.%s.%d@example.com", strings.ToLower(CanaryFirst), kind, number), number)
 }

@@ -38,18 +38,18 @@ type Planted struct {
 	Stream, API          string
 }
 
-// ErrNoRoom says that a world is too small for what was to be planted: Planted says
+// ErrTooFewSubscriptions says that a world is too small for what was to be planted: Planted says
 // what there was room for.
-var ErrNoRoom = errors.New("not enough subscriptions that are compared for certain")
+var ErrTooFewSubscriptions = errors.New("not enough subscriptions that are compared for certain")
 
 // Plant puts in so many disagreements of each kind, each with a subscription of its
 // own that is compared for certain, and whose other fields agree to the letter. It
-// is called once, before anybody acts. An error is ErrNoRoom.
+// is called once, before anybody acts. An error is ErrTooFewSubscriptions.
 func (p *Publisher) Plant(seed uint64, each int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dice := rand.New(rand.NewPCG(seed, 0xd41f7))
-	order := dice.Perm(len(p.records))
+	order := dice.Perm(len(p.store.records))
 	var short error
 	for _, kind := range Kinds() {
 		for n := range each {
@@ -59,13 +59,13 @@ func (p *Publisher) Plant(seed uint64, each int) error {
 			}
 			at := -1
 			for i, candidate := range order {
-				if candidate >= 0 && p.plantIn(p.records[candidate], kind, n) {
+				if candidate >= 0 && p.plantIn(p.store.records[candidate], kind, n) {
 					at = i
 					break
 				}
 			}
 			if at < 0 {
-				short = fmt.Errorf("plant %d of %s: %w", each, kind, ErrNoRoom)
+				short = fmt.Errorf("plant %d of %s: %w", each, kind, ErrTooFewSubscriptions)
 				break
 			}
 			order[at] = -1
@@ -87,7 +87,7 @@ func (p *Publisher) plantUnknown(n int) {
 	at := p.millis() - 90*day
 	term := []string{"payment", "dynamic"}[n%2]
 	r := &record{
-		index: -1, id: fmt.Sprintf("RCIX%06d", n), user: stranger("unheard", n), term: term, product: n % len(p.terms),
+		index: -1, id: fmt.Sprintf("RCIX%06d", n), user: inventedPerson("unheard", n), term: term, product: n % len(p.terms),
 		resource: "Digital Access", begun: at,
 	}
 	r.stored = r.id
@@ -95,7 +95,7 @@ func (p *Publisher) plantUnknown(n int) {
 		uid: r.user.uid, status: []string{"active", "fail_and_retry", "expired"}[n%3], autoRenew: n%3 != 2, startedAt: at, term: term,
 		months: p.terms[r.product].Months, price: schemas.NullDecimal4{Decimal4: p.terms[r.product].Price, Valid: true}, charges: 1,
 	}
-	p.put(r, nil)
+	p.add(r, nil)
 	p.planted = append(p.planted, Planted{Kind: MissingInStream, SubscriptionID: r.id, API: r.fixed.status})
 }
 
@@ -166,7 +166,7 @@ func (p *Publisher) plantIn(r *record, kind string, n int) bool {
 		r.plant = func(a *account) { a.price = other }
 	}
 	r.acting = false
-	p.serve(r, facts)
+	p.refresh(r, facts)
 	p.planted = append(p.planted, found)
 	return true
 }

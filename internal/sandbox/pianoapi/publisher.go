@@ -11,149 +11,128 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Produce sends one event: the record's key, value and timestamp. It returns once
-// the event is there: after that ctx may end, and what the API says is changed. It
-// is called by one goroutine at a time.
+// Produce sends one event: the record's key, value and timestamp. It returns when the
+// broker has acknowledged the event. The API changes only after that, even when ctx
+// ends. One goroutine at a time calls it.
 type Produce func(ctx context.Context, key, value []byte, at time.Time) error
 
-// PublisherConfig says what a Publisher is like.
+// PublisherConfig configures a Publisher.
 type PublisherConfig struct {
 	Seed uint64
-	// Produce sends the events of deeds; nil makes a publisher that cannot be
-	// acted on.
+	// Produce sends the events of actions. Without it the publisher is read-only.
 	Produce Produce
-	// Lag is how long at most a deed's event and its change of the API are apart;
-	// which of them comes first is drawn. It must be well below what reconciling
-	// takes as settled.
+	// Lag is the maximum delay between an action's events and its change in the API.
+	// Chance decides which of the two comes first. It must be well below the settle
+	// time of reconciliation.
 	Lag time.Duration
 	Now func() time.Time // nil is time.Now
 }
 
-// Publisher is the shelf of a simulated world: what its billing system knows after
-// all its messages have been told and read. What never became a row is not known
-// to it either, so without anything planted it agrees with the stream; but for
-// differences that count as agreement it uses all of Piano's words. It also has
-// subscriptions that are not compared: of internal users, of terms that have no
-// events, and such as began before the stream.
+// Publisher is the Store of a simulated world: its subscriptions as the billing
+// system knows them after all messages were published. A subscription whose messages
+// all became dead letters is unknown here, too, so that the API agrees with the
+// stream unless drift is planted. Some values differ in ways that count as
+// agreement. The publisher also has subscriptions that reconciliation skips: of
+// internal users, of terms without events, and from before the stream.
 //
-// It goes on living when somebody acts on it, or by Live.
+// Its state changes by the methods of Actor and by Live.
 type Publisher struct {
 	cfg   PublisherConfig
 	now   func() time.Time
 	truth *world.Truth
 	terms []world.Product
 
-	mu      sync.Mutex
-	dice    *rand.Rand
-	records []*record // in the order of the world; new ones at the end
-	byID    map[string]*record
-	lists   map[string][]*record // by status, least recently updated first
-	byUser  map[string][]*record
-	firsts  map[string]schemas.Millis // first events of those that began since
-	changes map[string]*pending       // of terms, by subscription
-	planted []Planted
-	late    []*half        // halves of deeds that are still to be done
-	lastAt  schemas.Millis // of the last event
-	born    int
-	deeds   map[string]int
-	failing int // changes of term that are to fail
+	mu       sync.Mutex // guards everything below
+	dice     *rand.Rand
+	store    recordStore
+	renderer renderer
+	build    actionBuilder
+	schedule scheduler
+	firsts   map[string]schemas.Millis // first events of subscriptions that began since
+	changes  map[string]*termChange    // by subscription
+	planted  []Planted
+
+	failChanges int // changes of term that must fail
 }
 
-// record is one subscription as the publisher knows it.
-type record struct {
-	index  int // of the world; -1 for those that are not of it
-	id     string
-	stored string
-	user   person
-	term   string
-	// product is an index of terms.
-	product  int
-	resource string
-	country  string
-	begun    schemas.Millis // when the life began
-	facts    []world.Fact   // since the world ended; of those that are not of it, all
-	hasRows  bool           // the stream knows it
-	fixed    *account       // of those without facts
-	plant    func(*account) // changes what is served
-	nextBill schemas.NullMillis
-	moved    bool // nextBill was set by care
-	hidden   bool // the API does not have it
-	acting   bool // open to Live
-	steady   bool // compared for certain, unless somebody acts on it
-	busy     int  // halves of deeds that are outstanding
-
-	state  world.State
-	served Subscription
-}
-
-// NewPublisher makes the shelf of a world whose truth is told.
+// NewPublisher builds the store of a world from its truth.
 func NewPublisher(w *world.World, truth *world.Truth, cfg PublisherConfig) *Publisher {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	terms, changes, dice := w.Products(), map[string]*termChange{}, rand.New(rand.NewPCG(cfg.Seed, 0x91a90))
 	p := &Publisher{
-		cfg: cfg, now: cfg.Now, truth: truth, terms: w.Products(),
-		dice: rand.New(rand.NewPCG(cfg.Seed, 0x91a90)), byID: map[string]*record{}, lists: map[string][]*record{},
-		byUser: map[string][]*record{}, firsts: map[string]schemas.Millis{}, changes: map[string]*pending{}, deeds: map[string]int{},
+		cfg: cfg, now: cfg.Now, truth: truth, terms: terms, dice: dice, store: newRecordStore(),
+		renderer: renderer{terms: terms, now: cfg.Now},
+		build:    actionBuilder{terms: terms, now: cfg.Now, changes: changes},
+		schedule: scheduler{produce: cfg.Produce, terms: terms, lag: cfg.Lag, now: cfg.Now, dice: dice, counts: map[string]int{}},
+		firsts:   map[string]schemas.Millis{}, changes: changes,
 	}
-	began := schemas.Millis(w.Config().Start.UnixMilli())
+	p.schedule.apply = p.apply
+	streamStart := schemas.Millis(w.Config().Start.UnixMilli())
 	for k := range truth.Known() {
-		p.know(k, began)
+		p.addKnown(k, streamStart)
 	}
-	p.addForeign(len(p.records)/50+len(foreignTerms), w)
+	p.addForeign(len(p.store.records)/50+len(foreignTerms), w)
 	return p
 }
 
-// know puts a subscription of the world on the shelf, if the API has it.
-func (p *Publisher) know(k world.Known, streamBegan schemas.Millis) {
+// addKnown adds a subscription of the world, if the API has it.
+func (p *Publisher) addKnown(k world.Known, streamStart schemas.Millis) {
 	r := &record{
 		index: k.Index, id: k.ID, stored: k.Stored, user: makePerson(k.UserID, k.Email, k.Index), term: k.Term,
 		product: k.Product.Index, resource: k.Resource, country: k.Country, begun: k.BeganAt, hasRows: len(k.Facts) > 0,
 	}
 	switch {
 	case r.hasRows:
-		// To act on what is partly lost or not to be seen would prove nothing.
-		r.acting = !k.Internal && !k.Filtered && !k.Refused && k.Stored == k.ID && k.RowUser != "" && k.RowUser == k.UserID && goesOn(k.Term)
+		// Reconciliation skips incomplete and filtered subscriptions, so actions on
+		// them would test nothing.
+		r.acting = !k.Internal && !k.Filtered && !k.Refused && k.Stored == k.ID && k.RowUser != "" && k.RowUser == k.UserID && hasEvents(k.Term)
 		r.steady = r.acting && k.LastMessage < p.millis()-schemas.Millis(time.Hour/time.Millisecond)
-	case k.Filtered, k.BeganAt < streamBegan:
-		r.fixed = p.longAgo(k)
+	case k.Filtered, k.BeganAt < streamStart:
+		r.fixed = p.accountWithoutRows(k)
 	default:
-		return // all its messages were lost
+		return // none of its messages was stored
 	}
-	p.put(r, k.Facts)
+	p.add(r, k.Facts)
 }
 
-// put adds a record. facts are those of its rows.
-func (p *Publisher) put(r *record, facts []world.Fact) {
-	p.records = append(p.records, r)
-	p.byID[r.id] = r
-	p.byUser[r.user.uid] = append(p.byUser[r.user.uid], r)
-	p.serve(r, facts)
+// add adds a record. facts are those of its rows.
+func (p *Publisher) add(r *record, facts []world.Fact) {
+	p.store.add(r)
+	p.refresh(r, facts)
 }
 
-// serve works out anew what the API says of a record, and moves it to the end of
-// its list: it is the one updated last.
-func (p *Publisher) serve(r *record, facts []world.Fact) {
-	before := r.served.Status
-	r.served = p.render(r, facts)
-	p.unlist(r, before)
-	if !r.hidden {
-		p.lists[r.served.Status] = append(p.lists[r.served.Status], r)
+// refresh recomputes what the API returns for a record.
+func (p *Publisher) refresh(r *record, facts []world.Fact) {
+	p.store.update(r, p.subscriptionOf(r, facts))
+}
+
+// apply changes the API as an action's events say.
+func (p *Publisher) apply(a *action) {
+	for i := range a.steps {
+		s := &a.steps[i]
+		if s.r.index < 0 && len(s.r.facts) == 0 {
+			p.firsts[s.r.stored] = s.fact.At
+		}
+		s.r.facts = append(s.r.facts, s.fact)
+		if s.fact.NextBilledAt.Valid && s.fact.Action != schemas.PaymentFailed {
+			s.r.moved = false
+		}
 	}
-}
-
-// unlist takes a record from the list of a status.
-func (p *Publisher) unlist(r *record, status string) {
-	list := p.lists[status]
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i] == r {
-			p.lists[status] = append(list[:i], list[i+1:]...)
-			return
+	if a.then != nil {
+		a.then()
+	}
+	for _, r := range a.records() {
+		if p.store.byID[r.id] == nil {
+			p.add(r, r.facts)
+		} else {
+			p.refresh(r, p.factsOf(r))
 		}
 	}
 }
 
-// factsOf are all that is known of a record.
+// factsOf returns all known facts of a record.
 func (p *Publisher) factsOf(r *record) []world.Fact {
 	if r.index < 0 {
 		return r.facts
@@ -170,56 +149,39 @@ func (p *Publisher) firstEvent(id string) schemas.NullMillis {
 
 func (p *Publisher) millis() schemas.Millis { return schemas.Millis(p.now().UnixMilli()) }
 
-// List is Shelf's.
+// List implements Store.
 func (p *Publisher) List(q Query) (part []Subscription, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := p.lists[q.Status]
-	switch {
-	case q.UserID != "":
-		list = nil
-		for _, r := range p.byUser[q.UserID] {
-			if !r.hidden && (q.Status == "" || r.served.Status == q.Status) {
-				list = append(list, r)
-			}
-		}
-	case q.Status == "":
-		list = nil
-		for _, r := range p.records {
-			if !r.hidden {
-				list = append(list, r)
-			}
-		}
-	}
-	list = ordered(list, q.SelectBy)
+	list := p.store.query(q)
 	for _, r := range list[min(q.Offset, len(list)):min(q.Offset+q.Limit, len(list))] {
-		part = append(part, p.shown(r))
+		part = append(part, p.renderer.shown(r))
 	}
 	return part, len(list)
 }
 
-// Get is Shelf's.
+// Get implements Store.
 func (p *Publisher) Get(id string) (Subscription, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := p.byID[id]
-	if r == nil || r.hidden {
+	r := p.store.find(id)
+	if r == nil {
 		return Subscription{}, false
 	}
-	return p.detailed(r), true
+	return p.renderer.detailed(r), true
 }
 
-// All is Shelf's.
+// All implements Store.
 func (p *Publisher) All() iter.Seq[*Subscription] {
 	return func(yield func(*Subscription) bool) {
 		for i := 0; ; i++ {
 			p.mu.Lock()
-			if i >= len(p.records) {
+			if i >= len(p.store.records) {
 				p.mu.Unlock()
 				return
 			}
-			r := p.records[i]
-			s, hidden := p.shown(r), r.hidden
+			r := p.store.records[i]
+			s, hidden := p.renderer.shown(r), r.hidden
 			p.mu.Unlock()
 			if !hidden && !yield(&s) {
 				return
@@ -228,27 +190,16 @@ func (p *Publisher) All() iter.Seq[*Subscription] {
 	}
 }
 
-// Shift is Shifter's: it moves a row of every list to where those stand that were
-// updated last.
+// Shift implements Shifter: it moves one row of every list to the end.
 func (p *Publisher) Shift(dice *rand.Rand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for status, list := range p.lists {
-		if len(list) > 1 {
-			r := list[dice.IntN(len(list))]
-			p.unlist(r, status)
-			p.lists[status] = append(p.lists[status], r)
-		}
-	}
+	p.store.shift(dice)
 }
 
-// Len counts what the API has.
+// Len returns how many subscriptions the API has.
 func (p *Publisher) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := 0
-	for _, list := range p.lists {
-		n += len(list)
-	}
-	return n
+	return p.store.count()
 }

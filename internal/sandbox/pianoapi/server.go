@@ -15,8 +15,8 @@ import (
 // Server is a running simulated Piano. Its faults may be changed while it runs.
 type Server struct {
 	cfg    Config
-	shelf  Shelf
-	faults *misbehaviour
+	store  Store
+	faults *faultInjector
 	jobs   jobs
 
 	listener net.Listener
@@ -31,14 +31,14 @@ const (
 	filesPath     = "/files/"
 )
 
-// Start serves the shelf until Close. A shelf that is an Actor can be acted on.
-func Start(cfg Config, shelf Shelf) (*Server, error) {
+// Start serves the store until Close. A store that is an Actor can be acted on.
+func Start(cfg Config, store Store) (*Server, error) {
 	cfg = cfg.withDefaults()
 	l, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the simulated Piano: %w", err)
 	}
-	s := &Server{cfg: cfg, shelf: shelf, listener: l, faults: newMisbehaviour(cfg.Faults)}
+	s := &Server{cfg: cfg, store: store, listener: l, faults: newFaultInjector(cfg.Faults)}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
 	s.serving.Go(func() { _ = s.http.Serve(l) }) // it ends with Close
 	return s, nil
@@ -80,14 +80,14 @@ func (s *Server) routes() http.Handler {
 	}{
 		"/publisher/subscription/list":                        {http.MethodGet, s.list},
 		"/publisher/subscription/get":                         {http.MethodGet, s.get},
-		"/publisher/subscription/update":                      {http.MethodPost, s.acting(s.update)},
-		"/publisher/subscription/cancel":                      {http.MethodPost, s.acting(s.cancel)},
-		"/publisher/subscription/cancel/deferred":             {http.MethodPost, s.acting(s.cancelDeferred)},
-		"/publisher/subscription/resume":                      {http.MethodPost, s.acting(s.resume)},
-		"/publisher/term/change/can":                          {http.MethodPost, s.acting(s.canChange)},
-		"/publisher/term/change/do":                           {http.MethodPost, s.acting(s.change)},
-		"/publisher/term/change/cancel":                       {http.MethodPost, s.acting(s.cancelChange)},
-		"/publisher/term/change/getSubscriptionUpgradeStatus": {http.MethodPost, s.acting(s.changeStatus)},
+		"/publisher/subscription/update":                      {http.MethodPost, s.withActor(s.update)},
+		"/publisher/subscription/cancel":                      {http.MethodPost, s.withActor(s.cancel)},
+		"/publisher/subscription/cancel/deferred":             {http.MethodPost, s.withActor(s.cancelDeferred)},
+		"/publisher/subscription/resume":                      {http.MethodPost, s.withActor(s.resume)},
+		"/publisher/term/change/can":                          {http.MethodPost, s.withActor(s.canChange)},
+		"/publisher/term/change/do":                           {http.MethodPost, s.withActor(s.change)},
+		"/publisher/term/change/cancel":                       {http.MethodPost, s.withActor(s.cancelChange)},
+		"/publisher/term/change/getSubscriptionUpgradeStatus": {http.MethodPost, s.withActor(s.changeStatus)},
 	} {
 		mux.Handle(publisherPath+endpoint, s.endpoint(endpoint, h.method, h.answer))
 	}
@@ -118,14 +118,14 @@ func (s *Server) endpoint(name, method string, respond func(*http.Request) answe
 			return
 		}
 		if err := r.ParseForm(); err != nil {
-			s.write(w, refused(codeInvalid, "The parameters cannot be read"))
+			s.write(w, failed(codeInvalid, "The parameters cannot be read"))
 			return
 		}
 		if method == http.MethodPost {
 			r.Form = r.PostForm // what stands in the address is not taken
 		}
 		if r.Form.Get("aid") != s.cfg.AID {
-			s.write(w, refused(codeAccess, "Access denied"))
+			s.write(w, failed(codeAccess, "Access denied"))
 			return
 		}
 		s.faults.answer(w, r, name, func(w http.ResponseWriter) {

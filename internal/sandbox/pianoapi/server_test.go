@@ -22,7 +22,7 @@ const (
 )
 
 // ask sends a request as it is, and gives its status and body.
-func (s *stage) ask(method, address string, form url.Values, header map[string]string) (int, string) {
+func (s *env) ask(method, address string, form url.Values, header map[string]string) (int, string) {
 	s.Helper()
 	body := strings.NewReader(form.Encode())
 	if method == http.MethodGet {
@@ -110,26 +110,26 @@ func TestServer_FaultsAsTheClientMeetsThem(t *testing.T) {
 		_, _, err := s.client.Find(t.Context(), "u-nobody", 10)
 		return err
 	}
-	for _, f := range []pianoapi.Fault{pianoapi.TooMany, pianoapi.Failing, pianoapi.Page, pianoapi.Cut, pianoapi.Slow, pianoapi.Lost} {
+	for _, f := range []pianoapi.Fault{pianoapi.TooManyRequests, pianoapi.ServerError, pianoapi.HTMLPage, pianoapi.TruncatedBody, pianoapi.SlowAnswer, pianoapi.LostAnswer} {
 		s.server.Fail(f, listEndpoint, 0, 2)
 		if err := get(); err != nil {
 			t.Errorf("fault %d is one that passes: %v", f, err)
 		}
 	}
 	for f, want := range map[pianoapi.Fault]error{
-		pianoapi.Unauthorized: piano.ErrAccess, pianoapi.Forbidden: piano.ErrAccess, pianoapi.Strange: piano.ErrShape,
+		pianoapi.Unauthorized: piano.ErrAccess, pianoapi.Forbidden: piano.ErrAccess, pianoapi.UnexpectedShape: piano.ErrShape,
 	} {
 		s.server.Fail(f, listEndpoint, 0, 1)
 		if err := get(); !errors.Is(err, want) {
 			t.Errorf("fault %d: got %v, want %v", f, err, want)
 		}
 	}
-	s.server.Fail(pianoapi.Refused, "", 0, 1)
+	s.server.Fail(pianoapi.ErrorCode, "", 0, 1)
 	var refused *piano.Error
 	if err := get(); !errors.As(err, &refused) || refused.Code == 0 || len(refused.Invalid) == 0 {
 		t.Errorf("got %v, want Piano's code and validation errors", err)
 	}
-	if got := s.server.Failed(); got[pianoapi.Failing] != 2 || got[pianoapi.Slow] < 1 || len(got) != 10 {
+	if got := s.server.Failed(); got[pianoapi.ServerError] != 2 || got[pianoapi.SlowAnswer] < 1 || len(got) != 10 {
 		t.Errorf("counted %v", got)
 	}
 }
@@ -144,7 +144,7 @@ func TestServer_SweepAmongFaultsAndShiftingRows(t *testing.T) {
 	if len(whole) > 0 {
 		t.Errorf("%d subscriptions were missed while rows moved", len(whole))
 	}
-	if got := wild.server.Failed(); len(got) != len(pianoapi.Passing()) {
+	if got := wild.server.Failed(); len(got) != len(pianoapi.TransientFaults()) {
 		t.Errorf("faults drawn: %v", got)
 	}
 }
@@ -156,17 +156,17 @@ func TestServer_LostAnswerOfAnAction(t *testing.T) {
 	id := s.where(func(one piano.Subscription) bool {
 		return one.Term.Type == "dynamic" && *one.CanBeResumed && one.Status == "active"
 	})
-	s.server.Fail(pianoapi.Lost, resumeEndpoint, 0, 1)
+	s.server.Fail(pianoapi.LostAnswer, resumeEndpoint, 0, 1)
 	if err := s.client.Resume(t.Context(), id); !errors.Is(err, piano.ErrOutcomeUnknown) {
 		t.Errorf("got %v, want %v", err, piano.ErrOutcomeUnknown)
 	}
-	if got := s.told(); fmt.Sprint(got) != "[Resumed "+id+"]" {
+	if got := s.sentEvents(); fmt.Sprint(got) != "[Resumed "+id+"]" {
 		t.Errorf("told %v", got)
 	}
 }
 
 func TestServer_Export(t *testing.T) {
-	for _, form := range []pianoapi.FileForm{pianoapi.PlainCSV, pianoapi.MarkedCSV, pianoapi.ZippedCSV} {
+	for _, form := range []pianoapi.FileForm{pianoapi.PlainCSV, pianoapi.CSVWithBOM, pianoapi.ZippedCSV} {
 		s := setUp(t, 1, pianoapi.Config{Export: pianoapi.Export{File: form, Polls: 3}})
 		var file bytes.Buffer
 		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -176,7 +176,7 @@ func TestServer_Export(t *testing.T) {
 			if !bytes.HasPrefix(text, []byte("PK")) {
 				t.Error("it is no archive")
 			}
-		case pianoapi.MarkedCSV:
+		case pianoapi.CSVWithBOM:
 			if !bytes.HasPrefix(text, []byte("\ufeffSubscription ID,")) {
 				t.Errorf("it begins with %q", text[:20])
 			}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Synthetic is a shelf of many subscriptions, for measuring: each is computed from
+// Synthetic is a store of many subscriptions, for measuring: each is computed from
 // its number when it is asked for, so that a million of them need no room. All of
 // them began in the half year from Begin on, are paid by the month, and were
 // renewed four times; then what their status says happened. EventsSQL gives the
@@ -56,7 +56,7 @@ func (s Synthetic) span(index int) (from, to int) {
 	return from, s.Subscriptions * min(100, percent+blocks[index].percent) / 100
 }
 
-// List is Shelf's.
+// List is Store's.
 func (s Synthetic) List(q Query) (part []Subscription, total int) {
 	from, to := 0, 0
 	switch {
@@ -79,7 +79,7 @@ func (s Synthetic) List(q Query) (part []Subscription, total int) {
 	return part, to - from
 }
 
-// Get is Shelf's.
+// Get is Store's.
 func (s Synthetic) Get(id string) (Subscription, bool) {
 	n, ok := s.number(id)
 	if !ok {
@@ -91,7 +91,7 @@ func (s Synthetic) Get(id string) (Subscription, bool) {
 	return one, true
 }
 
-// All is Shelf's.
+// All is Store's.
 func (s Synthetic) All() iter.Seq[*Subscription] {
 	return func(yield func(*Subscription) bool) {
 		for n := range s.Subscriptions {

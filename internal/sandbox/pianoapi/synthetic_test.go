@@ -9,8 +9,8 @@ import (
 )
 
 func TestSynthetic_IsReadWhole(t *testing.T) {
-	shelf := pianoapi.Synthetic{Subscriptions: 2345, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
-	_, client := serve(t, pianoapi.Config{}, shelf, nil)
+	store := pianoapi.Synthetic{Subscriptions: 2345, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
+	_, client := serve(t, pianoapi.Config{}, store, nil)
 	all, words := map[string]bool{}, map[string]int{}
 	report, err := client.Sweep(t.Context(), func(page []piano.Subscription) error {
 		for _, one := range page {
@@ -19,7 +19,7 @@ func TestSynthetic_IsReadWhole(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || len(all) != shelf.Subscriptions || report.Again != 0 || len(words) != 10 {
+	if err != nil || len(all) != store.Subscriptions || report.Again != 0 || len(words) != 10 {
 		t.Errorf("read %d, %v, %+v, %v", len(all), words, report, err)
 	}
 	for id := range all {
@@ -34,7 +34,7 @@ func TestSynthetic_IsReadWhole(t *testing.T) {
 		break
 	}
 	for _, id := range []string{"SYN000002345", "SYN1", "RC1"} {
-		if _, ok := shelf.Get(id); ok {
+		if _, ok := store.Get(id); ok {
 			t.Errorf("%s is there", id)
 		}
 	}

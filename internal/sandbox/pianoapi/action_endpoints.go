@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// acting gives the shelf to an endpoint that needs one that can be acted on.
-func (s *Server) acting(do func(Actor, *http.Request) answer) func(*http.Request) answer {
+// acting gives the store to an endpoint that needs one that can be acted on.
+func (s *Server) withActor(do func(Actor, *http.Request) answer) func(*http.Request) answer {
 	return func(r *http.Request) answer {
-		actor, ok := s.shelf.(Actor)
+		actor, ok := s.store.(Actor)
 		if !ok {
-			return refused(codeAccess, "This publisher is read only")
+			return failed(codeAccess, "This publisher is read only")
 		}
 		return do(actor, r)
 	}
@@ -19,12 +19,12 @@ func (s *Server) acting(do func(Actor, *http.Request) answer) func(*http.Request
 
 // outcome is the answer to something that was to be done.
 func outcome(key string, payload any, err error) answer {
-	var refusal *refusal
+	var failure *apiError
 	switch {
 	case err == nil:
-		return given(key, payload)
-	case errors.As(err, &refusal):
-		return refused(refusal.code, refusal.message)
+		return succeeded(key, payload)
+	case errors.As(err, &failure):
+		return failed(failure.code, failure.message)
 	default:
 		return answer{bare: true, status: http.StatusInternalServerError, payload: "Internal Server Error"}
 	}

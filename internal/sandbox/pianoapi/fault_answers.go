@@ -10,34 +10,34 @@ import (
 )
 
 // answer writes what respond gives, or something wrong.
-func (m *misbehaviour) answer(w http.ResponseWriter, r *http.Request, endpoint string, respond func(http.ResponseWriter)) {
+func (m *faultInjector) answer(w http.ResponseWriter, r *http.Request, endpoint string, respond func(http.ResponseWriter)) {
 	switch fault := m.draw(endpoint); fault {
-	case Refused:
+	case ErrorCode:
 		text(w, http.StatusOK, "application/json", `{"code":2999,"ts":1767225600,"message":"Not now","validation_errors":{"aid":"is out of order"}}`)
 	case Unauthorized:
 		text(w, http.StatusUnauthorized, "application/json", `{"code":2,"ts":1767225600,"message":"Access denied"}`)
 	case Forbidden:
 		text(w, http.StatusForbidden, "text/plain", "Forbidden")
-	case TooMany:
+	case TooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(int(m.cfg.RetryAfter/time.Second)))
 		text(w, http.StatusTooManyRequests, "text/plain", "Too Many Requests")
-	case Failing:
+	case ServerError:
 		text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
-	case Page:
+	case HTMLPage:
 		text(w, http.StatusOK, "text/html", "<!DOCTYPE html><html><body><h1>We will be back soon</h1></body></html>")
-	case Cut, Strange, Lost:
-		whole := &withheld{header: http.Header{}}
+	case TruncatedBody, UnexpectedShape, LostAnswer:
+		whole := &bufferedAnswer{header: http.Header{}}
 		respond(whole)
 		switch fault {
-		case Cut:
+		case TruncatedBody:
 			cut(w, whole.body.Bytes())
-		case Strange:
+		case UnexpectedShape:
 			text(w, http.StatusOK, "application/json", strange(whole.body.String()))
 		default:
 			text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
 		}
-	case Slow:
-		whole := &withheld{header: http.Header{}}
+	case SlowAnswer:
+		whole := &bufferedAnswer{header: http.Header{}}
 		respond(whole)
 		late := time.NewTimer(m.cfg.Slow)
 		defer late.Stop()
@@ -77,12 +77,12 @@ func text(w http.ResponseWriter, status int, kind, body string) {
 	_, _ = io.WriteString(w, body) // the client has gone
 }
 
-// withheld is an answer that has been made and is not sent.
-type withheld struct {
+// bufferedAnswer is an answer that has been made and is not sent.
+type bufferedAnswer struct {
 	header http.Header
 	body   bytes.Buffer
 }
 
-func (w *withheld) Header() http.Header         { return w.header }
-func (w *withheld) WriteHeader(int)             {}
-func (w *withheld) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *bufferedAnswer) Header() http.Header         { return w.header }
+func (w *bufferedAnswer) WriteHeader(int)             {}
+func (w *bufferedAnswer) Write(p []byte) (int, error) { return w.body.Write(p) }

@@ -8,8 +8,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// planned is a billing plan in one of the forms that Piano's have been seen in.
-type planned struct {
+// billingPlan is a billing plan in one of the forms that Piano's have been seen in.
+type billingPlan struct {
 	term       string // payment_billing_plan; empty is none
 	own        string // billing_plan
 	firstPrice string // payment_first_price; empty is none
@@ -17,21 +17,21 @@ type planned struct {
 
 // plan puts period and price into words. Some of the forms leave out the one or
 // the other, or cannot be read at all; none says another one.
-func (a *account) plan(draw *rand.Rand, currency string) planned {
+func (a *account) plan(draw *rand.Rand, currency string) billingPlan {
 	amount, priced := amountText(a.price)
 	if a.months == 0 {
 		if priced && draw.IntN(2) == 0 {
-			return planned{own: "one payment of $" + amount}
+			return billingPlan{own: "one payment of $" + amount}
 		}
-		return planned{}
+		return billingPlan{}
 	}
 	period := periodText(a.months)
 	if !priced {
-		return planned{own: "every " + period}
+		return billingPlan{own: "every " + period}
 	}
 	goes := fmt.Sprintf("[%s %s|%s|*]", amount, currency, period)
 	if a.plain {
-		return planned{term: goes, own: goes, firstPrice: amount}
+		return billingPlan{term: goes, own: goes, firstPrice: amount}
 	}
 	trial := fmt.Sprintf("[0 %s|14 days|1]", currency)
 	if !a.trialEnds.Valid {
@@ -39,29 +39,29 @@ func (a *account) plan(draw *rand.Rand, currency string) planned {
 	}
 	switch draw.IntN(24) {
 	case 0:
-		return planned{term: fmt.Sprintf("[%s %s|%d months|*]", amount, currency, a.months)}
+		return billingPlan{term: fmt.Sprintf("[%s %s|%d months|*]", amount, currency, a.months)}
 	case 1, 2:
-		return planned{term: trial + goes, own: goes, firstPrice: "0"}
+		return billingPlan{term: trial + goes, own: goes, firstPrice: "0"}
 	case 3:
-		return planned{term: fmt.Sprintf("[%s %s|%s|1]", amount, currency, period)}
+		return billingPlan{term: fmt.Sprintf("[%s %s|%s|1]", amount, currency, period)}
 	case 4:
-		return planned{own: "$" + amount + " per " + perText(a.months)}
+		return billingPlan{own: "$" + amount + " per " + perText(a.months)}
 	case 5: // after a trial the first price is not the regular one
-		return planned{own: "every " + period, firstPrice: amount}
+		return billingPlan{own: "every " + period, firstPrice: amount}
 	case 6:
-		return planned{own: goes}
+		return billingPlan{own: goes}
 	case 7:
-		return planned{own: period, firstPrice: amount}
+		return billingPlan{own: period, firstPrice: amount}
 	case 8:
-		return planned{term: "Monthly or yearly, see the offer", own: goes}
+		return billingPlan{term: "Monthly or yearly, see the offer", own: goes}
 	case 9:
-		return planned{term: "As agreed", own: "Ask the desk"}
+		return billingPlan{term: "As agreed", own: "Ask the desk"}
 	case 10:
-		return planned{own: "one payment of $" + amount}
+		return billingPlan{own: "one payment of $" + amount}
 	case 11:
-		return planned{term: trial + " " + goes}
+		return billingPlan{term: trial + " " + goes}
 	default:
-		return planned{term: goes, own: goes, firstPrice: amount}
+		return billingPlan{term: goes, own: goes, firstPrice: amount}
 	}
 }
 
@@ -96,8 +96,8 @@ func perText(months int) string {
 // amountText is an amount as plans have it. They know none below zero, and none
 // that is beyond what a price can be.
 func amountText(d schemas.NullDecimal4) (text string, ok bool) {
-	const most = 1_000_000_0000
-	if !d.Valid || d.Decimal4 < 0 || d.Decimal4 > most {
+	const maxAmount = 1_000_000_0000
+	if !d.Valid || d.Decimal4 < 0 || d.Decimal4 > maxAmount {
 		return "", false
 	}
 	whole, rest := d.Decimal4/10_000, d.Decimal4%10_000

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Shelf is what the API has to show. It is used by several goroutines at once.
-type Shelf interface {
+// Store is what the API has to show. It is used by several goroutines at once.
+type Store interface {
 	// List gives the part of a list that is asked for, and how long the list is.
 	List(Query) (part []Subscription, total int)
 	// Get gives one, with its details, by the id that the API knows.
@@ -25,8 +25,8 @@ type Query struct {
 	Offset, Limit int
 }
 
-// Actor is a shelf whose subscriptions can be acted on. An error that is a
-// *refusal is what Piano says to it; any other is a failure of the server.
+// Actor is a store whose subscriptions can be acted on. An error that is a
+// *apiError is what Piano says to it; any other is a failure of the server.
 type Actor interface {
 	// Update changes auto-renew and the next bill date, each where it is not nil.
 	Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (Subscription, error)
@@ -46,7 +46,7 @@ type Change struct {
 	Timing int
 }
 
-// Shifter is a shelf whose rows can be made to move.
+// Shifter is a store whose rows can be made to move.
 type Shifter interface {
 	// Shift moves a few rows of lists, as if somebody had updated them.
 	Shift(dice *rand.Rand)

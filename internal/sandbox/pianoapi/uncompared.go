@@ -17,7 +17,7 @@ func (p *Publisher) addForeign(n int, w *world.World) {
 	for i := range n {
 		at := schemas.Millis(begin + p.dice.Int64N(end-begin))
 		r := &record{
-			index: -1, id: fmt.Sprintf("RCI%07d", i), user: stranger("reader", i), term: foreignTerms[i%len(foreignTerms)],
+			index: -1, id: fmt.Sprintf("RCI%07d", i), user: inventedPerson("reader", i), term: foreignTerms[i%len(foreignTerms)],
 			product: p.dice.IntN(len(p.terms)), resource: "Free articles", begun: at,
 			fixed: &account{status: "active", startedAt: at},
 		}
@@ -25,13 +25,13 @@ func (p *Publisher) addForeign(n int, w *world.World) {
 		if p.dice.IntN(4) == 0 {
 			r.fixed.status, r.fixed.endsAt = "expired", schemas.NullMillis{Millis: at + 30*day, Valid: true}
 		}
-		p.put(r, nil)
+		p.add(r, nil)
 	}
 }
 
-// longAgo is the account of a subscription of the world that has no rows: it began
+// accountWithoutRows is the account of a subscription of the world that has no rows: it began
 // before the stream and has told nothing since, or its user is internal.
-func (p *Publisher) longAgo(k world.Known) *account {
+func (p *Publisher) accountWithoutRows(k world.Known) *account {
 	a := &account{
 		uid: k.UserID, status: "active", autoRenew: true, startedAt: k.BeganAt, term: k.Term,
 		months: k.Product.Months, price: schemas.NullDecimal4{Decimal4: k.Product.Price, Valid: true}, charges: 1,

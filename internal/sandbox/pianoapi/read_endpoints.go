@@ -28,26 +28,26 @@ func (s *Server) list(r *http.Request) answer {
 		return invalid("select_by", "is unknown")
 	}
 	q.Limit = min(q.Limit, s.cfg.MaxLimit)
-	part, total := s.shelf.List(q)
+	part, total := s.store.List(q)
 	if part == nil {
 		part = []Subscription{}
 	}
-	a := given("subscriptions", part)
+	a := succeeded("subscriptions", part)
 	a.page = &page{limit: q.Limit, offset: q.Offset, total: total, count: len(part)}
 	return a
 }
 
 func (s *Server) get(r *http.Request) answer {
-	one, ok := s.shelf.Get(r.Form.Get("subscription_id"))
+	one, ok := s.store.Get(r.Form.Get("subscription_id"))
 	if !ok {
-		return refused(codeNotFound, "Subscription not found")
+		return failed(codeNotFound, "Subscription not found")
 	}
-	return given("subscription", one)
+	return succeeded("subscription", one)
 }
 
 // shiftRows moves rows before a page is read, where that is asked for.
 func (s *Server) shiftRows() {
-	if shelf, ok := s.shelf.(Shifter); ok {
-		s.faults.shift(shelf)
+	if store, ok := s.store.(Shifter); ok {
+		s.faults.shift(store)
 	}
 }

@@ -17,16 +17,16 @@ func drawFor(seed uint64, id string, events int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, hash.Sum64()))
 }
 
-// otherWords is how often a status is told in another of the words that mean the
+// synonymShare is how often a status is told in another of the words that mean the
 // same when the two sides are compared.
-const otherWords = 0.15
+const synonymShare = 0.15
 
 const day = schemas.Millis(24 * 60 * 60 * 1000)
 
 // accepted puts a derived status into one of the API's words for it: mostly its
 // own, now and then another that counts as agreement.
-func accepted(draw *rand.Rand, st world.State, failedAt schemas.NullMillis, now schemas.Millis) string {
-	if draw.Float64() >= otherWords {
+func acceptedStatus(draw *rand.Rand, st world.State, failedAt schemas.NullMillis, now schemas.Millis) string {
+	if draw.Float64() >= synonymShare {
 		return string(st.Status)
 	}
 	var others []string
