@@ -9,8 +9,8 @@ const (
 	day    = 24 * hour
 )
 
-// monthsLater is the same time of day so many months later; the 31st becomes
-// the last day of a shorter month, as billing systems do it.
+// monthsLater adds months and keeps the time of day. The 31st becomes the last day of
+// a shorter month, as in billing systems.
 func monthsLater(at int64, months int) int64 {
 	t := time.UnixMilli(at).UTC()
 	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
@@ -18,7 +18,7 @@ func monthsLater(at int64, months int) int64 {
 	return first.AddDate(0, 0, min(t.Day(), last)-1).UnixMilli()
 }
 
-// season weighs the start of a life by its month (table: Jan, Jul, Nov).
+// season returns the weight of a start in a month (table: Jan, Jul, Nov).
 func season(at int64) float64 {
 	switch time.UnixMilli(at).UTC().Month() {
 	case time.January:
@@ -32,7 +32,7 @@ func season(at int64) float64 {
 	}
 }
 
-// startIn picks when a life starts, by the seasons.
+// startIn draws the start of a life, weighted by season.
 func (d *dice) startIn(from, to int64) int64 {
 	for {
 		at := d.between(from, to)
@@ -42,8 +42,8 @@ func (d *dice) startIn(from, to int64) int64 {
 	}
 }
 
-// grains are the precisions in which systems stamp: some notations can only
-// tell whole seconds, minutes or midnights.
+// grains are the time precisions of source systems. Some notations can express only
+// whole seconds, minutes or days.
 var (
 	grains      = []int64{1, second, minute, day}
 	grainShares = []float64{60, 25, 10, 5}

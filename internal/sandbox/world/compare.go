@@ -7,10 +7,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Compare holds the tables and views of the connection's database against the
-// truth and reports every difference. It streams both sides in the same order,
-// so that memory does not grow with the world. It reads only. An error means
-// that the comparison could not be made, not that something differs.
+// Compare compares the tables and views of the connection's database with the truth
+// and reports every difference. It only reads. It streams both sides in the same
+// order, so that memory use is constant. An error means that the comparison failed,
+// not that there are differences.
 func (tr *Truth) Compare(ctx context.Context, conn driver.Conn) (Report, error) {
 	var report Report
 	for _, compare := range []func(context.Context, driver.Conn, *Report) (Check, error){
@@ -25,9 +25,9 @@ func (tr *Truth) Compare(ctx context.Context, conn driver.Conn) (Report, error) 
 	return report, nil
 }
 
-// reader takes rows of String columns one by one and stays at the last. Every
-// query ends in text, so that the comparison depends on what the server prints
-// and not on how a client decodes it.
+// rowReader reads rows of String columns and keeps the current row. Every query
+// returns text, so that the comparison does not depend on how a client decodes
+// types.
 type rowReader struct {
 	rows driver.Rows
 	text []string
@@ -59,7 +59,7 @@ func (r *rowReader) next() {
 	}
 }
 
-// close ends the query and returns what went wrong on the way.
+// close ends the query and returns its first error.
 func (r *rowReader) close() error {
 	if err := r.rows.Close(); r.err == nil {
 		r.err = err

@@ -12,7 +12,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// compareDeadLetters reads every dead letter by its coordinates.
+// compareDeadLetters compares every dead letter by its source position.
 func (tr *Truth) compareDeadLetters(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	check := Check{Name: "table dead_letters", Expected: len(tr.DeadLetters)}
 	db, err := read(ctx, conn, 6, `
@@ -53,7 +53,7 @@ func (tr *Truth) compareDeadLetters(ctx context.Context, conn driver.Conn, _ *Re
 	return check, db.close()
 }
 
-// beyond is the order of a dead letter against coordinates written in decimal.
+// beyond compares the position of a dead letter with a position in decimal text.
 func (d *DeadLetter) beyond(partition, epoch, offset string) int {
 	p, _ := strconv.ParseInt(partition, 10, 32)
 	e, _ := strconv.ParseInt(epoch, 10, 64)
@@ -69,7 +69,7 @@ func (d *DeadLetter) line() string {
 	return fmt.Sprintf("%s %s %s %d", d.Reason, cmp.Or(d.Field, "-"), hash, d.MessageTime)
 }
 
-// state is what the query has behind the source.
+// state returns the suffix that the query adds to the source.
 func (d *DeadLetter) state() string {
 	if d.Resolved {
 		return " resolved"
@@ -77,8 +77,8 @@ func (d *DeadLetter) state() string {
 	return ""
 }
 
-// comparePrivacy looks for addresses of the world's people where the guard and
-// the redaction must have taken them away. Masked ones have no letters left.
+// comparePrivacy searches for email addresses where the guard and the redaction must
+// have removed them. A masked address has no letters left.
 func (tr *Truth) comparePrivacy(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	check := Check{Name: "plaintext addresses"}
 	db, err := read(ctx, conn, 1, `
@@ -98,13 +98,13 @@ func (tr *Truth) comparePrivacy(ctx context.Context, conn driver.Conn, _ *Report
 	return check, db.close()
 }
 
-// addressable prints every column of an event in which an address could stand.
+// addressable returns the SQL that prints every column that could hold an address.
 func addressable() string {
 	line, _ := lineExpr(schemas.EventColumns())
 	return line
 }
 
-// compareFiltered reads the ids whose events the filter dropped.
+// compareFiltered compares the ids of the subscriptions with filtered events.
 func (tr *Truth) compareFiltered(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	check := Check{Name: "table filtered_subscriptions", Expected: len(tr.FilteredSubscriptions)}
 	db, err := read(ctx, conn, 1, "SELECT subscription_id FROM filtered_subscriptions FINAL ORDER BY subscription_id")

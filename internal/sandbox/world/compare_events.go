@@ -12,8 +12,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// rowsOf is one way to look at the events: a query that gives subscription, key
-// and line, and the same key and line of an expected row.
+// eventQuery is a query of the events that returns subscription, key and line, with
+// functions that give the key and the line of an expected row.
 type eventQuery struct {
 	name    string
 	columns []string
@@ -22,8 +22,8 @@ type eventQuery struct {
 	line    func(*Row) string
 }
 
-// printed is a column as the truth's lines have it: instants as epoch
-// milliseconds, everything else as TabSeparated writes it.
+// printExpr returns the SQL that prints a column as the truth's lines do: instants as
+// epoch milliseconds, all others as TabSeparated does.
 func printExpr(c schemas.Column) string {
 	if strings.Contains(c.Type, "DateTime64") {
 		return "toUnixTimestamp64Milli(" + c.Name + ")"
@@ -31,7 +31,7 @@ func printExpr(c schemas.Column) string {
 	return c.Name
 }
 
-// asLine is the SQL that prints columns as one TabSeparated line.
+// lineExpr returns the SQL that prints columns as one TabSeparated line.
 func lineExpr(columns []schemas.Column) (sql string, names []string) {
 	var printedColumns []string
 	for _, c := range columns {
@@ -41,10 +41,10 @@ func lineExpr(columns []schemas.Column) (sql string, names []string) {
 	return "formatRowNoNewline('TSV', " + strings.Join(printedColumns, ", ") + ")", names
 }
 
-// compareView reads the documented schema as a consumer of it would.
+// compareView compares the view that consumers read.
 func (tr *Truth) compareView(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	line, names := lineExpr(schemas.ContractColumns())
-	// An event's identity is its subscription, instant and action.
+	// Subscription, instant and action identify an event.
 	key := func(at int64, action []byte) string { return strconv.FormatInt(at, 10) + " " + string(action) }
 	return tr.compareRows(ctx, conn, eventQuery{
 		name: "view piano_subscriber_event_stream", columns: names,
@@ -55,12 +55,12 @@ func (tr *Truth) compareView(ctx context.Context, conn driver.Conn, _ *Report) (
 	})
 }
 
-// compareEvents reads the table itself, with where each row came from.
+// compareEvents compares the table, with the source position of each row.
 func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	columns := schemas.EventColumns()
 	kept := columns[:0]
 	for _, c := range columns {
-		if c.Name != "synced_at" { // when it was written is nobody's truth
+		if c.Name != "synced_at" { // the truth does not know the time of writing
 			kept = append(kept, c)
 		}
 	}
@@ -80,7 +80,7 @@ func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report)
 	})
 }
 
-// rowLine is a row of the database that waits for its counterpart.
+// rowLine is a row of the database that has no counterpart yet.
 type rowLine struct{ key, line string }
 
 func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v eventQuery) (Check, error) {
@@ -111,7 +111,7 @@ func (tr *Truth) compareRows(ctx context.Context, conn driver.Conn, v eventQuery
 	return check, db.close()
 }
 
-// match finds an expected row among those of its subscription and takes it out.
+// match finds an expected row among those of its subscription and removes it.
 func (v *eventQuery) match(check *Check, row *Row, have []rowLine) []rowLine {
 	key, want := v.key(row), v.line(row)
 	for i, h := range have {
@@ -130,8 +130,8 @@ func (v *eventQuery) match(check *Check, row *Row, have []rowLine) []rowLine {
 	return have
 }
 
-// difference names the columns that differ, or gives nothing where only the
-// last digit of a Float64 does, which the contract leaves open.
+// difference names the columns that differ. It ignores the last digit of a Float64,
+// which the contract leaves open.
 func (v *eventQuery) difference(want, have string) string {
 	wants, haves := strings.Split(want, "\t"), strings.Split(have, "\t")
 	if len(wants) != len(haves) {
@@ -147,8 +147,8 @@ func (v *eventQuery) difference(want, have string) string {
 	return strings.Join(out, "; ")
 }
 
-// nearly compares two amounts that differ as texts. Decimals of up to 18 digits
-// never come here alike, and Float64 holds about 16 digits.
+// nearly reports whether two amounts with different texts are equal within the
+// precision of Float64, about 16 digits.
 func nearly(a, b string) bool {
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)

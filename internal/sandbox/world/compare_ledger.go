@@ -16,17 +16,17 @@ type flush struct {
 	messages, stored, filtered, deadLettered, skipped uint64
 }
 
-// compareLedger asks that the ledger's ranges cover every partition from its
-// first offset to its last, in every epoch, but for what was lost; that each row
-// balances and counts the messages that lie in its range; that the sums are the
-// truth's; and that what was lost is named. Ranges that overlap were read again;
-// then the sums can only be larger.
+// compareLedger checks four things. The flush ranges cover every partition from its
+// first offset to its end, in every epoch, except for lost offsets. Each row balances
+// and counts the messages in its range. The sums equal the truth's. The rows of kind
+// lost are exactly the expected ones. Ranges that overlap were read again; then the
+// sums may be larger.
 func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Report) (Check, error) {
 	check := Check{Name: "table ingest_ledger", Expected: tr.Counts.Messages}
 	if err := tr.compareLosses(ctx, conn, &check); err != nil {
 		return check, err
 	}
-	// A flush that was tried again may have written its row twice.
+	// A retried flush may have written its row twice.
 	rows, err := conn.Query(ctx, `
 		SELECT source_epoch, source_partition, start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped
 		FROM ingest_ledger WHERE kind = 'flush' AND source = $1 AND source_name = $2
@@ -55,8 +55,8 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 	return check, nil
 }
 
-// compareLosses holds all rows that are no flush of the topic against those that
-// have to name what was lost.
+// compareLosses compares all rows that are not flushes of the topic with the expected
+// rows of kind lost.
 func (tr *Truth) compareLosses(ctx context.Context, conn driver.Conn, check *Check) error {
 	line := func(kind, source, name string, r Range, cause string) string {
 		return fmt.Sprintf("%s of %s %s, %s %s", kind, source, name, r, cause)
@@ -70,7 +70,7 @@ func (tr *Truth) compareLosses(ctx context.Context, conn driver.Conn, check *Che
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // Err below tells
+	defer func() { _ = rows.Close() }() // rows.Err returns the error
 	for rows.Next() {
 		var kind, source, name, cause string
 		var r Range
@@ -94,7 +94,7 @@ func (tr *Truth) compareLosses(ctx context.Context, conn driver.Conn, check *Che
 type ledgerCheck struct {
 	truth   *Truth
 	check   *Check
-	reached map[Range]int64 // by epoch and partition: everything below is accounted for
+	reached map[Range]int64 // by epoch and partition: all offsets below are covered
 	sum     flush
 	again   int64
 }
@@ -107,7 +107,7 @@ func (a *ledgerCheck) add(f flush) {
 	}
 	low, high := a.truth.messageCount(f.Partition, f.Start, f.Next)
 	if f.messages != f.stored+f.filtered+f.deadLettered+f.skipped || f.messages < low || f.messages > high {
-		a.check.different(f.String(), fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d that lie there",
+		a.check.different(f.String(), fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d messages of the range",
 			f.messages, f.stored, f.filtered, f.deadLettered, f.skipped, low, high))
 	}
 	key := Range{Epoch: f.Epoch, Partition: f.Partition}
@@ -122,7 +122,8 @@ func (a *ledgerCheck) add(f flush) {
 	a.sum.skipped += f.skipped
 }
 
-// gap is what no flush covers; what of it was not lost is missing.
+// gap reports the offsets of a range without a flush as missing, unless they were
+// lost.
 func (a *ledgerCheck) gap(r Range) {
 	if r.Start >= r.Next {
 		return
@@ -148,7 +149,7 @@ func (a *ledgerCheck) close() {
 		name string
 		have uint64
 		want int
-		gone int // may have been counted, before compaction took them
+		gone int // compacted records, which may have been counted before
 	}{
 		{"messages", a.sum.messages, counts.Messages, a.truth.compacted}, {"stored", a.sum.stored, counts.Stored, 0},
 		{"filtered", a.sum.filtered, counts.Filtered, 0}, {"dead_lettered", a.sum.deadLettered, counts.DeadLettered, 0},

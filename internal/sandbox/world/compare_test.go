@@ -67,8 +67,8 @@ func textOrNull(b []byte) *string {
 	return &s
 }
 
-// insert sends rows through clickhouse-go's own types, so that nothing of the
-// comparison's printing is used on the way in.
+// insert sends rows with clickhouse-go's types, so that it shares no code with the
+// comparison.
 func insert(t *testing.T, conn driver.Conn, into string, rows func(add func(...any))) {
 	t.Helper()
 	batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO "+into)
@@ -134,8 +134,8 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 		}
 	})
 	insert(t, conn, "ingest_ledger", func(add func(...any)) {
-		// The outcomes are put where there is room: each row balances, and the
-		// sums are right.
+		// Any distribution of the outcomes will do, if each row balances and the sums
+		// are correct.
 		c := tr.Counts
 		left := []*int{&c.Stored, &c.Filtered, &c.DeadLettered, &c.Skipped}
 		for p, end := range tr.Ends {
@@ -167,13 +167,13 @@ func TestTruth_Compare(t *testing.T) {
 		return report
 	}
 	for protocol := range conns {
-		t.Run("tables that hold the truth are equal to it by "+protocol, func(t *testing.T) {
+		t.Run("tables with the truth are equal to it over "+protocol, func(t *testing.T) {
 			if report := compare(t, protocol); !report.Equal() || len(report.Checks) != 6 {
 				t.Error(report.String())
 			}
 		})
 	}
-	t.Run("a range that was read again is no difference, and told", func(t *testing.T) {
+	t.Run("a range that was read again is reported, but not a difference", func(t *testing.T) {
 		if err := conns["native"].Exec(t.Context(), "INSERT INTO ingest_ledger SELECT * REPLACE ('again' AS insert_token) FROM ingest_ledger WHERE source_partition = 1"); err != nil {
 			t.Fatal(err)
 		}
@@ -186,23 +186,23 @@ func TestTruth_Compare(t *testing.T) {
 		row = *r
 	}
 	id := "'" + string(row.SubscriptionID) + "'"
-	// Each damages the tables a little more; what it adds to a check is told.
+	// Each case damages the tables further. The check must report it.
 	for _, c := range []struct {
 		name, sql, check, says string
 	}{
 		{"a changed column", "INSERT INTO subscription_events SELECT * REPLACE ('Somewhere' AS resource_name, version + 1 AS version) FROM subscription_events FINAL WHERE event_id = '" +
 			uuid.UUID(row.ID).String() + "'", "view piano_subscriber_event_stream", "resource_name is Somewhere"},
 		{"and its version", "SELECT 1", "table subscription_events", "version is"},
-		{"an event of nobody", "INSERT INTO subscription_events SELECT * REPLACE ('AAA' AS subscription_id, generateUUIDv4() AS event_id) FROM subscription_events FINAL LIMIT 1",
+		{"an unexpected event", "INSERT INTO subscription_events SELECT * REPLACE ('AAA' AS subscription_id, generateUUIDv4() AS event_id) FROM subscription_events FINAL LIMIT 1",
 			"table subscription_events", "unexpected"},
-		{"a row that is gone", "ALTER TABLE subscription_events DELETE WHERE subscription_id = " + id + " SETTINGS mutations_sync = 1",
+		{"a missing row", "ALTER TABLE subscription_events DELETE WHERE subscription_id = " + id + " SETTINGS mutations_sync = 1",
 			"view piano_subscriber_event_stream", "missing: " + string(row.SubscriptionID)},
 		{"another reason", "INSERT INTO dead_letters SELECT * REPLACE ('guess' AS reason, decided_at + 1 AS decided_at) FROM dead_letters FINAL LIMIT 1",
 			"table dead_letters", "guess"},
 		{"a plaintext address", "INSERT INTO dead_letters SELECT * REPLACE ('to kim@example.com' AS payload, decided_at + 2 AS decided_at) FROM dead_letters FINAL LIMIT 1",
 			"plaintext addresses", "dead letter"},
-		{"an id too many", "INSERT INTO filtered_subscriptions VALUES ('ZZZ', now())", "table filtered_subscriptions", "unexpected: ZZZ"},
-		{"a range too many", "INSERT INTO ingest_ledger SELECT * REPLACE (next_offset AS start_offset, next_offset + 5 AS next_offset, 'other' AS insert_token) FROM ingest_ledger LIMIT 1",
+		{"an unexpected id", "INSERT INTO filtered_subscriptions VALUES ('ZZZ', now())", "table filtered_subscriptions", "unexpected: ZZZ"},
+		{"an unexpected range", "INSERT INTO ingest_ledger SELECT * REPLACE (next_offset AS start_offset, next_offset + 5 AS next_offset, 'other' AS insert_token) FROM ingest_ledger LIMIT 1",
 			"table ingest_ledger", "do not balance"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

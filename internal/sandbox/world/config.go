@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// MaxMessageBytes is the contract's default limit, around which the world tells
-// messages of exactly the limit and of more.
+// MaxMessageBytes is the contract's default limit. The world has messages of exactly
+// this size, and larger ones.
 const MaxMessageBytes = 1 << 20
 
-// UnknownAction is what the pipeline under test does with an action that is
-// none of the twelve (contract §2, stage 5): the truth depends on it.
+// UnknownAction is the setting of the pipeline under test for an unknown action
+// (contract §2, stage 5). The truth depends on it.
 type UnknownAction string
 
-// The three choices.
+// The values of UnknownAction.
 const (
 	KeepUnknown       UnknownAction = "keep"
 	DeadLetterUnknown UnknownAction = "dead_letter"
 	DropUnknown       UnknownAction = "drop"
 )
 
-// Config decides a world completely. Shares are between 0 and 1, of the events
-// of all lives.
+// Config determines a world completely. A share is the part of all events, between 0
+// and 1.
 type Config struct {
 	Seed        uint64
 	Subscribers int
@@ -32,16 +32,16 @@ type Config struct {
 	Partitions    int
 	UnknownAction UnknownAction
 
-	BadShare        float64 // first delivered broken; most of them again, whole
-	DuplicateShare  float64 // delivered again in the same bytes
-	ReencodedShare  float64 // delivered again in other notations
-	CorrectionShare float64 // delivered again with other attributes
+	BadShare        float64 // with a fault in the first delivery; most have a good one later
+	DuplicateShare  float64 // redelivered in the same bytes
+	ReencodedShare  float64 // redelivered in other notations
+	CorrectionShare float64 // redelivered with other attributes
 	LateShare       float64 // delivered minutes to days late
-	TombstoneShare  float64 // followed by a record without a value
+	TombstoneShare  float64 // followed by a tombstone
 }
 
-// Defaults is a year of 20,000 subscribers that ends before any clock that runs
-// this can show.
+// Defaults returns a year of 20,000 subscribers. It lies in the past for every clock
+// that runs this code.
 func Defaults() Config {
 	end := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
 	return Config{
@@ -66,16 +66,16 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("world: "+format, args...)) }
 	if c.Subscribers < 1 || c.Subscribers > 10_000_000 {
-		bad("%d subscribers, 1 to 10,000,000 are possible", c.Subscribers)
+		bad("subscribers is %d, must be between 1 and 10,000,000", c.Subscribers)
 	}
 	if !c.Start.Before(c.End) {
-		bad("the start %s is not before the end %s", c.Start, c.End)
+		bad("start %s is not before end %s", c.Start, c.End)
 	}
 	if c.Start.Year() < 2005 || c.End.Year() > 2150 {
-		bad("the years %d to %d reach beyond what the contract's notations can tell", c.Start.Year(), c.End.Year())
+		bad("years %d to %d: the notations of the contract cover 2005 to 2150", c.Start.Year(), c.End.Year())
 	}
 	if c.Topic == "" {
-		bad("the topic has no name")
+		bad("topic is empty")
 	}
 	if c.Partitions < 1 {
 		bad("%d partitions, at low 1 is needed", c.Partitions)
@@ -83,17 +83,17 @@ func (c Config) Validate() error {
 	switch c.UnknownAction {
 	case KeepUnknown, DeadLetterUnknown, DropUnknown:
 	default:
-		bad("unknown_action %q is none of keep, dead_letter, drop", c.UnknownAction)
+		bad("unknown_action is %q, must be keep, dead_letter or drop", c.UnknownAction)
 	}
 	for _, s := range []struct {
 		name  string
 		share float64
 	}{
-		{"bad", c.BadShare}, {"duplicate", c.DuplicateShare}, {"retold", c.ReencodedShare},
+		{"bad", c.BadShare}, {"duplicate", c.DuplicateShare}, {"reencoded", c.ReencodedShare},
 		{"correction", c.CorrectionShare}, {"late", c.LateShare}, {"tombstone", c.TombstoneShare},
 	} {
 		if !(s.share >= 0 && s.share <= 1) {
-			bad("the %s share %v is not between 0 and 1", s.name, s.share)
+			bad("%s share is %v, must be between 0 and 1", s.name, s.share)
 		}
 	}
 	return errors.Join(errs...)

@@ -1,25 +1,35 @@
-// Package world is a simulated publisher: subscribers live a year, their
-// subscriptions' events are told as messages in every notation that the
-// contract accepts and in every way that it refuses, and what a correct
-// pipeline must make of them is known.
+// Package world simulates a publisher. Its subscribers have one year of subscription
+// events, and the events become Kafka messages in every notation that the contract
+// accepts and with every fault that it rejects. The package also knows what a correct
+// pipeline must store.
+//
+// The main path:
+//
+//  1. New makes the people and their first subscriptions (world.go, person.go),
+//     simulates each subscription's life as a list of events (life.go, period.go,
+//     ending.go), and plans the deliveries of each event (schedule.go).
+//  2. Messages encodes the deliveries in order (encoder.go, encode_*.go). The encoder
+//     picks the values and notations, and its fieldWriter knows the JSON forms.
+//  3. Truth encodes them again and keeps what the encoder's oracle expects: rows, dead
+//     letters, filtered subscriptions and counts (oracle.go, truth.go).
+//  4. Compare reads the tables and views of a database and reports every difference
+//     from the truth (compare.go, compare_*.go).
 //
 // Words used here:
 //
-//   - life: what happens to one subscription, as clean compact events; its
-//     parameters are those of the table "The simulated world".
-//   - delivery: one message of the schedule. An event may be delivered several
-//     times: again in the same bytes, told anew, corrected, broken.
-//   - encoded: writing one delivery as bytes. The encoder knows the event and
-//     picks the notation, so it knows the row that must come out.
-//   - fault: one way to break a message, with the reason and field that the
-//     contract gives it.
-//   - truth: what the tables must hold after every message has been consumed. It
-//     is kept at the encoded and never reads a message back, and it uses neither
-//     the project's transform nor its sink: two independent opinions are
-//     compared.
+//   - life: the events of one subscription. Its probabilities are those of the table
+//     "The simulated world".
+//   - delivery: one message of the schedule. One event may have several: redelivered
+//     in the same bytes, encoded in other notations, corrected, or with a fault.
+//   - variant: the random number that decides all notations of a delivery.
+//   - fault: one way to break a message, with the reason and the field that the
+//     contract assigns.
+//   - oracle: what a correct pipeline makes of one message. It never reads the message.
+//   - truth: what the tables must hold after every message was consumed. It uses
+//     neither the project's transform nor its sink, so that two independent
+//     implementations are compared.
 //
-// Everything is a function of the Config. There is no clock and no global
-// randomness in it, so the same seed gives the same bytes on every machine. A
-// World does not change once it is built and may be read by several goroutines
-// at once.
+// Everything is a function of the Config: without a clock or global randomness, the
+// same seed gives the same bytes on every machine. A World does not change after New,
+// and several goroutines may read it.
 package world

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The synonyms of the contract's vectors, by canonical action.
+// synonymsJSON holds the synonyms of each canonical action, from the contract.
 //
 //go:embed actions.json
 var synonymsJSON []byte
@@ -25,7 +25,7 @@ func readSynonyms() (out [firstUnknownAction][]string, err error) {
 	return out, nil
 }
 
-// action tells what happened, in one of its many spellings.
+// action writes the action in one of its spellings.
 func (enc *encoder) action() {
 	if enc.event.action >= firstUnknownAction {
 		enc.unknownAction()
@@ -47,8 +47,7 @@ func (enc *encoder) action() {
 	enc.text(fSubscriptionAction, enc.want.keep(told), told, false)
 }
 
-// respell changes what the match does not look at: case, separators, signs and
-// marks.
+// respell changes what the match ignores: case, separators, signs and marks.
 func (enc *encoder) respell(name string) string {
 	switch enc.d.below(8) {
 	case 0:
@@ -68,7 +67,7 @@ func (enc *encoder) respell(name string) string {
 	}
 }
 
-// unknownAction tells a text that stays as it is, once the guard has seen it.
+// unknownAction writes a text that only the guard may change.
 func (enc *encoder) unknownAction() {
 	text := unknownActions[enc.event.action-firstUnknownAction]
 	if enc.notations != nil {

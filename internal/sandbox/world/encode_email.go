@@ -6,23 +6,22 @@ import (
 	"strings"
 )
 
-// emptyHash is SHA-256 of nothing, which some systems send for a missing
-// address: the contract takes it as absent.
+// emptyHash is the SHA-256 of an empty text. Some systems send it for a missing address,
+// and the contract treats it as absent.
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// appendHash writes the hash that stands for an address, which is in small
-// letters already.
+// appendHash writes the hash of an address in lower case.
 func appendHash(b, address []byte) []byte {
 	sum := sha256.Sum256(address)
 	return hex.AppendEncode(b, sum[:])
 }
 
-// appendGuarded writes what the guard puts in an address's place.
+// appendGuarded writes the replacement of an address by the guard.
 func appendGuarded(b, address []byte) []byte {
 	return appendHash(append(b, "sha256:"...), address)
 }
 
-// shout gives an address in another case; the hash must not notice.
+// changeCase changes the case of an address. The hash must stay the same.
 func (enc *encoder) changeCase(address string) string {
 	if enc.unusual && enc.d.chance(0.5) {
 		enc.count("address in capitals")
@@ -31,8 +30,8 @@ func (enc *encoder) changeCase(address string) string {
 	return address
 }
 
-// email tells the fields about the email: one of many combinations, each with
-// the hash that must come out.
+// email writes the three email fields in one of many combinations, and sets the expected
+// hash.
 func (enc *encoder) email() {
 	for _, f := range []field{fUserEmailHash, fUserEmail, fEmail} {
 		if g := enc.faultOf(f); g != nil {
@@ -60,8 +59,7 @@ func (enc *encoder) email() {
 	form.encode(enc)
 }
 
-// emailForms are the unusual combinations. Each ends with the person's hash in
-// the row.
+// emailForms are the unusual combinations. Each must give the person's hash.
 var emailForms = []struct {
 	name   string
 	encode func(*encoder)
@@ -77,9 +75,9 @@ var emailForms = []struct {
 	{"email: address in the hash field", func(enc *encoder) { enc.address(fUserEmailHash); enc.want.emailHash() }},
 	{"email: hash beside another address", func(enc *encoder) { enc.hash(false); enc.raw(fUserEmail, `"bo@example.com"`) }},
 	{"email: hash beside the same address", func(enc *encoder) { enc.hash(false); enc.address(fUserEmail) }},
-	{"email: hash beside what is no address", func(enc *encoder) { enc.hash(true); enc.raw(fUserEmail, `"n/a"`) }},
-	{"email: hash beside email that is no address", func(enc *encoder) { enc.raw(fEmail, `"root@localhost"`); enc.hash(false) }},
-	{"email: address in the hash field beside what is none", func(enc *encoder) {
+	{"email: hash beside an invalid address", func(enc *encoder) { enc.hash(true); enc.raw(fUserEmail, `"n/a"`) }},
+	{"email: hash beside an invalid email", func(enc *encoder) { enc.raw(fEmail, `"root@localhost"`); enc.hash(false) }},
+	{"email: address in the hash field beside an invalid one", func(enc *encoder) {
 		enc.address(fUserEmailHash)
 		enc.raw(fUserEmail, `"n/a"`)
 		enc.want.emailHash()
@@ -101,7 +99,7 @@ var emailForms = []struct {
 	}},
 }
 
-// noEmail tells nothing, in one of the ways to tell it.
+// noEmail writes one of the forms of an absent email.
 func (enc *encoder) noEmail() {
 	switch {
 	case enc.countIf("email: hash of the empty text", enc.d.chance(0.2)):
@@ -119,9 +117,9 @@ func (enc *encoder) noEmail() {
 	}
 }
 
-// brokenEmail tells a fault of one of the three fields so that nothing hides
-// it: email counts only where user_email is absent, and bad plaintext only
-// where there is no valid hash.
+// faultyEmail writes a fault in one of the three fields so that no other field hides it.
+// The pipeline reads email only without user_email, and plaintext only without a valid
+// hash.
 func (enc *encoder) faultyEmail(g *fault) {
 	if g.field == fEmail {
 		enc.absent(fUserEmail)
@@ -135,7 +133,7 @@ func (enc *encoder) faultyEmail(g *fault) {
 	enc.raw(g.field, g.raw)
 }
 
-// hash tells the hash, which must come out in small letters.
+// hash writes the hash, which the pipeline must convert to lower case.
 func (enc *encoder) hash(capitals bool) {
 	enc.want.emailHash()
 	digits := string(enc.want.row.UserEmailHashSHA256)
@@ -146,8 +144,7 @@ func (enc *encoder) hash(capitals bool) {
 	enc.buf = append(append(append(enc.buf, '"'), digits...), '"')
 }
 
-// plaintext tells the address itself. Where its domain is an internal one the
-// filter sees it.
+// address writes the address itself. The filter must recognize an internal domain.
 func (enc *encoder) address(f field) {
 	if enc.person.internal == internalByDomain {
 		enc.want.internal = true
@@ -164,14 +161,13 @@ func (enc *encoder) address(f field) {
 	enc.buf = append(enc.buf, '"')
 }
 
-// guardForms are texts around an address that the guard must leave as they
-// are.
+// guardForms are texts around an address that the guard must keep.
 var guardForms = [][2]string{
 	{"Gift for <", ">!"}, {"see ", "."}, {"(", ")"}, {"mailto:", ""}, {"", ""}, {"@home ", " @ 2"},
 	{"team@work, v@1.2.3 or ", ", price @ 2.50"}, {`"`, `"`}, {"a;", ";b"}, {"", "/profile"},
 }
 
-// guarded tells a text with an address inside.
+// textWithAddress writes a text that contains an address.
 func (enc *encoder) textWithAddress(f field) {
 	enc.count("address inside a text")
 	around := guardForms[enc.d.below(len(guardForms))]

@@ -6,8 +6,8 @@ var (
 	noForms  = []string{`false`, `0`, `"false"`, `"0"`, `"no"`, `"f"`, `"No"`, `"\u0046ALSE"`, `"F"`}
 )
 
-// flag tells whether the user works here; a few deliveries forget to say so,
-// and are stored.
+// internalFlag writes is_internal_user. A few deliveries of internal users omit it, and
+// must be stored.
 func (enc *encoder) internalFlag() {
 	if enc.person.internal == internalByFlag && !enc.d.chance(0.03) {
 		enc.want.internal = true

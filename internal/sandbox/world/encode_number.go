@@ -7,8 +7,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// money tells the transaction's value, exact to ten-thousandths however it is
-// written.
+// transactionValue writes the amount. In every notation it is exact to four decimal
+// places.
 func (enc *encoder) transactionValue(correct bool) {
 	if !enc.event.hasValue {
 		enc.absent(fTransactionValue)
@@ -18,8 +18,8 @@ func (enc *encoder) transactionValue(correct bool) {
 	if correct {
 		value += 1_00_00
 	}
-	// The edges of what fits stay out of the terms that revenue is asked about,
-	// so that an analyst's sums look like a publisher's.
+	// Extreme amounts occur only in terms outside of revenue queries, so that the
+	// sums stay realistic.
 	if enc.unusual && (enc.sub.term == termGift || enc.sub.term == termOther) && enc.d.chance(0.05) {
 		enc.count("money: an edge")
 		value = []int64{999_999_999_999_999_999, -999_999_999_999_999_999, 1, -1, 90_071_992_547_409}[enc.d.below(5)]
@@ -92,8 +92,7 @@ var moneyForms = []struct {
 	}},
 }
 
-// unsigned turns E+-3 into E-3: the number of places before the point may be
-// negative.
+// unsigned turns E+-3 into E-3, because the exponent may be negative.
 func unsigned(b []byte) []byte {
 	for i := len(b) - 1; i > 0; i-- {
 		if b[i] == '-' && b[i-1] == '+' {
@@ -128,8 +127,8 @@ func appendPlaces(b []byte, v int64) []byte {
 	return appendFour(append(b, '.'), magnitude(v)%10_000)
 }
 
-// appendAmount writes an amount with as few places as it takes; ClickHouse
-// writes a Decimal alike.
+// appendAmount writes an amount with as few decimal places as possible, as ClickHouse
+// writes a Decimal.
 func appendAmount(b []byte, v int64) []byte {
 	b = appendPlaces(b, v)
 	for b[len(b)-1] == '0' {
@@ -141,7 +140,7 @@ func appendAmount(b []byte, v int64) []byte {
 	return b
 }
 
-// periodNumber tells which billing period it is.
+// periodNumber writes the number of the billing period.
 func (enc *encoder) periodNumber() {
 	if enc.event.number == 0 {
 		enc.absent(fSubscriptionPeriodNumber)
@@ -163,7 +162,7 @@ func (enc *encoder) periodNumber() {
 	enc.buf = append(enc.buf, form.after...)
 }
 
-// countForms are notations of a whole number: what stands around its digits.
+// countForms are notations of a whole number: the text before and after its digits.
 var countForms = []struct{ name, before, after string }{
 	{"count: number", ``, ``},
 	{"count: text", `"`, `"`},

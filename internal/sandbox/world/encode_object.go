@@ -1,7 +1,7 @@
 package world
 
-// documented is the usual order in which a message's fields stand; the three
-// about the email are told together, in the hash's place.
+// documented is the usual order of the fields. The three email fields are written
+// together, at the position of the hash.
 var documented = [...]field{
 	fSubscriptionID, fUserID, fEventTimestamp, fSubscriptionAction, fEventName, fResourceName, fNextBilledAt,
 	fBillingPeriod, fTermType, fTermName, fTransactionValue, fTrialPeriodEndedAt, fTrialDuration,
@@ -9,8 +9,8 @@ var documented = [...]field{
 	fIsInternalUser, fExperienceName,
 }
 
-// object writes the whole message. exact says that nothing may stand before it,
-// since its size is counted.
+// object writes the complete message. With exact it writes nothing before the object,
+// because the size counts.
 func (enc *encoder) object(correct, exact bool) {
 	order := documented
 	if enc.countIf("fields in another order", enc.unusual && enc.d.chance(0.3)) {
@@ -55,7 +55,7 @@ func (enc *encoder) object(correct, exact bool) {
 	}
 }
 
-// field writes one field, or the fault in its place.
+// field writes one field, or its fault.
 func (enc *encoder) field(f field, correct bool) {
 	if f == fUserEmailHash {
 		enc.email()

@@ -2,8 +2,8 @@ package world
 
 import "strings"
 
-// What lives hold in the free texts; backslashes, quotes, slashes and letters
-// beyond ASCII have to come through.
+// The values of the free text fields. Backslashes, quotes, slashes and non-ASCII letters
+// must stay unchanged.
 var (
 	resources     = []string{"Digital Access", "Print & Digital", "Weekend/Plus", `E-avis "Morgen"`, "Nyheder – Ægte", "100%\tclub"}
 	paymentModes  = []string{"Credit Card", "PayPal", "Klarna", "Apple Pay", "Invoice"}
@@ -13,7 +13,7 @@ var (
 	trialDuration = []string{"1 month", "14 days", "14"}
 )
 
-// plainText tells one of the fields that are text and nothing more.
+// textField writes one of the plain text fields.
 func (enc *encoder) textField(f field, correct bool) {
 	p := &enc.w.products[enc.event.product]
 	text := ""
@@ -78,8 +78,8 @@ func (enc *encoder) textField(f field, correct bool) {
 	enc.text(f, enc.want.keep(text), text, text == "14" || text == "1.50")
 }
 
-// text tells a text whose column must hold want. number says that the text may
-// stand as a JSON number, which is kept as it is written.
+// text writes a text whose column must hold want. With number the text may be a JSON
+// number, which the pipeline must keep as written.
 func (enc *encoder) text(f field, want []byte, told string, number bool) {
 	enc.want.text(f, want)
 	enc.name(f)
@@ -108,11 +108,10 @@ func (enc *encoder) text(f field, want []byte, told string, number bool) {
 	}
 }
 
-// blanks are told around texts: white space by Unicode's property, some of it
-// as JSON escapes.
+// blanks are white space around texts, by the Unicode property, some as JSON escapes.
 var blanks = []string{"", " ", "   ", `\t`, `\n`, "\u3000", `\u00a0`, "\u2028", `\u0085`, `\u000b`, "\u205f", `\u1680`}
 
-// userID tells who the subscription belongs to.
+// userID writes the user id of the person.
 func (enc *encoder) userID() {
 	enc.scratch = enc.person.appendUserID(enc.scratch[:0])
 	if enc.person.internal == internalByID {
@@ -135,7 +134,8 @@ func (enc *encoder) userID() {
 	enc.text(fUserID, enc.want.keep(told), told, told[0] >= '1' && told[0] <= '9')
 }
 
-// country tells the code in any case; two ASCII letters come out in capitals.
+// country writes the code in any case. The pipeline must store two ASCII letters in
+// upper case.
 func (enc *encoder) country() {
 	code := countries[enc.person.country]
 	told := code

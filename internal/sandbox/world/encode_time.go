@@ -7,7 +7,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// timestamp tells one of the three instants in a notation that fits it.
+// timestamp writes one of the three instants in a notation that can express it.
 func (enc *encoder) timestamp(f field) {
 	at := enc.event.at
 	switch f {
@@ -44,8 +44,8 @@ func (enc *encoder) timestamp(f field) {
 	}
 }
 
-// never tells that there is no such instant: not at all, by epoch 0, or by a
-// date so far away that it means never.
+// noTime writes an absent instant: omitted, as epoch 0, or as a date so far in the
+// future that it means never.
 func (enc *encoder) noTime(f field) {
 	if !enc.unusual || enc.d.chance(0.5) {
 		enc.absent(f)
@@ -59,24 +59,23 @@ func (enc *encoder) noTime(f field) {
 	enc.buf = append(enc.buf, form...)
 }
 
-// noTimeForms say that an optional instant does not exist: epoch 0 by its exact
-// value, or 2200 and later.
+// noTimeForms are notations of an absent instant: exactly epoch 0, or 2200 and later.
 var noTimeForms = []string{`0`, `"0"`, `"0.0"`, `-0`, `0.0e3`, `"000000"`, `"9999-12-31"`, `"9999-12-31T23:59:59Z"`,
 	`"2200-01-01 00:00:00"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`}
 
-// An instant can be told in a notation when grain divides it.
+// timeForm is a notation of an instant. It can express multiples of grain.
 type timeForm struct {
 	name   string
 	grain  int64
 	encode func(enc *encoder, at int64)
 }
 
-// local writes a layout as text, in UTC.
+// local returns the form of a layout as text in UTC.
 func local(name string, grain int64, layout string) timeForm {
 	return timeForm{name, grain, func(enc *encoder, at int64) { enc.quoteTime(time.UnixMilli(at).UTC(), layout) }}
 }
 
-// offset writes a layout in a zone, some of them far from whole hours.
+// offset returns the form of a layout with a zone offset, possibly of odd minutes.
 func offset(name string, grain int64, layout string, minutes ...int) timeForm {
 	return timeForm{name, grain, func(enc *encoder, at int64) {
 		shift := minutes[enc.d.below(len(minutes))]
@@ -84,8 +83,7 @@ func offset(name string, grain int64, layout string, minutes ...int) timeForm {
 	}}
 }
 
-// epoch writes a count of units since 1970, each a thousandth or a multiple of
-// the millisecond, with what stands around it.
+// epoch returns the form of a count of units since 1970, with its surrounding text.
 func epoch(name string, grain int64, encode func(enc *encoder, b []byte, at int64) []byte) timeForm {
 	return timeForm{name, grain, func(enc *encoder, at int64) { enc.buf = encode(enc, enc.buf, at) }}
 }
@@ -165,7 +163,7 @@ var timeForms = []timeForm{
 	}),
 }
 
-// appendSeconds writes milliseconds as seconds with three places.
+// appendSeconds writes milliseconds as seconds with three decimal places.
 func appendSeconds(b []byte, at int64) []byte {
 	b = strconv.AppendInt(b, at/1000, 10)
 	return append(b, '.', byte('0'+at/100%10), byte('0'+at/10%10), byte('0'+at%10))

@@ -1,12 +1,13 @@
 package world
 
-// expire tells the end of the last period.
+// expire ends the subscription at the end of its last period.
 func (l *life) expire(at int64) {
 	l.emit(event{at: at, action: actExpired})
 	l.winBack(at)
 }
 
-// cancel tells an end at once, for 40 % with a refund of what is left.
+// cancel ends the subscription immediately, for 40 % with a refund of the remaining
+// time.
 func (l *life) cancel() {
 	at := l.within(l.at, l.end)
 	e := event{at: at, action: actCanceled}
@@ -15,13 +16,13 @@ func (l *life) cancel() {
 		e.value, e.hasValue = -int64(float64(l.product().price)*left), true
 	}
 	l.emit(e)
-	if l.d.chance(0.2) { // an echo that changes nothing
+	if l.d.chance(0.2) { // a repeated end without effect
 		l.emit(event{at: at, action: actExpired})
 	}
 	l.winBack(at)
 }
 
-// winBack lets 8 % return within six months of an end.
+// winBack resumes 8 % of the ended subscriptions within six months.
 func (l *life) winBack(at int64) {
 	if !l.d.chance(0.08) {
 		l.over = true
@@ -34,8 +35,8 @@ func (l *life) winBack(at int64) {
 	l.emit(event{at: back, action: actResumed, next: l.end, value: p.price, hasValue: true, number: uint16(l.nth)})
 }
 
-// change tells a move to another tier: in place, or to a new subscription that
-// is named, at once or (60 %) when the current period ends.
+// change moves to another tier: in place, or with a new subscription whose id the
+// event carries. The new one starts immediately or (60 %) at the period's end.
 func (l *life) change(act action, by int) {
 	to, ok := l.prod.tierMoved(by)
 	if !ok {
@@ -60,14 +61,14 @@ func (l *life) change(act action, by int) {
 	target := l.w.subscribe(&l.d, l.s.person, l.truncate(starts), int(l.sub))
 	l.w.subs[target].product = to
 	l.emit(event{at: at, action: act, target: target + 1, product: to})
-	if l.d.chance(0.4) { // the old one says that it is over, too
+	if l.d.chance(0.4) { // the old subscription has its own end event
 		l.emit(event{at: starts, action: actExpired})
 	}
 	l.over = true
 }
 
-// otherPeriod changes between paying by the month and by the year, for those
-// who have no tier left to move to.
+// otherPeriod switches between a monthly and a yearly period, for a subscription
+// without another tier.
 func (l *life) otherPeriod() (productIndex, bool) {
 	tier, currency, period := int(l.prod)/(currencies*periods), int(l.prod)/periods%currencies, int(l.prod)%periods
 	switch period {

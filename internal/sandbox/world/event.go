@@ -2,8 +2,8 @@ package world
 
 import "github.com/pianola/pianola/schemas"
 
-// action is one of the twelve, in the order of their rank (the order in which
-// events of one instant are taken), or one of the unknown ones after them.
+// action is one of the twelve known actions, ordered by rank, or an unknown one. The
+// rank orders the events of one instant.
 type action uint8
 
 const (
@@ -28,9 +28,9 @@ var actionNames = [firstUnknownAction]string{
 	schemas.Canceled, schemas.Expired,
 }
 
-// Texts that are none of the twelve: a digit, or a letter beyond ASCII,
-// prevents the match. The last holds the customer's address, which the guard
-// has to replace before the text becomes part of the event's identity.
+// unknownActions are texts that must not match a known action: a digit or a non-ASCII
+// letter prevents the match. The last one holds the customer's address. The guard must
+// replace it before the text becomes part of the event's identity.
 var unknownActions = []string{"Paused", "Refund issued", "Renewed 2", "Renewed 更新", "42", "Gift redeemed by <ADDRESS>"}
 
 const (
@@ -38,8 +38,8 @@ const (
 	actAddressed = firstUnknownAction + 5
 )
 
-// rare actions are always told in the next of their synonyms; of the others
-// only some are.
+// rare reports whether every event of the action uses the next synonym. Of the other
+// actions only some events do.
 func (a action) rare() bool {
 	switch a {
 	case actResumed, actAutoRenewEnabled, actDowngraded, actUpgraded, actCanceled:
@@ -49,8 +49,8 @@ func (a action) rare() bool {
 	}
 }
 
-// event is one clean event of a life. 0 is an absent instant, target 0 names no
-// subscription and otherwise the one before it.
+// event is one event of a life, before encoding. An instant of 0 is absent. target is
+// the index of another subscription plus 1, or 0.
 type event struct {
 	at       int64
 	next     int64 // next_billed_at
@@ -61,14 +61,14 @@ type event struct {
 	number   uint16 // subscription_period_number, 0 when absent
 	action   action
 	product  productIndex
-	hasValue bool  // value is told
-	spelling uint8 // counts the events of one action, so that every synonym is met
-	flag     uint8 // counts the events of internal people, for their notations
+	hasValue bool  // value is present
+	spelling uint8 // number among the events of the action, to use every synonym
+	flag     uint8 // number among the events of flagged people, to use every notation
 }
 
-// subscription is what stays the same through a life.
+// subscription holds what is constant in a life.
 type subscription struct {
-	id         string // as it is told
+	id         string // as messages have it
 	stored     string // after the guard, as the tables hold it
 	person     uint32
 	events     uint32 // index of the first in World.events
@@ -83,6 +83,6 @@ type subscription struct {
 	payment    uint8
 	resource   uint8
 	experience uint8
-	number     bool // the id may be told as a JSON number
+	number     bool // the id may be a JSON number
 	changed    bool // it continues another subscription
 }

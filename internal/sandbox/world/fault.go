@@ -2,34 +2,34 @@ package world
 
 import "github.com/pianola/pianola/schemas"
 
-// stage orders faults as the contract does: the earlier one wins.
+// faultStage orders faults as the contract does. Of two, the earlier is reported.
 type faultStage uint8
 
 const (
-	stageMessage faultStage = iota // the message as a whole
+	stageMessage faultStage = iota // the complete message
 	stageDecode                    // one field's type or content
 	stageUTC
-	stageFilter // no fault is here; it hides those behind it
+	stageFilter // has no faults, but a filtered event hides later ones
 	stageEmail
 	stageAction
 )
 
-// fault is one way to break a message, and what the contract calls it.
+// fault is one way to break a message, with its reason in the contract.
 type fault struct {
 	reason schemas.Reason
 	field  field
 	stage  faultStage
 
-	// raw is the JSON text in the field's place, empty for no field at all.
+	// raw replaces the field's value as JSON; empty omits the field.
 	raw string
-	// corrupt breaks the finished message; used for whole messages.
+	// corrupt breaks the finished message.
 	corrupt func(enc *encoder, message []byte) []byte
 	// duplicate writes the field twice.
 	duplicate bool
 	tooLarge  bool
 }
 
-// before tells which of two faults the pipeline must report.
+// precedes reports whether the pipeline must report f and not g.
 func (f *fault) precedes(g *fault) bool {
 	if f.stage != g.stage {
 		return f.stage < g.stage
@@ -37,8 +37,8 @@ func (f *fault) precedes(g *fault) bool {
 	return f.field < g.field
 }
 
-// allFaults lists every fault there is, in a fixed order: all reasons that a
-// message can earn by itself, on every field that can have them.
+// allFaults returns every fault in a fixed order: all reasons that a message can have,
+// on every field.
 func allFaults() []fault {
 	var all []fault
 	for _, group := range [][]fault{
@@ -84,7 +84,7 @@ func typeFaults() []fault {
 	return out
 }
 
-// valueFaults are right types with bad content.
+// valueFaults have a valid type and invalid content.
 func valueFaults() []fault {
 	var out []fault
 	add := func(f field, s faultStage, raws ...string) {
@@ -106,7 +106,7 @@ func valueFaults() []fault {
 	return out
 }
 
-// timestampFaults are unreadable ones and those out of range.
+// timestampFaults cannot be parsed, or are out of range.
 func timestampFaults() []fault {
 	unreadable := []string{
 		`"never"`, `"20240105"`, `" 20240105100000 "`, `"00000000"`, `"2024-01-05T10:00.5Z"`, `"2024-01-05  10:00:00Z"`,

@@ -6,11 +6,10 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// maxDepth is how deep the contract lets JSON nest, the outermost object
-// counted.
+// maxDepth is the contract's limit of JSON nesting, including the outermost object.
 const maxDepth = 10_000
 
-// messageFaults break a message as a whole, out of one that was good.
+// messageFaults break the bytes of a valid message.
 func messageFaults() []fault {
 	whole := func(reason schemas.Reason, corrupt func(*encoder, []byte) []byte) fault {
 		return fault{reason: reason, field: noField, stage: stageMessage, corrupt: corrupt}
@@ -23,14 +22,14 @@ func messageFaults() []fault {
 			return append(append([]byte(before), m...), after...)
 		}
 	}
-	// inside puts text before the closing brace.
+	// inside inserts text before the closing brace.
 	inside := func(text string) func(*encoder, []byte) []byte {
 		return func(_ *encoder, m []byte) []byte {
 			return append(append(m[:bytes.LastIndexByte(m, '}')], text...), '}')
 		}
 	}
 	deep := func(_ *encoder, m []byte) []byte {
-		return nest(m, maxDepth) // the array's levels come inside the object's
+		return nest(m, maxDepth) // plus the level of the object
 	}
 	cut := func(enc *encoder, m []byte) []byte {
 		return m[:1+enc.d.below(bytes.LastIndexByte(m, '}'))]
@@ -61,8 +60,8 @@ func messageFaults() []fault {
 	return out
 }
 
-// nest adds an unknown field that holds levels of arrays, which reach one level
-// deeper than their number.
+// nest adds an unknown field with nested arrays. The depth is the number of levels
+// plus one.
 func nest(m []byte, levels int) []byte {
 	end := bytes.LastIndexByte(m, '}')
 	out := append(bytes.Clone(m[:end]), `,"trace":`...)
@@ -71,7 +70,7 @@ func nest(m []byte, levels int) []byte {
 	return append(out, '}')
 }
 
-// pad adds an unknown field that fills the message up to a size.
+// pad adds an unknown field so that the message has a given size.
 func pad(m []byte, size int) []byte {
 	const before, after = `,"padding":"`, `"}`
 	end := bytes.LastIndexByte(m, '}')
@@ -81,8 +80,8 @@ func pad(m []byte, size int) []byte {
 	return append(out, after...)
 }
 
-// prefixed puts Confluent's wire prefix before a message: a zero byte and the
-// number of a schema. The contract wants the brace right behind it.
+// prefixed adds Confluent's wire prefix: a zero byte and a schema id. The contract
+// requires that the brace follows immediately.
 func prefixed(m []byte) []byte {
 	return append([]byte{0, 0, 0, 0, 7}, bytes.TrimLeft(m, " \r\n")...)
 }

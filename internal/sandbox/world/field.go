@@ -1,7 +1,7 @@
 package world
 
-// field is a field of a message, in the documented order; the two that are read
-// but never stored come last, as the contract orders errors.
+// field is a field of a message, in the documented order. The two that are read but
+// never stored come last, as in the contract's order of errors.
 type field uint8
 
 const (
@@ -40,7 +40,7 @@ var fieldNames = [fieldCount]string{
 	"user_email", "email",
 }
 
-// String is the canonical name, or empty for no field.
+// String returns the canonical name, or an empty text for noField.
 func (f field) String() string {
 	if f >= fieldCount {
 		return ""

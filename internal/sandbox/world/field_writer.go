@@ -17,7 +17,7 @@ type fieldWriter struct {
 	notations map[string]int // notations written so far; nil outside tests
 }
 
-// name writes a field's name and what stands before its value.
+// name writes a field's name and the colon.
 func (fw *fieldWriter) name(f field) {
 	fw.comma()
 	name := fieldNames[f]
@@ -36,17 +36,17 @@ func (fw *fieldWriter) name(f field) {
 	fw.space()
 }
 
-// raw writes a field with a value that is JSON already.
+// raw writes a field whose value is already JSON.
 func (fw *fieldWriter) raw(f field, value string) {
 	fw.name(f)
 	fw.buf = append(fw.buf, value...)
 }
 
-// absent writes one of the ways to say that a field has no value.
+// absent writes one of the notations of an absent value.
 func (fw *fieldWriter) absent(f field) {
 	if !fw.unusual {
 		if fw.d.chance(0.7) {
-			fw.count("absent: not told")
+			fw.count("absent: omitted")
 			return
 		}
 		fw.count("absent: null")
@@ -56,7 +56,7 @@ func (fw *fieldWriter) absent(f field) {
 	}
 	switch fw.d.below(4) {
 	case 0:
-		fw.count("absent: not told")
+		fw.count("absent: omitted")
 	case 1:
 		fw.count("absent: null")
 		fw.name(f)
@@ -72,8 +72,8 @@ func (fw *fieldWriter) absent(f field) {
 	}
 }
 
-// twice writes a field two times, whatever its values are; in some messages one
-// of the names is escaped.
+// duplicateField writes a field twice with random values. In some messages one of the
+// names is escaped.
 func (fw *fieldWriter) duplicateField(f field) {
 	values := []string{`null`, `"a"`, `"a"`, `1`, `[]`, `""`}
 	for range 2 {
@@ -82,8 +82,8 @@ func (fw *fieldWriter) duplicateField(f field) {
 	}
 }
 
-// extra writes fields that the contract ignores: they may nest, repeat, differ
-// from a known name in case only, and hold what no known field could.
+// unknownFields writes fields that the contract ignores. They may nest, repeat, differ
+// from a known name only in case, and hold any type.
 func (fw *fieldWriter) unknownFields() {
 	fw.count("unknown fields")
 	switch fw.d.below(8) {
@@ -125,7 +125,7 @@ func (fw *fieldWriter) comma() {
 	fw.space()
 }
 
-// space writes white space between tokens, where the message is a loose one.
+// space writes white space between tokens if the message has it.
 func (fw *fieldWriter) space() {
 	if !fw.spaced {
 		return
@@ -148,17 +148,17 @@ func (fw *fieldWriter) digits(n int) {
 	}
 }
 
-// note counts a notation that is being told.
+// count counts a notation.
 func (fw *fieldWriter) count(name string) {
 	if fw.notations != nil {
 		fw.notations[name]++
 	}
 }
 
-// mark counts a notation where it is told, and says whether.
-func (fw *fieldWriter) countIf(name string, told bool) bool {
-	if told {
+// countIf counts a notation if used is true, and returns used.
+func (fw *fieldWriter) countIf(name string, used bool) bool {
+	if used {
 		fw.count(name)
 	}
-	return told
+	return used
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// eventID is the identity of contract §2: MurmurHash3 over the id, the instant
-// and the action, with U+001F between them.
+// eventID implements contract §2: MurmurHash3 of id, instant and action, separated by
+// U+001F.
 func eventID(subscription []byte, at int64, action []byte) schemas.EventID {
 	var room [160]byte
 	b := append(room[:0], subscription...)
@@ -23,7 +23,7 @@ func eventID(subscription []byte, at int64, action []byte) schemas.EventID {
 	return id
 }
 
-// version says which of two deliveries of one event wins (contract §2).
+// version orders the deliveries of one event (contract §2). The highest wins.
 func version(stamp, offset int64) uint64 {
 	const offsets = 1 << 20
 	return uint64(clampStamp(stamp))*offsets + uint64(offset%offsets)

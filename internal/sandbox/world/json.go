@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// appendString writes a JSON string with only the escapes that it needs.
+// appendString writes a JSON string with only the required escapes.
 func appendString(b []byte, text string) []byte {
 	return append(appendEscaped(append(b, '"'), text), '"')
 }
@@ -39,7 +39,7 @@ func appendUnit(b []byte, unit uint16) []byte {
 	b = append(b, '\\', 'u')
 	for shift := 12; shift >= 0; shift -= 4 {
 		nibble := unit >> shift & 15
-		if nibble > 9 && unit&1 == 1 { // both cases are good hexadecimal
+		if nibble > 9 && unit&1 == 1 { // mix both letter cases
 			nibble += 6
 		}
 		b = append(b, digits[nibble])

@@ -7,38 +7,36 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Known is what a publisher's billing system knows of one subscription: its life
-// as far as it has become rows, and what no row tells.
+// Known is what the billing system knows about one subscription: the facts of its rows
+// and attributes that no row has.
 type Known struct {
 	Index  int
 	ID     string // as the billing system writes it
 	Stored string // after the guard, as the tables hold it
-	UserID string // as the billing system writes it; empty where there is none
+	UserID string // as the billing system writes it; may be empty
 	Email  string // of the subscriber
-	// Internal says that the subscriber works here, in one of the ways that the
-	// filter can see.
+	// Internal marks a subscriber that the internal-user filter can recognize.
 	Internal bool
 	Country  string
 	Resource string
-	// BeganAt is when the life began, also where that was before the stream.
+	// BeganAt is the start of the life, possibly before the stream.
 	BeganAt schemas.Millis
 	Term    string  // term_type
-	Product Product // what it is charged for now
+	Product Product // of the current period
 
-	// Facts are those of its rows, in no order. Without any it never came to the
-	// tables.
+	// Facts are those of its rows, in no order. It is empty if no message was stored.
 	Facts []Fact
-	// RowUser is the user id of the latest row that has one.
+	// RowUser is the user id of the latest row with one.
 	RowUser string
 	// LastMessage is the newest message time among the rows.
 	LastMessage schemas.Millis
-	// Filtered says that an event of it was dropped as an internal user's.
+	// Filtered reports that the filter dropped at least one event.
 	Filtered bool
-	// Refused says that a message about it was, or may have been, a dead letter.
+	// Refused reports that a dead letter belongs to it, or may belong to it.
 	Refused bool
 }
 
-// Product is what a subscription is charged for. Price is of a whole period.
+// Product is a plan: a tier with a currency and a billing period. Price is per period.
 type Product struct {
 	Index    int
 	Name     string
@@ -47,7 +45,7 @@ type Product struct {
 	Currency string
 }
 
-// Products lists all of them, by index.
+// Products returns all products by index.
 func (w *World) Products() []Product {
 	out := make([]Product, len(w.products))
 	for i := range out {
@@ -61,8 +59,8 @@ func (w *World) productAt(i productIndex) Product {
 	return Product{Index: int(i), Name: p.name, Months: p.months, Price: schemas.Decimal4(p.price), Currency: currencyCodes[int(i)/periods%currencies]}
 }
 
-// Known yields every subscription that had begun by the end of the world. The
-// facts of one hold until the next.
+// Known yields every subscription that started before the world's end. The facts of
+// one are valid until the next.
 func (tr *Truth) Known() iter.Seq[Known] {
 	return func(yield func(Known) bool) {
 		w := tr.w
@@ -99,7 +97,7 @@ func (tr *Truth) Known() iter.Seq[Known] {
 	}
 }
 
-// FactsOf gives the facts of one subscription again, by its Known.Index.
+// FactsOf returns the facts of one subscription by its Known.Index.
 func (tr *Truth) FactsOf(index int) []Fact {
 	var facts []Fact
 	for row := range tr.rowsOf(tr.w.newEncoder(), &tr.w.subs[index]) {
@@ -108,7 +106,7 @@ func (tr *Truth) FactsOf(index int) []Fact {
 	return facts
 }
 
-// rowsOf tells the rows of one subscription, in the order of its life.
+// rowsOf yields the rows of one subscription in the order of its life.
 func (tr *Truth) rowsOf(enc *encoder, s *subscription) iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		for i := s.events; i < s.events+s.count; i++ {
@@ -125,7 +123,7 @@ func (tr *Truth) rowsOf(enc *encoder, s *subscription) iter.Seq[*Row] {
 	}
 }
 
-// productNow is what a subscription is charged for after its last event.
+// productNow returns the product of a subscription after its last event.
 func (w *World) productNow(s *subscription) productIndex {
 	now := s.product
 	for i := s.events; i < s.events+s.count; i++ {
@@ -136,12 +134,12 @@ func (w *World) productNow(s *subscription) productIndex {
 	return now
 }
 
-// FirstEvent gives the first event of a subscription that has rows, by the id as
-// the tables hold it.
+// FirstEvent returns the time of a subscription's first row, by the id as the tables
+// hold it.
 func (tr *Truth) FirstEvent(id string) schemas.NullMillis { return tr.firstEvent(id) }
 
-// possiblyRefused marks the subscriptions that a message in dead_letters may be
-// about, whether or not the message gives that away.
+// possiblyRefused marks the subscriptions with dead letters, even when the dead letter
+// does not have the id.
 func (tr *Truth) possiblyRefused() []bool {
 	refused := make([]bool, len(tr.w.subs))
 	for i := range tr.w.schedule {
@@ -151,7 +149,7 @@ func (tr *Truth) possiblyRefused() []bool {
 			refused[e.sub] = true
 		}
 	}
-	for i := range tr.DeadLetters { // those that the server refused
+	for i := range tr.DeadLetters { // rejected by the server
 		if sub, ok := tr.byID[tr.DeadLetters[i].SubscriptionID]; ok {
 			refused[sub] = true
 		}

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// life simulates one subscription from its start to its last end, period by
-// period, with the probabilities of the table "The simulated world".
+// life simulates one subscription, period by period, with the probabilities of the
+// table "The simulated world".
 type life struct {
 	w    *World
 	d    dice
 	sub  uint32
 	s    subscription // a copy: subscribe may move World.subs
 	at   int64        // the start of the current period
-	end  int64        // what the current period's next_billed_at says
+	end  int64        // of the current period, as in next_billed_at
 	nth  int          // of the paid periods, from 1
 	prod productIndex
 	over bool
 }
 
-// simulateLives simulates every subscription, those that plan changes add as well.
+// simulateLives simulates every subscription, including those that plan changes add.
 func (w *World) simulateLives() {
 	w.events = make([]event, 0, 9*w.cfg.Subscribers)
 	var spellings [256]uint8
@@ -44,8 +44,8 @@ func (w *World) simulateLives() {
 	}
 }
 
-// tidy puts one life's events in their order and drops those that would have
-// the identity of another: one instant and action is one event.
+// sortAndDeduplicate sorts the events of one life. It drops an event with the instant
+// and action of another, because they have the same identity.
 func sortAndDeduplicate(events []event, first int) []event {
 	mine := events[first:]
 	slices.SortStableFunc(mine, func(a, b event) int {
@@ -65,25 +65,25 @@ func (l *life) run() {
 	}
 }
 
-// tell adds an event unless it lies outside the stream's year.
+// emit adds an event unless it is outside the year of the stream.
 func (l *life) emit(e event) {
 	e.at = l.truncate(e.at)
 	if e.at < l.w.start || e.at > l.w.end {
 		return
 	}
 	e.sub = l.sub
-	if e.target == 0 { // a change that names another subscription tells that one's product
+	if e.target == 0 { // a change to another subscription has the product of that one
 		e.product = l.prod
 	}
 	l.w.events = append(l.w.events, e)
 }
 
-// grained cuts an instant to the subscription's precision.
+// truncate reduces an instant to the subscription's precision.
 func (l *life) truncate(at int64) int64 { return at - at%l.s.grain }
 
 func (l *life) product() *product { return &l.w.products[l.prod] }
 
-// within is an instant between the two, clear of both ends.
+// within draws an instant between the two, with distance from both.
 func (l *life) within(from, to int64) int64 {
 	if to-from < 2*day {
 		return from + (to-from)/2
@@ -91,8 +91,7 @@ func (l *life) within(from, to int64) int64 {
 	return l.d.between(from+hour, to-hour)
 }
 
-// begin tells how the subscription starts and, where there is a trial, how that
-// ends.
+// begin emits the start of the subscription, and the end of its trial if it has one.
 func (l *life) begin() {
 	p := l.product()
 	created := event{at: l.at, action: actCreated, value: p.price, hasValue: true, number: 1}
@@ -125,21 +124,21 @@ func (l *life) begin() {
 	l.trial()
 }
 
-// trial tells the end of a trial: the table lets half of the free and 65 % of
-// the paid ones convert.
+// trial emits the end of a trial. By the table, 50 % of the free and 65 % of the paid
+// trials convert.
 func (l *life) trial() {
 	converts := 0.5
 	if l.s.trial == paidTrial {
 		converts = 0.65
 	}
-	const failing = 0.05 // whose first payment fails; as ever, most of them recover
+	const failing = 0.05 // the first payment fails; most of them recover
 	converts -= failing * recoveryShare
 	switch at := l.d.share(); {
 	case at < converts:
 		p := l.product()
 		ended := event{at: l.end, action: actTrialEnded}
 		next := l.truncate(monthsLater(l.end, p.months))
-		if l.d.chance(0.3) { // the first payment is told with the trial's end
+		if l.d.chance(0.3) { // the event of the trial's end has the first payment
 			ended.value, ended.hasValue, ended.next, ended.number = p.price, true, next, 1
 			l.emit(ended)
 		} else {
@@ -162,7 +161,7 @@ func (l *life) trial() {
 	}
 }
 
-// unknownAction tells, now and then, what is none of the twelve actions.
+// unknownAction emits an unknown action in a few periods.
 func (l *life) unknownAction() {
 	if !l.d.chance(0.015) {
 		return

@@ -9,41 +9,40 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// LogRecord is one record as it lies in the topic: a message of the world, or a stray.
+// LogRecord is one record of a topic: a message of the world, or a foreign record.
 type LogRecord struct {
 	Partition int32
 	Offset    int64
 	Stamp     int64 // milliseconds, as a reader of the record gets them
-	// Message is the message's number in the order of Messages, from 0. The same one
-	// may lie in several places: then it was delivered as often.
+	// Message is the index in the order of Messages. A message may have several
+	// records, one per delivery.
 	Message int
 	Foreign *ForeignRecord // instead of a message of the world
-	// Compacted is a record without a value that compaction has taken away: the ledger
-	// may have counted it before or not. Records with values are told with keys that
-	// compaction leaves alone.
+	// Compacted marks a tombstone that compaction removed. The ledger may have counted
+	// it before. Records with values have keys that compaction keeps.
 	Compacted bool
 }
 
-// ForeignRecord is a record that nobody's subscription has given rise to. Without bytes it
-// is skipped; any other has to be refused.
+// ForeignRecord is a record that no event of the world caused. The pipeline must skip it
+// when the value is empty, and otherwise make it a dead letter.
 type ForeignRecord struct {
 	Value  []byte
 	Reason schemas.Reason
 	Field  string // empty is NULL
 }
 
-// maxStamp is the last instant that the tables hold of a record, 2262-01-01.
+// maxStamp is the latest record time that the tables can hold, 2262-01-01.
 const maxStamp = 9_214_646_400_000
 
-// kept is a record's timestamp as the tables hold it, whatever its producer wrote.
+// clampStamp limits a record's timestamp to what the tables can hold.
 func clampStamp(stamp int64) int64 { return min(max(stamp, 0), maxStamp) }
 
-var errLog = errors.New("this is no log of the world")
+var errLog = errors.New("invalid log of the world")
 
-// TruthOfLog is the truth of a topic in which the records lie as told. Those of a
-// partition come in the order of their offsets; ends are the offsets behind the
-// last record or marker of each partition. Offsets between records hold nothing
-// that is ever counted.
+// TruthOfLog returns the truth of a topic with exactly these records. The records of a
+// partition are in the order of their offsets. ends are the end offsets of the
+// partitions, after the last record or transaction marker. Offsets between records are
+// never counted.
 func (w *World) TruthOfLog(records []LogRecord, ends []int64) (*Truth, error) {
 	if len(ends) != w.cfg.Partitions {
 		return nil, fmt.Errorf("%w: %d partitions, want %d", errLog, len(ends), w.cfg.Partitions)
@@ -63,10 +62,10 @@ func (w *World) TruthOfLog(records []LogRecord, ends []int64) (*Truth, error) {
 func (b *truthBuilder) addRecord(r *LogRecord) error {
 	where := fmt.Sprintf("%d/%d", r.Partition, r.Offset)
 	if r.Partition < 0 || int(r.Partition) >= len(b.tr.Ends) || r.Offset >= b.tr.Ends[r.Partition] {
-		return fmt.Errorf("%w: a record at %s is beyond its end", errLog, where)
+		return fmt.Errorf("%w: record at %s is at or after the end offset", errLog, where)
 	}
 	if !b.tr.offsets[r.Partition].add(r.Offset, r.Compacted) {
-		return fmt.Errorf("%w: the record at %s is out of order", errLog, where)
+		return fmt.Errorf("%w: record at %s is out of order", errLog, where)
 	}
 	if r.Foreign == nil && (r.Message < 0 || r.Message >= len(b.tr.w.schedule) ||
 		b.tr.w.partitionOf(&b.tr.w.schedule[r.Message]) != r.Partition) {
@@ -74,7 +73,7 @@ func (b *truthBuilder) addRecord(r *LogRecord) error {
 	}
 	if r.Compacted {
 		if r.Foreign == nil && b.tr.w.schedule[r.Message].kind != kindTombstone || r.Foreign != nil && len(r.Foreign.Value) > 0 {
-			return fmt.Errorf("%w: the record at %s is gone and had a value", errLog, where)
+			return fmt.Errorf("%w: compacted record at %s has a value", errLog, where)
 		}
 		b.tr.compacted++
 		return nil
@@ -87,7 +86,7 @@ func (b *truthBuilder) addRecord(r *LogRecord) error {
 	return nil
 }
 
-// stray files a record that is not of the world.
+// addForeign adds a foreign record to the truth.
 func (b *truthBuilder) addForeign(s *ForeignRecord, partition int32, offset, stamp int64) {
 	b.tr.Counts.Messages++
 	if len(s.Value) == 0 {
@@ -100,13 +99,13 @@ func (b *truthBuilder) addForeign(s *ForeignRecord, partition int32, offset, sta
 	})
 }
 
-// places are where the records of a partition lie.
+// recordOffsets are the offsets of a partition's records.
 type recordOffsets struct {
 	present   []int64 // in order
-	compacted []int64 // likewise
+	compacted []int64 // in order
 }
 
-// add says whether the offset comes after all others.
+// add reports whether the offset is greater than all others.
 func (p *recordOffsets) add(offset int64, gone bool) bool {
 	for _, list := range [][]int64{p.present, p.compacted} {
 		if n := len(list); n > 0 && list[n-1] >= offset {
@@ -128,8 +127,8 @@ func within(list []int64, start, next int64) uint64 {
 	return uint64(max(0, to-from))
 }
 
-// read is how many messages a reader of [start, next) has met: at low, and at
-// most where compaction was at work.
+// messageCount returns how many messages a reader of [start, next) has received. With
+// compaction it is a range.
 func (tr *Truth) messageCount(partition int32, start, next int64) (low, high uint64) {
 	if tr.offsets == nil { // a message at every offset
 		n := uint64(max(0, next-start))

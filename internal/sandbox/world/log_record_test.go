@@ -19,7 +19,7 @@ func small(t *testing.T) *World {
 	return w
 }
 
-// spread lays every message where Truth has it, its offset times the factor.
+// spread returns the records of Truth, with every offset multiplied by factor.
 func spread(w *World, factor int64) ([]LogRecord, []int64) {
 	ends := make([]int64, w.cfg.Partitions)
 	var all []LogRecord
@@ -34,7 +34,7 @@ func spread(w *World, factor int64) ([]LogRecord, []int64) {
 	return all, ends
 }
 
-func TestTruthOfLog_a_log_without_holes_is_the_truth(t *testing.T) {
+func TestTruthOfLog_without_gaps_equals_Truth(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	laid, ends := spread(w, 1)
@@ -47,12 +47,12 @@ func TestTruthOfLog_a_log_without_holes_is_the_truth(t *testing.T) {
 	}
 }
 
-func TestTruthOfLog_offsets_and_stamps_are_those_of_the_log(t *testing.T) {
+func TestTruthOfLog_uses_offsets_and_times_of_the_log(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	laid, ends := spread(w, 3)
 	for i := range laid {
-		laid[i].Stamp = math.MaxInt64 // no calendar has it
+		laid[i].Stamp = math.MaxInt64 // beyond every calendar
 	}
 	got, err := w.TruthOfLog(laid, ends)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestTruthOfLog_offsets_and_stamps_are_those_of_the_log(t *testing.T) {
 	}
 }
 
-func TestTruthOfLog_strays_and_what_is_gone(t *testing.T) {
+func TestTruthOfLog_counts_foreign_and_compacted_records(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	laid, ends := spread(w, 1)
@@ -100,11 +100,11 @@ func TestTruthOfLog_strays_and_what_is_gone(t *testing.T) {
 		found = found || d.Partition == 0 && d.Offset == end && d.Reason == schemas.InvalidJSON && d.MessageTime == 0
 	}
 	if !found {
-		t.Error("the stray is no dead letter")
+		t.Error("the foreign record is not a dead letter")
 	}
 }
 
-func TestTruthOfLog_refuses_what_is_no_log(t *testing.T) {
+func TestTruthOfLog_rejects_an_invalid_log(t *testing.T) {
 	w := small(t)
 	laid, ends := spread(w, 1)
 	event := 0
@@ -130,11 +130,11 @@ func TestTruthOfLog_refuses_what_is_no_log(t *testing.T) {
 			changed := append([]LogRecord(nil), laid...)
 			change(changed)
 			if _, err := w.TruthOfLog(changed, ends); err == nil {
-				t.Error("taken for a log of the world")
+				t.Error("no error for an invalid log")
 			}
 		})
 	}
 	if _, err := w.TruthOfLog(laid, ends[1:]); err == nil {
-		t.Error("a partition is missing, and nobody minds")
+		t.Error("no error for a missing partition")
 	}
 }

@@ -8,16 +8,16 @@ import (
 
 // Message is one record to produce. Its slices belong to the receiver.
 type Message struct {
-	// Partition is where the record has to go for the truth's offsets to hold:
-	// each partition's offsets count its messages from 0.
+	// Partition must be used as it is: the truth expects the n-th message of a
+	// partition at offset n.
 	Partition int32
-	Key       []byte // often the subscription's id; some have none
+	Key       []byte // usually the subscription's id; may be nil
 	Value     []byte // nil is a tombstone
 	Time      time.Time
 }
 
-// Messages yields all messages in the order of sending. Every call begins anew
-// and yields the same bytes; several may run at once.
+// Messages yields all messages in the order of sending. Every call yields the same
+// bytes. Concurrent calls are safe.
 func (w *World) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		enc := w.newEncoder()
@@ -41,8 +41,8 @@ func (w *World) Messages() iter.Seq[Message] {
 
 func (w *World) partitionOf(del *delivery) int32 { return w.subs[w.events[del.event].sub].partition }
 
-// key is the subscription's id, except where a careless producer sends none or
-// another one.
+// key returns the subscription's id. A few records have no key or another key, as from
+// a careless producer.
 func (w *World) key(del *delivery) []byte {
 	switch del.variant % 64 {
 	case 0:

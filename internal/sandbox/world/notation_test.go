@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestEncoder_writes_every_notation: the tables of notations are the list of what
-// has to occur, so that one that can never be told is noticed.
+// TestEncoder_writes_every_notation: the tables list all notations, so that
+// an unreachable one fails the test.
 func TestEncoder_writes_every_notation(t *testing.T) {
 	cfg := Defaults()
 	cfg.Subscribers = 2000
@@ -49,7 +49,7 @@ func TestEncoder_writes_every_notation(t *testing.T) {
 	want = append(want,
 		"confluent prefix", "message of exactly the limit", "message of exactly the limit, prefixed", "nested as deep as is allowed", "two faults",
 		"fields in another order", "escaped field name", "white space before the object", "white space after the object",
-		"white space between tokens", "unknown fields", "absent: not told", "absent: null", "absent: empty text",
+		"white space between tokens", "unknown fields", "absent: omitted", "absent: null", "absent: empty text",
 		"absent: white space", "text as a number", "text with white space around it", "text wholly in escapes",
 		"text with an escaped solidus", "country in small letters", "country in mixed case", "address as the user id",
 		"address in capitals", "address with white space around it", "address inside a text", "action in capitals",

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// near asks that a share of many lies where the table puts it.
+// near checks that a share is near the value of the table.
 func near(t *testing.T, what string, have, want, tolerance float64) {
 	t.Helper()
 	if have < want-tolerance || have > want+tolerance {
@@ -13,8 +13,7 @@ func near(t *testing.T, what string, have, want, tolerance float64) {
 	}
 }
 
-// TestLives_follow_the_table counts in the simulated lives themselves what the
-// table of parameters promises.
+// TestLives_follow_the_table compares the simulated lives with the table of parameters.
 func TestLives_follow_the_table(t *testing.T) {
 	cfg := Defaults()
 	cfg.Subscribers = 30_000
@@ -79,7 +78,7 @@ func TestLives_follow_the_table(t *testing.T) {
 	endings(t, w)
 }
 
-// endings looks at what ends, fails and recoveryShare.
+// endings checks the shares of ends, failed payments and recoveries.
 func endings(t *testing.T, w *World) {
 	t.Helper()
 	var failures, recovered, decided, canceled, refunded, renewed, firstEnds, firstPeriods float64
@@ -127,7 +126,7 @@ func endings(t *testing.T, w *World) {
 	near(t, "ends in the first month", firstEnds/firstPeriods, 0.12, 0.02)
 }
 
-// firstEnd says whether the first period was the last.
+// firstEnd reports whether the first period was the last.
 func firstEnd(rest []event, periodEnd int64) bool {
 	for _, e := range rest {
 		switch e.action {

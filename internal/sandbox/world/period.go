@@ -1,17 +1,17 @@
 package world
 
-// rates are the table's probabilities for one billing period.
+// rates are the table's probabilities per billing period.
 type rates struct {
 	cancel, upgrade, downgrade float64
 	involuntary, recovered     float64
 	voluntary                  float64
 }
 
-// reenableShare is the share of those who turned auto-renew off and think better of
-// it before the period ends.
+// reenableShare is the share of subscribers who turn auto-renew off and enable it again
+// before the period ends.
 const reenableShare = 0.12
 
-// recoveryShare is the share of failed payments that succeed at a later try.
+// recoveryShare is the share of failed payments that succeed at a retry.
 const recoveryShare = 0.7
 
 func (l *life) rates() rates {
@@ -40,13 +40,13 @@ func (l *life) rates() rates {
 		involuntary: failure * (1 - recoveryShare),
 		recovered:   failure * recoveryShare,
 	}
-	// All causes together give the table's churn, so what people decide is what
-	// is left, and more have to decide it than stay with it.
+	// All causes together must give the table's churn. The voluntary part is the
+	// rest, increased by those who enable auto-renew again.
 	r.voluntary = max(0, churn-r.involuntary-r.cancel) / (1 - reenableShare)
 	return r
 }
 
-// period decides what becomes of the current billing period and tells it.
+// period draws the outcome of the current billing period and emits its events.
 func (l *life) period() {
 	if l.s.term == termGift {
 		l.over = true
@@ -77,8 +77,8 @@ func (l *life) period() {
 	l.renew()
 }
 
-// renew tells a renewal. Now and then care has moved the bill date, which is no
-// event: the renewal comes later than was announced.
+// renew emits a renewal. For 2 %, customer support has moved the bill date. That has
+// no event, so the renewal comes later than announced.
 func (l *life) renew() {
 	if l.d.chance(0.02) {
 		l.end += l.d.between(1, 15) * day
@@ -86,7 +86,7 @@ func (l *life) renew() {
 	l.renewAt(l.end)
 }
 
-// renewAt tells a renewal at an instant, for the period that begins at l.end.
+// renewAt emits a renewal at an instant, for the period that begins at l.end.
 func (l *life) renewAt(at int64) {
 	p := l.product()
 	l.nth++
@@ -95,7 +95,7 @@ func (l *life) renewAt(at int64) {
 	l.at, l.end = l.end, next
 }
 
-// leave tells that auto-renew is turned off; some turn it on again.
+// turnOffAutoRenew disables auto-renew. Some subscribers enable it again.
 func (l *life) turnOffAutoRenew() {
 	at := l.earlyOrAnyTime(0.3)
 	l.disable(at)
@@ -111,8 +111,8 @@ func (l *life) turnOffAutoRenew() {
 	l.expire(l.end)
 }
 
-// earlyOrAnyTime is within 24 hours of the period's start with the given
-// probability, else anywhere in it.
+// earlyOrAnyTime draws an instant in the first 24 hours of the period with the given
+// probability, and otherwise anywhere in the period.
 func (l *life) earlyOrAnyTime(soon float64) int64 {
 	if l.d.chance(soon) {
 		return l.at + l.d.between(minute, day)
@@ -122,17 +122,16 @@ func (l *life) earlyOrAnyTime(soon float64) int64 {
 
 func (l *life) disable(at int64) { l.emit(event{at: at, action: actAutoRenewDisabled}) }
 
-// retryDays are when a failed payment is tried again, counted from the first
-// failure.
+// retryDays are the days of the payment attempts, counted from the first failure.
 var retryDays = [retries]int64{0, 3, 7, 14}
 
 const retries = 4
 
-// someFailures is how often a payment fails that succeeds in the end.
+// someFailures draws the number of failures before a payment succeeds.
 func (l *life) someFailures() int { return 1 + l.d.below(retries-1) }
 
-// retryPayment tells so many failed payments; after all of them the subscription
-// expires, else the next try succeeds.
+// retryPayment emits failed payments. After the last possible retry the subscription
+// expires; otherwise the next retry succeeds.
 func (l *life) retryPayment(failures int) {
 	for i := range failures {
 		e := event{at: l.end + retryDays[i]*day, action: actPaymentFailed}

@@ -2,7 +2,7 @@ package world
 
 import "strconv"
 
-// internal says by what the pipeline can see that a person works here.
+// internal is the attribute by which the filter recognizes an internal user.
 type internal uint8
 
 const (
@@ -17,7 +17,7 @@ type naming uint8
 
 const (
 	namedPlainly    naming = iota
-	namedByNumber          // may be told as a JSON number
+	namedByNumber          // may be a JSON number
 	namedByAddress         // the guard must replace it
 	namedNowhere           // no user id
 	namedWithEscape        // holds a control character and letters beyond ASCII
@@ -36,22 +36,22 @@ type person struct {
 	noEmail  bool
 }
 
-// Invented, in several scripts; every letter has a one-to-one case mapping.
+// The names are invented, in several scripts. Every letter has a one-to-one case
+// mapping.
 var (
 	firstNames = []string{"kim", "bo", "åse", "søren", "maya", "o'brien", "élodie", "jürgen", "ana+news", "ольга", "x_y", "ines"}
 	lastNames  = []string{"larsen", "ødegård", "smith", "nguyen", "müller", "garcía", "sørensen", "иванова", "l", "de.vries"}
 )
 
-// All of them are reserved for documentation (RFC 2606): nobody has these
-// addresses.
+// domains are reserved for documentation (RFC 2606), so that no address is real.
 var domains = []string{"example.com", "example.org", "example.net", "mail.example", "bücher.example", "sub.corp.example"}
 
 const internalDomain = "corp.example"
 
 var internalUserIDs = []string{"staff-0001", "staff-0002", "4711"}
 
-// The table's countries, then the five per cent of others, among them codes
-// that are not two ASCII letters and have to stay as they are.
+// The countries of the table, then 5 % of others. Codes that are not two ASCII letters
+// must stay unchanged.
 var (
 	countries     = []string{"DK", "SE", "NO", "DE", "GB", "US", "FR", "NL", "FI", "DNK", "æø"}
 	countryShares = []float64{30, 15, 10, 15, 10, 15, 1.5, 1.5, 1.5, 0.3, 0.2}
@@ -59,11 +59,11 @@ var (
 	countryCurrency = []uint8{2, 2, 2, 0, 1, 1, 0, 0, 0, 2, 0}
 )
 
-// InternalUserIDs are the user ids that transform.internal_user_ids has to name
-// for the truth to hold.
+// InternalUserIDs are the user ids that transform.internal_user_ids must contain.
 func (w *World) InternalUserIDs() []string { return append([]string(nil), internalUserIDs...) }
 
-// InternalEmailDomains are what transform.internal_email_domains has to name.
+// InternalEmailDomains are the domains that transform.internal_email_domains must
+// contain.
 func (w *World) InternalEmailDomains() []string { return []string{internalDomain} }
 
 func (w *World) makePerson(d *dice, number int) person {
@@ -92,7 +92,7 @@ func (w *World) makePerson(d *dice, number int) person {
 	return p
 }
 
-// appendAddress writes the person's address as it is hashed: lower-case.
+// appendAddress writes the person's address in lower case, as it is hashed.
 func (p *person) appendAddress(b []byte) []byte {
 	b = append(b, firstNames[p.first]...)
 	b = append(b, '.')
@@ -105,7 +105,7 @@ func (p *person) appendAddress(b []byte) []byte {
 	return append(b, domains[p.domain]...)
 }
 
-// appendUserID writes the user id before any stage has seen it.
+// appendUserID writes the user id before any transformation.
 func (p *person) appendUserID(b []byte) []byte {
 	if p.internal == internalByID {
 		return append(b, internalUserIDs[int(p.number)%len(internalUserIDs)]...)

@@ -7,7 +7,7 @@ import (
 )
 
 // TestMessages_fill_a_broker_to_the_truths_offsets: the truth counts offsets
-// itself, so every message has to be taken, those that are too large as well.
+// itself, so the broker must accept every message, including those above the limit.
 func TestMessages_fill_a_broker_to_the_truths_offsets(t *testing.T) {
 	w := build(t, 1, 2000)
 	topic := w.Config().Topic

@@ -2,8 +2,7 @@ package world
 
 import "fmt"
 
-// product is what a subscription charges for: a tier, paid in a currency, for a
-// billing period.
+// product is a plan: a tier with a currency and a billing period.
 type product struct {
 	months  int
 	period  string // the contract's billing_period
@@ -61,7 +60,7 @@ func productOf(tier, currency, period int) productIndex {
 	return productIndex((tier*currencies+currency)*periods + period)
 }
 
-// tierMoved is the same product one tier up or down, and whether there is one.
+// tierMoved returns the same product in another tier, and whether it exists.
 func (p productIndex) tierMoved(by int) (productIndex, bool) {
 	moved := int(p) + by*currencies*periods
 	return productIndex(moved), moved >= 0 && moved < tiers*currencies*periods
@@ -79,7 +78,7 @@ const (
 
 var termShares = []float64{80, 12, 4, 4}
 
-// trial says how a subscription begins.
+// trial is the kind of trial at the start of a subscription.
 type trial uint8
 
 const (

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// maxExamples is how many differences of one check are described.
+// maxExamples limits the described differences per check.
 const maxExamples = 5
 
-// Check is one table or view held against the truth.
+// Check is the comparison of one table or view with the truth.
 type Check struct {
 	Name       string
-	Expected   int // rows that the truth has
-	Missing    int // of them, those that are not there
-	Unexpected int // rows that the truth does not know
-	Different  int // rows that are there, with other columns
-	// Examples describe the first few differences, a line each.
+	Expected   int // rows in the truth
+	Missing    int // not in the database
+	Unexpected int // not in the truth
+	Different  int // in both, with different columns
+	// Examples describe the first differences, one per line.
 	Examples []string
 }
 
-// Equal says that there is no difference at all.
+// Equal reports that there is no difference.
 func (c *Check) Equal() bool { return c.Missing+c.Unexpected+c.Different == 0 }
 
-// String is one line, and one more for each example.
+// String returns one line, and one more for each example.
 func (c *Check) String() string {
 	if c.Equal() {
 		return fmt.Sprintf("%s: %d as expected", c.Name, c.Expected)
@@ -52,16 +52,16 @@ func (c *Check) different(what, how string) {
 	c.example("different: %s: %s", what, how)
 }
 
-// Report is what Compare found.
+// Report is the result of Compare.
 type Report struct {
 	Checks []Check
-	// ReadAgain counts offsets that the ledger accounts for more than once: a
-	// process that was killed between its ledger row and its commit leaves that
-	// behind, and it is no difference.
+	// ReadAgain counts the offsets with more than one ledger row. A process that is
+	// killed between its ledger row and its offset commit causes them. They are not
+	// a difference.
 	ReadAgain int64
 }
 
-// Equal says that every table and view holds the truth.
+// Equal reports that every table and view equals the truth.
 func (r *Report) Equal() bool {
 	for i := range r.Checks {
 		if !r.Checks[i].Equal() {
@@ -71,7 +71,7 @@ func (r *Report) Equal() bool {
 	return len(r.Checks) > 0
 }
 
-// String is a line for each check, differences below it.
+// String returns one line per check, followed by its differences.
 func (r *Report) String() string {
 	var lines []string
 	for i := range r.Checks {

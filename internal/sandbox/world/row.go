@@ -6,8 +6,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Row is what subscription_events must hold of one event: the delivery with the
-// highest version.
+// Row is the expected row of one event in subscription_events: that of the delivery
+// with the highest version.
 type Row struct {
 	schemas.Event
 	Version   uint64
@@ -16,23 +16,23 @@ type Row struct {
 	Offset    int64
 }
 
-// AppendContract writes the twenty documented columns in their order as
-// ClickHouse writes them in TabSeparated, instants as epoch milliseconds and
-// money as the Float64 that the contract view shows.
+// AppendContract writes the twenty documented columns in order, as ClickHouse does in
+// TabSeparated. Instants are epoch milliseconds, and amounts are Float64 as in the
+// contract view.
 func (r *Row) AppendContract(b []byte) []byte {
 	return r.append20(b, true)
 }
 
-// AppendStored writes the columns of subscription_events that Pianola decides,
-// alike but with money as Decimal: the event id, the twenty, the raw action,
-// the version, the partition and the offset.
+// AppendStored writes the columns of subscription_events that Pianola computes: event
+// id, the twenty columns with amounts as Decimal, raw action, version, partition and
+// offset.
 func (r *Row) AppendStored(b []byte) []byte {
 	b = r.appendDecided(b)
 	b = strconv.AppendInt(append(b, '\t'), int64(r.Partition), 10)
 	return strconv.AppendInt(append(b, '\t'), r.Offset, 10)
 }
 
-// appendDecided writes what AppendStored does, up to the version.
+// appendDecided writes the columns of AppendStored up to the version.
 func (r *Row) appendDecided(b []byte) []byte {
 	b = appendUUID(b, r.ID)
 	b = r.append20(append(b, '\t'), false)

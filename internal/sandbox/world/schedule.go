@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// kind is how a delivery is told.
+// kind is how a delivery is encoded.
 type kind uint8
 
 const (
@@ -18,9 +18,8 @@ const (
 	kindDeep                 // clean, nested exactly as deep as is allowed
 )
 
-// delivery is one message: which event, when it was stamped and sent, and the
-// variant that decides every notation in it. The same variant, kind and fault are
-// the same bytes.
+// delivery is one planned message: its event, its times, and the variant that decides
+// every notation. The same variant, kind and fault give the same bytes.
 type delivery struct {
 	sent    int64 // decides the order
 	stamp   int64 // the record's timestamp
@@ -30,20 +29,20 @@ type delivery struct {
 	kind    kind
 }
 
-// maxTooLarge bounds the messages of over a mebibyte: a few show what becomes
-// of them, more would only be slow.
+// maxTooLarge limits the messages above the size limit. A few suffice for the test,
+// and more would be slow.
 const maxTooLarge = 8
 
-// planner makes the schedule out of the lives.
+// planner makes the schedule from the lives.
 type planner struct {
 	w       *World
 	d       dice
-	deck    []uint16 // faults still to be used before they are shuffled again
+	deck    []uint16 // faults left before the next shuffle
 	large   int
 	variant uint32
 }
 
-// plan makes the schedule: every event's deliveries, in order of sending.
+// plan makes the schedule: the deliveries of every event in the order of sending.
 func (w *World) plan() {
 	p := planner{w: w}
 	p.d.seed(w.cfg.Seed, streamSchedule, 0)
@@ -91,7 +90,7 @@ func (p *planner) deliver(index uint32) {
 	}
 }
 
-// send adds a delivery with a variant of its own.
+// send adds a delivery with a new variant.
 func (p *planner) send(d delivery) delivery {
 	d.variant = p.variant
 	p.variant++
@@ -99,7 +98,7 @@ func (p *planner) send(d delivery) delivery {
 	return d
 }
 
-// again adds the same bytes later; a mirror keeps the record's timestamp.
+// redeliver adds the same bytes later. A mirrored record keeps its timestamp.
 func (p *planner) redeliver(d delivery, later int64, mirrored bool) {
 	d.sent += later
 	if !mirrored {
@@ -108,8 +107,8 @@ func (p *planner) redeliver(d delivery, later int64, mirrored bool) {
 	p.w.schedule = append(p.w.schedule, d)
 }
 
-// correct adds a correction, and for half of them the old bytes under their old
-// timestamp after it, which must not win.
+// correct adds a correction. In half of the cases the old bytes follow with their old
+// timestamp, and must not win.
 func (p *planner) correct(old delivery) {
 	later := p.d.between(minute, 10*day)
 	corrected := old
@@ -122,8 +121,8 @@ func (p *planner) correct(old delivery) {
 	}
 }
 
-// deliverBroken adds a delivery with the next fault of the deck, so that all of them
-// are met before one is met again.
+// deliverBroken adds a delivery with the next fault of the deck, so that every fault
+// occurs before one repeats.
 func (p *planner) deliverBroken(d delivery) {
 	if len(p.deck) == 0 {
 		for i := range p.w.faults {
@@ -144,13 +143,12 @@ func (p *planner) deliverBroken(d delivery) {
 	}
 	d.kind = kindBroken
 	d = p.send(d)
-	if p.d.chance(0.1) { // broken messages are redelivered too
+	if p.d.chance(0.1) { // messages with faults are redelivered, too
 		p.redeliver(d, p.d.between(1, day), false)
 	}
 }
 
-// special turns a few ordinary deliveries into those at the edge of what is
-// allowed.
+// addEdgeCases turns a few deliveries into messages at the limits of size and depth.
 func (p *planner) addEdgeCases() {
 	n := len(p.w.schedule)
 	for i, k := range []kind{kindAtLimit, kindDeep, kindAtLimitPrefixed, kindDeep} {

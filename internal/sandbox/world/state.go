@@ -7,10 +7,10 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Status is what a subscription is, by the rules of "State from events".
+// Status is the status of a subscription by the rules of "State from events".
 type Status string
 
-// The statuses that events can give. Closed are the last four.
+// The statuses that events can give. The last four are closed.
 const (
 	StatusNone             Status = ""
 	StatusActive           Status = "active"
@@ -21,7 +21,7 @@ const (
 	StatusUpgraded         Status = "upgraded"
 )
 
-// Closed tells an ended subscription from a live one.
+// Closed reports whether the subscription has ended.
 func (s Status) Closed() bool {
 	switch s {
 	case StatusExpired, StatusExpiredWithError, StatusCancelled, StatusUpgraded:
@@ -31,18 +31,18 @@ func (s Status) Closed() bool {
 	}
 }
 
-// AutoRenew is on, off or not known.
+// AutoRenew is on, off or unknown.
 type AutoRenew int8
 
-// The three.
+// The values of AutoRenew.
 const (
 	AutoRenewUnknown AutoRenew = iota
 	AutoRenewOff
 	AutoRenewOn
 )
 
-// Fact is what one event says about the state of its subscription. Empty texts
-// are absent.
+// Fact is the part of an event that affects the state of its subscription. An empty
+// text is absent.
 type Fact struct {
 	At           schemas.Millis
 	Action       string
@@ -54,7 +54,7 @@ type Fact struct {
 	ChangeTo     string // upgrade_to_subscription_id
 }
 
-// State is what a subscription's events amount to at one moment.
+// State is the state of a subscription at one moment, computed from its events.
 type State struct {
 	SubscriptionID      string
 	Status              Status
@@ -66,17 +66,17 @@ type State struct {
 	CurrentPeriodEndsAt schemas.NullMillis
 	StartedAt           schemas.NullMillis
 	EndedAt             schemas.NullMillis
-	EndReason           string // empty for a live one
+	EndReason           string // empty if not ended
 	TermType            string
 	BillingPeriod       string
 	Price               schemas.NullDecimal4 // as last charged, for information
 	ChangePending       bool
 	Partial             bool // its Created is not among the events
-	Overdue             bool // past the period's end by seven days, and not ended
+	Overdue             bool // not ended seven days after its period's end
 }
 
-// overdueAfter is how long past its period's end a subscription is left in
-// peace.
+// overdueAfter is the time after the period's end at which a subscription becomes
+// overdue.
 const overdueAfter = schemas.Millis(7 * day)
 
 // ranks order events of one instant.
@@ -88,9 +88,9 @@ var ranks = func() map[string]int {
 	return out
 }()
 
-// StateOf computes the state at a moment from the set of a subscription's
-// events, whatever their order. firstEvent gives the first event of another
-// subscription, or none: a change becomes effective then.
+// StateOf computes the state at a moment from a subscription's events, in any order.
+// firstEvent returns the time of another subscription's first event. A change to that
+// subscription takes effect then.
 func StateOf(id string, facts []Fact, at schemas.Millis, firstEvent func(id string) schemas.NullMillis) State {
 	f := stateBuilder{State: State{SubscriptionID: id, Partial: true}, firstEvent: firstEvent}
 	for _, fact := range inOrder(facts, at) {
@@ -101,8 +101,8 @@ func StateOf(id string, facts []Fact, at schemas.Millis, firstEvent func(id stri
 	return f.finish(at)
 }
 
-// inOrder sorts the facts that are known by a moment, and puts the earliest
-// Created first whatever its time.
+// inOrder sorts the facts up to a moment. The earliest Created comes first even if
+// others are older.
 func inOrder(facts []Fact, at schemas.Millis) []Fact {
 	out := slices.DeleteFunc(slices.Clone(facts), func(f Fact) bool { return f.At > at })
 	slices.SortStableFunc(out, func(a, b Fact) int {
@@ -117,7 +117,7 @@ func inOrder(facts []Fact, at schemas.Millis) []Fact {
 	return out
 }
 
-// stateBuilder takes events one by one.
+// stateBuilder applies events in order.
 type stateBuilder struct {
 	State
 	firstEvent func(id string) schemas.NullMillis
@@ -173,10 +173,10 @@ func (f *stateBuilder) take(e Fact) {
 	case schemas.Upgraded, schemas.Downgraded:
 		f.open()
 		if other {
-			if !f.Status.Closed() { // only a live one waits for another
+			if !f.Status.Closed() { // an ended one does not wait for another
 				f.pendingTo, f.pendingSince, f.ChangePending = e.ChangeTo, e.At, true
 			}
-			// What it says of the plan is about the other subscription.
+			// The plan in this event is that of the other subscription.
 			e.TermType, e.Period = "", ""
 		}
 	case schemas.Canceled:
@@ -191,7 +191,7 @@ func (f *stateBuilder) take(e Fact) {
 	f.updateAttributes(e)
 }
 
-// learn keeps the latest known attributes. A retry date is no period end.
+// updateAttributes keeps the latest attributes. A retry date is not a period end.
 func (f *stateBuilder) updateAttributes(e Fact) {
 	if e.TermType != "" {
 		f.TermType = e.TermType
@@ -207,8 +207,8 @@ func (f *stateBuilder) updateAttributes(e Fact) {
 	}
 }
 
-// hasPrice says whether the value is what a period costs: not of a trial, and
-// not the nothing that a trial's end without a charge tells.
+// hasPrice reports whether the value is the price of a period. The value of a trial is
+// not, nor the zero of a trial's end without a charge.
 func (e *Fact) hasPrice() bool {
 	switch e.Action {
 	case schemas.Renewed:
@@ -222,7 +222,7 @@ func (e *Fact) hasPrice() bool {
 	}
 }
 
-// finish adds what depends on the moment itself.
+// finish sets the fields that depend on the moment.
 func (f *stateBuilder) finish(now schemas.Millis) State {
 	if f.InTrial && f.trialEnds.Valid && f.trialEnds.Millis <= now {
 		f.InTrial = false
@@ -236,7 +236,7 @@ func (f *stateBuilder) finish(now schemas.Millis) State {
 	return f.State
 }
 
-// reason is why a closed subscription ended, the first that holds.
+// reason returns the end reason of a closed subscription: the first that applies.
 func (f *stateBuilder) reason() string {
 	switch {
 	case f.Status == StatusExpiredWithError:

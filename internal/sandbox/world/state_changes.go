@@ -2,14 +2,14 @@ package world
 
 import "github.com/pianola/pianola/schemas"
 
-// open makes a subscription of which nothing was known a live one.
+// open makes a subscription without a status active.
 func (f *stateBuilder) open() {
 	if f.Status == StatusNone {
 		f.Status = StatusActive
 	}
 }
 
-// begin is what Created and TrialStarted have in common.
+// begin applies what Created and TrialStarted have in common.
 func (f *stateBuilder) begin(e Fact) {
 	f.open()
 	if f.AutoRenew == AutoRenewUnknown && e.NextBilledAt.Valid {
@@ -43,8 +43,8 @@ func (f *stateBuilder) clearFailures() {
 	f.FailedPayments, f.FailedSince, f.offAfterFails = 0, schemas.NullMillis{}, false
 }
 
-// renew reopens all but upgraded ones; it keeps auto-renew where it is known,
-// since a renewal may be manual.
+// renew reopens any subscription except an upgraded one. It keeps a known auto-renew,
+// because a renewal may be manual.
 func (f *stateBuilder) renew() {
 	if f.Status == StatusUpgraded {
 		return
@@ -59,7 +59,7 @@ func (f *stateBuilder) renew() {
 	f.clearFailures()
 }
 
-// resume undoes a pending end, or an end.
+// resume reverts a pending or actual end.
 func (f *stateBuilder) resume() {
 	if f.Status == StatusUpgraded {
 		return
@@ -75,7 +75,7 @@ func (f *stateBuilder) resume() {
 	f.clearFailures()
 }
 
-// end closes it; a change that was pending is not waited for any longer.
+// end closes the subscription and drops a pending change.
 func (f *stateBuilder) end(s Status, when schemas.Millis) {
 	f.Status, f.EndedAt, f.AutoRenew, f.InTrial = s, at(when), AutoRenewOff, false
 	f.pendingTo, f.ChangePending = "", false
@@ -93,8 +93,8 @@ func (f *stateBuilder) expire(e Fact) {
 	}
 }
 
-// completeChange makes a pending change effective once the subscription it leads to
-// has its first event. An end that came before stays what it was.
+// completeChange applies a pending change when the new subscription has its first
+// event. An earlier end stays.
 func (f *stateBuilder) completeChange(now schemas.Millis) {
 	if !f.ChangePending || f.Status.Closed() || f.firstEvent == nil {
 		return

@@ -13,7 +13,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// lives are the small hand-checked lives of the vectors.
+// lives are small lives with states that were checked by hand.
 type lives struct {
 	Lives []struct {
 		ID       string        `json:"id"`
@@ -55,7 +55,7 @@ func millis(t *time.Time) schemas.NullMillis {
 	return schemas.NullMillis{Millis: schemas.Millis(t.UnixMilli()), Valid: true}
 }
 
-// bySubscription turns messages into facts, and finds each one's first event.
+// bySubscription converts messages into facts, and finds each first event.
 func bySubscription(messages []lifeMessage) (map[string][]world.Fact, func(string) schemas.NullMillis) {
 	facts := map[string][]world.Fact{}
 	for _, m := range messages {
@@ -181,7 +181,7 @@ func TestStateOf_rules_beyond_the_lives(t *testing.T) {
 			}},
 		{"nothing reopens an upgraded one", []world.Fact{created, {At: days(9), Action: schemas.Upgraded, ChangeTo: "B"}, fact(60, schemas.Renewed)},
 			func(s world.State) bool { return s.Status == world.StatusUpgraded && s.EndedAt == opt(50) }},
-		{"the earliest Created goes first whatever its time", []world.Fact{fact(1, schemas.AutoRenewDisabled), {At: days(2), Action: schemas.Created, NextBilledAt: opt(31)}},
+		{"the earliest Created comes first even if others are older", []world.Fact{fact(1, schemas.AutoRenewDisabled), {At: days(2), Action: schemas.Created, NextBilledAt: opt(31)}},
 			func(s world.State) bool {
 				return s.AutoRenew == world.AutoRenewOff && s.StartedAt == opt(2) && !s.Partial
 			}},
@@ -201,8 +201,8 @@ func TestStateOf_rules_beyond_the_lives(t *testing.T) {
 	}
 }
 
-// TestStates_are_near_the_parameters holds the simulated lives to the table
-// they were made by, with room for chance and for what was lost on the way.
+// TestStates_are_near_the_parameters compares the simulated lives with the table of
+// parameters, with tolerance for chance and for events that were not stored.
 func TestStates_are_near_the_parameters(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers = 8000

@@ -8,16 +8,16 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// TopicHistory is what a topic went through while the world was told to it. The zero
-// TopicHistory is one log, from which all was read.
+// TopicHistory describes how a topic was recreated and what was lost while the world was
+// published. The zero TopicHistory is one log that was read completely.
 type TopicHistory struct {
-	// RecreatedAt are the moments at which the topic was made anew under its name, as the
-	// number of messages told until then, in order. What is told from there on is of
-	// the next epoch, and its offsets begin at 0.
+	// RecreatedAt are the moments at which the topic was deleted and recreated: the
+	// number of messages published until then, in order. Later messages belong to the
+	// next epoch, and their offsets start at 0.
 	RecreatedAt []int
-	// Lost are the offsets that nobody has read: their messages leave no trace.
+	// Lost are the offsets that were never read. Their messages must leave no rows.
 	Lost []Range
-	// LedgerLoss is what the ledger has to say of that, no more and no less.
+	// LedgerLosses are exactly the expected ledger rows of kind lost.
 	LedgerLosses []LedgerLoss
 }
 
@@ -28,18 +28,18 @@ type Range struct {
 	Start, Next int64
 }
 
-// LedgerLoss is a row of the ledger of kind lost.
+// LedgerLoss is a ledger row of kind lost.
 type LedgerLoss struct {
 	Range
 	Cause schemas.LostCause
 }
 
-var errHistory = errors.New("the topic cannot have gone that way")
+var errHistory = errors.New("invalid topic history")
 
-// TruthOfHistory is the truth of a topic that took this course.
+// TruthOfHistory returns the truth of a topic with this history.
 func (w *World) TruthOfHistory(c TopicHistory) (*Truth, error) {
 	if !slices.IsSorted(c.RecreatedAt) || len(c.RecreatedAt) > 0 && (c.RecreatedAt[0] < 0 || c.RecreatedAt[len(c.RecreatedAt)-1] > len(w.schedule)) {
-		return nil, fmt.Errorf("%w: made anew after %v of %d messages", errHistory, c.RecreatedAt, len(w.schedule))
+		return nil, fmt.Errorf("%w: recreated after %v of %d messages", errHistory, c.RecreatedAt, len(w.schedule))
 	}
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
 	tr.history = c
@@ -63,14 +63,14 @@ func (w *World) TruthOfHistory(c TopicHistory) (*Truth, error) {
 	return tr, nil
 }
 
-// anew begins the next epoch.
+// nextEpoch starts the epoch of a recreated topic.
 func (b *truthBuilder) nextEpoch() {
 	b.tr.earlierEnds = append(b.tr.earlierEnds, b.tr.Ends)
 	b.tr.Ends = make([]int64, len(b.tr.Ends))
 	b.epoch++
 }
 
-// without gives what of a range is not lost, in order.
+// notLost returns the parts of a range that are not lost, in order.
 func (c *TopicHistory) notLost(r Range) []Range {
 	rest := []Range{r}
 	for _, lost := range c.Lost {
@@ -92,7 +92,7 @@ func (c *TopicHistory) notLost(r Range) []Range {
 	return rest
 }
 
-// endsOf gives the ends of an epoch, nil where the topic has not had it.
+// endsOf returns the end offsets of an epoch, or nil if the topic never had it.
 func (tr *Truth) endsOf(epoch uint32) []int64 {
 	switch last := uint32(len(tr.earlierEnds)); {
 	case epoch < last:

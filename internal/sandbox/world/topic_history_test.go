@@ -14,7 +14,7 @@ func along(t *testing.T, w *World, c TopicHistory) *Truth {
 	return tr
 }
 
-func TestTruthOfHistory_one_log_is_the_truth(t *testing.T) {
+func TestTruthOfHistory_of_one_log_equals_Truth(t *testing.T) {
 	w := small(t)
 	got, truth := along(t, w, TopicHistory{}), w.Truth()
 	if got.Digest() != truth.Digest() || got.Counts != truth.Counts || !reflect.DeepEqual(got.DeadLetters, truth.DeadLetters) {
@@ -22,7 +22,7 @@ func TestTruthOfHistory_one_log_is_the_truth(t *testing.T) {
 	}
 }
 
-func TestTruthOfHistory_what_is_lost_leaves_no_trace(t *testing.T) {
+func TestTruthOfHistory_lost_messages_leave_no_rows(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	letter := truth.DeadLetters[0]
@@ -43,7 +43,7 @@ func TestTruthOfHistory_what_is_lost_leaves_no_trace(t *testing.T) {
 	}
 }
 
-func TestTruthOfHistory_a_topic_made_anew_begins_at_0(t *testing.T) {
+func TestTruthOfHistory_recreated_topic_starts_at_offset_0(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	half := w.Total() / 2
@@ -56,7 +56,7 @@ func TestTruthOfHistory_a_topic_made_anew_begins_at_0(t *testing.T) {
 		first += end
 		all += end + got.endsOf(2)[p]
 		if got.endsOf(1)[p] != 0 || got.Ends[p] != 0 {
-			t.Errorf("partition %d: nothing was told in the epochs 1 and 3", p)
+			t.Errorf("partition %d: epochs 1 and 3 must be empty", p)
 		}
 	}
 	if first != int64(half) || all != int64(w.Total()) || got.endsOf(4) != nil {
@@ -73,12 +73,12 @@ func TestTruthOfHistory_a_topic_made_anew_begins_at_0(t *testing.T) {
 		t.Errorf("rows of the epochs %v", seen)
 	}
 	if _, err := w.TruthOfHistory(TopicHistory{RecreatedAt: []int{half, half - 1}}); err == nil {
-		t.Error("a course that goes back")
+		t.Error("no error for a history that goes back")
 	}
 }
 
-// TestLedgerAccount_gaps is what the comparison makes of a ledger with holes.
-func TestLedgerAccount_gaps(t *testing.T) {
+// TestLedgerCheck_gaps compares ledgers with gaps.
+func TestLedgerCheck_gaps(t *testing.T) {
 	w := small(t)
 	tr := along(t, w, TopicHistory{RecreatedAt: []int{w.Total()}, Lost: []Range{{Start: 4, Next: 6}, {Start: 6, Next: 8}}})
 	end := tr.endsOf(0)[0]
@@ -86,9 +86,9 @@ func TestLedgerAccount_gaps(t *testing.T) {
 		covered []Range
 		missing int
 	}{
-		"what was lost":              {[]Range{{Start: 0, Next: 4}, {Start: 8, Next: end}}, 0},
-		"more than what was lost":    {[]Range{{Start: 0, Next: 3}, {Start: 9, Next: end}}, 2},
-		"the end, which nobody lost": {[]Range{{Start: 0, Next: 4}, {Start: 8, Next: end - 1}}, 1},
+		"what was lost":               {[]Range{{Start: 0, Next: 4}, {Start: 8, Next: end}}, 0},
+		"more than what was lost":     {[]Range{{Start: 0, Next: 3}, {Start: 9, Next: end}}, 2},
+		"the end, which was not lost": {[]Range{{Start: 0, Next: 4}, {Start: 8, Next: end - 1}}, 1},
 	} {
 		check := Check{}
 		a := ledgerCheck{truth: tr, check: &check, reached: map[Range]int64{}}
@@ -106,7 +106,7 @@ func TestLedgerAccount_gaps(t *testing.T) {
 		}
 		a.add(flush{Range: Range{Epoch: 2, Next: 1}, messages: 1, stored: 1})
 		if check.Unexpected != 1 {
-			t.Errorf("%s: an epoch that the topic has not had: %s", name, check.String())
+			t.Errorf("%s: an epoch that the topic never had: %s", name, check.String())
 		}
 	}
 	if rest := tr.history.notLost(Range{Start: 2, Next: 20}); len(rest) != 2 || rest[0].Next != 4 || rest[1].Start != 8 {

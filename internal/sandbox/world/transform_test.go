@@ -11,14 +11,13 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// coordinates name a message as the truth does.
+// coordinates identify a message.
 type coordinates struct {
 	partition int32
 	offset    int64
 }
 
-// outcomes is what the transform makes of a world, kept as the tables would
-// keep it.
+// outcomes is the result of the transform for a world, as the tables would hold it.
 type outcomes struct {
 	counts   world.Counts
 	rows     map[schemas.EventID]world.Row
@@ -78,9 +77,9 @@ func transformed(t *testing.T, w *world.World) outcomes {
 	return out
 }
 
-// TestTruth_agrees_with_the_transform sets two independent readings of the
-// contract against each other: the encoder's, who knows what it means, and the
-// transform's, which reads what was told.
+// TestTruth_agrees_with_the_transform compares two independent implementations
+// of the contract: the oracle, which knows the event, and the transform, which reads
+// the message.
 func TestTruth_agrees_with_the_transform(t *testing.T) {
 	for _, c := range []struct {
 		seed    uint64
@@ -95,7 +94,7 @@ func TestTruth_agrees_with_the_transform(t *testing.T) {
 	}
 }
 
-// some keeps a long list of disagreements readable.
+// some limits the reported disagreements.
 const some = 10
 
 func agree(t *testing.T, truth *world.Truth, got outcomes) {
@@ -116,7 +115,7 @@ func agree(t *testing.T, truth *world.Truth, got outcomes) {
 	}
 	for _, row := range got.rows {
 		if wrong++; wrong <= some {
-			t.Errorf("a row that the truth does not know: %s", row.AppendStored(nil))
+			t.Errorf("a row that is not in the truth: %s", row.AppendStored(nil))
 		}
 	}
 	for _, dead := range truth.DeadLetters {
@@ -139,7 +138,7 @@ func agree(t *testing.T, truth *world.Truth, got outcomes) {
 		delete(got.filtered, id)
 	}
 	for id := range got.filtered {
-		t.Errorf("%q is filtered, which the truth does not know", id)
+		t.Errorf("%q is filtered, but not in the truth", id)
 	}
 	if wrong > some {
 		t.Errorf("%d disagreements in all", wrong)

@@ -9,36 +9,36 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Counts say what becomes of all messages, each read once. Messages is the sum
-// of Stored, Filtered, DeadLettered and Skipped.
+// Counts are the numbers of messages by outcome, with each message read once. Messages
+// is the sum of Stored, Filtered, DeadLettered and Skipped.
 type Counts struct {
 	Messages     int
 	Stored       int // deliveries that pass every stage
 	Filtered     int
 	DeadLettered int
 	Skipped      int
-	Redelivered  int // of Stored: those whose event was stored before
+	Redelivered  int // of Stored: whose event was stored before
 	Rows         int // events, Stored less Redelivered
 }
 
-// DeadLetter is what dead_letters must hold of one refused message.
+// DeadLetter is the expected row of one message in dead_letters.
 type DeadLetter struct {
 	Epoch       uint32 // of the topic, see TopicHistory
 	Partition   int32
 	Offset      int64
 	Reason      schemas.Reason
 	Field       string            // empty is NULL
-	SHA256      [sha256.Size]byte // NULL where Reason is rejected_by_server: only the row was left
+	SHA256      [sha256.Size]byte // NULL if Reason is rejected_by_server, because only the row is known
 	MessageTime schemas.Millis
-	// SubscriptionID is the id after the guard where the message gives it away
-	// for certain, else empty: then nothing is said about the column.
+	// SubscriptionID is the id after the guard, if a pipeline can read it from the
+	// message for certain. Otherwise it is empty, and the column is not compared.
 	SubscriptionID string
-	// Resolved says that the message has been stored since.
+	// Resolved reports that the message was stored later.
 	Resolved bool
 }
 
-// Truth is what the tables must hold once every message has been consumed. It
-// does not change and may be read by several goroutines at once.
+// Truth is what the tables must hold after every message was consumed. It does not
+// change, and several goroutines may read it.
 type Truth struct {
 	Counts      Counts
 	DeadLetters []DeadLetter // by partition, epoch and offset
@@ -47,31 +47,31 @@ type Truth struct {
 	// FilteredSubscriptions are the ids whose events the internal-user filter
 	// dropped, in order.
 	FilteredSubscriptions []string
-	// Ends are the offsets after the last message, or marker, by partition; of the
-	// topic as it is in the end, where it was made anew.
+	// Ends are the end offsets of the partitions, after the last message or marker. For
+	// a recreated topic they are those of the last epoch.
 	Ends []int64
 
 	w       *World
 	winners []winner // by event
-	order   []uint32 // subscriptions with rows, by stored id
+	order   []uint32 // subscriptions with rows, sorted by stored id
 	firstAt []int64  // by subscription: its first event with a row, 0 for none
 	byID    map[string]uint32
 
-	offsets   []recordOffsets // by partition; nil where there is a message at every offset
-	compacted int             // records that compaction has taken away
+	offsets   []recordOffsets // by partition; nil if every offset has a message
+	compacted int             // records that compaction removed
 
-	earlierEnds [][]int64 // Ends of the epochs before the last one
+	earlierEnds [][]int64 // Ends of the earlier epochs
 	history     TopicHistory
 }
 
-// ReasonField is what a message was refused for, and where.
+// ReasonField is the reason and the field of a dead letter.
 type ReasonField struct {
 	Reason schemas.Reason
 	Field  string
 }
 
-// winner is the delivery that gives an event its row. stored tells one from
-// none.
+// winner is the delivery that gives an event its row. Without stored the event has no
+// row.
 type winner struct {
 	version  uint64
 	offset   int64
@@ -80,11 +80,11 @@ type winner struct {
 	stored   bool
 }
 
-// Truth is that of a topic which holds the messages as they are yielded, and
-// nothing else. It tells every message once, which costs about as much as Messages.
+// Truth returns the truth of a topic that holds exactly the messages of Messages. It
+// encodes every message once, so it costs about as much as Messages.
 func (w *World) Truth() *Truth { return w.TruthWithRejected(nil) }
 
-// truth is Truth with the places of the deliveries whose rows are refused.
+// truth is Truth with the positions of the rows that ClickHouse rejects.
 func (w *World) truth(rejectedAt map[Position]bool) *Truth {
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
 	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]bool{}, rejectedAt: rejectedAt}
@@ -105,16 +105,16 @@ func (w *World) newTruth(ends []int64) *Truth {
 	}
 }
 
-// truthBuilder files message after message.
+// truthBuilder adds messages to a truth, one by one.
 type truthBuilder struct {
 	tr         *Truth
 	enc        *encoder
 	filtered   map[string]bool   // ids whose events were dropped
-	rejectedAt map[Position]bool // whose rows ClickHouse refuses
-	epoch      uint32            // of the messages that are filed now
+	rejectedAt map[Position]bool // whose rows ClickHouse rejects
+	epoch      uint32            // of the current messages
 }
 
-// message tells a message and files what must come of it.
+// message encodes a message and adds its expected result.
 func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) {
 	del := &b.tr.w.schedule[index]
 	b.tr.Counts.Messages++
@@ -140,7 +140,7 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 	}
 }
 
-// finish puts everything in order.
+// finish sorts and indexes the truth.
 func (b *truthBuilder) finish() {
 	tr := b.tr
 	for id := range b.filtered {
@@ -159,7 +159,7 @@ func (tr *Truth) addDeadLetter(d DeadLetter) {
 	tr.DeadLetters = append(tr.DeadLetters, d)
 }
 
-// stored files a delivery that may give its event a row.
+// addDelivery adds a delivery that may give its event a row.
 func (tr *Truth) addDelivery(del *delivery, one winner) {
 	tr.Counts.Stored++
 	win := &tr.winners[del.event]
@@ -169,14 +169,14 @@ func (tr *Truth) addDelivery(del *delivery, one winner) {
 		*win = one
 	default:
 		tr.Counts.Redelivered++
-		// Equal versions are the same message by the contract; of two the later wins.
+		// By the contract, equal versions are the same message. The later one wins.
 		if one.version >= win.version {
 			*win = one
 		}
 	}
 }
 
-// index finds which subscriptions have rows, and since when.
+// index collects the subscriptions with rows, and their first events.
 func (tr *Truth) index() {
 	for i, win := range tr.winners {
 		if !win.stored {

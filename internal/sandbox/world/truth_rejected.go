@@ -6,16 +6,16 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Position is where a message lies in the world's topic.
+// Position is the partition and the offset of a message.
 type Position struct {
 	Partition int32
 	Offset    int64
 }
 
-// TruthWithRejected is Truth for a ClickHouse that refuses the rows of some
-// deliveries, as a constraint of its own makes it do: they are dead letters
-// (rejected_by_server), and an event's row is that of the highest version among
-// the others. A place whose message has no row is left as it is.
+// TruthWithRejected is Truth for a ClickHouse that rejects the rows of some deliveries,
+// for example with a constraint. They become dead letters (rejected_by_server). The row
+// of an event is that of the highest version among its other deliveries. A position
+// without a row has no effect.
 func (w *World) TruthWithRejected(places []Position) *Truth {
 	rejectedAt := make(map[Position]bool, len(places))
 	for _, at := range places {
@@ -24,10 +24,10 @@ func (w *World) TruthWithRejected(places []Position) *Truth {
 	return w.truth(rejectedAt)
 }
 
-// AfterRedrive is the truth after ClickHouse has stopped to refuse and the rows have
-// been redriven: every row is there, and their dead letters are resolved. The
-// ledger accounts for what the first reading came to, so its counts stay. It is for
-// truths of TruthWithRejected.
+// AfterRedrive returns the truth after a redrive into a ClickHouse that accepts all rows
+// again. All rows exist, and their dead letters are resolved. The counts are those of
+// the first reading, because the ledger keeps them. It is for truths of
+// TruthWithRejected.
 func (tr *Truth) AfterRedrive() *Truth {
 	after := tr.w.Truth()
 	rows, redelivered := after.Counts.Rows, after.Counts.Redelivered
@@ -42,8 +42,8 @@ func (tr *Truth) AfterRedrive() *Truth {
 	return after
 }
 
-// rejected is the dead letter of a row that ClickHouse refuses. Of the message
-// nothing is left by then but the row.
+// rejectedRow returns the dead letter of a row that ClickHouse rejects. It has only what
+// the row has, because the pipeline no longer has the message.
 func rejectedRow(row *schemas.Event, partition int32, offset, stamp int64) DeadLetter {
 	return DeadLetter{
 		Partition: partition, Offset: offset, Reason: schemas.RejectedByServer,

@@ -8,8 +8,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// TestWorld_TruthWithRejected refuses the rows that won, of events that were delivered
-// once and of events that were delivered again.
+// TestWorld_TruthWithRejected rejects winning rows, of events with one delivery and of
+// events with several.
 func TestWorld_TruthWithRejected(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers = 600
@@ -57,8 +57,8 @@ func TestWorld_TruthWithRejected(t *testing.T) {
 	}
 }
 
-// TestTruth_CompareWithRejected holds tables of a ClickHouse that refuses rows against
-// the truths.
+// TestTruth_CompareWithRejected compares the tables of a ClickHouse that rejects rows
+// with the truths.
 func TestTruth_CompareWithRejected(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers = 100

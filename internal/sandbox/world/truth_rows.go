@@ -8,10 +8,9 @@ import (
 	"slices"
 )
 
-// Rows yields every row of subscription_events, in the order of
-// (subscription_id, event_timestamp, event_id), the ids as bytes. They are told
-// again one subscription at a time, so that the rows of a large world need no
-// room. A row holds until the next one.
+// Rows yields every row of subscription_events in the order of (subscription_id,
+// event_timestamp, event_id), with ids compared as bytes. It encodes one subscription
+// at a time, so that a large world needs little memory. A row is valid until the next.
 func (tr *Truth) Rows() iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		for _, rows := range tr.subscriptions() {
@@ -24,8 +23,8 @@ func (tr *Truth) Rows() iter.Seq[*Row] {
 	}
 }
 
-// subscriptions yields the rows of each subscription, ordered as Rows orders
-// them. A slice holds until the next one.
+// subscriptions yields the rows of each subscription in the order of Rows. A slice is
+// valid until the next.
 func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 	return func(yield func(string, []Row) bool) {
 		enc := tr.w.newEncoder()
@@ -46,8 +45,8 @@ func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 	}
 }
 
-// Digest is SHA-256 over all rows as AppendStored writes them, a line each: two
-// truths are the same when their digests are.
+// Digest returns the SHA-256 of all rows, one AppendStored line each. Two truths with
+// the same digest have the same rows.
 func (tr *Truth) Digest() [sha256.Size]byte {
 	h := sha256.New()
 	var line []byte

@@ -6,9 +6,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// States yields the state of every subscription that has rows, in the order of
-// their ids, as the rows give it at a moment: what was lost on the way to the
-// tables is not known.
+// States yields the state of every subscription with rows at a moment, in the order of
+// their ids. It uses only the rows: events that were not stored have no effect.
 func (tr *Truth) States(now schemas.Millis) iter.Seq[State] {
 	return func(yield func(State) bool) {
 		var facts []Fact

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// World is a publisher and everything that happened to its subscribers.
+// World is a simulated publisher with the events of all subscribers.
 type World struct {
 	cfg        Config
 	start, end int64
@@ -19,9 +19,8 @@ type World struct {
 	schedule []delivery
 }
 
-// New simulates all lives and plans all deliveries; encoded them is left to
-// Messages. It takes about a microsecond an event and keeps about 150 bytes of
-// it. A Config that does not pass Validate is an error.
+// New simulates all lives and plans all deliveries. Messages encodes them later. New
+// takes about 1 µs and 150 bytes per event. It returns an error for an invalid Config.
 func New(cfg Config) (*World, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -40,17 +39,17 @@ func New(cfg Config) (*World, error) {
 	return w, nil
 }
 
-// Config is what the world was made of.
+// Config returns the configuration of the world.
 func (w *World) Config() Config { return w.cfg }
 
-// Subscriptions counts all subscriptions, also those that never came to the
-// stream.
+// Subscriptions returns the number of all subscriptions, including those without
+// messages.
 func (w *World) Subscriptions() int { return len(w.subs) }
 
-// Total counts the messages that Messages yields.
+// Total returns the number of messages that Messages yields.
 func (w *World) Total() int { return len(w.schedule) }
 
-// populate makes the people and the subscriptions they begin with.
+// populate makes the people and their first subscriptions.
 func (w *World) populate() {
 	var d dice
 	w.people = make([]person, 0, w.cfg.Subscribers)
@@ -59,7 +58,7 @@ func (w *World) populate() {
 		d.seed(w.cfg.Seed, streamPeople, uint64(i))
 		w.people = append(w.people, w.makePerson(&d, i))
 		from, to := w.start, w.end
-		if d.chance(0.05) { // began before the stream
+		if d.chance(0.05) { // started before the stream
 			from, to = w.start-2*365*day, w.start
 		}
 		at := d.startIn(from, to)
@@ -70,11 +69,11 @@ func (w *World) populate() {
 	}
 }
 
-// noChange says that a subscription does not continue another one.
+// noChange marks a subscription that does not continue another one.
 const noChange = -1
 
-// subscribe adds a subscription, whose life comes later. from is the one that
-// it continues, or noChange.
+// subscribe adds a subscription. simulateLives adds its events later. from is the
+// subscription that it continues, or noChange.
 func (w *World) subscribe(d *dice, who uint32, at int64, from int) uint32 {
 	index := uint32(len(w.subs))
 	s := subscription{
@@ -105,8 +104,7 @@ func (w *World) subscribe(d *dice, who uint32, at int64, from int) uint32 {
 	return index
 }
 
-// name gives an id that no other subscription has: the index, scrambled by two
-// steps that can be undone.
+// name sets a unique id: the index, scrambled by two reversible steps.
 func (w *World) name(d *dice, s *subscription, index uint32) {
 	const mask = 1<<40 - 1
 	scrambled := (uint64(index)*0x9e3779b9_7f4a7c15 ^ mix(w.cfg.Seed)) & mask
@@ -114,7 +112,7 @@ func (w *World) name(d *dice, s *subscription, index uint32) {
 	case at < 0.01:
 		s.id = strconv.FormatUint(12_345_678_900_000_000_000+scrambled, 10)
 		s.number = true
-	case at < 0.013: // the guard works before the event id is made
+	case at < 0.013: // the guard runs before the event id is computed
 		address := w.people[s.person].appendAddress(nil)
 		suffix := "/" + strconv.FormatUint(uint64(index), 10)
 		s.id = string(address) + suffix

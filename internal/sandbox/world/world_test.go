@@ -48,20 +48,20 @@ func TestWorld_same_seed_gives_same_bytes(t *testing.T) {
 		t.Error("two worlds of one seed differ")
 	}
 	if !bytes.Equal(first, sum(a)) {
-		t.Error("the same world tells other messages the second time")
+		t.Error("the same world gives other messages the second time")
 	}
 	if a.Truth().Digest() != b.Truth().Digest() {
 		t.Error("the truths of one seed differ")
 	}
 }
 
-// The bytes of a seed are what people report to each other: when this fails, a
-// world was changed, by accident or on purpose, and the figure with it.
-func TestWorld_bytes_of_a_seed_stay_what_they_are(t *testing.T) {
+// People report problems by seed, so the bytes of a seed must not change by accident.
+// A change on purpose needs a new digest here.
+func TestWorld_bytes_of_a_seed_do_not_change(t *testing.T) {
 	const pinned = "cd7c0ee5754547e9fd66ae3680e848cdce6d5b405f5b67706168788678393dfa"
 	w := build(t, 1, 500)
 	if have := hex.EncodeToString(sum(w)); have != pinned {
-		t.Errorf("the messages of seed 1 have the digest %s, so far it was %s", have, pinned)
+		t.Errorf("the messages of seed 1 have the digest %s, want %s", have, pinned)
 	}
 	if n := w.Truth().Counts.Messages; n != w.Total() {
 		t.Errorf("the truth counts %d messages, Total says %d", n, w.Total())
@@ -78,7 +78,7 @@ func TestWorld_different_seeds_differ(t *testing.T) {
 	}
 }
 
-func TestWorld_messages_are_sent_in_order_of_no_timestamp(t *testing.T) {
+func TestWorld_messages_are_not_sorted_by_timestamp(t *testing.T) {
 	w := build(t, 1, 2000)
 	back := 0
 	var last time.Time
@@ -134,7 +134,7 @@ func TestTruth_counts_balance(t *testing.T) {
 	}
 }
 
-func TestWorld_2000_subscribers_meet_every_reason_on_every_field(t *testing.T) {
+func TestWorld_2000_subscribers_cover_every_reason_and_field(t *testing.T) {
 	cfg := world.Defaults()
 	cfg.Subscribers, cfg.UnknownAction, cfg.BadShare = 2000, world.DeadLetterUnknown, 0.05
 	tr := with(t, cfg).Truth()
@@ -166,7 +166,7 @@ func TestWorld_2000_subscribers_meet_every_reason_on_every_field(t *testing.T) {
 	}
 	for rf := range tr.Reasons {
 		if !slices.Contains(want[rf.Reason], rf.Field) {
-			t.Errorf("a dead letter for %s %q, which the contract does not know", rf.Reason, rf.Field)
+			t.Errorf("a dead letter for %s %q, which is not in the contract", rf.Reason, rf.Field)
 		}
 	}
 	for _, reason := range schemas.Reasons() {
@@ -227,8 +227,8 @@ func TestWorld_rows_have_every_action_term_and_shape(t *testing.T) {
 	}
 }
 
-// TestWorld_names_nobody: whatever looks like an address lies in a domain that
-// is reserved for documentation.
+// TestWorld_names_nobody: every address has a domain that is reserved for
+// documentation.
 func TestWorld_names_nobody(t *testing.T) {
 	address := regexp.MustCompile(`(?i)@([\pL\d._-]+\.[\pL][\pL\d_-]+)`)
 	reserved := regexp.MustCompile(`(?i)(^|\.)(example\.(com|org|net|c)|example)$`)
