@@ -145,7 +145,9 @@ func TestService_DrainsDuringARun(t *testing.T) {
 		prepare()
 		i := s.start()
 		s.AwaitIngested(i.Run)
-		i.until(phase, func() bool { return api.Failed()[pianoapi.SlowAnswer] > 0 || i.Metric("pianola_snapshot_pages_total") > 12 })
+		i.until(phase, func() bool {
+			return api.Failed()[pianoapi.SlowAnswer] > 0 || i.Metric("pianola_snapshot_pages_total") > 12
+		})
 		i.Drain()
 		s.Settings.Reconcile.Settle = 0
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// account is what the billing system has of one subscription, before it is put
-// into Piano's words.
+// account is what the billing system knows about one subscription, before it is
+// rendered in Piano's fields.
 type account struct {
 	uid       string
 	status    string
@@ -20,14 +20,14 @@ type account struct {
 	inTrial   bool
 	charges   int
 	term      string
-	months    int // of a billing period; 0: it has none
+	months    int // per billing period; 0 without one
 	price     schemas.NullDecimal4
-	// plain says that it is told in the plainest words, so that nothing of it can
-	// be read in two ways.
+	// plain selects the most common forms, which cannot be misread. It is set where
+	// drift is planted.
 	plain bool
 }
 
-// render works out what the API says of a record.
+// subscriptionOf computes what the API returns for a record.
 func (p *Publisher) subscriptionOf(r *record, facts []world.Fact) Subscription {
 	var a account
 	draw := drawFor(p.cfg.Seed, r.id, len(facts))
@@ -50,8 +50,8 @@ func (p *Publisher) subscriptionOf(r *record, facts []world.Fact) Subscription {
 	return p.renderer.render(r, &a, draw)
 }
 
-// account is what the events amount to, in the billing system's eyes: it knows
-// also what the stream has not told.
+// account derives the account from the events. The billing system also knows what
+// the stream does not have.
 func (p *Publisher) account(r *record, facts []world.Fact) account {
 	st := &r.state
 	a := account{
@@ -59,7 +59,7 @@ func (p *Publisher) account(r *record, facts []world.Fact) account {
 		startedAt: r.begun, endsAt: st.EndedAt, nextBill: st.CurrentPeriodEndsAt, inTrial: st.InTrial,
 		term: r.term, price: st.Price, months: monthsOf(st.BillingPeriod),
 	}
-	if st.Status == world.StatusNone { // all that became rows was of no effect
+	if st.Status == world.StatusNone { // no row has an effect on the state
 		a.status = string(world.StatusActive)
 	}
 	if st.StartedAt.Valid {
@@ -79,7 +79,7 @@ func (p *Publisher) account(r *record, facts []world.Fact) account {
 			a.charges++
 		}
 	}
-	if !a.price.Valid && a.months > 0 { // never charged: what the plan says
+	if !a.price.Valid && a.months > 0 { // never charged: the price of the plan
 		a.price = schemas.NullDecimal4{Decimal4: p.terms[r.product].Price, Valid: true}
 	}
 	if st.Status.Closed() {
@@ -90,7 +90,7 @@ func (p *Publisher) account(r *record, facts []world.Fact) account {
 	return a
 }
 
-// monthsOf reads the world's texts of billing periods.
+// monthsOf parses the world's texts of billing periods.
 func monthsOf(period string) int {
 	switch period {
 	case "1 month":
@@ -106,7 +106,7 @@ func monthsOf(period string) int {
 	}
 }
 
-// lastFailure is when a payment failed for the last time.
+// lastFailure returns the time of the last failed payment.
 func lastFailure(facts []world.Fact) (at schemas.NullMillis) {
 	for _, f := range facts {
 		if f.Action == schemas.PaymentFailed && (!at.Valid || f.At > at.Millis) {
@@ -116,11 +116,11 @@ func lastFailure(facts []world.Fact) (at schemas.NullMillis) {
 	return at
 }
 
-// hasEvents says whether a term type is one whose subscriptions have events: the two
-// that the API and the stream are compared for.
+// hasEvents reports whether subscriptions of a term type have events. Only these are
+// reconciled.
 func hasEvents(term string) bool { return term == "payment" || term == "dynamic" }
 
-// termName is a term type in the console's words.
+// termName returns a term type as the console displays it.
 func termName(term string) string {
 	if term == "" {
 		return ""

@@ -10,28 +10,29 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// action is what somebody does: events that are sent, and then what the API says of
-// the subscriptions changes as these events say.
+// action is one thing that a subscriber or support does: the events to send, and a
+// change of the API that follows from these events.
 type action struct {
 	name  string
 	steps []step
-	// also is a subscription that changes by the others' events.
+	// also is another subscription whose API state changes by these events.
 	also *record
-	then func() // done with the API's half; may be nil
+	then func() // runs with the API change; may be nil
 }
 
 // step is one event of one subscription.
 type step struct {
 	r      *record
 	fact   world.Fact
-	number int // of the billing period; 0 is not told
+	number int // of the billing period; 0 is absent
 }
 
-// half is the part of an action that is late.
+// delayedHalf is the half of an action that happens later: its events or its API
+// change.
 type delayedHalf struct {
 	action *action
 	due    time.Time
-	send   bool // it is the events; else it is the API
+	send   bool // true: send the events; false: change the API
 }
 
 // scheduler sends the events of actions and applies them to the API. It may delay one
@@ -48,13 +49,12 @@ type scheduler struct {
 	counts  map[string]int // actions by name
 }
 
-// do sends and applies at once, or with one of the two late. An error is that of
-// sending: then nothing has changed.
+// do sends the events and changes the API. With lagging it may delay one of the two.
+// An error is a send error; then nothing has changed.
 func (s *scheduler) do(ctx context.Context, d *action, lagging bool) error {
 	now := schemas.Millis(s.now().UnixMilli())
 	for i := range d.steps {
-		// No two events share an instant, and none is told before one that it
-		// follows.
+		// Every event has its own instant, later than the events before it.
 		s.lastAt = max(now, s.lastAt+1)
 		d.steps[i].fact.At = s.lastAt
 		if d.steps[i].fact.TrialEndsAt.Valid {
@@ -84,7 +84,7 @@ func (s *scheduler) do(ctx context.Context, d *action, lagging bool) error {
 	return nil
 }
 
-// later puts the other half of an action off.
+// delay schedules the other half of an action.
 func (s *scheduler) delay(d *action, send bool) {
 	for _, r := range d.records() {
 		r.busy++
@@ -93,7 +93,7 @@ func (s *scheduler) delay(d *action, send bool) {
 	s.late = append(s.late, &delayedHalf{action: d, due: s.now().Add(after), send: send})
 }
 
-// catchUp does the halves that are due by a moment, in the order of their actionCounts.
+// catchUp runs the delayed halves that are due, in the order of their actions.
 func (s *scheduler) catchUp(ctx context.Context, now time.Time) error {
 	for i := 0; i < len(s.late); {
 		h := s.late[i]
@@ -116,12 +116,12 @@ func (s *scheduler) catchUp(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// finish does all halves that are outstanding.
+// finish runs all delayed halves.
 func (s *scheduler) finish(ctx context.Context) error {
 	return s.catchUp(ctx, time.Unix(1<<40, 0))
 }
 
-// records are those that an action is about, each once.
+// records returns the subscriptions of an action without duplicates.
 func (d *action) records() []*record {
 	var all []*record
 	for _, one := range d.steps {
@@ -135,7 +135,7 @@ func (d *action) records() []*record {
 	return all
 }
 
-// send tells the stream. The records' timestamp is the moment of sending.
+// send sends the events. Their record time is the time of sending.
 func (s *scheduler) send(ctx context.Context, d *action) error {
 	for i := range d.steps {
 		one := &d.steps[i]

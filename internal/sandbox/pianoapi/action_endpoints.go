@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// acting gives the store to an endpoint that needs one that can be acted on.
+// withActor passes the store to an endpoint that needs an Actor.
 func (s *Server) withActor(do func(Actor, *http.Request) answer) func(*http.Request) answer {
 	return func(r *http.Request) answer {
 		actor, ok := s.store.(Actor)
@@ -17,7 +17,7 @@ func (s *Server) withActor(do func(Actor, *http.Request) answer) func(*http.Requ
 	}
 }
 
-// outcome is the answer to something that was to be done.
+// outcome returns the answer of an action.
 func outcome(key string, payload any, err error) answer {
 	var failure *apiError
 	switch {

@@ -16,17 +16,17 @@ type actionBuilder struct {
 	changes map[string]*termChange // by subscription
 }
 
-// step begins an event of a subscription: what every event tells of it.
+// step returns an event of a subscription with the attributes that every event has.
 func (b *actionBuilder) step(r *record, action string) step {
 	return step{r: r, fact: world.Fact{Action: action, TermType: r.term, Period: periodText(b.terms[r.product].Months)}}
 }
 
-// one is an action of one event.
+// single returns an action with one event.
 func (b *actionBuilder) single(r *record, name string) *action {
 	return &action{name: name, steps: []step{b.step(r, name)}}
 }
 
-// billed adds what a charge for a period tells.
+// addCharge adds the attributes of a charge for one period.
 func (b *actionBuilder) addCharge(s *step) {
 	product := &b.terms[s.r.product]
 	s.fact.NextBilledAt = b.afterMonths(product.Months)
@@ -44,21 +44,22 @@ func (b *actionBuilder) afterDays(days int) schemas.NullMillis {
 	return schemas.NullMillis{Millis: schemas.Millis(at.UnixMilli()), Valid: true}
 }
 
-// renewed is a charge that succeeds.
+// renew is a successful charge.
 func (b *actionBuilder) renew(r *record) *action {
 	d := b.single(r, schemas.Renewed)
 	b.addCharge(&d.steps[0])
 	return d
 }
 
-// failed is a charge that does not. What it tells as the next is a retry.
+// failPayment is a failed charge. Its next bill date is that of a retry.
 func (b *actionBuilder) failPayment(r *record) *action {
 	d := b.single(r, schemas.PaymentFailed)
 	d.steps[0].fact.NextBilledAt = b.afterDays(3)
 	return d
 }
 
-// canceled ends it now, with or without the last payment given back.
+// cancelNow ends the subscription immediately, with or without a refund of the last
+// payment.
 func (b *actionBuilder) cancelNow(r *record, refund bool) *action {
 	d := b.single(r, schemas.Canceled)
 	if refund {
@@ -67,7 +68,7 @@ func (b *actionBuilder) cancelNow(r *record, refund bool) *action {
 	return d
 }
 
-// resumed undoes an end that is to come, or one that has come.
+// resume reverts a pending or actual end.
 func (b *actionBuilder) resume(r *record) *action {
 	d := b.single(r, schemas.Resumed)
 	if r.state.Status.Closed() {
@@ -76,14 +77,14 @@ func (b *actionBuilder) resume(r *record) *action {
 	return d
 }
 
-// begun is a new subscription of somebody, half of them with a trial.
+// subscribe starts a new subscription, possibly with a trial.
 func (b *actionBuilder) subscribe(who person, country, term string, product int, trial bool) *action {
 	r := b.newRecord(who, country, term, product)
 	created := b.step(r, schemas.Created)
 	b.addCharge(&created)
 	d := &action{name: schemas.Created, steps: []step{created}}
 	if trial {
-		// The trial's end is counted from the event, whose time is not yet known.
+		// The end is relative to the event, whose time the scheduler sets.
 		lasts := schemas.NullMillis{Millis: 14 * day, Valid: true}
 		d.steps[0].fact.TrialEndsAt, d.steps[0].fact.NextBilledAt = lasts, b.afterDays(14)
 		d.steps[0].fact.Value, d.steps[0].number = schemas.NullDecimal4{Valid: true}, 0
@@ -94,7 +95,7 @@ func (b *actionBuilder) subscribe(who person, country, term string, product int,
 	return d
 }
 
-// fresh makes a subscription that is on no store yet.
+// newRecord returns a subscription that is not yet in the store.
 func (b *actionBuilder) newRecord(who person, country, term string, product int) *record {
 	b.created++
 	id := fmt.Sprintf("RCIN%06d", b.created)
@@ -104,8 +105,8 @@ func (b *actionBuilder) newRecord(who person, country, term string, product int)
 	}
 }
 
-// changed moves a subscription to another product: a new subscription, which
-// begins now or later.
+// changeTerm moves a subscription to another product: a new subscription starts now
+// or later.
 func (b *actionBuilder) changeTerm(r *record, product int, now bool) *action {
 	change := &termChange{from: r, to: b.newRecord(r.user, r.country, r.term, product), uid: r.user.uid}
 	name := schemas.Upgraded
@@ -122,9 +123,29 @@ func (b *actionBuilder) changeTerm(r *record, product int, now bool) *action {
 	return d
 }
 
-// arrives lets a change take effect.
+// completeChange is the start of the new subscription of a change.
 func (b *actionBuilder) completeChange(c *termChange) *action {
 	created := b.step(c.to, schemas.Created)
 	b.addCharge(&created)
 	return &action{name: "change takes effect", steps: []step{created}, also: c.from, then: func() { c.done = true }}
 }
+
+// termChange is a requested or recent change of term.
+type termChange struct {
+	from, to *record
+	uid      string
+	done     bool // in effect
+	asked    int  // status requests since then
+	status   int  // Piano's number
+}
+
+// Piano's numbers of a change's status.
+const (
+	changePending  = 0
+	changeFailed   = 1
+	changeCanceled = 4
+)
+
+// pendingPolls is the number of status requests that still return pending after a
+// change is in effect.
+const pendingPolls = 2

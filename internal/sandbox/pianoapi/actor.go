@@ -12,16 +12,15 @@ import (
 
 var _ Actor = (*Publisher)(nil)
 
-// FailChanges lets the next changes of term that are asked for come out as FAILED:
-// they are accepted, and no event follows.
+// FailChanges makes the next n requested changes of term fail: Piano accepts them,
+// but no event follows.
 func (p *Publisher) FailChanges(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failChanges = n
 }
 
-// CompleteChanges lets all changes take effect that are waiting for the end of a
-// period.
+// CompleteChanges completes all changes that wait for the end of a period.
 func (p *Publisher) CompleteChanges(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,9 +37,9 @@ func (p *Publisher) CompleteChanges(ctx context.Context) error {
 	return nil
 }
 
-// acted finds the subscription that somebody wants to act on, with nothing about
-// it half done. What came from a request is done whole, whether or not the client
-// stays to hear of it.
+// recordFor returns the subscription of an action request, after all its delayed
+// halves are done. An action that has started continues even if the client
+// disconnects.
 func (p *Publisher) recordFor(ctx context.Context, id string) (*record, error) {
 	if p.cfg.Produce == nil {
 		return nil, &apiError{codeAccess, "This publisher is read only"}
@@ -62,7 +61,7 @@ func (p *Publisher) doNow(ctx context.Context, d *action) error {
 	return p.schedule.do(context.WithoutCancel(ctx), d, false)
 }
 
-// Update is Actor's.
+// Update implements Actor.
 func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (Subscription, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,14 +87,14 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 			}
 		}
 	}
-	if nextBill != nil { // a routine edit of care's: no event tells of it
+	if nextBill != nil { // a routine edit by support, which has no event
 		r.nextBill, r.moved = schemas.NullMillis{Millis: schemas.Millis(nextBill.UnixMilli()), Valid: true}, true
 		p.refresh(r, p.factsOf(r))
 	}
 	return p.renderer.detailed(r), nil
 }
 
-// Cancel is Actor's.
+// Cancel implements Actor.
 func (p *Publisher) Cancel(ctx context.Context, id string, refund bool) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,8 +108,8 @@ func (p *Publisher) Cancel(ctx context.Context, id string, refund bool) (bool, e
 	return true, p.doNow(ctx, p.build.cancelNow(r, refund))
 }
 
-// CancelDeferred is Actor's. The stream tells it as auto-renew that was turned off:
-// it has no action of its own.
+// CancelDeferred implements Actor. The stream has no action for it; its event is
+// Auto-renew disabled.
 func (p *Publisher) CancelDeferred(ctx context.Context, id string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +123,7 @@ func (p *Publisher) CancelDeferred(ctx context.Context, id string) (bool, error)
 	return true, p.doNow(ctx, p.build.single(r, schemas.AutoRenewDisabled))
 }
 
-// Resume is Actor's. False is that there is nothing to be resumed.
+// Resume implements Actor. It returns false if there is nothing to resume.
 func (p *Publisher) Resume(ctx context.Context, id string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +134,7 @@ func (p *Publisher) Resume(ctx context.Context, id string) (bool, error) {
 	return true, p.doNow(ctx, p.build.resume(r))
 }
 
-// CanChange is Actor's.
+// CanChange implements Actor.
 func (p *Publisher) CanChange(id string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,14 +142,14 @@ func (p *Publisher) CanChange(id string) (bool, error) {
 	return err == nil && p.changeable(r), err
 }
 
-// changeable says whether the term may be changed now.
+// changeable reports whether the term can be changed now.
 func (p *Publisher) changeable(r *record) bool {
 	c := p.changes[r.id]
 	waiting := c != nil && !c.done && c.status == changePending
 	return hasEvents(r.term) && !r.state.Status.Closed() && !waiting && !r.state.ChangePending
 }
 
-// Change is Actor's.
+// Change implements Actor.
 func (p *Publisher) Change(ctx context.Context, c Change) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +172,7 @@ func (p *Publisher) Change(ctx context.Context, c Change) (bool, error) {
 	return true, p.doNow(ctx, p.build.changeTerm(r, p.renderer.changesOf(r.product)[to], c.Timing == 0))
 }
 
-// CancelChange is Actor's. No event tells of it.
+// CancelChange implements Actor. It has no event.
 func (p *Publisher) CancelChange(ctx context.Context, id string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,8 +188,8 @@ func (p *Publisher) CancelChange(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-// ChangeStatus is Actor's. A change that has taken effect is told as pending for a
-// while, and then no longer known.
+// ChangeStatus implements Actor. A completed change remains pending for a few
+// requests, and is then not found.
 func (p *Publisher) ChangeStatus(ctx context.Context, uid, id string) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

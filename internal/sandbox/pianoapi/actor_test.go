@@ -15,7 +15,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// where gives a subscription that the API shows so, and that can be acted on.
+// where returns a subscription that matches and that allows actions.
 func (s *env) where(ok func(piano.Subscription) bool) string {
 	s.Helper()
 	for k := range s.truth.Known() {
@@ -42,7 +42,7 @@ func (s *env) get(id string) piano.Subscription {
 func (s *env) wantSent(want ...string) {
 	s.Helper()
 	if got := s.sentEvents(); !slices.Equal(got, want) {
-		s.Errorf("told %v, want %v", got, want)
+		s.Errorf("sent %v, want %v", got, want)
 	}
 }
 
@@ -107,11 +107,11 @@ func TestActions_Change(t *testing.T) {
 	}
 	s.wantSent()
 	s.must(s.client.Change(ctx, change))
-	told := s.sentEvents()
-	if len(told) != 2 || !strings.HasSuffix(told[0], "graded "+id) || !strings.HasPrefix(told[1], "Created RCIN") {
-		t.Fatalf("told %v", told)
+	sent := s.sentEvents()
+	if len(sent) != 2 || !strings.HasSuffix(sent[0], "graded "+id) || !strings.HasPrefix(sent[1], "Created RCIN") {
+		t.Fatalf("sent %v", sent)
 	}
-	fresh := s.get(strings.Fields(told[1])[1])
+	fresh := s.get(strings.Fields(sent[1])[1])
 	if fresh.UserID != one.UserID || fresh.Term.ID != to || s.get(id).Status == "active" {
 		t.Errorf("the new one is %+v, the old one %+v", fresh, s.get(id))
 	}
@@ -130,15 +130,15 @@ func TestActions_Change(t *testing.T) {
 	id, one = goes()
 	change = piano.TermChange{UserID: one.UserID, SubscriptionID: id, ToTerm: "TMPAY" + fmt.Sprintf("%02d", (number(one.Term.ID)+12)%36), Billing: piano.BillAtPeriodEnd}
 	s.must(s.client.Change(ctx, change))
-	if told := s.sentEvents(); len(told) != 1 {
-		t.Errorf("told %v", told)
+	if sent := s.sentEvents(); len(sent) != 1 {
+		t.Errorf("sent %v", sent)
 	}
 	if can, err := s.client.CanChange(ctx, id); err != nil || can {
 		t.Errorf("one that changes already: %v, %v", can, err)
 	}
 	s.must(s.publisher.CompleteChanges(ctx))
-	if told := s.sentEvents(); len(told) != 1 || s.get(id).Status == "active" {
-		t.Errorf("told %v, and it is %s", told, s.get(id).Status)
+	if sent := s.sentEvents(); len(sent) != 1 || s.get(id).Status == "active" {
+		t.Errorf("sent %v, and the status is %s", sent, s.get(id).Status)
 	}
 
 	s.publisher.FailChanges(1)
@@ -162,9 +162,9 @@ func number(term string) (n int) {
 	return n
 }
 
-// TestLive_TheApiIsWhatTheEventsSay folds the events that were sent, with those of
-// the world, and holds what the API says in the end against that.
-func TestLive_TheApiIsWhatTheEventsSay(t *testing.T) {
+// TestLive_APIAgreesWithEvents derives the states from the sent events and those of the
+// world, and compares the API with them.
+func TestLive_APIAgreesWithEvents(t *testing.T) {
 	s := setUp(t, 4, pianoapi.Config{})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -177,7 +177,7 @@ func TestLive_TheApiIsWhatTheEventsSay(t *testing.T) {
 	counts := s.publisher.ActionCounts()
 	for _, name := range []string{"Renewed", "PaymentFailed", "Auto-renew disabled", "Canceled", "Upgraded", "Downgraded", "Created", "Expired", "Resumed", "change takes effect"} {
 		if counts[name] == 0 {
-			t.Errorf("nobody has done %s: %v", name, counts)
+			t.Errorf("no action %s: %v", name, counts)
 		}
 	}
 	facts, users, first := map[string][]world.Fact{}, map[string]string{}, map[string]schemas.NullMillis{}
@@ -216,7 +216,7 @@ func TestLive_TheApiIsWhatTheEventsSay(t *testing.T) {
 	}
 }
 
-// factOf reads a message as the stream tells it.
+// factOf parses a message of the stream.
 func factOf(t *testing.T, e map[string]any) world.Fact {
 	t.Helper()
 	text := func(name string) string { s, _ := e[name].(string); return s }

@@ -14,8 +14,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// acceptable are the API's values that agree with a derived status, but for those
-// that depend on more than it.
+// acceptable are the API's values that agree with a derived status. Values that depend
+// on more than the status are not included.
 var acceptable = map[world.Status][]string{
 	world.StatusActive:           {"active", "wait_confirmed", "pending", "not_started"},
 	world.StatusFailAndRetry:     {"fail_and_retry"},
@@ -25,9 +25,8 @@ var acceptable = map[world.Status][]string{
 	world.StatusUpgraded:         {"upgraded", "deleted"},
 }
 
-// disagreements are the kinds in which a state and what the API says differ, by the
-// rules of comparing, written without SQL. retrying says that a payment has failed
-// in the last 30 days.
+// disagreements returns the kinds of drift between a state and the API, by the rules of
+// reconciliation, without SQL. retrying reports a failed payment in the last 30 days.
 func disagreements(st world.State, user string, retrying bool, s piano.Subscription) []string {
 	var kinds []string
 	row := reconcile.FromAPI(s)
@@ -54,14 +53,14 @@ func disagreements(st world.State, user string, retrying bool, s piano.Subscript
 	return kinds
 }
 
-// apart says whether two instants differ by more than the API's precision.
+// apart reports whether two instants differ by more than the precision of the API.
 func apart(a schemas.NullMillis, b *time.Time) bool {
 	d := int64(a.Millis) - b.UnixMilli()
 	return d > 1000 || d < -1000
 }
 
-// found holds everything that the API says against the states, and gives what
-// differs as "kind subscription".
+// found compares the API with the states, and returns the differences as "kind
+// subscription".
 func (s *env) found() []string {
 	s.Helper()
 	users := map[string]string{}
@@ -119,7 +118,7 @@ func TestPublisher_AgreesWithTheStream(t *testing.T) {
 	}
 }
 
-func TestPublisher_PlantedIsWhatDiffers(t *testing.T) {
+func TestPublisher_OnlyPlantedDriftDiffers(t *testing.T) {
 	for seed := range uint64(5) {
 		s := setUp(t, seed, pianoapi.Config{})
 		const each = 6

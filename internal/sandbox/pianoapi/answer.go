@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Piano's codes that are known, and one that is ours: Piano's for bad parameters
-// has not been seen.
+// The known codes of Piano. codeInvalid is invented, because Piano's code for invalid
+// parameters is not known.
 const (
 	codeAccess       = 2
 	codeInvalid      = 1
@@ -18,13 +18,12 @@ const (
 	codeNotFound     = 8005
 )
 
-// answer is what goes into an envelope, or an error: also those come with status
-// 200.
+// answer is the content of a response, or an error. Errors have status 200, too.
 type answer struct {
 	key     string
 	payload any
 	page    *page // of a list
-	bare    bool  // without an envelope, as the reports API answers
+	bare    bool  // without an envelope, as in the reports API
 	status  int   // of HTTP; 0 is 200
 
 	code    int
@@ -32,19 +31,19 @@ type answer struct {
 	invalid map[string]string
 }
 
-// page describes what part of a list an answer is.
+// page is the position of an answer in a list.
 type page struct{ limit, offset, total, count int }
 
 func succeeded(key string, payload any) answer { return answer{key: key, payload: payload} }
 
 func failed(code int, message string) answer { return answer{code: code, message: message} }
 
-// invalid is the error of one parameter.
+// invalid returns the error of one parameter.
 func invalid(parameter, what string) answer {
 	return answer{code: codeInvalid, message: "Validation failed", invalid: map[string]string{parameter: what}}
 }
 
-// refusal is an answer with a code, as an error.
+// apiError is an answer with a code, as an error.
 type apiError struct {
 	code    int
 	message string
@@ -59,7 +58,7 @@ func (s *Server) write(w http.ResponseWriter, a answer) {
 	}
 	out := json.NewEncoder(w)
 	if a.bare {
-		_ = out.Encode(a.payload) // the client has gone
+		_ = out.Encode(a.payload) // the client has disconnected
 		return
 	}
 	fields := map[string]any{"code": a.code, "ts": s.cfg.Now().Unix()}
@@ -77,13 +76,13 @@ func (s *Server) write(w http.ResponseWriter, a answer) {
 	_ = out.Encode(fields)
 }
 
-// number reads a parameter that must be a whole number of at least low.
+// number parses a whole number of at least low.
 func number(r *http.Request, name string, low int) (int, bool) {
 	n, err := strconv.Atoi(r.Form.Get(name))
 	return n, err == nil && n >= low
 }
 
-// flag reads a parameter that must be true or false.
+// flag parses true or false.
 func flag(r *http.Request, name string) (value, ok bool) {
 	switch r.Form.Get(name) {
 	case "true":
@@ -95,7 +94,7 @@ func flag(r *http.Request, name string) (value, ok bool) {
 	}
 }
 
-// instant reads a date: seconds since 1970, in UTC.
+// instant parses a date in seconds since 1970, UTC.
 func instant(r *http.Request, name string) (time.Time, bool) {
 	n, err := strconv.ParseInt(r.Form.Get(name), 10, 64)
 	return time.Unix(n, 0).UTC(), err == nil && n > 0

@@ -8,15 +8,15 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// billingPlan is a billing plan in one of the forms that Piano's have been seen in.
+// billingPlan is a billing plan in one of the known forms of Piano.
 type billingPlan struct {
-	term       string // payment_billing_plan; empty is none
+	term       string // payment_billing_plan, or empty
 	own        string // billing_plan
-	firstPrice string // payment_first_price; empty is none
+	firstPrice string // payment_first_price, or empty
 }
 
-// plan puts period and price into words. Some of the forms leave out the one or
-// the other, or cannot be read at all; none says another one.
+// plan renders period and price. Some forms omit one of the two, or cannot be
+// parsed. No form has a wrong value.
 func (a *account) plan(draw *rand.Rand, currency string) billingPlan {
 	amount, priced := amountText(a.price)
 	if a.months == 0 {
@@ -46,7 +46,7 @@ func (a *account) plan(draw *rand.Rand, currency string) billingPlan {
 		return billingPlan{term: fmt.Sprintf("[%s %s|%s|1]", amount, currency, period)}
 	case 4:
 		return billingPlan{own: "$" + amount + " per " + perText(a.months)}
-	case 5: // after a trial the first price is not the regular one
+	case 5: // after a trial, the first price is not the regular price
 		return billingPlan{own: "every " + period, firstPrice: amount}
 	case 6:
 		return billingPlan{own: goes}
@@ -65,7 +65,7 @@ func (a *account) plan(draw *rand.Rand, currency string) billingPlan {
 	}
 }
 
-// periodText is a period as plans have it.
+// periodText renders a period as in a plan.
 func periodText(months int) string {
 	switch {
 	case months == 0:
@@ -81,7 +81,7 @@ func periodText(months int) string {
 	}
 }
 
-// perText is a period behind the word per.
+// perText renders a period after the word per.
 func perText(months int) string {
 	switch months {
 	case 1:
@@ -93,8 +93,8 @@ func perText(months int) string {
 	}
 }
 
-// amountText is an amount as plans have it. They know none below zero, and none
-// that is beyond what a price can be.
+// amountText renders an amount as in a plan. It returns false for a negative amount,
+// or one above the largest price.
 func amountText(d schemas.NullDecimal4) (text string, ok bool) {
 	const maxAmount = 1_000_000_0000
 	if !d.Valid || d.Decimal4 < 0 || d.Decimal4 > maxAmount {

@@ -2,38 +2,37 @@ package pianoapi
 
 import "time"
 
-// Config says how the server answers. The zero Config is a server for one test.
+// Config configures the server. The zero Config is complete.
 type Config struct {
-	Addr  string // host:port on loopback; empty takes a free port
+	Addr  string // host:port on loopback; empty selects a free port
 	AID   string // empty is DefaultAID
 	Token string // empty is DefaultToken
 
-	// MaxLimit is how many subscriptions a page has at most, whatever is asked
-	// for; 0 is 1000.
+	// MaxLimit is the maximum size of a page; 0 is 1000.
 	MaxLimit int
 	Export   Export
 	Faults   Faults
 	Now      func() time.Time // nil is time.Now
 }
 
-// Export says what the subscription log is like.
+// Export configures the export of the subscription log.
 type Export struct {
 	File  FileForm
-	Polls int // how often its status is asked for before it is finished; 0 is 2
+	Polls int // number of status requests before it is finished; 0 is 2
 }
 
 // FileForm is the form of the exported file.
 type FileForm int
 
-// The forms that Piano's files have been seen in.
+// The known forms of Piano's files.
 const (
 	PlainCSV   FileForm = iota
 	CSVWithBOM          // with a byte order mark
 	ZippedCSV
 )
 
-// What a server takes that was not told otherwise. The token is one of the
-// canaries.
+// The defaults of Config. The token is a canary: tests search for it where it must not
+// appear.
 const (
 	DefaultAID   = "sandboxAID"
 	DefaultToken = "canary-token-of-the-sandbox"

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// WriteCSV writes the subscription log of a store's subscriptions that started in
-// [from, to), one row each, in the columns and forms of Piano's export. It holds
-// what is personal, as Piano's does.
+// WriteCSV writes the subscription log in the columns and forms of Piano's export:
+// one row for each subscription that started in [from, to). Like Piano's, it
+// contains personal data.
 func WriteCSV(w io.Writer, store Store, from, to time.Time) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(logColumns))
@@ -42,8 +42,7 @@ type logColumn struct {
 	text func(*Subscription) string
 }
 
-// logColumns are the headers that are known, not all in the order in which they
-// were seen: exports differ.
+// logColumns are the known headers. Their order varies between real exports.
 var logColumns = []logColumn{
 	{"Subscription ID", func(s *Subscription) string { return s.ID }},
 	{"Create date", func(s *Subscription) string { return logDate(s.StartDate) }},
@@ -95,8 +94,7 @@ var logColumns = []logColumn{
 	{"Experience name", func(*Subscription) string { return "Paywall A/B" }},
 }
 
-// logZone is where the sample's times were: two hours before UTC's clock in
-// summer.
+// logZone is the zone of the times in the known sample, UTC+2.
 var logZone = time.FixedZone("", 2*60*60)
 
 func logDate(at int64) string {

@@ -1,18 +1,32 @@
-// Package pianoapi is a simulated Piano: an HTTP server that answers as the
-// Publisher API and the reports API are known to, over a store of subscriptions.
+// Package pianoapi simulates Piano: an HTTP server with the known behavior of the
+// Publisher API and of the reports API, on top of a store of subscriptions.
 //
-// Words:
+// The main path of a request: Server.endpoint checks token, method and parameters
+// (server.go). The faultInjector may replace the answer (faults.go, fault_answers.go).
+// Then an endpoint reads the Store (read_endpoints.go), runs an action of an Actor
+// (action_endpoints.go), or serves an export (export.go, csv.go).
 //
-//   - store: what the API has to show. Publisher is that of a simulated world, and
-//     goes on living; Synthetic is a large one that is computed and not held.
-//   - action: what somebody does to a subscription. It sends its events and changes
+// Publisher (publisher.go) is the Store and Actor of a simulated world. It holds the
+// lock and has four parts:
+//
+//   - recordStore (record_store.go): the records and the order of the lists.
+//   - actionBuilder (action_kinds.go): the events of each action.
+//   - scheduler (action.go): sends the events and changes the API, one of them late.
+//   - renderer (render.go): the JSON fields of an account.
+//
+// Words used here:
+//
+//   - store: the subscriptions that the API has. Synthetic is a large Store that is
+//     computed on demand.
+//   - action: one thing that a subscriber or support does. It sends events and changes
 //     the store as these events say, in either order.
-//   - planted: a disagreement with the stream that was put in on purpose, which
-//     reconciliation has to find.
-//   - fault: an answer that goes wrong on requestedFault.
+//   - account: what the billing system knows about a subscription, before rendering.
+//   - planted drift: a difference from the stream that was added on purpose.
+//     Reconciliation must find it.
+//   - fault: an answer that fails on purpose.
 //
-// Where real Piano has names and addresses, the answers have invented ones: every
-// first name begins with CanaryFirst, every last name with CanaryLast, and every
-// address is of a domain that is reserved for documentation. None of them may
-// come out of Pianola.
+// The answers have invented personal data where Piano has real data: every first name
+// begins with CanaryFirst, every last name with CanaryLast, and every address has a
+// domain that is reserved for documentation. None of them may appear in the output of
+// Pianola.
 package pianoapi

@@ -12,8 +12,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// eventMessage is an event as Piano's stream tells it: the documented fields in
-// their order, those that are absent left out.
+// eventMessage is an event of Piano's stream: the documented fields in order,
+// without the absent ones.
 type eventMessage struct {
 	SubscriptionID string      `json:"subscription_id"`
 	UserID         string      `json:"user_id,omitempty"`
@@ -60,7 +60,7 @@ func eventJSON(s *step, product *world.Product) []byte {
 	}
 	text, err := json.Marshal(m)
 	if err != nil {
-		panic(err) // every part of it is text that is JSON already, or plain
+		panic(err) // cannot happen: all fields are texts, numbers and booleans
 	}
 	return text
 }

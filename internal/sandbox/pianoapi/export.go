@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// jobs are the exports that were scheduled.
+// jobs holds the scheduled exports.
 type jobs struct {
 	mu   sync.Mutex
 	jobs map[string]*job
@@ -18,13 +18,13 @@ type jobs struct {
 
 // job is one export.
 type job struct {
-	from, to time.Time // of the start date; to is the day after the last
+	from, to time.Time // of the start date; to is exclusive
 	groups   []string
-	asked    int  // how often its status was asked for
-	failed   bool // it will not be finished
+	asked    int  // number of status requests
+	failed   bool // the export fails
 }
 
-// FailExport lets all exports that are under way fail.
+// FailExport makes all running exports fail.
 func (s *Server) FailExport() {
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
@@ -33,7 +33,7 @@ func (s *Server) FailExport() {
 	}
 }
 
-// jobDescription is how the reports API describes a job.
+// jobDescription is a job as the reports API returns it.
 type jobDescription struct {
 	ID        string  `json:"export_id"`
 	Request   any     `json:"report_request"`
@@ -42,7 +42,7 @@ type jobDescription struct {
 	Percent   int     `json:"percent_complete"`
 }
 
-// attributeGroups are those that can be asked for.
+// attributeGroups are the valid attribute groups.
 const attributeGroups = " DEFAULT RENEWABLE_GIFT USER PAYMENT UPGRADES AUTORENEW MODIFY_TIME "
 
 func (s *Server) schedule(r *http.Request) answer {
@@ -115,7 +115,7 @@ func (s *Server) downloadURL(r *http.Request) answer {
 	return answer{bare: true, payload: map[string]string{"url": "http://" + s.Addr() + filesPath + id + "?signature=canary-signature"}}
 }
 
-// file gives the export itself. Its address carries its own permission.
+// file serves the export itself. The signature in its URL is the authorization.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	s.jobs.mu.Lock()
 	j := s.jobs.jobs[strings.TrimPrefix(r.URL.Path, filesPath)]
@@ -126,7 +126,7 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	}
 	s.faults.answer(w, r, filesPath, func(w http.ResponseWriter) {
 		if err := s.writeFile(w, j); err != nil {
-			panic(http.ErrAbortHandler) // a file that ends before its end must not look whole
+			panic(http.ErrAbortHandler) // a truncated file must not look complete
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// answer writes what respond gives, or something wrong.
+// answer writes the response of respond, or a fault.
 func (m *faultInjector) answer(w http.ResponseWriter, r *http.Request, endpoint string, respond func(http.ResponseWriter)) {
 	switch fault := m.draw(endpoint); fault {
 	case ErrorCode:
@@ -30,9 +30,9 @@ func (m *faultInjector) answer(w http.ResponseWriter, r *http.Request, endpoint 
 		respond(whole)
 		switch fault {
 		case TruncatedBody:
-			cut(w, whole.body.Bytes())
+			truncate(w, whole.body.Bytes())
 		case UnexpectedShape:
-			text(w, http.StatusOK, "application/json", strange(whole.body.String()))
+			text(w, http.StatusOK, "application/json", unexpectedShape(whole.body.String()))
 		default:
 			text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
 		}
@@ -51,9 +51,8 @@ func (m *faultInjector) answer(w http.ResponseWriter, r *http.Request, endpoint 
 	}
 }
 
-// strange is an answer whose payload is of another type: what was a list or an
-// object is text.
-func strange(body string) string {
+// unexpectedShape returns an answer whose payload has another type.
+func unexpectedShape(body string) string {
 	for _, key := range []string{"subscriptions", "subscription", "data", "export_id", "job_status", "url"} {
 		if _, after, ok := strings.Cut(body, `"`+key+`":`); ok && after != "" {
 			return `{"code":0,"ts":1767225600,"total":1,"count":1,"` + key + `":{"moved":[1]}}`
@@ -62,22 +61,23 @@ func strange(body string) string {
 	return `[]`
 }
 
-// cut promises the whole body, gives half of it, and hangs up.
-func cut(w http.ResponseWriter, body []byte) {
+// truncate announces the complete body, writes half of it, and closes the
+// connection.
+func truncate(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body[:len(body)/2])
 	panic(http.ErrAbortHandler)
 }
 
-// text writes a whole answer.
+// text writes a complete answer.
 func text(w http.ResponseWriter, status int, kind, body string) {
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // the client has gone
+	_, _ = io.WriteString(w, body) // the client has disconnected
 }
 
-// bufferedAnswer is an answer that has been made and is not sent.
+// bufferedAnswer collects an answer without sending it.
 type bufferedAnswer struct {
 	header http.Header
 	body   bytes.Buffer

@@ -8,42 +8,41 @@ import (
 	"time"
 )
 
-// Fault is one way in which an answer goes wrong.
+// Fault is one way in which an answer fails.
 type Fault int
 
-// The faults. Those before Cut happen before anything is done; with the others it
-// has been done, and the answer is lost, late or strange.
+// The faults. Those before TruncatedBody replace the request. With the others the server
+// processes the request, and only the answer fails.
 const (
 	ErrorCode       Fault = iota + 1 // status 200 with a code
 	Unauthorized                     // 401
 	Forbidden                        // 403
 	TooManyRequests                  // 429 with Retry-After
 	ServerError                      // 500
-	HTMLPage                         // a page of HTML, with status 200
-	TruncatedBody                    // the body ends before its end
-	SlowAnswer                       // the answer comes after Faults.Slow, or never
-	UnexpectedShape                  // another shape
-	LostAnswer                       // 500, but it was done
+	HTMLPage                         // HTML with status 200
+	TruncatedBody                    // half of the body
+	SlowAnswer                       // the answer comes after Faults.Slow
+	UnexpectedShape                  // valid JSON of another shape
+	LostAnswer                       // 500, but the action was done
 )
 
-// Faults are drawn for a share of all requests. More can be asked for by
-// Server.Fail.
+// Faults are random faults in a share of all requests. Server.Fail requests more.
 type Faults struct {
 	Seed  uint64
 	Share float64 // of the requests, between 0 and 1
 	Kinds []Fault // which of them; empty: all that a client can get over, see TransientFaults
-	// Shift is the share of pages before which rows move.
+	// Shift is the share of list requests before which rows move.
 	Shift float64
-	// Slow is how late a slow answer is; 0 is 5 seconds.
+	// Slow is the delay of a slow answer; 0 is 5 seconds.
 	Slow time.Duration
-	// RetryAfter is what 429 asks for, in whole seconds; 0 asks to come back at once.
+	// RetryAfter is the Retry-After header of a 429, in whole seconds.
 	RetryAfter time.Duration
 }
 
-// TransientFaults are the faults that are over when a client tries again.
+// TransientFaults are the faults that a retry resolves.
 func TransientFaults() []Fault { return []Fault{TooManyRequests, ServerError, HTMLPage, TruncatedBody} }
 
-// faultInjector decides what goes wrong. It is safe for concurrent use.
+// faultInjector decides which requests fail. It is safe for concurrent use.
 type faultInjector struct {
 	mu    sync.Mutex
 	cfg   Faults
@@ -52,7 +51,7 @@ type faultInjector struct {
 	count map[Fault]int
 }
 
-// requestedFault is a fault that was asked for.
+// requestedFault is a fault requested with Server.Fail.
 type requestedFault struct {
 	fault    Fault
 	endpoint string
@@ -70,23 +69,22 @@ func newFaultInjector(cfg Faults) *faultInjector {
 	return &faultInjector{cfg: cfg, dice: rand.New(rand.NewPCG(cfg.Seed, 0xfa17)), count: map[Fault]int{}}
 }
 
-// Fail lets the next times requests of an endpoint go wrong, after letting skip of
-// them pass. endpoint is a path such as /publisher/subscription/list; empty is
-// any.
+// Fail makes the next times requests of an endpoint fail, after skip successful
+// ones. endpoint is a path such as /publisher/subscription/list; empty matches any.
 func (s *Server) Fail(f Fault, endpoint string, skip, times int) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.next = append(s.faults.next, requestedFault{fault: f, endpoint: endpoint, skip: skip, left: times})
 }
 
-// Failed counts the faults so far.
+// Failed returns the number of faults by kind.
 func (s *Server) Failed() map[Fault]int {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	return maps.Clone(s.faults.count)
 }
 
-// draw gives the fault of a request, 0 for none.
+// draw returns the fault of a request, or 0.
 func (m *faultInjector) draw(endpoint string) Fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,7 +112,7 @@ func (m *faultInjector) draw(endpoint string) Fault {
 	return found
 }
 
-// shift moves rows, for its share of the pages.
+// shift moves rows before its share of the pages.
 func (m *faultInjector) shift(store Shifter) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -27,7 +27,7 @@ type env struct {
 	events []map[string]any
 }
 
-// filter knows the world's internal users as Pianola would.
+// filter recognizes the world's internal users as Pianola does.
 type filter struct{ w *world.World }
 
 func (f filter) Internal(userID, email string) bool {
@@ -71,7 +71,7 @@ func setUp(t *testing.T, seed uint64, cfg pianoapi.Config) *env {
 	return s
 }
 
-// serve starts a server and a client that is in a hurry.
+// serve starts a server, and a client with short retries.
 func serve(t *testing.T, cfg pianoapi.Config, store pianoapi.Store, f piano.Filter) (*pianoapi.Server, *piano.Client) {
 	t.Helper()
 	server, err := pianoapi.Start(cfg, store)
@@ -95,7 +95,7 @@ func serve(t *testing.T, cfg pianoapi.Config, store pianoapi.Store, f piano.Filt
 	return server, client
 }
 
-// sweep reads everything: of a subscription that comes twice the last counts.
+// sweep reads all subscriptions. Of a repeated one it keeps the last.
 func (s *env) sweep() map[string]piano.Subscription {
 	s.Helper()
 	all := map[string]piano.Subscription{}
@@ -116,7 +116,7 @@ func (s *env) must(err error) {
 	}
 }
 
-// told gives the events that were sent since the last call, as "action subscription".
+// sentEvents returns the events since the last call, as "action subscription".
 func (s *env) sentEvents() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

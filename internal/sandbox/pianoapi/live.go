@@ -9,9 +9,8 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// Live lets subscribers and support act, about so many times a second, until ctx
-// ends: then what is half done is finished, and nil returned. An error is that of
-// sending an event.
+// Live runs random actions at about this rate until ctx ends. Then it completes the
+// delayed halves and returns nil. An error is a send error.
 func (p *Publisher) Live(ctx context.Context, perSecond float64) error {
 	acts := time.NewTicker(max(time.Millisecond, time.Duration(float64(time.Second)/perSecond)))
 	defer acts.Stop()
@@ -25,7 +24,7 @@ func (p *Publisher) Live(ctx context.Context, perSecond float64) error {
 		case <-halves.C:
 			err = p.CatchUp(ctx)
 		case <-ctx.Done():
-			// What has happened on one side has to happen on the other.
+			// Stream and API must agree at the end.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			return p.Finish(last)
@@ -36,7 +35,7 @@ func (p *Publisher) Live(ctx context.Context, perSecond float64) error {
 	}
 }
 
-// Act lets one of them act, as Live does.
+// Act runs one random action.
 func (p *Publisher) Act(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,28 +45,28 @@ func (p *Publisher) Act(ctx context.Context) error {
 	return nil
 }
 
-// CatchUp does what is due of actionCounts that are half done.
+// CatchUp runs the delayed halves of actions that are due.
 func (p *Publisher) CatchUp(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.schedule.catchUp(context.WithoutCancel(ctx), p.now())
 }
 
-// Finish does whatever is left of actionCounts that are half done.
+// Finish runs all delayed halves of actions.
 func (p *Publisher) Finish(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.schedule.finish(ctx)
 }
 
-// ActionCounts counts what was done since the world ended, by name.
+// ActionCounts returns the number of actions by name.
 func (p *Publisher) ActionCounts() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.schedule.counts)
 }
 
-// choose draws somebody and something to do; nil is that nobody was found.
+// choose draws a subscription and an action for it, or returns nil.
 func (p *Publisher) choose() *action {
 	if p.dice.IntN(10) == 0 {
 		who := inventedPerson("newcomer", p.build.created)
@@ -75,7 +74,7 @@ func (p *Publisher) choose() *action {
 	}
 	for range 100 {
 		r := p.store.records[p.dice.IntN(len(p.store.records))]
-		// The closed are most of them, and come back rarely.
+		// Most subscriptions are closed, and only a few of them resume.
 		if r.acting && r.busy == 0 && (!r.state.Status.Closed() || p.dice.IntN(20) == 0) {
 			return p.nextAction(r)
 		}
@@ -83,7 +82,7 @@ func (p *Publisher) choose() *action {
 	return nil
 }
 
-// fate draws what becomes of a subscription next.
+// nextAction draws the next action of a subscription.
 func (p *Publisher) nextAction(r *record) *action {
 	at := p.dice.IntN(100)
 	c := p.changes[r.id]
@@ -120,7 +119,7 @@ func (p *Publisher) nextAction(r *record) *action {
 		return p.build.failPayment(r)
 	case at < 80:
 		return p.build.cancelNow(r, at%2 == 0)
-	case st.ChangePending: // announced in the world's time
+	case st.ChangePending: // the change was announced in the world's events
 		return p.build.renew(r)
 	default:
 		to := p.renderer.changesOf(r.product)

@@ -11,8 +11,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// The kinds of disagreement that can be planted, by the names that reconciliation
-// has for them.
+// The kinds of drift that can be planted, as reconciliation names them.
 const (
 	MissingInStream = "missing_in_stream"
 	MissingInAPI    = "missing_in_api"
@@ -26,25 +25,25 @@ const (
 	Price           = "price"
 )
 
-// Kinds are all of them.
+// Kinds returns all kinds of drift.
 func Kinds() []string {
 	return []string{MissingInStream, MissingInAPI, Status, AutoRenew, TermType, BillingPeriod, StartedAt, UserID, NextBill, Price}
 }
 
-// Planted is one disagreement that was put in: the kind, whose it is, and what the
-// two sides say in words. Empty is a side that has nothing.
-type Planted struct {
+// PlantedDrift is one planted difference, with the values of both sides. A side
+// without a value is empty.
+type PlantedDrift struct {
 	Kind, SubscriptionID string
 	Stream, API          string
 }
 
-// ErrTooFewSubscriptions says that a world is too small for what was to be planted: Planted says
-// what there was room for.
-var ErrTooFewSubscriptions = errors.New("not enough subscriptions that are compared for certain")
+// ErrTooFewSubscriptions reports that the world is too small for the requested
+// drift. Planted returns what was planted.
+var ErrTooFewSubscriptions = errors.New("too few subscriptions to plant drift in")
 
-// Plant puts in so many disagreements of each kind, each with a subscription of its
-// own that is compared for certain, and whose other fields agree to the letter. It
-// is called once, before anybody acts. An error is ErrTooFewSubscriptions.
+// Plant plants each differences of every kind, one per subscription. It selects
+// subscriptions that reconciliation compares for certain and whose other fields
+// agree. Call it once, before any action. The only error is ErrTooFewSubscriptions.
 func (p *Publisher) Plant(seed uint64, each int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,15 +73,15 @@ func (p *Publisher) Plant(seed uint64, each int) error {
 	return short
 }
 
-// Planted are all that Plant has put in.
-func (p *Publisher) Planted() []Planted {
+// Planted returns all planted differences.
+func (p *Publisher) Planted() []PlantedDrift {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]Planted(nil), p.planted...)
+	return append([]PlantedDrift(nil), p.planted...)
 }
 
-// plantUnknown adds a subscription of which the stream knows nothing: it began
-// while the stream was there, in a term that has events.
+// plantUnknown adds a subscription that the stream does not have, although it
+// started in the time of the stream and its term has events.
 func (p *Publisher) plantUnknown(n int) {
 	at := p.millis() - 90*day
 	term := []string{"payment", "dynamic"}[n%2]
@@ -96,10 +95,10 @@ func (p *Publisher) plantUnknown(n int) {
 		months: p.terms[r.product].Months, price: schemas.NullDecimal4{Decimal4: p.terms[r.product].Price, Valid: true}, charges: 1,
 	}
 	p.add(r, nil)
-	p.planted = append(p.planted, Planted{Kind: MissingInStream, SubscriptionID: r.id, API: r.fixed.status})
+	p.planted = append(p.planted, PlantedDrift{Kind: MissingInStream, SubscriptionID: r.id, API: r.fixed.status})
 }
 
-// plantIn puts a disagreement into a subscription, where it is one that will do.
+// plantIn plants a difference in a subscription, if it is suitable.
 func (p *Publisher) plantIn(r *record, kind string, n int) bool {
 	st := &r.state
 	if !r.steady || r.plant != nil || r.busy > 0 || len(r.facts) > 0 || st.Partial || st.ChangePending || !st.StartedAt.Valid {
@@ -111,7 +110,7 @@ func (p *Publisher) plantIn(r *record, kind string, n int) bool {
 	facts := p.factsOf(r)
 	a := p.account(r, facts)
 	was := a
-	found := Planted{Kind: kind, SubscriptionID: r.stored}
+	found := PlantedDrift{Kind: kind, SubscriptionID: r.stored}
 	switch kind {
 	case MissingInAPI:
 		found.Stream = string(st.Status)
@@ -171,8 +170,8 @@ func (p *Publisher) plantIn(r *record, kind string, n int) bool {
 	return true
 }
 
-// wrongStatus is a status that does not agree with the derived one, of a kind that
-// is drawn by number. A lost PaymentFailed comes first.
+// wrongStatus returns a status that does not agree with the derived one. n selects
+// the case; a lost PaymentFailed comes first.
 func wrongStatus(st *world.State, failedAt schemas.NullMillis, now schemas.Millis, n int) (status string, ok bool) {
 	var from world.Status
 	switch n % 6 {
@@ -190,14 +189,14 @@ func wrongStatus(st *world.State, failedAt schemas.NullMillis, now schemas.Milli
 		from, status = world.StatusActive, "deleted"
 	}
 	if st.Status == world.StatusFailAndRetry && n%6 == 0 && failedAt.Valid && now-failedAt.Millis > 31*day {
-		return "active", true // for longer than a payment is tried again
+		return "active", true // beyond the time of payment retries
 	}
-	// A cancel of a dynamic subscription may be read as one for the end of its
-	// period.
+	// A cancelled dynamic subscription may be one with a deferred cancel, which
+	// agrees.
 	return status, st.Status == from && st.TermType == "payment"
 }
 
-// instantText is an instant in whole seconds, which is all that the API tells.
+// instantText renders an instant in whole seconds, as precise as the API.
 func instantText(at schemas.Millis) string {
 	return time.Unix(seconds(at), 0).UTC().Format(time.RFC3339)
 }

@@ -50,7 +50,7 @@ type Publisher struct {
 	schedule scheduler
 	firsts   map[string]schemas.Millis // first events of subscriptions that began since
 	changes  map[string]*termChange    // by subscription
-	planted  []Planted
+	planted  []PlantedDrift
 
 	failChanges int // changes of term that must fail
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// statuses are those that can be asked for.
+// statuses are the valid statuses.
 var statuses = []string{"active", "cancelled", "fail_and_retry", "expired_with_error", "expired", "completed",
 	"deleted", "wait_confirmed", "upgraded", "pending", "not_started"}
 
@@ -45,7 +45,7 @@ func (s *Server) get(r *http.Request) answer {
 	return succeeded("subscription", one)
 }
 
-// shiftRows moves rows before a page is read, where that is asked for.
+// shiftRows moves rows before a page is read, if faults require it.
 func (s *Server) shiftRows() {
 	if store, ok := s.store.(Shifter); ok {
 		s.faults.shift(store)

@@ -10,26 +10,26 @@ import (
 
 // record is one subscription as the publisher knows it.
 type record struct {
-	index  int // of the world; -1 for those that are not of it
+	index  int // in the world; -1 for other subscriptions
 	id     string
 	stored string
 	user   person
 	term   string
-	// product is an index of terms.
+	// product is an index of the world's products.
 	product  int
 	resource string
 	country  string
-	begun    schemas.Millis // when the life began
-	facts    []world.Fact   // since the world ended; of those that are not of it, all
-	hasRows  bool           // the stream knows it
-	fixed    *account       // of those without facts
+	begun    schemas.Millis // start of the life
+	facts    []world.Fact   // since the world's end; all for other subscriptions
+	hasRows  bool           // the tables have rows of it
+	fixed    *account       // for a subscription without facts
 	plant    func(*account) // changes what is served
 	nextBill schemas.NullMillis
-	moved    bool // nextBill was set by care
+	moved    bool // support has set nextBill
 	hidden   bool // the API does not have it
-	acting   bool // open to Live
-	steady   bool // compared for certain, unless somebody acts on it
-	busy     int  // halves of actionCounts that are outstanding
+	acting   bool // Live may act on it
+	steady   bool // reconciliation compares it for certain, unless an action follows
+	busy     int  // delayed halves left
 
 	state  world.State
 	served Subscription
@@ -124,7 +124,8 @@ func (s *recordStore) count() (n int) {
 	return n
 }
 
-// ordered is a list in the order that is asked for: by update as it stands.
+// ordered sorts a list by the given key. The order by update is the order of the
+// list.
 func ordered(list []*record, by string) []*record {
 	key := func(r *record) int64 {
 		if by == "create" {

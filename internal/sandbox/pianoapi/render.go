@@ -64,12 +64,13 @@ func (rd *renderer) renderTerm(r *record, a *account, plan billingPlan) Term {
 	return t
 }
 
-// termID names a term: a product, sold in one of the ways.
+// termID returns the id of a term: a product with a term type.
 func termID(kind string, product int) string {
 	return fmt.Sprintf("TM%s%02d", map[string]string{"payment": "PAY", "dynamic": "DYN"}[kind], product)
 }
 
-// changesOf are the products that one may be changed to: those of its currency.
+// changesOf returns the products to which a product can change: those with the same
+// currency.
 func (rd *renderer) changesOf(product int) []int {
 	var to []int
 	for _, other := range rd.terms {
@@ -80,7 +81,7 @@ func (rd *renderer) changesOf(product int) []int {
 	return to
 }
 
-// shown is what a list says of a record now.
+// shown returns a record as a list has it now.
 func (rd *renderer) shown(r *record) Subscription {
 	s := r.served
 	if s.InTrial && s.TrialEndDate != nil && *s.TrialEndDate <= rd.now().Unix() {
@@ -89,7 +90,7 @@ func (rd *renderer) shown(r *record) Subscription {
 	return s
 }
 
-// detailed is what a get says of it.
+// detailed returns a record as get has it.
 func (rd *renderer) detailed(r *record) Subscription {
 	s := rd.shown(r)
 	running, dynamic := live(s.Status), s.Term.Type == "dynamic"
@@ -101,8 +102,8 @@ func (rd *renderer) detailed(r *record) Subscription {
 	return s
 }
 
-// resumable says whether resume would do something: for dynamic terms alone, as
-// Piano documents it.
+// resumable reports whether resume has an effect. By the documentation of Piano,
+// only dynamic terms can be resumed.
 func (r *record) resumable() bool {
 	if r.served.Term.Type != "dynamic" || r.fixed != nil {
 		return false

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Server is a running simulated Piano. Its faults may be changed while it runs.
+// Server is a running simulated Piano. Its faults can change while it runs.
 type Server struct {
 	cfg    Config
 	store  Store
@@ -24,14 +24,15 @@ type Server struct {
 	serving  sync.WaitGroup
 }
 
-// Where the two APIs lie on the server.
+// The paths of the two APIs.
 const (
 	publisherPath = "/api/v3"
 	reportsPath   = "/rest"
 	filesPath     = "/files/"
 )
 
-// Start serves the store until Close. A store that is an Actor can be acted on.
+// Start serves the store until Close. If the store is an Actor, the action endpoints
+// work.
 func Start(cfg Config, store Store) (*Server, error) {
 	cfg = cfg.withDefaults()
 	l, err := net.Listen("tcp", cfg.Addr)
@@ -40,26 +41,26 @@ func Start(cfg Config, store Store) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: store, listener: l, faults: newFaultInjector(cfg.Faults)}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
-	s.serving.Go(func() { _ = s.http.Serve(l) }) // it ends with Close
+	s.serving.Go(func() { _ = s.http.Serve(l) }) // until Close
 	return s, nil
 }
 
-// Addr is where it listens.
+// Addr returns the address of the listener.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// BaseURL is the Publisher API's, for piano.base_url.
+// BaseURL returns the URL of the Publisher API, for piano.base_url.
 func (s *Server) BaseURL() string { return "http://" + s.Addr() + publisherPath }
 
-// ReportsURL is that of the exports, for piano.reports_url.
+// ReportsURL returns the URL of the reports API, for piano.reports_url.
 func (s *Server) ReportsURL() string { return "http://" + s.Addr() + reportsPath }
 
-// AID is the application, for piano.aid.
+// AID returns the application id, for piano.aid.
 func (s *Server) AID() string { return s.cfg.AID }
 
-// Token is what requests have to carry, for piano.api_token.
+// Token returns the API token, for piano.api_token.
 func (s *Server) Token() string { return s.cfg.Token }
 
-// Close ends it, within a second also where an answer is slow.
+// Close stops the server within a second, even if answers are delayed.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -71,7 +72,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// routes are the endpoints, each behind the checks that all have in common.
+// routes returns the endpoints behind the common checks.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for endpoint, h := range map[string]struct {
@@ -98,8 +99,7 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// endpoint checks what all requests need, and lets the answer go wrong where it
-// is its turn.
+// endpoint runs the checks of every request, and injects faults.
 func (s *Server) endpoint(name, method string, respond func(*http.Request) answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := r.Header.Get("api_token"); token == "" {
@@ -122,7 +122,7 @@ func (s *Server) endpoint(name, method string, respond func(*http.Request) answe
 			return
 		}
 		if method == http.MethodPost {
-			r.Form = r.PostForm // what stands in the address is not taken
+			r.Form = r.PostForm // ignore parameters in the URL
 		}
 		if r.Form.Get("aid") != s.cfg.AID {
 			s.write(w, failed(codeAccess, "Access denied"))

@@ -149,7 +149,7 @@ func TestServer_SweepAmongFaultsAndShiftingRows(t *testing.T) {
 	}
 }
 
-// An action whose answer is lost has been done: who sends it again without looking
+// An action whose answer is lost has been done. A client that repeats it without a check
 // does it twice.
 func TestServer_LostAnswerOfAnAction(t *testing.T) {
 	s := setUp(t, 1, pianoapi.Config{})
@@ -161,7 +161,7 @@ func TestServer_LostAnswerOfAnAction(t *testing.T) {
 		t.Errorf("got %v, want %v", err, piano.ErrOutcomeUnknown)
 	}
 	if got := s.sentEvents(); fmt.Sprint(got) != "[Resumed "+id+"]" {
-		t.Errorf("told %v", got)
+		t.Errorf("sent %v", got)
 	}
 }
 

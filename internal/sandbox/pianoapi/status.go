@@ -9,22 +9,22 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// drawFor is the chance of one subscription at one point of its life: asked again
-// it falls alike.
+// drawFor returns the random generator of one subscription after a number of events.
+// It always gives the same sequence.
 func drawFor(seed uint64, id string, events int) *rand.Rand {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(id + " " + strconv.Itoa(events))) // never an error
 	return rand.New(rand.NewPCG(seed, hash.Sum64()))
 }
 
-// synonymShare is how often a status is told in another of the words that mean the
-// same when the two sides are compared.
+// synonymShare is the share of statuses with another value that reconciliation
+// accepts as agreement.
 const synonymShare = 0.15
 
 const day = schemas.Millis(24 * 60 * 60 * 1000)
 
-// accepted puts a derived status into one of the API's words for it: mostly its
-// own, now and then another that counts as agreement.
+// acceptedStatus returns a status of the API that agrees with the derived status.
+// Usually it is the same.
 func acceptedStatus(draw *rand.Rand, st world.State, failedAt schemas.NullMillis, now schemas.Millis) string {
 	if draw.Float64() >= synonymShare {
 		return string(st.Status)
@@ -34,7 +34,7 @@ func acceptedStatus(draw *rand.Rand, st world.State, failedAt schemas.NullMillis
 	case world.StatusActive:
 		others = []string{"wait_confirmed", "pending", "not_started"}
 	case world.StatusFailAndRetry:
-		if failedAt.Valid && now-failedAt.Millis < 29*day { // it is 30, and time goes on
+		if failedAt.Valid && now-failedAt.Millis < 29*day { // the limit is 30 days, and the run takes time
 			others = []string{"active"}
 		}
 	case world.StatusExpired:

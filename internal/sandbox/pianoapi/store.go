@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// Store is what the API has to show. It is used by several goroutines at once.
+// Store holds the subscriptions of the API. Its methods are safe for concurrent use.
 type Store interface {
-	// List gives the part of a list that is asked for, and how long the list is.
+	// List returns the requested part of a list, and the length of the list.
 	List(Query) (part []Subscription, total int)
-	// Get gives one, with its details, by the id that the API knows.
+	// Get returns one subscription with details.
 	Get(id string) (Subscription, bool)
-	// All yields every one, for exports. It may be slow, and see changes.
+	// All yields every subscription, for exports. It may see concurrent changes.
 	All() iter.Seq[*Subscription]
 }
 
-// Query says which list, and which part of it.
+// Query selects a list and a part of it.
 type Query struct {
-	Status        string // empty: of every status
-	UserID        string // empty: of everybody
+	Status        string // empty selects every status
+	UserID        string // empty selects every user
 	SelectBy      string // the order: update, create, next_bill, last_bill
 	Offset, Limit int
 }
 
-// Actor is a store whose subscriptions can be acted on. An error that is a
-// *apiError is what Piano says to it; any other is a failure of the server.
+// Actor is a Store with actions. An *apiError is the answer of Piano; any other
+// error is a failure of the server.
 type Actor interface {
-	// Update changes auto-renew and the next bill date, each where it is not nil.
+	// Update changes auto-renew and the next bill date, unless nil.
 	Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (Subscription, error)
 	Cancel(ctx context.Context, id string, refund bool) (bool, error)
 	CancelDeferred(ctx context.Context, id string) (bool, error)
@@ -39,15 +39,15 @@ type Actor interface {
 	ChangeStatus(ctx context.Context, uid, id string) (int, error)
 }
 
-// Change is a change of term that is asked for.
+// Change is a request to change the term.
 type Change struct {
 	UserID, SubscriptionID, ToTerm string
-	// Timing is when it is billed: 0 now, else at the end of a period.
+	// Timing is 0 for billing now, and otherwise at the end of the period.
 	Timing int
 }
 
-// Shifter is a store whose rows can be made to move.
+// Shifter is a Store whose rows can move between pages.
 type Shifter interface {
-	// Shift moves a few rows of lists, as if somebody had updated them.
+	// Shift moves a few rows of lists, as updates do.
 	Shift(dice *rand.Rand)
 }

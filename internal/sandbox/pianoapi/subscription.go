@@ -1,7 +1,7 @@
 package pianoapi
 
-// Subscription is one as the API writes it, Piano's misspellings included. Dates
-// are seconds since 1970, nil for none.
+// Subscription is a subscription as the API writes it, with Piano's misspellings.
+// Dates are seconds since 1970, or nil.
 type Subscription struct {
 	ID                  string   `json:"subscription_id"`
 	AutoRenew           bool     `json:"auto_renew"`
@@ -32,7 +32,7 @@ type Subscription struct {
 	periodText, priceText string // as the export has them
 }
 
-// Details are what only a get tells.
+// Details are the fields that only get has.
 type Details struct {
 	WillAutoRenew          bool   `json:"will_auto_renew"`
 	NextRenewalDate        *int64 `json:"next_renewal_date"`
@@ -44,7 +44,7 @@ type Details struct {
 	InGracePeriod          bool   `json:"in_grace_period"`
 }
 
-// Term is what it was bought as.
+// Term is the term of a subscription.
 type Term struct {
 	ID              string         `json:"term_id"`
 	AID             string         `json:"aid"`
@@ -61,7 +61,7 @@ type Term struct {
 	ChangeOptions   []ChangeOption `json:"change_options"`
 }
 
-// ChangeOption is a term that this one can be changed to.
+// ChangeOption is a term to which the subscription can change.
 type ChangeOption struct {
 	ID       string `json:"term_change_option_id"`
 	FromTerm string `json:"from_term_id"`
@@ -69,7 +69,7 @@ type ChangeOption struct {
 	ToName   string `json:"to_term_name"`
 }
 
-// Resource is what it gives access to.
+// Resource is what the subscription gives access to.
 type Resource struct {
 	ID   string `json:"rid"`
 	AID  string `json:"aid"`
@@ -77,7 +77,7 @@ type Resource struct {
 	Type string `json:"type"`
 }
 
-// User is whose it is: personal, but for the uid.
+// User is the owner. All fields except the uid are personal data.
 type User struct {
 	UID          string `json:"uid"`
 	Email        string `json:"email"`
@@ -88,13 +88,13 @@ type User struct {
 	LastLogin    int64  `json:"last_login"`
 }
 
-// jsonAmount is an amount that is written as a JSON number, exact.
+// jsonAmount is an exact amount, written as a JSON number.
 type jsonAmount string
 
 // MarshalJSON writes the number.
 func (a jsonAmount) MarshalJSON() ([]byte, error) { return []byte(a), nil }
 
-// live says whether a status is that of a subscription that goes on.
+// live reports whether a status is that of a subscription that has not ended.
 func live(status string) bool {
 	switch status {
 	case "active", "wait_confirmed", "pending", "not_started", "fail_and_retry":
@@ -104,7 +104,7 @@ func live(status string) bool {
 	}
 }
 
-// statusName is a status in the words of the console and of the export.
+// statusName returns a status as the console and the export display it.
 func statusName(status string) string {
 	switch status {
 	case "cancelled":

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Synthetic is a store of many subscriptions, for measuring: each is computed from
-// its number when it is asked for, so that a million of them need no room. All of
-// them began in the half year from Begin on, are paid by the month, and were
-// renewed four times; then what their status says happened. EventsSQL gives the
-// events of the same lives.
+// Synthetic is a Store of many subscriptions for measurements. It computes each
+// subscription from its number, so that a million of them need no memory. All start
+// in the half year after Begin, have a monthly plan, and were renewed four times.
+// Their status determines the events after that. EventsSQL returns the same events
+// as SQL.
 type Synthetic struct {
 	Subscriptions int
 	Begin         time.Time // whole seconds, and at least a year ago
 }
 
-// block is a run of subscriptions that share a status: percent of all.
+// block is a range of subscriptions with one status: percent of all.
 type block struct {
 	status  string
 	percent int
 	last    string // SQL: actions after the last renewal
 }
 
-// blocks are in the order of the subscriptions. The last takes what is left.
+// blocks are in the order of the subscriptions. The last takes the rest.
 var blocks = []block{
 	{"active", 55, "['Auto-renew enabled']"},
 	{"wait_confirmed", 1, "['Auto-renew enabled']"},
@@ -46,7 +46,7 @@ const (
 	syntheticPrice  = "12.99"
 )
 
-// span is the numbers [from, to) of the block at an index.
+// span returns the numbers [from, to) of a block.
 func (s Synthetic) span(index int) (from, to int) {
 	percent := 0
 	for _, b := range blocks[:index] {
@@ -56,7 +56,7 @@ func (s Synthetic) span(index int) (from, to int) {
 	return from, s.Subscriptions * min(100, percent+blocks[index].percent) / 100
 }
 
-// List is Store's.
+// List implements Store.
 func (s Synthetic) List(q Query) (part []Subscription, total int) {
 	from, to := 0, 0
 	switch {
@@ -79,7 +79,7 @@ func (s Synthetic) List(q Query) (part []Subscription, total int) {
 	return part, to - from
 }
 
-// Get is Store's.
+// Get implements Store.
 func (s Synthetic) Get(id string) (Subscription, bool) {
 	n, ok := s.number(id)
 	if !ok {
@@ -91,7 +91,7 @@ func (s Synthetic) Get(id string) (Subscription, bool) {
 	return one, true
 }
 
-// All is Store's.
+// All implements Store.
 func (s Synthetic) All() iter.Seq[*Subscription] {
 	return func(yield func(*Subscription) bool) {
 		for n := range s.Subscriptions {
@@ -102,14 +102,14 @@ func (s Synthetic) All() iter.Seq[*Subscription] {
 	}
 }
 
-// number is that of an id.
+// number parses an id.
 func (s Synthetic) number(id string) (n int, ok bool) {
 	digits, ok := strings.CutPrefix(id, syntheticPrefix)
 	n, err := strconv.Atoi(digits)
 	return n, ok && err == nil && len(digits) == 9 && n >= 0 && n < s.Subscriptions
 }
 
-// began is when a subscription did, in seconds.
+// began returns the start of a subscription in seconds.
 func (s Synthetic) began(n int) int64 { return s.Begin.Unix() + int64(n)*7919%syntheticSpread }
 
 func (s Synthetic) at(n int) Subscription {
@@ -143,8 +143,8 @@ func (s Synthetic) at(n int) Subscription {
 	return one
 }
 
-// EventsSQL is a statement that puts the events of all of them into a table like
-// subscription_events, six or seven a subscription.
+// EventsSQL returns a statement that inserts the events of all subscriptions into a
+// table like subscription_events, six or seven per subscription.
 func (s Synthetic) EventsSQL(table string) string {
 	var last, bounds strings.Builder
 	for i, b := range blocks {

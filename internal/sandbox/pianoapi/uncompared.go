@@ -7,11 +7,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// foreignTerms are the terms that have no events: the API alone knows of them.
+// foreignTerms are the term types without events. Only the API has them.
 var foreignTerms = []string{"registration", "newsletter", "adview", "external", "custom", "grant_access", "gift",
 	"specific_email_addresses_contract", "email_domain_contract", "ip_range_contract", "linked"}
 
-// addForeign adds subscriptions of these terms.
+// addForeign adds subscriptions of these term types.
 func (p *Publisher) addForeign(n int, w *world.World) {
 	begin, end := w.Config().Start.UnixMilli(), w.Config().End.UnixMilli()
 	for i := range n {
@@ -29,8 +29,8 @@ func (p *Publisher) addForeign(n int, w *world.World) {
 	}
 }
 
-// accountWithoutRows is the account of a subscription of the world that has no rows: it began
-// before the stream and has told nothing since, or its user is internal.
+// accountWithoutRows returns the account of a subscription without rows: its last
+// event is older than the stream, or its user is internal.
 func (p *Publisher) accountWithoutRows(k world.Known) *account {
 	a := &account{
 		uid: k.UserID, status: "active", autoRenew: true, startedAt: k.BeganAt, term: k.Term,
