@@ -48,12 +48,12 @@ func TestTLS_MutualAuthentication(t *testing.T) {
 		t.Fatal("TLS was asked for Kafka alone")
 	}
 	server := &tls.Config{Certificates: client.Certificates, ClientCAs: client.RootCAs, ClientAuth: tls.RequireAndVerifyClientCert}
-	if err := authority.Shake(client, server); err != nil {
+	if err := authority.Handshake(client, server); err != nil {
 		t.Errorf("handshake: %v", err)
 	}
 	stranger := client.Clone()
 	stranger.ServerName = "other.example.com"
-	if err := authority.Shake(stranger, server); err == nil {
+	if err := authority.Handshake(stranger, server); err == nil {
 		t.Error("a certificate for another name was accepted")
 	}
 }

@@ -20,21 +20,19 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 )
 
-// Config says where and how the broker runs.
+// Config configures the broker.
 type Config struct {
-	// DataDir holds its settings and its log; it is kept, and may be used again
-	// by a later Start.
+	// DataDir holds the settings and the log. A later Start can use it again.
 	DataDir string
-	// Properties are set beside, or instead of, those of a small test broker.
+	// Properties add to or replace those of a small test broker.
 	Properties map[string]string
-	// Secure is a listener with TLS and logins beside the plain one; nil for none.
+	// Secure configures a second listener with TLS and SASL, unless nil.
 	Secure *Secure
-	// Log takes what the broker prints; nil drops it.
+	// Log receives the output of the broker, unless nil.
 	Log io.Writer
 }
 
-// Broker is a broker and its process. One goroutine at a time starts, stops or
-// disturbs it.
+// Broker is a broker process. Only one goroutine at a time may use it.
 type Broker struct {
 	addr    string
 	classes string // the class path
@@ -42,19 +40,19 @@ type Broker struct {
 	log     io.Writer
 	secure  string // the address of the secure listener; empty without one
 
-	keystores int // that have been shown after the first
+	keystores int // certificates set after the first
 
 	process *exec.Cmd
-	ended   chan struct{} // closed once the process has ended, after err is set
+	ended   chan struct{} // closed after the process has ended and err is set
 	err     error
 }
 
-// stopWithin bounds an orderly stop; after it the process is killed.
+// stopWithin limits a graceful stop. After it the process is killed.
 const stopWithin = 20 * time.Second
 
-// Start fetches the broker where needed, starts it, and returns once it takes
-// connections. It listens on the loopback interface, on ports of its own choice.
-// ctx bounds the start alone: Stop ends the broker.
+// Start downloads the broker if needed, starts it, and returns when it accepts
+// connections. It listens on free ports of the loopback interface. ctx limits only the
+// start; Stop ends the broker.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := Available(); err != nil {
 		return nil, err
@@ -105,7 +103,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-// run starts the process and returns once it takes connections.
+// run starts the process and returns when it accepts connections.
 func (b *Broker) run(ctx context.Context) error {
 	process, ended := exec.Command("java", "-Xmx512m", "-cp", b.classes, "kafka.Kafka", b.file), make(chan struct{})
 	process.Stdout, process.Stderr = b.log, b.log
@@ -124,13 +122,13 @@ func (b *Broker) run(ctx context.Context) error {
 	return nil
 }
 
-// Brokers are the addresses for clients.
+// Brokers returns the addresses for clients.
 func (b *Broker) Brokers() []string { return []string{b.addr} }
 
-// Stop ends the broker in order and waits for it, also where it hangs. A second
-// Stop does nothing.
+// Stop stops the broker and waits for its end, even if it is paused. A second Stop has no
+// effect.
 func (b *Broker) Stop() error {
-	_ = b.process.Process.Signal(syscall.SIGTERM) // an error means that it has ended
+	_ = b.process.Process.Signal(syscall.SIGTERM) // an error means that it has already ended
 	_ = b.process.Process.Signal(syscall.SIGCONT)
 	timer := time.NewTimer(stopWithin)
 	defer timer.Stop()
@@ -139,12 +137,12 @@ func (b *Broker) Stop() error {
 	case <-timer.C:
 		_ = b.process.Process.Kill()
 		<-b.ended
-		return errors.New("stop kafka: it had to be killed")
+		return errors.New("stop kafka: no graceful stop, killed")
 	}
 	return nil
 }
 
-// await waits until the broker takes connections: it opens its listener last.
+// await waits until the broker accepts connections. It opens its listener last.
 func (b *Broker) await(ctx context.Context) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -157,14 +155,14 @@ func (b *Broker) await(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for kafka: %w", ctx.Err())
 		case <-b.ended:
-			return fmt.Errorf("wait for kafka: it ended: %w", b.err)
+			return fmt.Errorf("wait for kafka: process ended: %w", b.err)
 		case <-ticker.C:
 		}
 	}
 }
 
-// writeProperties writes what makes a broker and controller in one, quick to
-// start and small.
+// writeProperties writes the settings of a small, combined broker and controller that
+// starts fast.
 func writeProperties(file string, cfg Config, clients, controller string) error {
 	properties := map[string]string{
 		"process.roles":                  "broker,controller",
@@ -199,9 +197,9 @@ func writeProperties(file string, cfg Config, clients, controller string) error 
 	return nil
 }
 
-// clusterID gives the id that a data directory was formatted with, or a new one:
-// 16 random bytes as Kafka writes them. Like Kafka's own, it does not begin with
-// a dash, which a command line takes for an option.
+// clusterID returns the id of a formatted data directory, or a new one: 16 random bytes
+// as Kafka writes them. It does not start with a dash, because the command line would
+// parse it as an option. Kafka does the same.
 func clusterID(dir string) string {
 	meta, err := os.ReadFile(filepath.Join(dir, "log", "meta.properties"))
 	if err == nil {
@@ -213,6 +211,6 @@ func clusterID(dir string) string {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
-	id[0] &= 0x7f           // the dash stands for the last but one of 64 digits
+	id[0] &= 0x7f           // a dash is digit 62 of base64url
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }

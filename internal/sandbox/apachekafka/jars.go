@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// Version is the release that is run.
+// Version is the release of Apache Kafka.
 const Version = "4.1.0"
 
-// pom asks for the broker and for the tool that formats its storage.
+// pom depends on the broker, and on the tool that formats its storage.
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>com.example</groupId>
@@ -33,7 +33,7 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `
 
-// Available says what is missing here to run a broker, nil for nothing.
+// Available returns an error that names the missing tools.
 func Available() error {
 	var errs []error
 	for _, tool := range []string{"java", "mvn"} {
@@ -44,8 +44,8 @@ func Available() error {
 	return errors.Join(errs...)
 }
 
-// jars gives the directory of the broker's jars, fetching them once. Two
-// processes may do so at the same time: whole directories are put in place.
+// jars returns the directory of the jars, and downloads them the first time. Two processes
+// may do this at once, because a rename moves the complete directory.
 func jars(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -56,11 +56,11 @@ func jars(ctx context.Context) (string, error) {
 		return home, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return "", fmt.Errorf("make the cache directory: %w", err)
+		return "", fmt.Errorf("create the cache directory: %w", err)
 	}
 	work, err := os.MkdirTemp(filepath.Dir(home), "fetch-")
 	if err != nil {
-		return "", fmt.Errorf("make a directory for the jars: %w", err)
+		return "", fmt.Errorf("create a directory for the jars: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	if err := os.WriteFile(filepath.Join(work, "pom.xml"), []byte(pom), 0o644); err != nil {
@@ -74,7 +74,7 @@ func jars(ctx context.Context) (string, error) {
 	}
 	if err := os.Rename(fetched, home); err != nil {
 		if _, statErr := os.Stat(home); statErr != nil {
-			return "", fmt.Errorf("keep the jars: %w", err)
+			return "", fmt.Errorf("move the jars: %w", err)
 		}
 	}
 	return home, nil

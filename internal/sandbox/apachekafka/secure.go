@@ -18,36 +18,34 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// Secure is a second listener of the broker, beside the plain one: TLS, and a
-// login by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Who has logged in may do
-// everything.
+// Secure configures a second listener with TLS and SASL: PLAIN, SCRAM-SHA-256 or
+// SCRAM-SHA-512. Every user has all permissions.
 type Secure struct {
-	// Advertise is the host:port that clients are told to come to; empty for the
-	// listener's own.
+	// Advertise is the advertised host:port; empty advertises the listener's own.
 	Advertise string
-	// Certificate and Key are what the listener shows (PEM; the key as PKCS #8).
+	// Certificate and Key are those of the listener (PEM; the key as PKCS #8).
 	Certificate, Key []byte
-	// ClientCAs have to have signed the certificate of a client (PEM); empty asks
-	// clients for none.
+	// ClientCAs sign the certificates of clients (PEM). If empty, clients need none.
 	ClientCAs []byte
-	// Optional lets clients in that show none.
+	// Optional also accepts clients without a certificate.
 	Optional bool
 	Plain    map[string]string // passwords by user
 	Scram    []ScramUser
 }
 
-// ScramUser is a user of SCRAM. Letters and digits in name and password spare one
-// the tool's escapes.
+// ScramUser is a SCRAM user. Name and password must be letters and digits, because they
+// are not escaped for the storage tool.
 type ScramUser struct {
 	Mechanism      string // SCRAM-SHA-256 or SCRAM-SHA-512
 	Name, Password string
-	Salt           string // base64; empty lets the tool draw one
+	Salt           string // base64; empty selects a random salt
 }
 
-// listenerName is the secure one's, in properties of its own in lower case.
+// listenerName is the name of the secure listener. Its properties have it in lower case.
 const listenerName = "SECURE"
 
-// properties are the listener's, put over those of a plain broker. Files go to dir.
+// properties returns the properties of the listener, which replace those of a plain broker.
+// It writes files to dir.
 func (s *Secure) properties(dir, plain, secure, controller string) (map[string]string, error) {
 	advertise := s.Advertise
 	if advertise == "" {
@@ -65,7 +63,7 @@ func (s *Secure) properties(dir, plain, secure, controller string) (map[string]s
 	own := map[string]string{
 		"ssl.keystore.type":     "PEM",
 		"ssl.keystore.location": keystore,
-		// A certificate may follow that another name, or nobody, is good for.
+		// Tests set certificates with another name, or with an unknown CA.
 		"ssl.allow.dn.changes":    "true",
 		"ssl.allow.san.changes":   "true",
 		"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
@@ -101,7 +99,7 @@ func ofListener(key string) string {
 	return "listener.name." + strings.ToLower(listenerName) + "." + key
 }
 
-// scramArguments are what the tool that formats the storage is told of users.
+// scramArguments returns the arguments of the storage tool that add the users.
 func (s *Secure) scramArguments() []string {
 	var all []string
 	for _, u := range s.Scram {
@@ -114,8 +112,8 @@ func (s *Secure) scramArguments() []string {
 	return all
 }
 
-// writeKeystore writes certificate and key as one PEM file, each version of it
-// under another name: the broker looks only where a name has changed.
+// writeKeystore writes certificate and key to one PEM file. Each version has another name,
+// because the broker reloads only when the name changes.
 func writeKeystore(dir string, version int, certificate, key []byte) (string, error) {
 	file := filepath.Join(dir, "keystore-"+strconv.Itoa(version)+".pem")
 	if err := os.WriteFile(file, append(append([]byte(nil), key...), certificate...), 0o600); err != nil {
@@ -124,15 +122,14 @@ func writeKeystore(dir string, version int, certificate, key []byte) (string, er
 	return file, nil
 }
 
-// SecureAddr is where the secure listener is; empty without one.
+// SecureAddr returns the address of the secure listener, or an empty text.
 func (b *Broker) SecureAddr() string { return b.secure }
 
-// Show makes the secure listener show another certificate to connections that are
-// made from now on, and returns once it does. admin has to come by the plain
-// listener.
-func (b *Broker) Show(ctx context.Context, admin *kadm.Client, certificate, key []byte) error {
+// SetCertificate changes the certificate of the secure listener for new connections, and
+// returns when the change is active. admin must use the plain listener.
+func (b *Broker) SetCertificate(ctx context.Context, admin *kadm.Client, certificate, key []byte) error {
 	if b.secure == "" {
-		return errors.New("show another certificate: the broker has no secure listener")
+		return errors.New("set certificate: the broker has no secure listener")
 	}
 	b.keystores++
 	keystore, err := writeKeystore(filepath.Dir(b.file), b.keystores, certificate, key)
@@ -147,19 +144,19 @@ func (b *Broker) Show(ctx context.Context, admin *kadm.Client, certificate, key 
 		err = errors.Join(err, one.Err)
 	}
 	if err != nil {
-		return fmt.Errorf("show another certificate: %w", err)
+		return fmt.Errorf("set certificate: %w", err)
 	}
-	return b.awaitShown(ctx, certificate)
+	return b.awaitCertificate(ctx, certificate)
 }
 
-// awaitShown waits until the listener shows a certificate. The broker takes over
-// what it has been told a little later, one network thread after the other, and
-// gives connections to them in turn: so it has to be seen as often in a row as
-// there are threads, and twice that for who else connects.
-func (b *Broker) awaitShown(ctx context.Context, certificate []byte) error {
+// awaitCertificate waits until the listener uses a certificate. The broker applies the
+// change with a delay in each network thread, and distributes connections over the
+// threads in turn. So the certificate must appear once per thread in a row. The count is
+// doubled because other clients connect, too.
+func (b *Broker) awaitCertificate(ctx context.Context, certificate []byte) error {
 	want, _ := pem.Decode(certificate)
 	if want == nil {
-		return errors.New("show another certificate: it is not PEM")
+		return errors.New("set certificate: not PEM")
 	}
 	const inARow = 2 * 3 // num.network.threads is 3 by default
 	ticker := time.NewTicker(10 * time.Millisecond)
@@ -167,7 +164,7 @@ func (b *Broker) awaitShown(ctx context.Context, certificate []byte) error {
 	for seen := 0; ; {
 		var shown []byte
 		dialer := tls.Dialer{Config: &tls.Config{
-			InsecureSkipVerify: true, // it is looked at, not trusted
+			InsecureSkipVerify: true, // the certificate is only compared
 			VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
 				shown = raw[0]
 				return nil
@@ -185,7 +182,7 @@ func (b *Broker) awaitShown(ctx context.Context, certificate []byte) error {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("show another certificate: it is not shown: %w", ctx.Err())
+			return fmt.Errorf("set certificate: not active: %w", ctx.Err())
 		}
 	}
 }

@@ -22,14 +22,14 @@ import (
 
 const secret = "aPasswordOfATest"
 
-// TestSecure logs in by every mechanism at one broker, and has its certificate
-// changed while it runs.
+// TestSecure logs in with every mechanism, and changes the certificate of the running
+// broker.
 func TestSecure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: starts Apache Kafka")
 	}
 	if err := apachekafka.Available(); err != nil {
-		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
+		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // in CI a missing tool is a failure
 			t.Fatal(err)
 		}
 		t.Skipf("this test runs Apache Kafka: %v", err)
@@ -38,7 +38,7 @@ func TestSecure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issue := func(terms authority.Terms) authority.Certificate {
+	issue := func(terms authority.Template) authority.Certificate {
 		c, err := ca.Issue(terms)
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func TestSecure(t *testing.T) {
 		return c
 	}
 	good, expired := issue(authority.Server()), issue(authority.Expired())
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // a first start fetches the broker
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // the first start downloads the broker
 	defer cancel()
 	b, err := apachekafka.Start(ctx, apachekafka.Config{DataDir: t.TempDir(), Secure: &apachekafka.Secure{
 		Certificate: good.Chain, Key: good.Key, ClientCAs: ca.PEM(),
@@ -86,13 +86,13 @@ func TestSecure(t *testing.T) {
 	}
 
 	admin := kadm.NewClient(newClient(t, kgo.SeedBrokers(b.Brokers()...)))
-	if err := b.Show(ctx, admin, expired.Chain, expired.Key); err != nil {
+	if err := b.SetCertificate(ctx, admin, expired.Chain, expired.Key); err != nil {
 		t.Fatal(err)
 	}
 	if err := ask(known, logins(secret)["plain"]); !errors.As(err, new(x509.CertificateInvalidError)) {
 		t.Errorf("expired: %v", err)
 	}
-	if err := b.Show(ctx, admin, good.Chain, good.Key); err != nil {
+	if err := b.SetCertificate(ctx, admin, good.Chain, good.Key); err != nil {
 		t.Fatal(err)
 	}
 	if err := ask(known, logins(secret)["plain"]); err != nil {

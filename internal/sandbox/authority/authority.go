@@ -20,12 +20,12 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority. Two of the same name are still two: neither trusts what
-// the other has signed.
+// New makes an authority with a new key. Two authorities with the same name do not trust
+// each other's certificates.
 func New(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make an authority's key: %w", err)
+		return nil, fmt.Errorf("generate the authority's key: %w", err)
 	}
 	template, err := blank(name, -century, century)
 	if err != nil {
@@ -40,20 +40,20 @@ func New(name string) (*Authority, error) {
 	return &Authority{root: root, key: key}, nil
 }
 
-// century is beyond every validity that a test asks for.
+// century is longer than every validity in a test.
 const century = 100 * 365 * 24 * time.Hour
 
-// Pool trusts the authority, and no other.
+// Pool returns a pool with only this authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.root)
 	return pool
 }
 
-// PEM is the authority's own certificate, as a ca_file holds it.
+// PEM returns the authority's certificate, for a ca_file.
 func (a *Authority) PEM() []byte { return encode("CERTIFICATE", a.root.Raw) }
 
-// WriteFile puts PEM in a file.
+// WriteFile writes PEM to a file.
 func (a *Authority) WriteFile(file string) error {
 	if err := os.WriteFile(file, a.PEM(), 0o600); err != nil {
 		return fmt.Errorf("write an authority's certificate: %w", err)
@@ -61,21 +61,21 @@ func (a *Authority) WriteFile(file string) error {
 	return nil
 }
 
-// Client is the configuration of a client that trusts the authority alone, and
-// shows the certificates given where a server asks for one.
-func (a *Authority) Client(show ...Certificate) *tls.Config {
+// Client returns the configuration of a client that trusts only this authority. certs are
+// its client certificates.
+func (a *Authority) Client(certs ...Certificate) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.Pool()}
-	for _, one := range show {
+	for _, one := range certs {
 		c.Certificates = append(c.Certificates, one.TLS)
 	}
 	return c
 }
 
-// blank is what all certificates have. from and until are distances from now.
+// blank returns the common part of all certificates. from and until are relative to now.
 func blank(name string, from, until time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return nil, fmt.Errorf("draw a serial number: %w", err)
+		return nil, fmt.Errorf("generate a serial number: %w", err)
 	}
 	now := time.Now()
 	return &x509.Certificate{
@@ -84,7 +84,7 @@ func blank(name string, from, until time.Duration) (*x509.Certificate, error) {
 	}, nil
 }
 
-// sign makes a certificate for key out of template, by the parent.
+// sign makes a certificate for key from template, signed by the parent.
 func sign(template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
 	if err != nil {
@@ -92,7 +92,7 @@ func sign(template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) (*x509.
 	}
 	signed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("read a certificate back: %w", err)
+		return nil, fmt.Errorf("parse a signed certificate: %w", err)
 	}
 	return signed, nil
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/authority"
 )
 
-// TestAuthority_Issue shakes hands, as a client that dials 127.0.0.1.
+// TestAuthority_Issue performs handshakes of a client that dials 127.0.0.1.
 func TestAuthority_Issue(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
 	for name, c := range map[string]struct {
 		by    *authority.Authority
-		terms authority.Terms
+		terms authority.Template
 		good  bool
 		why   any // the error that the client sees
 	}{
@@ -25,7 +25,7 @@ func TestAuthority_Issue(t *testing.T) {
 		"other_authority": {by: theirs, terms: authority.Server(), why: new(x509.UnknownAuthorityError)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := authority.Shake(ours.Client(), issue(t, c.by, c.terms).Server())
+			err := authority.Handshake(ours.Client(), issue(t, c.by, c.terms).Server())
 			if c.good != (err == nil) || !c.good && !errors.As(err, c.why) {
 				t.Errorf("got %v", err)
 			}
@@ -37,14 +37,14 @@ func TestAuthority_Client(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
 	server := issue(t, ours, authority.Server()).Server()
 	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, ours.Pool()
-	if err := authority.Shake(ours.Client(issue(t, ours, authority.Client("reader"))), server); err != nil {
+	if err := authority.Handshake(ours.Client(issue(t, ours, authority.Client("reader"))), server); err != nil {
 		t.Errorf("good: %v", err)
 	}
-	if authority.Shake(ours.Client(), server) == nil {
-		t.Error("a client without a certificate was let in")
+	if authority.Handshake(ours.Client(), server) == nil {
+		t.Error("a client without a certificate was accepted")
 	}
-	if authority.Shake(ours.Client(issue(t, theirs, authority.Client("reader"))), server) == nil {
-		t.Error("a client of another authority was let in")
+	if authority.Handshake(ours.Client(issue(t, theirs, authority.Client("reader"))), server) == nil {
+		t.Error("a client of another authority was accepted")
 	}
 }
 
@@ -58,7 +58,7 @@ func TestCertificate_WriteFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := authority.Shake(ours.Client(), &tls.Config{Certificates: []tls.Certificate{pair}}); err != nil {
+	if err := authority.Handshake(ours.Client(), &tls.Config{Certificates: []tls.Certificate{pair}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -72,7 +72,7 @@ func newAuthority(t *testing.T) *authority.Authority {
 	return a
 }
 
-func issue(t *testing.T, a *authority.Authority, terms authority.Terms) authority.Certificate {
+func issue(t *testing.T, a *authority.Authority, terms authority.Template) authority.Certificate {
 	t.Helper()
 	c, err := a.Issue(terms)
 	if err != nil {

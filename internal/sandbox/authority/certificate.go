@@ -13,34 +13,36 @@ import (
 	"time"
 )
 
-// Terms are what a certificate says.
-type Terms struct {
-	Name  string        // whose it is (the common name)
-	Hosts []string      // names and IP addresses that it is good for
-	From  time.Duration // of its validity, from now; 0 with Until 0: good for a day
+// Template describes a certificate.
+type Template struct {
+	Name  string        // the common name
+	Hosts []string      // valid names and IP addresses
+	From  time.Duration // relative to now; 0 with Until 0 selects a day
 	Until time.Duration
 }
 
-// Server is a good certificate of a server at 127.0.0.1 and localhost.
-func Server() Terms {
-	return Terms{Name: "server.example.com", Hosts: []string{"127.0.0.1", "localhost"}}
+// Server is a valid server certificate for 127.0.0.1 and localhost.
+func Server() Template {
+	return Template{Name: "server.example.com", Hosts: []string{"127.0.0.1", "localhost"}}
 }
 
-// Expired is Server's of yesterday.
-func Expired() Terms { return Server().between(-2*day, -day) }
+// Expired is a server certificate that expired yesterday.
+func Expired() Template { return Server().between(-2*day, -day) }
 
-// NotYetValid is Server's of tomorrow.
-func NotYetValid() Terms { return Server().between(day, 2*day) }
+// NotYetValid is a server certificate that is valid from tomorrow.
+func NotYetValid() Template { return Server().between(day, 2*day) }
 
-// OtherName is a good certificate of a server somewhere else.
-func OtherName() Terms { return Terms{Name: "other.example.com", Hosts: []string{"other.example.com"}} }
+// OtherName is a valid certificate of another server.
+func OtherName() Template {
+	return Template{Name: "other.example.com", Hosts: []string{"other.example.com"}}
+}
 
-// Client is a good certificate of a client of that name.
-func Client(name string) Terms { return Terms{Name: name} }
+// Client is a valid client certificate with a name.
+func Client(name string) Template { return Template{Name: name} }
 
 const day = 24 * time.Hour
 
-func (t Terms) between(from, until time.Duration) Terms {
+func (t Template) between(from, until time.Duration) Template {
 	t.From, t.Until = from, until
 	return t
 }
@@ -48,12 +50,12 @@ func (t Terms) between(from, until time.Duration) Terms {
 // Certificate is a certificate and its private key.
 type Certificate struct {
 	TLS   tls.Certificate
-	Chain []byte // PEM, as a cert_file holds it
-	Key   []byte // PEM, PKCS #8, as a key_file holds it
+	Chain []byte // PEM, for a cert_file
+	Key   []byte // PEM, PKCS #8, for a key_file
 }
 
-// Issue makes a certificate, with a new key.
-func (a *Authority) Issue(t Terms) (Certificate, error) {
+// Issue signs a certificate with a new key.
+func (a *Authority) Issue(t Template) (Certificate, error) {
 	if t.From == 0 && t.Until == 0 {
 		t = t.between(-time.Hour, day)
 	}
@@ -72,7 +74,7 @@ func (a *Authority) Issue(t Terms) (Certificate, error) {
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return Certificate{}, fmt.Errorf("make a key: %w", err)
+		return Certificate{}, fmt.Errorf("generate a key: %w", err)
 	}
 	leaf, err := sign(template, a.root, key, a.key)
 	if err != nil {
@@ -88,12 +90,12 @@ func (a *Authority) Issue(t Terms) (Certificate, error) {
 	}, nil
 }
 
-// Server is the configuration of a server that shows the certificate.
+// Server returns the configuration of a server with the certificate.
 func (c Certificate) Server() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c.TLS}}
 }
 
-// WriteFiles puts certificate and key in two files of a directory, and says where.
+// WriteFiles writes certificate and key to two files of a directory, and returns their paths.
 func (c Certificate) WriteFiles(dir, name string) (certFile, keyFile string, err error) {
 	certFile, keyFile = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+"-key.pem")
 	for file, text := range map[string][]byte{certFile: c.Chain, keyFile: c.Key} {

@@ -1,6 +1,9 @@
-// Package authority is a private certificate authority for tests and trials. It
-// issues what servers and clients show each other, good and bad: expired, not yet
-// valid, for another name; and a second authority is one that nobody trusts.
+// Package authority is a private certificate authority for tests and trials. It issues
+// server and client certificates: valid, expired, not yet valid, or for another name. A
+// second authority gives certificates that nobody trusts.
 //
-// Keys are made anew each time and are worth nothing outside of the test.
+// The main path: New makes an authority, Issue signs a certificate for a Template, and
+// Handshake tests a client and a server configuration.
+//
+// Every authority and certificate has a new key, so no secret is stored.
 package authority

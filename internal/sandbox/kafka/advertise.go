@@ -2,15 +2,15 @@ package kafka
 
 import "net"
 
-// listener gives what kfake listens with. kfake tells clients the address that its
-// listener names, so that is where another one can be put in.
+// listener returns the listen function for kfake. kfake advertises the address of its
+// listener, so the listener returns the advertised address.
 func (b *Broker) listener(advertise string) func(network, address string) (net.Listener, error) {
 	return func(network, address string) (net.Listener, error) {
 		l, err := net.Listen(network, address)
 		if err != nil {
 			return nil, err
 		}
-		b.behind = l.Addr().String()
+		b.listenAddr = l.Addr().String()
 		if advertise == "" {
 			return l, nil
 		}
@@ -18,7 +18,7 @@ func (b *Broker) listener(advertise string) func(network, address string) (net.L
 	}
 }
 
-// advertised is a listener that goes by another name.
+// advertised is a listener that reports another address.
 type advertised struct {
 	net.Listener
 	as hostPort
@@ -26,7 +26,7 @@ type advertised struct {
 
 func (a advertised) Addr() net.Addr { return a.as }
 
-// hostPort is host:port of TCP.
+// hostPort is a TCP address.
 type hostPort string
 
 func (hostPort) Network() string  { return "tcp" }

@@ -11,22 +11,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// MaxMessageBytes is the largest record batch the broker takes. It is well over
-// the contract's 1 MiB a message, so that messages that are too large reach the
-// pipeline, which has to judge them.
+// MaxMessageBytes is the maximum size of a record batch. It is well above the contract's
+// limit of 1 MiB, so that messages above the limit reach the pipeline.
 const MaxMessageBytes = 8 << 20
 
 // Broker is a running broker. Its methods are safe for concurrent use.
 type Broker struct {
-	cluster *kfake.Cluster
-	addr    string // what clients are told
-	behind  string // where it listens
-	lock    *dirLock
+	cluster    *kfake.Cluster
+	addr       string // advertised address
+	listenAddr string
+	lock       *dirLock
 }
 
-// Start opens the broker and makes the topics that are missing. A topic that
-// exists keeps its data; when it has another number of partitions than asked
-// for, Start refuses, because keys would move. The caller closes the broker.
+// Start starts the broker and creates missing topics. An existing topic keeps its data.
+// If it has another number of partitions, Start returns an error, because keys would
+// move. The caller closes the broker.
 func Start(cfg Config) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -41,7 +40,7 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		lock.release()
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("start kafka: port %d on 127.0.0.1 is in use; stop what uses it, or choose another with --kafka 127.0.0.1:PORT", port)
+			return nil, fmt.Errorf("start kafka: port %d on 127.0.0.1 is in use; stop the other process, or select another port with --kafka 127.0.0.1:PORT", port)
 		}
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
@@ -57,13 +56,13 @@ func options(cfg Config, port int) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.Ports(port),
 		kfake.ClusterID("pianola-sandbox"),
-		// Kafka's own default is 6 s. Tests that kill consumers wait for sessions
-		// to end, again and again.
+		// Kafka's default is 6 s. Tests that kill consumers wait for the session
+		// timeout many times.
 		kfake.GroupMinSessionTimeout(500 * time.Millisecond),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": fmt.Sprint(MaxMessageBytes),
-			// A simulated year lies in the past: by the default of seven days all
-			// of it would be gone at the first retention check.
+			// The simulated year is in the past. With the default of seven days,
+			// the first retention check would delete it.
 			"log.retention.ms": "-1",
 		}),
 	}
@@ -84,20 +83,20 @@ func (b *Broker) makeTopics(cfg Config) error {
 				return fmt.Errorf("create topic %q: %w", topic, err)
 			}
 		default:
-			return fmt.Errorf("topic %q has %d partitions in %s and %d are asked for; choose another directory with --data DIR", topic, have, cfg.DataDir, want)
+			return fmt.Errorf("topic %q has %d partitions in %s, want %d; select another directory with --data DIR", topic, have, cfg.DataDir, want)
 		}
 	}
 	return nil
 }
 
-// Addr is where clients connect: host:port, the advertised one where there is one.
+// Addr returns the address for clients: the advertised address if there is one.
 func (b *Broker) Addr() string { return b.addr }
 
-// ListenAddr is where the broker itself listens, for the proxy that is advertised.
-func (b *Broker) ListenAddr() string { return b.behind }
+// ListenAddr returns the address of the broker itself, for an advertised proxy.
+func (b *Broker) ListenAddr() string { return b.listenAddr }
 
-// EndOffset is the offset that the partition's next record will get; 0 for a
-// partition that does not exist.
+// EndOffset returns the offset of the partition's next record, or 0 if the partition
+// does not exist.
 func (b *Broker) EndOffset(topic string, partition int32) int64 {
 	info := b.cluster.PartitionInfo(topic, partition)
 	if info == nil {
@@ -106,11 +105,11 @@ func (b *Broker) EndOffset(topic string, partition int32) int64 {
 	return info.HighWatermark
 }
 
-// Cluster is kfake itself, for tests that put in faults through its hooks.
+// Cluster returns kfake, for tests that inject faults with its hooks.
 func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 
-// Close ends all connections and writes what is still in memory to the data
-// directory, which may then be opened again. Closing twice is harmless.
+// Close closes all connections and writes pending data to the data directory. After that
+// the directory can be opened again. A second Close has no effect.
 func (b *Broker) Close() {
 	b.cluster.Close()
 	b.lock.release()

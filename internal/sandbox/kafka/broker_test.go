@@ -41,8 +41,8 @@ func produce(t *testing.T, b *kafka.Broker, records ...kafka.Record) {
 	}
 }
 
-// read takes n messages from the start of a partition with another library than
-// the one that wrote them.
+// read reads n messages from the start of a partition, with another library than the
+// writer's.
 func read(t *testing.T, b *kafka.Broker, partition, n int) []kafkago.Message {
 	t.Helper()
 	r := kafkago.NewReader(kafkago.ReaderConfig{
@@ -88,7 +88,7 @@ func TestProducer_writes_what_kafka_go_reads(t *testing.T) {
 	}
 }
 
-func TestProducer_spreads_by_the_hash_of_Kafka_clients(t *testing.T) {
+func TestProducer_uses_the_hash_of_Kafka_clients(t *testing.T) {
 	const partitions = 4
 	b := start(t, kafka.Config{Addr: ":0", Topics: map[string]int{topic: partitions}})
 	var records []kafka.Record
@@ -107,7 +107,7 @@ func TestProducer_spreads_by_the_hash_of_Kafka_clients(t *testing.T) {
 	}
 }
 
-func TestStart_finds_its_data_again(t *testing.T) {
+func TestStart_keeps_its_data(t *testing.T) {
 	cfg := kafka.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir() + "/kafka", Topics: map[string]int{topic: 1}}
 	b := start(t, cfg)
 	long := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) // far beyond Kafka's default retention
@@ -129,7 +129,7 @@ func TestStart_finds_its_data_again(t *testing.T) {
 func TestStart_advertises(t *testing.T) {
 	b := start(t, kafka.Config{Addr: ":0", Advertise: "127.0.0.1:9", Topics: map[string]int{topic: 1}})
 	if b.Addr() != "127.0.0.1:9" || b.ListenAddr() == b.Addr() {
-		t.Errorf("clients come to %s, and it listens at %s", b.Addr(), b.ListenAddr())
+		t.Errorf("the advertised address is %s, the listen address %s", b.Addr(), b.ListenAddr())
 	}
 	transport := &kafkago.Transport{}
 	defer transport.CloseIdleConnections()
@@ -139,7 +139,7 @@ func TestStart_advertises(t *testing.T) {
 		t.Fatal(err)
 	}
 	if at := metadata.Brokers[0]; at.Host != "127.0.0.1" || at.Port != 9 {
-		t.Errorf("clients are told %s:%d", at.Host, at.Port)
+		t.Errorf("the advertised address is %s:%d", at.Host, at.Port)
 	}
 	if end := b.EndOffset(topic, 0); end != 0 {
 		t.Errorf("the topic ends at %d", end)
@@ -189,7 +189,7 @@ func TestStart_refuses(t *testing.T) {
 	})
 }
 
-func TestProducer_Flush_tells_a_topic_that_is_missing(t *testing.T) {
+func TestProducer_Flush_reports_a_missing_topic(t *testing.T) {
 	b := start(t, kafka.Config{Addr: ":0", Topics: map[string]int{topic: 1}})
 	p, err := kafka.NewProducer(b.Addr())
 	if err != nil {

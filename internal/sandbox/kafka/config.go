@@ -8,26 +8,25 @@ import (
 	"strconv"
 )
 
-// Config says where the broker listens and what it holds.
+// Config configures the broker.
 type Config struct {
-	// Addr is host:port. The host is 127.0.0.1, localhost or empty, which mean
-	// the same: loopback is all that is offered. Port 0 takes any free port.
+	// Addr is host:port on loopback. The host is 127.0.0.1, localhost or empty. Port 0
+	// selects a free port.
 	Addr string
-	// Advertise is the host:port that clients are told to come to, where it is
-	// not Addr: that of a proxy in front. Empty tells them Addr.
+	// Advertise is the advertised address if it is not Addr, for example that of a
+	// proxy.
 	Advertise string
-	// DataDir keeps the broker's data; it is made when missing. Empty keeps
-	// everything in memory.
+	// DataDir is the data directory. Start creates it. Empty keeps all data in memory.
 	DataDir string
-	// TLS encrypts every connection; nil: none is.
+	// TLS encrypts every connection, unless nil.
 	TLS *tls.Config
-	// Users are who may come in; with none anybody may, without a login.
+	// Users can log in with SASL. Without users no login is required.
 	Users []User
-	// Topics are made, with their number of partitions, where they do not exist.
+	// Topics are the topics to create, with their number of partitions.
 	Topics map[string]int
 }
 
-// Validate reports every mistake at once.
+// Validate reports all errors at once.
 func (c Config) Validate() error {
 	_, err := c.port()
 	errs := []error{err}
@@ -44,14 +43,14 @@ func (c Config) Validate() error {
 			errs = append(errs, errors.New("kafka topics: a name is empty"))
 		}
 		if n := c.Topics[topic]; n < 1 {
-			errs = append(errs, fmt.Errorf("kafka topic %q: %d partitions, at least 1 is needed", topic, n))
+			errs = append(errs, fmt.Errorf("kafka topic %q: %d partitions, must be at least 1", topic, n))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// port reads the port of Addr and refuses every host but loopback, since kfake
-// asks for no password.
+// port returns the port of Addr. It accepts only loopback, because kfake needs no
+// password by default.
 func (c Config) port() (int, error) {
 	host, text, err := net.SplitHostPort(c.Addr)
 	if err != nil {

@@ -1,13 +1,17 @@
-// Package kafka is the sandbox's broker: franz-go's kfake, which speaks Kafka's
-// protocol in this process, with its data on disk, listening on loopback only.
+// Package kafka is the broker of the sandbox: franz-go's kfake, which implements the
+// Kafka protocol in this process. It stores its data on disk and listens only on
+// loopback.
+//
+// The main path: Start locks the data directory (lock.go), starts kfake with the options
+// for listener, TLS and logins (advertise.go, login.go), and creates the topics
+// (broker.go). A Producer fills them (producer.go).
 //
 // Words used here:
 //
-//   - broker: the one node of the cluster; it is its own controller and
-//     coordinator.
-//   - data directory: where the log segments, the topics and the groups'
-//     offsets are kept. One process at a time may use it. What was acknowledged
-//     outlives a killed process, not a machine that loses power.
-//   - producer: a client tuned to fill a topic fast, with the timestamps and
-//     partitions that its caller chose.
+//   - broker: the only node of the cluster. It is also controller and coordinator.
+//   - data directory: holds log segments, topics and group offsets. Only one process at a
+//     time can use it. Acknowledged data survives a killed process, but not a power
+//     failure.
+//   - producer: a client that fills a topic fast, with timestamps and partitions of the
+//     caller's choice.
 package kafka

@@ -4,6 +4,6 @@ package kafka
 
 import "os"
 
-// lockFile holds nothing where flock is missing; the port in use still tells a
-// second sandbox with the same settings.
+// lockFile does nothing on systems without flock. A second sandbox with the same settings
+// still fails, because the port is in use.
 func lockFile(*os.File) error { return nil }

@@ -7,21 +7,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// The mechanisms of a login, by Kafka's names.
+// The SASL mechanisms.
 const (
 	Plain       = "PLAIN"
 	ScramSHA256 = "SCRAM-SHA-256"
 	ScramSHA512 = "SCRAM-SHA-512"
 )
 
-// User may log in by one mechanism, and then do everything. The same name may have
-// a password for each of the mechanisms.
+// User is a superuser with one SASL mechanism. A name may have a password for each
+// mechanism.
 type User struct {
 	Mechanism, Name, Password string
 }
 
-// secured are kfake's options for TLS and logins. Where there are users nobody
-// comes in without being one.
+// secured returns kfake's options for TLS and SASL. With users, every client must log
+// in.
 func secured(cfg Config) []kfake.Opt {
 	var opts []kfake.Opt
 	if cfg.TLS != nil {
@@ -39,7 +39,7 @@ func secured(cfg Config) []kfake.Opt {
 func (u User) validate() error {
 	switch {
 	case u.Mechanism != Plain && u.Mechanism != ScramSHA256 && u.Mechanism != ScramSHA512:
-		return fmt.Errorf("kafka user: mechanism %q is none of %s, %s, %s", u.Mechanism, Plain, ScramSHA256, ScramSHA512)
+		return fmt.Errorf("kafka user: mechanism %q: must be %s, %s or %s", u.Mechanism, Plain, ScramSHA256, ScramSHA512)
 	case u.Name == "" || u.Password == "":
 		return errors.New("kafka user: name or password is empty")
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ByKey as a record's partition lets the key decide, by the hash that Kafka's
-// own clients use; records without a key are spread.
+// ByKey as a partition selects the partition by the key, with the hash of Kafka's
+// clients. Records without a key are distributed.
 const ByKey int32 = -1
 
 // Record is one message to send.
@@ -24,9 +24,8 @@ type Record struct {
 	Headers []kgo.RecordHeader
 }
 
-// Producer writes records with lz4 and large batches. Within a partition they
-// keep the order in which one goroutine sent them. It is safe for concurrent
-// use.
+// Producer writes records with lz4 in large batches. Records that one goroutine sends to
+// a partition keep their order. It is safe for concurrent use.
 type Producer struct {
 	client *kgo.Client
 
@@ -34,32 +33,30 @@ type Producer struct {
 	first error // of any record since the last Flush
 }
 
-// NewProducer connects to the broker at addr; opts say how, where TLS or a login is
-// asked for. The caller closes it.
+// NewProducer connects to the broker at addr. opts configure TLS or a login. The caller
+// closes the producer.
 func NewProducer(addr string, opts ...kgo.Opt) (*Producer, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(addr),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
-		// The size counts before compression, and the contract's largest message
-		// has to fit with room to be too large.
+		// The limit applies before compression. Messages above the contract's limit
+		// must fit.
 		kgo.ProducerBatchMaxBytes(4 << 20),
 		kgo.MaxBufferedRecords(50_000),
 		kgo.MaxBufferedBytes(64 << 20),
-		// Full batches are worth five milliseconds to a producer that writes a
-		// year at once.
+		// Full batches are faster than no delay for a year of messages.
 		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.RecordPartitioner(chosenOrByKey{kgo.StickyKeyPartitioner(nil)}),
 	}, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("make kafka producer: %w", err)
+		return nil, fmt.Errorf("create kafka producer: %w", err)
 	}
 	return &Producer{client: client}, nil
 }
 
-// Send hands one record over and returns at once, or waits while the buffers
-// are full. The producer keeps key and value until they are sent: the caller
-// must not change them. What goes wrong later is told by Flush; what has gone
-// wrong already, or the end of ctx, by Send itself.
+// Send buffers one record and returns, or waits while the buffers are full. The caller
+// must not change key and value later. Send returns an earlier error, or that of ctx.
+// Flush returns later errors.
 func (p *Producer) Send(ctx context.Context, r Record) error {
 	if err := p.firstError(); err != nil {
 		return err
@@ -87,8 +84,8 @@ func (p *Producer) firstError() error {
 	return p.first
 }
 
-// Flush waits until every record handed over is acknowledged and returns the
-// first error of any since the last Flush.
+// Flush waits for the acknowledgement of all records. It returns the first error since
+// the last Flush.
 func (p *Producer) Flush(ctx context.Context) error {
 	if err := p.client.Flush(ctx); err != nil {
 		return fmt.Errorf("flush kafka producer: %w", err)
@@ -100,11 +97,10 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return err
 }
 
-// Close drops what has not been flushed and ends the connections.
+// Close drops buffered records and closes the connections.
 func (p *Producer) Close() { p.client.Close() }
 
-// chosenOrByKey takes the partition that the record names, and asks the hash
-// for the others.
+// chosenOrByKey uses the partition of the record, or the hash of its key for ByKey.
 type chosenOrByKey struct{ byKey kgo.Partitioner }
 
 func (c chosenOrByKey) ForTopic(topic string) kgo.TopicPartitioner {

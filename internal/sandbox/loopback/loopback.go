@@ -1,5 +1,5 @@
-// Package loopback finds addresses for servers that have to be told where to
-// listen before they do.
+// Package loopback finds free addresses for servers that need a fixed address before they
+// start.
 package loopback
 
 import (
@@ -7,9 +7,9 @@ import (
 	"net"
 )
 
-// FreeAddr gives an address of the loopback interface that was free a moment ago.
-// Somebody else may take it meanwhile: where a server can be given port 0 and
-// asked afterwards, that is the better way.
+// FreeAddr returns an address of the loopback interface that was free a moment ago.
+// Another process may take it. If a server accepts port 0 and reports its address, use
+// that instead.
 func FreeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -131,7 +131,7 @@ func (x *servers) certify() (err error) {
 		return err
 	}
 	x.certificates = map[string]authority.Certificate{}
-	for name, terms := range map[string]authority.Terms{
+	for name, terms := range map[string]authority.Template{
 		good: authority.Server(), "expired": authority.Expired(), "not yet valid": authority.NotYetValid(), "other name": authority.OtherName(),
 	} {
 		if x.certificates[name], err = x.ca.Issue(terms); err != nil {
