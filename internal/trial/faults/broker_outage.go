@@ -41,11 +41,11 @@ var brokerOutages = []outage{
 		if err := r.Env.Broker.Apache.Stop(); err != nil {
 			return err
 		}
-		return r.Env.Broker.Apache.Again(ctx)
+		return r.Env.Broker.Apache.Restart(ctx)
 	}},
 	{"killed and started again", func(ctx context.Context, r *harness.Round) error {
 		r.Env.Broker.Apache.Kill()
-		return r.Env.Broker.Apache.Again(ctx)
+		return r.Env.Broker.Apache.Restart(ctx)
 	}},
 	// For up to several times the bounds of sessions and requests.
 	{"hung", func(ctx context.Context, r *harness.Round) error {

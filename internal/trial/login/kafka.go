@@ -116,7 +116,7 @@ func (k *securedKafka) show(ctx context.Context, name string) error {
 		k.shown.Store(&c.TLS)
 		return nil
 	}
-	return k.Apache.Show(ctx, k.admin, c.Chain, c.Key)
+	return k.Apache.SetCertificate(ctx, k.admin, c.Chain, c.Key)
 }
 
 // setPassword sets the reader's password for SCRAM, and returns once it is in force. PLAIN
