@@ -13,7 +13,7 @@ MARKDOWN := $(shell git ls-files '*.md' | grep -v testdata)
 PROSE    := $(shell git ls-files '*.go' '*.md' | grep -v testdata)
 
 # Hits a 100 sentences over all files, and on one page. The aim is 1.0 and 2.0.
-MAX_PROSE ?= 3.0
+MAX_PROSE ?= 2.5
 MAX_PAGE  ?= 2.0
 
 .PHONY: help build fast test race fuzz trial clients bench lint docs release

@@ -375,6 +375,9 @@ func live() uint64 {
 }
 
 func TestReader_MemoryDoesNotGrow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in the fast tier: reads a large file")
+	}
 	const lines = 30_000
 	text := written(t, all(), everything)
 	// The header has no quotes in it.
