@@ -17,9 +17,9 @@ func TestSubscription_ActionsReconcile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
-	s.Tell()
+	s.Publish()
 	one := s.Serve()
 	s.AwaitCommitted(one.Run)
 	environment := append(p.environment(), "PIANOLA_RECONCILE_SETTLE=0s")

@@ -86,7 +86,7 @@ func (a *app) audit(c *cobra.Command, settings config.Config, deep bool) (*audit
 	defer func() { _ = conn.Close() }() // read-only
 	report, stop := a.progress.start()
 	defer stop()
-	return audit.New(audit.Parts{
+	return audit.New(audit.Deps{
 		Kafka: kafka, Group: settings.Kafka.Group, Isolation: consumer.Isolation(settings.Kafka.Isolation),
 		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"), Progress: report,
 	}).Run(c.Context(), deep)

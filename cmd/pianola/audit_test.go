@@ -13,8 +13,8 @@ import (
 // TestAudit_Command is the exit status and both forms of output, over both
 // protocols; what is found is tested beside the package audit.
 func TestAudit_Command(t *testing.T) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
-	s.Tell()
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
+	s.Publish()
 	overHTTP := s.Services.Configure("http", s.Topic, s.Topic, s.World)
 	overHTTP.Kafka.Group = s.Settings.Kafka.Group
 	ways := map[string][]string{}

@@ -21,8 +21,8 @@ func TestRun_KillNine(t *testing.T) {
 	t.Logf("kill moments are drawn from seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 9))
 
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 21, Subscribers: 1500})
-	s.Tell()
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 21, Subscribers: 1500})
+	s.Publish()
 	// Small batches and short sessions make many moments to die in, and quick heirs.
 	settings := append(os.Environ(), environment(s.Settings)...)
 	settings = append(settings, "PIANOLA_KAFKA_SESSION_TIMEOUT=1s", "PIANOLA_KAFKA_HEARTBEAT_INTERVAL=250ms",

@@ -136,7 +136,7 @@ func (a *app) redriver(c *cobra.Command, settings config.Config, report progress
 		return nil, nil, migrate.Explain(err)
 	}
 	opened = append(opened, conn)
-	return replay.New(replay.Parts{
+	return replay.New(replay.Deps{
 		Kafka: settings.ConsumerConfig(), Timeout: replay.DefaultTimeout, Rules: rules, Writer: writer,
 		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log, Progress: report,
 	}), end, nil

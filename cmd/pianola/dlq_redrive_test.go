@@ -15,7 +15,7 @@ import (
 // TestRedrive_Command walks through plan, execution and repetition, with the
 // exit statuses and both forms of the result.
 func TestRedrive_Command(t *testing.T) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
 	topic := s.Topic
 	// The database is the default one, which is not there yet.
 	environment := []string{
@@ -122,7 +122,7 @@ func TestRedriveText_ListsGoneMessages(t *testing.T) {
 
 // plantRefused puts messages into partition 0 and their dead letters, as of a consumer
 // that did not know their notation, into ClickHouse.
-func plantRefused(s *testbed.Stage, values ...string) {
+func plantRefused(s *testbed.Fixture, values ...string) {
 	s.Helper()
 	sent := time.UnixMilli(1_750_000_000_123)
 	for offset, value := range values {

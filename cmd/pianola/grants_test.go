@@ -48,7 +48,7 @@ func documentedGrants(t *testing.T) (all []privilege) {
 const grantsPassword = "only-for-these-tests"
 
 // granted are the users with their privileges, on another database than the
-// documented one. Their names have a prefix, since the stage's own user is pianola.
+// documented one. Their names have a prefix, since the fixture's own user is pianola.
 func granted(users []string, all []privilege, database string) (granted []clickhouse.User) {
 	for _, user := range users {
 		one := clickhouse.User{Name: "granted_" + user, Password: grantsPassword}
@@ -87,9 +87,9 @@ func TestGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(services.Close)
-	s := (&testbed.Servers{Services: services}).Stage(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
-	s.Tell()
-	w := &grantsWalk{Stage: s, publisher: newPublisher(t, s)}
+	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
+	s.Publish()
+	w := &grantsWalk{Fixture: s, publisher: newPublisher(t, s)}
 	restart := func(t *testing.T, privileges []privilege) {
 		t.Helper()
 		users := append(granted([]string{grantedWriter, grantedReader, grantedMigrator}, privileges, s.Topic), clickhouse.Owner(sandbox.User, services.Password))
@@ -125,9 +125,9 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// grantsWalk runs the commands against one stage.
+// grantsWalk runs the commands against one fixture.
 type grantsWalk struct {
-	*testbed.Stage
+	*testbed.Fixture
 	publisher *publisher
 	runs      int // so that each run has a consumer group of its own
 }
@@ -209,7 +209,7 @@ func (w *grantsWalk) ingest(t *testing.T) error {
 	return err
 }
 
-// migrate makes sure of the schema, as the stage's own user.
+// migrate makes sure of the schema, as the fixture's own user.
 func (w *grantsWalk) migrate(t *testing.T) {
 	t.Helper()
 	if err := sandbox.Migrate(t.Context(), w.Settings, zap.NewNop()); err != nil {

@@ -23,7 +23,7 @@ import (
 //	go test -run '^$' -bench Million -benchtime 1x ./cmd/pianola
 func BenchmarkReconcile_Million(b *testing.B) {
 	shelf := pianoapi.Synthetic{Subscriptions: 1_000_000, Begin: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)}
-	s := testbed.Start(b).Stage(b, testbed.Config{Protocol: "native"})
+	s := testbed.Start(b).Fixture(b, testbed.Config{Protocol: "native"})
 	s.Must(s.Analyst.Exec(b.Context(), shelf.EventsSQL("subscription_events")+" SETTINGS max_partitions_per_insert_block = 0"))
 	server, err := pianoapi.Start(pianoapi.Config{}, shelf)
 	s.Must(err)

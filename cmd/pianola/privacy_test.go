@@ -50,7 +50,7 @@ func TestPrivacy_NoPersonalDataFromMessages(t *testing.T) {
 }
 
 func walkPrivacy(t *testing.T, binary, protocol string) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: protocol})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol})
 	// The server's own words for a refused row quote the row.
 	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT agreeable CHECK ifNull(term_name, '') != '" + refuse + "'")
 
@@ -228,7 +228,7 @@ func asLines(messages []string) string {
 }
 
 // send writes the messages with keys and headers that are read by nobody.
-func send(s *testbed.Stage, messages []string) {
+func send(s *testbed.Fixture, messages []string) {
 	s.Helper()
 	for _, m := range messages {
 		s.Client.Produce(s.Context(), &kgo.Record{Topic: s.Topic, Key: []byte(address("key")), Value: []byte(m),
@@ -268,7 +268,7 @@ func showDeadLetters(t *testing.T, environment []string, listed string) {
 }
 
 // dump is every table and view as text.
-func dump(s *testbed.Stage) string {
+func dump(s *testbed.Fixture) string {
 	s.Helper()
 	ask := func(query string) string {
 		status, body := get(s, s.Services.ClickHouse.HTTPAddr(), "/?user="+sandbox.User+"&password="+s.Services.Password+"&query="+url.QueryEscape(query))

@@ -24,7 +24,7 @@ func build(t testing.TB) string {
 	return binary
 }
 
-// environment is what an operator would give for the settings that make a stage:
+// environment is what an operator would give for the settings that make a fixture:
 // where the servers are, the names, and who is internal.
 func environment(cfg config.Config) []string {
 	return []string{

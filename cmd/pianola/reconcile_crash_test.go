@@ -18,8 +18,8 @@ func TestReconcile_KilledDuringARun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: builds and kills a process")
 	}
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
-	s.Tell()
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
+	s.Publish()
 	s.Ingest()
 	api := simulate(s, pianoapi.Config{Faults: pianoapi.Faults{Slow: time.Hour}})
 	s.Must(api.publisher.Plant(7, 1))

@@ -19,14 +19,14 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
-// simulated is a simulated Piano over a stage's world, and the environment of a
+// simulated is a simulated Piano over a fixture's world, and the environment of a
 // Pianola that asks it.
 type simulated struct {
 	*pianoapi.Server
 	publisher *pianoapi.Publisher
 }
 
-func simulate(s *testbed.Stage, cfg pianoapi.Config) simulated {
+func simulate(s *testbed.Fixture, cfg pianoapi.Config) simulated {
 	s.Helper()
 	publisher := pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{Seed: 1})
 	server, err := pianoapi.Start(cfg, publisher)
@@ -73,8 +73,8 @@ func (s simulated) export(t *testing.T) string {
 // TestReconcile_Command is the exit status and both forms of output, over both
 // protocols; what is found is tested beside the package reconcile.
 func TestReconcile_Command(t *testing.T) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
-	s.Tell()
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s.Publish()
 	s.Ingest()
 	api := simulate(s, pianoapi.Config{})
 	native := append(environment(s.Settings), append(api.environment(), "PIANOLA_LOG_LEVEL=error")...)
@@ -140,7 +140,7 @@ func TestReconcile_Command(t *testing.T) {
 }
 
 func TestReconcile_Errors(t *testing.T) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
 	api := simulate(s, pianoapi.Config{})
 	without := append(environment(s.Settings), "PIANOLA_LOG_LEVEL=error")
 	all := append(slices.Clone(without), api.environment()...)
@@ -199,8 +199,8 @@ func TestReconcile_Errors(t *testing.T) {
 
 // TestReconcile_Export has the log made by the API, in every form.
 func TestReconcile_Export(t *testing.T) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
-	s.Tell()
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s.Publish()
 	s.Ingest()
 	place := t.TempDir()
 	t.Setenv("TMPDIR", place)

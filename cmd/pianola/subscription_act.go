@@ -47,7 +47,7 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 		return err
 	}
 	defer api.Close()
-	parts := actions.Parts{
+	parts := actions.Deps{
 		API: api, Tables: schemas.Options{Database: settings.ClickHouse.Database}, Actor: actor, Instance: settings.Consumer.Instance,
 		Poll: changePoll, Now: a.now, Log: log,
 	}

@@ -22,22 +22,22 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
-// publisher is a simulated Piano over a stage's world: what is asked of it comes
-// back as events of the stage's topic.
+// publisher is a simulated Piano over a fixture's world: what is asked of it comes
+// back as events of the fixture's topic.
 type publisher struct {
-	*testbed.Stage
+	*testbed.Fixture
 	server *pianoapi.Server
 	client *piano.Client
 	subs   []piano.Subscription // those that can be acted on
 }
 
-func newPublisher(t *testing.T, s *testbed.Stage) *publisher {
+func newPublisher(t *testing.T, s *testbed.Fixture) *publisher {
 	t.Helper()
 	truth := s.World.Truth()
 	shelf := pianoapi.NewPublisher(s.World, truth, pianoapi.PublisherConfig{Seed: 1, Produce: func(ctx context.Context, key, value []byte, at time.Time) error {
 		return s.Client.ProduceSync(ctx, &kgo.Record{Topic: s.Topic, Key: key, Value: value, Timestamp: at}).FirstErr()
 	}})
-	p := &publisher{Stage: s}
+	p := &publisher{Fixture: s}
 	var err error
 	p.server, err = pianoapi.Start(pianoapi.Config{}, shelf)
 	s.Must(err)
@@ -95,7 +95,7 @@ func TestSubscription_Commands(t *testing.T) {
 }
 
 func walkSubscription(t *testing.T, protocol string) {
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
 	one := s.Serve()
 	asJSON := func(want int, args ...string) actions.Report {

@@ -18,7 +18,7 @@ func ingest(ctx context.Context, o options, s *sandbox.Services, w *world.World,
 	began := time.Now()
 	var published atomic.Int64
 	publishing := make(chan error, 1)
-	go func() { publishing <- s.Tell(ctx, w, func(n int) { published.Store(int64(n)) }) }()
+	go func() { publishing <- s.Publish(ctx, w, func(n int) { published.Store(int64(n)) }) }()
 
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

@@ -21,7 +21,7 @@ import (
 
 // pianoEnv is a test environment with a simulated Piano.
 type pianoEnv struct {
-	*testbed.Stage
+	*testbed.Fixture
 	publisher *pianoapi.Publisher
 	server    *pianoapi.Server
 	runs      *reconcile.Reconciler
@@ -31,7 +31,7 @@ type pianoEnv struct {
 // ways that a retry resolves, and some rows move while a client reads pages.
 func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) *pianoEnv {
 	t.Helper()
-	s := &pianoEnv{Stage: servers.Stage(t, testbed.Config{Protocol: "native", Seed: seed, Subscribers: subscribers})}
+	s := &pianoEnv{Fixture: servers.Fixture(t, testbed.Config{Protocol: "native", Seed: seed, Subscribers: subscribers})}
 	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
 	s.Must(err)
 	t.Cleanup(producer.Close)
@@ -48,13 +48,13 @@ func open(t *testing.T, servers *testbed.Servers, seed uint64, subscribers int) 
 	s.Must(err)
 	t.Cleanup(func() { s.Must(s.server.Close()) })
 
-	s.runs = reconciler(s.Stage, s.server, s)
+	s.runs = reconciler(s.Fixture, s.server, s)
 	return s
 }
 
-// reconciler compares the tables of a stage with a simulated Piano. With a nil stream
+// reconciler compares the tables of a fixture with a simulated Piano. With a nil stream
 // it does not wait for the consumer group.
-func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stream) *reconcile.Reconciler {
+func reconciler(s *testbed.Fixture, server *pianoapi.Server, stream reconcile.Stream) *reconcile.Reconciler {
 	s.Helper()
 	rules, err := transform.New(s.Settings.TransformConfig())
 	s.Must(err)
@@ -66,7 +66,7 @@ func reconciler(s *testbed.Stage, server *pianoapi.Server, stream reconcile.Stre
 	s.Cleanup(client.Close)
 	cfg := reconcile.Defaults()
 	cfg.Settle = time.Second
-	runs, err := reconcile.New(cfg, reconcile.Parts{
+	runs, err := reconcile.New(cfg, reconcile.Deps{
 		Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, API: client, Stream: stream,
 		Instance: "sandbox", Now: time.Now, Log: testbed.Log(),
 	})
@@ -120,7 +120,7 @@ func TestReconciliation_FindsPlantedDrift(t *testing.T) {
 		t.Run(fmt.Sprintf("seed_%d", seed), func(t *testing.T) {
 			s := open(t, servers, seed, 500)
 			s.Must(s.publisher.Plant(seed, 6))
-			s.Tell()
+			s.Publish()
 			s.Ingest()
 			report, err := s.runs.Run(t.Context())
 			s.Must(err)
@@ -160,7 +160,7 @@ func TestReconciliation_FindsNoDriftDuringActions(t *testing.T) {
 	}
 	servers := testbed.Start(t)
 	s := open(t, servers, 6, 500)
-	s.Tell()
+	s.Publish()
 	one := s.Serve()
 	s.AwaitIngested(one.Run)
 	living := testbed.Go(t, func(ctx context.Context) error { return s.publisher.Live(ctx, 50) })
@@ -196,7 +196,7 @@ func TestReconciliation_FindsNoDriftInSyntheticStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: runs a whole simulated year")
 	}
-	s := testbed.Start(t).Stage(t, testbed.Config{Protocol: "native"})
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
 	store := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
 	server, err := pianoapi.Start(pianoapi.Config{}, store)
 	s.Must(err)

@@ -109,7 +109,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 // servicesOnly runs Kafka and ClickHouse for a pianola in another process.
 func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.World, p *publisher, out io.Writer) error {
 	if w != nil {
-		if err := s.Tell(ctx, w, func(int) {}); err != nil {
+		if err := s.Publish(ctx, w, func(int) {}); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%d messages of %d subscribers are in %s.\n", w.Total(), o.subscribers, topic)

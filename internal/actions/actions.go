@@ -16,8 +16,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Parts are the dependencies of Actions. The caller closes them.
-type Parts struct {
+// Deps are the dependencies of Actions. The caller closes them.
+type Deps struct {
 	API *piano.Client
 	// Conn connects to the database with actions_log; nil where nothing is executed.
 	Conn   driver.Conn
@@ -30,13 +30,13 @@ type Parts struct {
 }
 
 // Actions act for one actor. They are safe for concurrent use.
-type Actions struct{ Parts }
+type Actions struct{ Deps }
 
 // New creates Actions. It does no I/O.
-func New(p Parts) *Actions {
+func New(p Deps) *Actions {
 	p.Log = p.Log.Named("actions")
 	p.Actor = transform.Guard(strings.TrimSpace(p.Actor))
-	return &Actions{Parts: p}
+	return &Actions{Deps: p}
 }
 
 // action is one action in progress.

@@ -103,7 +103,7 @@ func (s *env) must(err error) {
 
 // actions are those of an actor; without a database where dry.
 func (s *env) actions(conn driver.Conn) *actions.Actions {
-	return actions.New(actions.Parts{API: s.api, Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
+	return actions.New(actions.Deps{API: s.api, Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
 		Poll: time.Millisecond, Now: s.now, Log: zap.NewNop()})
 }
 

@@ -15,9 +15,9 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// Parts are the dependencies of an Audit; all are required except Progress. The caller
+// Deps are the dependencies of an Audit; all are required except Progress. The caller
 // closes them.
-type Parts struct {
+type Deps struct {
 	Kafka     *consumer.Consumer // configured with the topics and the group to audit
 	Group     string             // the name of the group, for the report
 	Isolation consumer.Isolation
@@ -31,7 +31,7 @@ type Parts struct {
 
 // Audit is one audit. Build it with New, and Run it once.
 type Audit struct {
-	Parts
+	Deps
 	tables   *tables
 	findings *findings
 	notes    []string
@@ -41,8 +41,8 @@ type Audit struct {
 }
 
 // New prepares an audit. It does no I/O.
-func New(p Parts) *Audit {
-	return &Audit{Parts: p, tables: &tables{conn: p.Conn, database: p.Database}, findings: newFindings(),
+func New(p Deps) *Audit {
+	return &Audit{Deps: p, tables: &tables{conn: p.Conn, database: p.Database}, findings: newFindings(),
 		accounts: map[Key]*account{}, newest: map[Key]uint32{}}
 }
 

@@ -13,7 +13,7 @@ func TestAudit_CleanRun(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newEnv(t, protocol, 150)
-			s.Tell()
+			s.Publish()
 			s.Ingest()
 			r := s.audit(true)
 			s.wantClean(r)
@@ -114,7 +114,7 @@ func TestAudit_Planted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newEnv(t, "native", 200)
-			s.Tell()
+			s.Publish()
 			s.Ingest()
 			s.wantClean(s.audit(false))
 			for _, statement := range c.plant {
@@ -140,7 +140,7 @@ func TestAudit_Planted(t *testing.T) {
 // TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
 func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 	s := newEnv(t, "http", 100)
-	s.Tell()
+	s.Publish()
 	s.Ingest()
 	var partition int32
 	var offset int64
@@ -159,7 +159,7 @@ func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 
 func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 	s := newEnv(t, "native", 100)
-	s.Tell()
+	s.Publish()
 	s.Ingest()
 	// The same flush written twice, the range of one flush in another, and all of a
 	// partition read again, as after a crash.
@@ -290,7 +290,7 @@ func TestAudit_Loss(t *testing.T) {
 func TestAudit_OtherRules(t *testing.T) {
 	s := newEnv(t, "native", 150)
 	s.Settings.Transform.UnknownAction = "dead_letter"
-	s.Tell()
+	s.Publish()
 	s.Ingest()
 	s.Settings.Transform.UnknownAction = "keep"
 	r := s.audit(true)
@@ -308,7 +308,7 @@ func TestAudit_WhileConsumersRun(t *testing.T) {
 	}
 	s := newEnv(t, "native", 600)
 	s.Settings.Batch.MaxRows = 100
-	s.Tell()
+	s.Publish()
 	stay := s.Serve()
 	guest := s.Serve()
 	audits, running := 0, true

@@ -22,22 +22,22 @@ var services testbed.Servers
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
-// env is a testbed stage and the audit of it.
+// env is a testbed fixture and the audit of it.
 type env struct {
-	*testbed.Stage
+	*testbed.Fixture
 	steps map[string]progress.Step // of the last audit, each as it was reported last
 }
 
 func newEnv(t *testing.T, protocol string, subscribers int) *env {
 	t.Helper()
 	testbed.NoLeaks(t)
-	s := &env{Stage: services.Stage(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
+	s := &env{Fixture: services.Fixture(t, testbed.Config{Protocol: protocol, Seed: 4, Subscribers: subscribers})}
 	s.Settings.Batch.MaxRows = 100 // many rows of the ledger
 	return s
 }
 
 // in is the environment for a subtest.
-func (s *env) in(t *testing.T) *env { return &env{Stage: s.In(t)} }
+func (s *env) in(t *testing.T) *env { return &env{Fixture: s.In(t)} }
 
 // produce sends n good messages to one partition, numbered from first.
 func (s *env) produce(partition int32, first, n int) {
@@ -62,7 +62,7 @@ func (s *env) audit(deep bool) *audit.Report {
 	s.Must(err)
 	defer conn.Close()
 	s.steps = map[string]progress.Step{}
-	report, err := audit.New(audit.Parts{Kafka: source, Group: s.Settings.Kafka.Group, Isolation: consumer.ReadCommitted, Conn: conn,
+	report, err := audit.New(audit.Deps{Kafka: source, Group: s.Settings.Kafka.Group, Isolation: consumer.ReadCommitted, Conn: conn,
 		Database: s.Settings.ClickHouse.Database, Rules: rules, Now: time.Now, Log: zap.NewNop(),
 		Progress: func(step progress.Step) { s.steps[step.Name] = step }}).Run(s.Context(), deep)
 	s.Must(err)

@@ -41,7 +41,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 // TestAudit_EverythingIsGone keeps its findings few when everything is missing.
 func TestAudit_EverythingIsGone(t *testing.T) {
 	s := newEnv(t, "native", 100)
-	s.Tell()
+	s.Publish()
 	s.Ingest()
 	for _, table := range []string{"subscription_events", "dead_letters", "filtered_subscriptions", "ingest_ledger"} {
 		s.Exec("TRUNCATE TABLE " + table)

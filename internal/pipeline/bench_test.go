@@ -31,7 +31,7 @@ func BenchmarkFlow(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := services.Tell(b.Context(), w, func(int) {}); err != nil {
+	if err := services.Publish(b.Context(), w, func(int) {}); err != nil {
 		b.Fatal(err)
 	}
 	var bytes int64

@@ -17,8 +17,8 @@ import (
 func TestFlow_EqualsTheTruth(t *testing.T) {
 	for seed, protocol := range map[uint64]string{1: "native", 2: "http"} {
 		t.Run(protocol, func(t *testing.T) {
-			s := newStage(t, protocol, seed, 200)
-			s.Tell()
+			s := newFixture(t, protocol, seed, 200)
+			s.Publish()
 			i := s.start(nil)
 			s.AwaitIngested(i.Run)
 			i.Drain()
@@ -30,9 +30,9 @@ func TestFlow_EqualsTheTruth(t *testing.T) {
 // TestFlow_Drain stops an instance in the middle: what it had taken in is
 // flushed and committed, and the next one goes on exactly there.
 func TestFlow_Drain(t *testing.T) {
-	s := newStage(t, "native", 3, 300)
+	s := newFixture(t, "native", 3, 300)
 	s.Settings.Batch.MaxRows = 500
-	s.Tell()
+	s.Publish()
 	flushed := make(chan struct{}, 1000)
 	i := s.start(func(next pipeline.Sink) pipeline.Sink {
 		return observed{next, func(*sink.Batch) { flushed <- struct{}{} }}
@@ -61,8 +61,8 @@ func TestFlow_Drain(t *testing.T) {
 
 // TestFlow_FatalError stops without committing anything of the batch.
 func TestFlow_FatalError(t *testing.T) {
-	s := newStage(t, "native", 4, 50)
-	s.Tell()
+	s := newFixture(t, "native", 4, 50)
+	s.Publish()
 	refusal := errors.New("the table is gone")
 	i := s.start(func(next pipeline.Sink) pipeline.Sink { return failing{next, refusal} })
 	err := i.Wait()
@@ -77,9 +77,9 @@ func TestFlow_FatalError(t *testing.T) {
 // TestFlow_BackPressure holds the sink up: the flow takes in no more than one
 // batch beside the one under way, and goes on by itself.
 func TestFlow_BackPressure(t *testing.T) {
-	s := newStage(t, "native", 5, 300)
+	s := newFixture(t, "native", 5, 300)
 	s.Settings.Batch.MaxRows = 400
-	s.Tell()
+	s.Publish()
 	release := make(chan struct{})
 	entered := make(chan struct{}, 1000)
 	var largest atomic.Int64
@@ -106,9 +106,9 @@ func TestFlow_BackPressure(t *testing.T) {
 
 // TestFlow_Rebalance lets instances join and leave one group while it ingests.
 func TestFlow_Rebalance(t *testing.T) {
-	s := newStage(t, "native", 6, 400)
+	s := newFixture(t, "native", 6, 400)
 	s.Settings.Batch.MaxRows = 100
-	s.Tell()
+	s.Publish()
 	stay := s.start(nil)
 	for range 4 {
 		guest := s.start(nil)
@@ -123,9 +123,9 @@ func TestFlow_Rebalance(t *testing.T) {
 // TestFlow_DeadLetterResolved reads a topic again under rules that now let a
 // refused message pass: its dead letter is resolved, those that fail again stay.
 func TestFlow_DeadLetterResolved(t *testing.T) {
-	s := newStage(t, "native", 7, 200)
+	s := newFixture(t, "native", 7, 200)
 	s.Settings.Transform.UnknownAction = "dead_letter"
-	s.Tell()
+	s.Publish()
 	i := s.start(nil)
 	s.AwaitIngested(i.Run)
 	i.Drain()
@@ -149,7 +149,7 @@ func TestFlow_DeadLetterResolved(t *testing.T) {
 	}
 }
 
-func (s *stage) wantTruthExceptResolved(want uint64) {
+func (s *fixture) wantTruthExceptResolved(want uint64) {
 	s.Helper()
 	var resolved uint64
 	s.One("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NOT NULL", &resolved)
@@ -180,7 +180,7 @@ func (f failing) Flush(context.Context, *sink.Batch) (sink.FlushStats, error) {
 }
 
 // produce sends n good messages, spread evenly over the partitions.
-func (s *stage) produce(n int) {
+func (s *fixture) produce(n int) {
 	s.Helper()
 	records := make([]kafka.Record, n)
 	for i := range records {

@@ -20,13 +20,13 @@ var services testbed.Servers
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
-// stage is a testbed's, on which flows run.
-type stage struct{ *testbed.Stage }
+// fixture is a testbed.Fixture, on which flows run.
+type fixture struct{ *testbed.Fixture }
 
-func newStage(t *testing.T, protocol string, seed uint64, subscribers int) *stage {
+func newFixture(t *testing.T, protocol string, seed uint64, subscribers int) *fixture {
 	t.Helper()
 	testbed.NoLeaks(t)
-	return &stage{services.Stage(t, testbed.Config{Protocol: protocol, Seed: seed, Subscribers: subscribers})}
+	return &fixture{services.Fixture(t, testbed.Config{Protocol: protocol, Seed: seed, Subscribers: subscribers})}
 }
 
 // decorator stands between a flow and its writer; nil is none.
@@ -40,8 +40,8 @@ type instance struct {
 	registry *prometheus.Registry
 }
 
-// start runs a flow with the stage's settings as they are now.
-func (s *stage) start(decorate decorator) *instance {
+// start runs a flow with the fixture's settings as they are now.
+func (s *fixture) start(decorate decorator) *instance {
 	s.Helper()
 	registry := prometheus.NewRegistry()
 	flow, closeParts := newFlow(s, s.Settings, registry, decorate)
@@ -92,7 +92,7 @@ func (i *instance) metric(name string) float64 {
 }
 
 // awaitAssigned waits until the instance has all that its assignment needs.
-func (s *stage) awaitAssigned(i *instance) {
+func (s *fixture) awaitAssigned(i *instance) {
 	s.Helper()
 	s.Eventually("partitions are assigned", func() bool { return i.flow.Assigned() == nil }, i.Run)
 }

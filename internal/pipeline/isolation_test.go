@@ -13,7 +13,7 @@ import (
 // waited for, and the offsets of markers and aborted records are committed like
 // any others, also where nothing else has come.
 func TestFlow_ReadCommitted(t *testing.T) {
-	s := newStage(t, "native", 11, 1)
+	s := newFixture(t, "native", 11, 1)
 	publisher, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {

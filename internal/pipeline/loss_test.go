@@ -13,7 +13,7 @@ import (
 
 func TestFlow_DataLoss(t *testing.T) {
 	t.Run("retention", func(t *testing.T) {
-		s := newStage(t, "native", 8, 50)
+		s := newFixture(t, "native", 8, 50)
 		s.ingestAll()
 		s.produce(30)
 		s.DeleteBefore(0, services.Kafka.EndOffset(s.Topic, 0)-3)
@@ -25,7 +25,7 @@ func TestFlow_DataLoss(t *testing.T) {
 		}
 	})
 	t.Run("an offset that somebody moved", func(t *testing.T) {
-		s := newStage(t, "native", 14, 50)
+		s := newFixture(t, "native", 14, 50)
 		s.ingestAll()
 		s.produce(30)
 		at := s.Committed()[1]
@@ -38,7 +38,7 @@ func TestFlow_DataLoss(t *testing.T) {
 		}
 	})
 	t.Run("a topic made anew", func(t *testing.T) {
-		s := newStage(t, "native", 9, 50)
+		s := newFixture(t, "native", 9, 50)
 		s.ingestAll()
 		s.DeleteTopic()
 		s.CreateTopic()
@@ -53,9 +53,9 @@ func TestFlow_DataLoss(t *testing.T) {
 }
 
 // ingestAll tells the world and consumes all of it.
-func (s *stage) ingestAll() {
+func (s *fixture) ingestAll() {
 	s.Helper()
-	s.Tell()
+	s.Publish()
 	i := s.start(nil)
 	s.AwaitIngested(i.Run)
 	i.Drain()
@@ -63,7 +63,7 @@ func (s *stage) ingestAll() {
 
 // wantLoss runs once to see the error, then accepts the loss and consumes what
 // is there.
-func (s *stage) wantLoss(cause schemas.LostCause) {
+func (s *fixture) wantLoss(cause schemas.LostCause) {
 	s.Helper()
 	i := s.start(nil)
 	err := i.Wait()
@@ -85,7 +85,7 @@ func (s *stage) wantLoss(cause schemas.LostCause) {
 // between its ledger and its commit: once retention has passed the commit, nothing
 // is lost all the same, for the ledger accounts for it.
 func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
-	s := newStage(t, "native", 15, 50)
+	s := newFixture(t, "native", 15, 50)
 	s.ingestAll()
 	at := s.Committed()[0]
 	s.MoveGroup(0, at-5)
@@ -107,11 +107,11 @@ func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
 // and the one at which the ledger is read. Its ledger then reaches beyond that end,
 // and the topic is the same.
 func TestFlow_LedgerYoungerThanTheFacts(t *testing.T) {
-	s := newStage(t, "native", 16, 50)
+	s := newFixture(t, "native", 16, 50)
 	s.ingestAll()
-	other := *s.Stage
+	other := *s.Fixture
 	other.Settings.Kafka.Group += "_late"
-	late := &stage{&other}
+	late := &fixture{&other}
 	var once sync.Once
 	i := s.start(func(next pipeline.Sink) pipeline.Sink {
 		return beforePositions{next, func() {
@@ -142,7 +142,7 @@ func (b beforePositions) Positions(ctx context.Context, topic string, partitions
 // running instance, and filled beyond where it was: reading on there would lose
 // the new topic's beginning, and leave no trace.
 func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
-	s := newStage(t, "native", 12, 1)
+	s := newFixture(t, "native", 12, 1)
 	s.produce(30)
 	i := s.start(nil)
 	s.AwaitCommitted(i.Run)

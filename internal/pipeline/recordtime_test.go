@@ -14,7 +14,7 @@ import (
 // nanoseconds, and one that gives none: no message is lost by it, and none may
 // look like a topic made anew when the partitions are assigned again.
 func TestFlow_RecordTimes(t *testing.T) {
-	s := newStage(t, "native", 10, 1)
+	s := newFixture(t, "native", 10, 1)
 	now := time.Now()
 	odd := []int64{now.UnixMicro(), -1, now.UnixNano()}
 	for p, at := range odd {
@@ -37,7 +37,7 @@ func TestFlow_RecordTimes(t *testing.T) {
 
 // produceAt sends one message as a record batch made by hand: client libraries
 // bring such timestamps into their own range.
-func (s *stage) produceAt(partition int32, timestamp int64, value string) {
+func (s *fixture) produceAt(partition int32, timestamp int64, value string) {
 	s.Helper()
 	record := kmsg.Record{Value: []byte(value)}
 	record.Length = int32(len(record.AppendTo(nil)) - 1)

@@ -36,7 +36,7 @@ SETTINGS max_partitions_per_insert_block = 0`
 SELECT '`+snapshot.ID.String()+`', subscription_id, any(user_id), min(event_timestamp), '1 month',
 	if(cityHash64(subscription_id) % 50 = 0, 'fail_and_retry', 'active'), 'payment', 9.99, true, max(next_billed_at), now64(3)
 FROM `+o.Table("subscription_events")+` GROUP BY subscription_id SETTINGS max_bytes_before_external_group_by = 200000000`)
-	reconciler, err := New(Defaults(), Parts{Conn: conn, Tables: o, Instance: "bench", Now: time.Now, Log: zap.NewNop()})
+	reconciler, err := New(Defaults(), Deps{Conn: conn, Tables: o, Instance: "bench", Now: time.Now, Log: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func newFixture(t testing.TB) *fixture {
 
 func (s *fixture) reconciler() *Reconciler {
 	s.Helper()
-	parts := Parts{Conn: s.conn, Tables: s.tables, API: s.api, Stream: s.stream, Instance: "test", Log: zap.NewNop(), Hooks: s.hooks,
+	parts := Deps{Conn: s.conn, Tables: s.tables, API: s.api, Stream: s.stream, Instance: "test", Log: zap.NewNop(), Hooks: s.hooks,
 		Now: func() time.Time {
 			if s.api.read {
 				s.clock = s.clock.Add(s.cfg.Settle)

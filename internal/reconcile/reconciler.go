@@ -53,8 +53,8 @@ type Hooks struct {
 	OnProgress progress.Func
 }
 
-// Parts are the dependencies of a Reconciler. The caller closes them.
-type Parts struct {
+// Deps are the dependencies of a Reconciler. The caller closes them.
+type Deps struct {
 	Conn   driver.Conn
 	Tables schemas.Options
 	API    API    // nil where only files are compared
@@ -72,16 +72,16 @@ type Parts struct {
 type Reconciler struct {
 	cfg          Config
 	rowsPerRange uint64
-	Parts
+	Deps
 }
 
 // New checks the configuration. It does no I/O.
-func New(cfg Config, p Parts) (*Reconciler, error) {
+func New(cfg Config, p Deps) (*Reconciler, error) {
 	if err := errors.Join(cfg.Validate(), p.Tables.Validate()); err != nil {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}
 	p.Log = p.Log.Named("reconcile")
-	return &Reconciler{cfg: cfg, rowsPerRange: rowsPerRange, Parts: p}, nil
+	return &Reconciler{cfg: cfg, rowsPerRange: rowsPerRange, Deps: p}, nil
 }
 
 // Run reads a snapshot from the API and does the five phases of the package comment.

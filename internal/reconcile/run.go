@@ -60,7 +60,7 @@ func (r *Reconciler) newRun() (*run, error) {
 	}
 	report := &Report{RunID: id}
 	return &run{
-		Reconciler: r, store: newStore(r.cfg.Keep, r.Parts), statements: s, report: report,
+		Reconciler: r, store: newStore(r.cfg.Keep, r.Deps), statements: s, report: report,
 		record: runRecord{id: id, state: stateBegun, startedAt: r.Now().UTC(), report: report},
 	}, nil
 }

@@ -38,7 +38,7 @@ func at(partition int32, committed, lastStable int64) Position {
 func settles(ctx context.Context, f *scriptedStream, of func(now time.Time) summary) (took time.Duration, logs *observer.ObservedLogs, err error) {
 	core, logs := observer.New(zap.InfoLevel)
 	cfg := Defaults()
-	r := &Reconciler{cfg: cfg, Parts: Parts{Now: time.Now, Log: zap.New(core)}}
+	r := &Reconciler{cfg: cfg, Deps: Deps{Now: time.Now, Log: zap.New(core)}}
 	if f != nil {
 		r.Stream = f
 	}

@@ -61,7 +61,7 @@ func numberedIDs(first, n int) []string {
 func testStore(t *testing.T) *store {
 	conn, o := database(t)
 	at := noon
-	return newStore(3, Parts{Conn: conn, Tables: o, Instance: "test", Now: func() time.Time { at = at.Add(time.Second); return at }, Log: zap.NewNop()})
+	return newStore(3, Deps{Conn: conn, Tables: o, Instance: "test", Now: func() time.Time { at = at.Add(time.Second); return at }, Log: zap.NewNop()})
 }
 
 func (s *store) take(t *testing.T, subscriptions []piano.Subscription) summary {

@@ -33,7 +33,7 @@ type store struct {
 	progress progress.Func
 }
 
-func newStore(keep int, p Parts) *store {
+func newStore(keep int, p Deps) *store {
 	return &store{conn: p.Conn, tables: p.Tables, instance: p.Instance, keep: keep, now: p.Now, log: p.Log, progress: p.Hooks.OnProgress}
 }
 

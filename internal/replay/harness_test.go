@@ -23,9 +23,9 @@ var services testbed.Servers
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
-// env is a testbed stage without a world: the tests write their own messages.
+// env is a testbed fixture without a world: the tests write their own messages.
 type env struct {
-	*testbed.Stage
+	*testbed.Fixture
 	timeout time.Duration
 	sent    [testbed.Partitions]int  // records
 	steps   map[string]progress.Step // each as it was reported last
@@ -34,7 +34,7 @@ type env struct {
 func newEnv(t *testing.T, protocol string) *env {
 	t.Helper()
 	testbed.NoLeaks(t)
-	return &env{Stage: services.Stage(t, testbed.Config{Protocol: protocol}), timeout: 20 * time.Second, steps: map[string]progress.Step{}}
+	return &env{Fixture: services.Fixture(t, testbed.Config{Protocol: protocol}), timeout: 20 * time.Second, steps: map[string]progress.Step{}}
 }
 
 // recordTime is the timestamp of the record at an offset.
@@ -90,7 +90,7 @@ func (s *env) redriverTelling(hooks sink.Hooks, log *zap.Logger) *replay.Redrive
 	writer, err := sink.Open(s.Context(), s.Settings.SinkConfig(), log, hooks)
 	s.Must(err)
 	s.Cleanup(func() { _ = writer.Close() })
-	return replay.New(replay.Parts{
+	return replay.New(replay.Deps{
 		Kafka: s.Settings.ConsumerConfig(), Timeout: s.timeout, Rules: s.rules(), Writer: writer,
 		Conn: s.Analyst, Database: s.Topic, Now: time.Now, Log: log,
 		Progress: func(step progress.Step) { s.steps[step.Name] = step },

@@ -18,12 +18,12 @@ import (
 
 // Redriver redrives dead letters. It is not safe for concurrent use.
 type Redriver struct {
-	parts   Parts
+	parts   Deps
 	letters deadLetters
 }
 
-// Parts are the dependencies of a Redriver; all are required except Progress.
-type Parts struct {
+// Deps are the dependencies of a Redriver; all are required except Progress.
+type Deps struct {
 	// Kafka configures the connection. Its topics are not used: dead letters name their
 	// own.
 	Kafka consumer.Config
@@ -43,7 +43,7 @@ type Parts struct {
 const DefaultTimeout = 30 * time.Second
 
 // New creates a Redriver. It does no I/O.
-func New(parts Parts) *Redriver {
+func New(parts Deps) *Redriver {
 	parts.Log = parts.Log.Named("replay")
 	return &Redriver{parts: parts, letters: deadLetters{parts.Conn, parts.Database}}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// errTimeout: Kafka returned nothing for a partition within Parts.Timeout.
+// errTimeout: Kafka returned nothing for a partition within Deps.Timeout.
 var errTimeout = errors.New("timed out reading the partition")
 
 // topic reads one topic, which must exist. It need not be one of the configuration.

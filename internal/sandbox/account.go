@@ -7,8 +7,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Account is what the ledger says of one topic: how many messages were read and
-// what became of them. A message that was read again counts again.
+// Account sums the ledger of one topic: how many messages were read, and their
+// outcomes. A message that was read again counts again.
 type Account struct {
 	Messages, Stored, Filtered, DeadLettered, Skipped uint64
 

@@ -1,8 +1,9 @@
-// Package sandbox puts the embedded servers together: a Kafka, a ClickHouse,
-// and a simulated publisher that fills the one so that the other can be checked.
-// The command of the same name and the end-to-end tests use it.
+// Package sandbox puts the servers together that Pianola needs: an embedded Kafka
+// and a ClickHouse server. The command of the same name and the end-to-end tests
+// use it.
 //
-// Services own their servers until Close. One process can hold one ClickHouse
-// engine at a time (the library's limit), so one Services at a time too; tests
-// that share it use databases and topics of their own.
+// The main path: [Start] starts both servers, [Services.Configure] makes the
+// configuration of a Pianola between them, [Migrate] creates the schema,
+// [Services.Publish] sends a simulated world's messages, and [ReadAccount] reads
+// from the ledger how many were ingested. [Services.Close] ends the servers.
 package sandbox

@@ -20,12 +20,11 @@ type Config struct {
 	Kafka          string
 	ClickHouse     string // ClickHouse's native protocol
 	ClickHouseHTTP string
-	DataDir        string            // empty: a temporary directory, removed by Close
-	Password       string            // of the user pianola at ClickHouse; empty: a random one
-	Users          []clickhouse.User // others at ClickHouse
-	Logs           bool              // ClickHouse keeps its query and metric logs, which its /dashboard draws
-	Topics         map[string]int    // name and partitions, made where they do not exist
-	Progress       func(string)      // reports in sentences while the library is fetched; may be nil
+	DataDir        string         // empty: a temporary directory, removed by Close
+	Password       string         // of the user pianola at ClickHouse; empty: a random one
+	Logs           bool           // ClickHouse keeps its query and metric logs, which its /dashboard draws
+	Topics         map[string]int // name and partitions, made where they do not exist
+	Progress       func(string)   // gets a sentence for each step of a fetch; may be nil
 }
 
 // Loopback is a configuration on free ports and temporary data, for tests.
@@ -65,7 +64,7 @@ func Start(ctx context.Context, c Config) (*Services, error) {
 		DataDir:    filepath.Join(dir, "clickhouse"),
 		NativeAddr: c.ClickHouse,
 		HTTPAddr:   c.ClickHouseHTTP,
-		Access:     clickhouse.Access{Users: append([]clickhouse.User{clickhouse.Owner(User, s.Password)}, c.Users...)},
+		Access:     clickhouse.Access{Users: []clickhouse.User{clickhouse.Owner(User, s.Password)}},
 		Settings:   clickhouse.Settings{Logs: c.Logs},
 		Progress:   c.Progress,
 	})

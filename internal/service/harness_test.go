@@ -27,16 +27,16 @@ func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 // seeds gives each test another world.
 var seeds atomic.Uint64
 
-// stage is a testbed's with a broker of its own that can go and come back, and a
+// fixture is a testbed.Fixture with a broker of its own that can go and come back, and a
 // line to ClickHouse that can be cut.
-type stage struct {
-	*testbed.Stage
+type fixture struct {
+	*testbed.Fixture
 	messages []world.Message
 	at       kafka.Config
 	line     *toxiproxy.Proxy
 }
 
-func newStage(t *testing.T, protocol string) *stage {
+func newFixture(t *testing.T, protocol string) *fixture {
 	t.Helper()
 	at := kafka.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir()}
 	broker, err := kafka.Start(at)
@@ -45,7 +45,7 @@ func newStage(t *testing.T, protocol string) *stage {
 	}
 	t.Cleanup(broker.Close)
 	at.Addr = broker.Addr()
-	s := &stage{at: at, Stage: services.Stage(t, testbed.Config{Protocol: protocol, Seed: seeds.Add(1), Subscribers: 800, Kafka: broker})}
+	s := &fixture{at: at, Fixture: services.Fixture(t, testbed.Config{Protocol: protocol, Seed: seeds.Add(1), Subscribers: 800, Kafka: broker})}
 	for m := range s.World.Messages() {
 		s.messages = append(s.messages, m)
 	}
@@ -64,7 +64,7 @@ func newStage(t *testing.T, protocol string) *stage {
 }
 
 // kafkaComes has the broker back where it was, with what it had.
-func (s *stage) kafkaComes() {
+func (s *fixture) kafkaComes() {
 	s.Helper()
 	broker, err := kafka.Start(s.at)
 	s.Must(err)
@@ -72,26 +72,26 @@ func (s *stage) kafkaComes() {
 	s.Services.Kafka = broker
 }
 
-func (s *stage) clickHouseComes() {
+func (s *fixture) clickHouseComes() {
 	s.Helper()
 	s.Must(s.line.Start())
 }
 
 // answersGetLost drops the answers of ClickHouse, which still executes requests.
-func (s *stage) answersGetLost() {
+func (s *fixture) answersGetLost() {
 	s.Helper()
 	_, err := s.line.Toxics.AddToxicJson(strings.NewReader(`{"name":"silence","type":"timeout","stream":"downstream"}`))
 	s.Must(err)
 }
 
-func (s *stage) answersComeBack() {
+func (s *fixture) answersComeBack() {
 	s.Helper()
 	s.Must(s.line.Toxics.RemoveToxic(s.Context(), "silence"))
 }
 
 // tell sends the next messages of the world, up to a share of them, in batches
 // that are small beside a fetch.
-func (s *stage) tell(share float64) {
+func (s *fixture) tell(share float64) {
 	s.Helper()
 	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
 	s.Must(err)
@@ -113,10 +113,10 @@ func (s *stage) tell(share float64) {
 // instance is a running service.
 type instance struct {
 	*testbed.Service
-	stage *stage
+	fixture *fixture
 }
 
-func (s *stage) start() *instance {
+func (s *fixture) start() *instance {
 	s.Helper()
 	i := &instance{s.Serve(), s}
 	s.Cleanup(func() {
@@ -130,9 +130,9 @@ func (s *stage) start() *instance {
 
 // page gets one of the pages: whether its status is 200, and its text.
 func (i *instance) page(name string) (bool, string) {
-	i.stage.Helper()
-	ok, text, err := i.get(i.stage.Context(), name)
-	i.stage.Must(err)
+	i.fixture.Helper()
+	ok, text, err := i.get(i.fixture.Context(), name)
+	i.fixture.Must(err)
 	return ok, text
 }
 
@@ -152,13 +152,13 @@ func (i *instance) get(ctx context.Context, name string) (ok bool, text string, 
 
 // until waits for something that becomes true while the instance runs.
 func (i *instance) until(what string, holds func() bool) {
-	i.stage.Helper()
-	i.stage.Eventually(what, holds, i.Run)
+	i.fixture.Helper()
+	i.fixture.Eventually(what, holds, i.Run)
 }
 
 // untilReady waits until the instance says that it is.
 func (i *instance) untilReady() {
-	i.stage.Helper()
+	i.fixture.Helper()
 	i.until("ready", func() bool { ready, _ := i.page("/readyz"); return ready })
 }
 

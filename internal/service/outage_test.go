@@ -15,7 +15,7 @@ func TestService_ClickHouseOutage(t *testing.T) {
 	}
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
-			s := newStage(t, protocol)
+			s := newFixture(t, protocol)
 			s.tell(0.2)
 			i := s.start()
 			s.AwaitIngested(i.Run)
@@ -63,7 +63,7 @@ func TestService_KafkaOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: waits for an outage")
 	}
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	s.tell(0.5)
 	i := s.start()
 	s.AwaitIngested(i.Run)
@@ -91,7 +91,7 @@ func TestService_DrainWithoutClickHouse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: waits for an outage")
 	}
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	s.Settings.Shutdown.Timeout = 2 * time.Second
 	i := s.start()
 	i.untilReady()

@@ -17,7 +17,7 @@ const (
 
 // reconciles gives the stage a Piano, whose slow answers come after an hour, and
 // has its services reconcile as soon as they can.
-func (s *stage) reconciles() *pianoapi.Server {
+func (s *fixture) reconciles() *pianoapi.Server {
 	s.Helper()
 	publisher := pianoapi.NewPublisher(s.World, s.World.Truth(), pianoapi.PublisherConfig{Seed: 1})
 	s.Must(publisher.Plant(1, 1))
@@ -39,7 +39,7 @@ func (i *instance) shows(line string) bool {
 }
 
 func (i *instance) untilShows(line string) {
-	i.stage.Helper()
+	i.fixture.Helper()
 	i.until(line, func() bool { return i.shows(line) })
 }
 
@@ -52,7 +52,7 @@ const (
 )
 
 // states are those of all runs, in their order.
-func (s *stage) states() (all []string) {
+func (s *fixture) states() (all []string) {
 	s.Helper()
 	s.One("SELECT groupArray(toString(state)) FROM (SELECT state FROM reconciliation_runs FINAL ORDER BY started_at)", &all)
 	return all
@@ -60,7 +60,7 @@ func (s *stage) states() (all []string) {
 
 // handOver has the group rebalance until partition 0 is the heir's: who gets which
 // partition goes by the order in which the broker names them.
-func (s *stage) handOver(loser, heir *instance) {
+func (s *fixture) handOver(loser, heir *instance) {
 	s.Helper()
 	loser.until("the heir owns partition 0", func() bool {
 		s.Must(heir.Ended())
@@ -76,7 +76,7 @@ func (s *stage) handOver(loser, heir *instance) {
 
 // ownerOfPartition0 is the client that the group has given it to, and how many
 // members the group has; nobody while it rebalances.
-func (s *stage) ownerOfPartition0() (client string, members int) {
+func (s *fixture) ownerOfPartition0() (client string, members int) {
 	s.Helper()
 	groups, err := s.Admin.DescribeGroups(s.Context(), s.Settings.Kafka.Group)
 	s.Must(err)
@@ -101,7 +101,7 @@ func (s *stage) ownerOfPartition0() (client string, members int) {
 // TestService_LosesPartition0DuringARun: the run ends, another instance makes up for
 // it, and nothing of the first one counts.
 func TestService_LosesPartition0DuringARun(t *testing.T) {
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
 	for phase, endpoint := range map[string]string{"while the snapshot is read": listing, "while it asks again": single} {
@@ -135,7 +135,7 @@ func TestService_LosesPartition0DuringARun(t *testing.T) {
 
 // TestService_DrainsDuringARun: what a run waits for is no reason to wait.
 func TestService_DrainsDuringARun(t *testing.T) {
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
 	for phase, prepare := range map[string]func(){
@@ -156,7 +156,7 @@ func TestService_DrainsDuringARun(t *testing.T) {
 
 // TestService_ReconciliationErrors: nobody else notices.
 func TestService_ReconciliationErrors(t *testing.T) {
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.Must(api.Close())
 	s.tell(0.5)

@@ -48,7 +48,7 @@ func NewReconciling(cfg config.Config, p ReconcilingDeps) (_ *Reconciling, err e
 			r.Close()
 		}
 	}()
-	parts := reconcile.Parts{
+	parts := reconcile.Deps{
 		Tables: schemas.Options{Database: cfg.ClickHouse.Database}, Stream: stream{p.Kafka, consumer.Isolation(cfg.Kafka.Isolation)},
 		Instance: cfg.Consumer.Instance, Now: p.Now, Log: p.Log, Hooks: p.Run,
 	}

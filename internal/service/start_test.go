@@ -18,7 +18,7 @@ func TestService_StartsBeforeItsServers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: waits for servers")
 	}
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	s.tell(1)
 	s.Services.Kafka.Close()
 	s.line.Stop()
@@ -47,41 +47,41 @@ func TestService_StartsBeforeItsServers(t *testing.T) {
 // TestService_PermanentErrorsAtStart ends the service immediately with a hint.
 func TestService_PermanentErrorsAtStart(t *testing.T) {
 	for name, c := range map[string]struct {
-		setUp func(*stage)
+		setUp func(*fixture)
 		want  []string
 	}{
 		"a missing topic": {
-			func(s *stage) { s.Settings.Kafka.Topics = []string{"nobody.made.this"} },
+			func(s *fixture) { s.Settings.Kafka.Topics = []string{"nobody.made.this"} },
 			[]string{"nobody.made.this", "create it, or correct kafka.topics"},
 		},
 		"a refused login to ClickHouse": {
-			func(s *stage) { s.Settings.ClickHouse.User = "nobody" },
+			func(s *fixture) { s.Settings.ClickHouse.User = "nobody" },
 			[]string{"check clickhouse.user"},
 		},
 		"a refused login to Kafka": {
-			func(s *stage) {
+			func(s *fixture) {
 				s.Settings.Kafka.Brokers = withLogin(t).ListenAddrs()
 				s.Settings.Kafka.SASL = config.SASL{Mechanism: "plain", User: "pianola", Password: "wrong"}
 			},
 			[]string{"check kafka.sasl"},
 		},
 		"a missing database": {
-			func(s *stage) { s.Settings.ClickHouse.Database = "nobody_made_this" },
+			func(s *fixture) { s.Settings.ClickHouse.Database = "nobody_made_this" },
 			[]string{"pianola migrate", "clickhouse.database"},
 		},
 		"an older schema": {
-			func(s *stage) { s.Exec("TRUNCATE TABLE schema_migrations") },
+			func(s *fixture) { s.Exec("TRUNCATE TABLE schema_migrations") },
 			[]string{"older", "run pianola migrate"},
 		},
 		"a newer schema": {
-			func(s *stage) {
+			func(s *fixture) {
 				s.Exec(fmt.Sprintf("INSERT INTO schema_migrations (version) SELECT %d", schemas.LatestVersion()+1))
 			},
 			[]string{"newer", "upgrade pianola"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, "native")
+			s := newFixture(t, "native")
 			c.setUp(s)
 			err := s.start().Wait()
 			if err == nil {
@@ -103,7 +103,7 @@ func TestService_PermanentErrorsAtStart(t *testing.T) {
 // between the first answer and the look at the schema is an outage like any
 // other.
 func TestService_ClickHouseOutageDuringSchemaCheck(t *testing.T) {
-	s := newStage(t, "native")
+	s := newFixture(t, "native")
 	// The first connection is the ping's. The following are the schema check's, whose pool tries several.
 	s.Settings.ClickHouse.Addr = []string{hangsUpOn(t, s.Settings.ClickHouse.Addr[0], 2, 6)}
 	i := s.start()
@@ -151,7 +151,7 @@ func forward(conn net.Conn, to string) {
 }
 
 // addPartition makes the topic one larger, which ends the group's generation.
-func (s *stage) addPartition() {
+func (s *fixture) addPartition() {
 	s.Helper()
 	answers, err := s.Admin.CreatePartitions(s.Context(), 1, s.Topic)
 	if err == nil {

@@ -195,7 +195,7 @@ func (s *Server) RestartWith(ctx context.Context, a Access, settings Settings) e
 	return s.Restart(ctx)
 }
 
-// Ended is closed when the present run has ended, for whatever reason.
+// Ended is closed when the present run has ended, for any reason.
 func (s *Server) Ended() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

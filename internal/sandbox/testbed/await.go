@@ -33,9 +33,9 @@ func Await(ctx context.Context, what string, holds func() (bool, error)) error {
 	}
 }
 
-// Eventually waits while the runs go on: where one of them ends by itself, nothing
-// comes any more.
-func (s *Stage) Eventually(what string, holds func() bool, while ...*Run) {
+// Eventually waits until holds returns true. It fails the test when one of the runs
+// ends by itself, because nothing can arrive after that.
+func (s *Fixture) Eventually(what string, holds func() bool, while ...*Run) {
 	s.Helper()
 	s.Must(Await(s.Context(), what, func() (bool, error) {
 		if holds() {
@@ -51,13 +51,13 @@ func (s *Stage) Eventually(what string, holds func() bool, while ...*Run) {
 }
 
 // AwaitIngested waits until the ledger accounts for every message of the topic.
-func (s *Stage) AwaitIngested(while ...*Run) {
+func (s *Fixture) AwaitIngested(while ...*Run) {
 	s.Helper()
 	s.Eventually("every message accounted for", s.Ingested, while...)
 }
 
 // AwaitCommitted waits until the group has committed the end of the topic.
-func (s *Stage) AwaitCommitted(while ...*Run) {
+func (s *Fixture) AwaitCommitted(while ...*Run) {
 	s.Helper()
 	s.Eventually("everything committed", s.CommittedAll, while...)
 }

@@ -1,7 +1,7 @@
-// Package testbed gives a test what it needs to see Pianola at work: servers that
-// a package's tests share, and for each test a stage, which is a simulated world,
-// a topic, a consumer group and a database of its own.
+// Package testbed gives a test what it needs to run Pianola: servers that the tests
+// of a package share ([Servers]), and for each test a [Fixture], which is a simulated
+// world, a topic, a consumer group and a database of its own.
 //
-// Only tests link it. What goes wrong here fails the test: nothing returns an
-// error that a test could do something about.
+// Only tests link it. Its functions fail the test instead of returning an error,
+// where a test could not handle the error.
 package testbed

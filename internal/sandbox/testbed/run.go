@@ -61,7 +61,7 @@ func (r *Run) Drain() {
 	}
 }
 
-// Ended is nil while it runs, and an error from then on, whatever it returned.
+// Ended is nil while it runs. Afterwards it is an error, even if Run returned nil.
 func (r *Run) Ended() error {
 	select {
 	case <-r.ended:

@@ -44,4 +44,4 @@ func Start(t testing.TB) *Servers {
 }
 
 // Name is a name for a topic or a database that no other test of the process has.
-func (s *Servers) Name() string { return fmt.Sprintf("stage_%d", s.names.Add(1)) }
+func (s *Servers) Name() string { return fmt.Sprintf("fixture_%d", s.names.Add(1)) }

@@ -16,8 +16,8 @@ type Service struct {
 	Registry *prometheus.Registry
 }
 
-// Serve starts a service with the stage's settings as they are now.
-func (s *Stage) Serve() *Service {
+// Serve starts a service with the fixture's settings as they are now.
+func (s *Fixture) Serve() *Service {
 	s.Helper()
 	registry := prometheus.NewRegistry()
 	one, err := service.New(s.Context(), s.Settings, service.Options{Log: Log(), Registry: registry, Now: time.Now})
@@ -30,7 +30,7 @@ func (s *Stage) Serve() *Service {
 }
 
 // Ingest has a service consume until everything is committed, and drains it.
-func (s *Stage) Ingest() {
+func (s *Fixture) Ingest() {
 	s.Helper()
 	one := s.Serve()
 	s.AwaitCommitted(one.Run)

@@ -9,7 +9,7 @@ import (
 )
 
 // One scans a query's single row.
-func (s *Stage) One(query string, into ...any) {
+func (s *Fixture) One(query string, into ...any) {
 	s.Helper()
 	if err := s.Analyst.QueryRow(s.Context(), query).Scan(into...); err != nil {
 		s.Fatalf("%s: %v", strings.TrimSpace(query), err)
@@ -18,7 +18,7 @@ func (s *Stage) One(query string, into ...any) {
 
 // Exec changes the tables behind everybody's back, and has the change done when it
 // returns.
-func (s *Stage) Exec(statement string) {
+func (s *Fixture) Exec(statement string) {
 	s.Helper()
 	ctx := clickhouse.Context(s.Context(), clickhouse.WithSettings(clickhouse.Settings{"mutations_sync": 2}))
 	if err := s.Analyst.Exec(ctx, statement); err != nil {
@@ -27,7 +27,7 @@ func (s *Stage) Exec(statement string) {
 }
 
 // Account is what the ledger says of the topic.
-func (s *Stage) Account() sandbox.Account {
+func (s *Fixture) Account() sandbox.Account {
 	s.Helper()
 	a, err := sandbox.ReadAccount(s.Context(), s.Analyst, s.Topic)
 	s.Must(err)
@@ -35,13 +35,13 @@ func (s *Stage) Account() sandbox.Account {
 }
 
 // Ingested says whether the ledger accounts for everything up to the topic's end.
-func (s *Stage) Ingested() bool {
+func (s *Fixture) Ingested() bool {
 	s.Helper()
 	return s.Account().Covers(s.Services, s.Topic, Partitions)
 }
 
 // WantTruth holds the tables, the ledger among them, against the world.
-func (s *Stage) WantTruth() {
+func (s *Fixture) WantTruth() {
 	s.Helper()
 	report, err := s.World.Truth().Compare(s.Context(), s.Analyst)
 	s.Must(err)

@@ -9,22 +9,22 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 )
 
-// CreateTopic makes the topic; the stage has done so once.
-func (s *Stage) CreateTopic() {
+// CreateTopic makes the topic; the fixture has done so once.
+func (s *Fixture) CreateTopic() {
 	s.Helper()
 	_, err := s.Admin.CreateTopic(s.Context(), Partitions, 1, nil, s.Topic)
 	s.Must(err)
 }
 
 // DeleteTopic removes it with all that it holds; with the group's offsets.
-func (s *Stage) DeleteTopic() {
+func (s *Fixture) DeleteTopic() {
 	s.Helper()
 	_, err := s.Admin.DeleteTopic(s.Context(), s.Topic)
 	s.Must(err)
 }
 
 // DeleteBefore is retention at work on one partition.
-func (s *Stage) DeleteBefore(partition int32, offset int64) {
+func (s *Fixture) DeleteBefore(partition int32, offset int64) {
 	s.Helper()
 	var to kadm.Offsets
 	to.Add(kadm.Offset{Topic: s.Topic, Partition: partition, At: offset})
@@ -35,15 +35,15 @@ func (s *Stage) DeleteBefore(partition int32, offset int64) {
 	s.Must(err)
 }
 
-// Tell sends all messages of the world.
-func (s *Stage) Tell() {
+// Publish sends all messages of the world.
+func (s *Fixture) Publish() {
 	s.Helper()
-	s.Must(s.Services.Tell(s.Context(), s.World, func(int) {}))
+	s.Must(s.Services.Publish(s.Context(), s.World, func(int) {}))
 }
 
-// Produce sends records to the topic, whatever topic they name, and returns once
-// they are there.
-func (s *Stage) Produce(records ...kafka.Record) {
+// Produce sends records to the topic of the fixture, not to the topic that they
+// name, and returns when they are stored.
+func (s *Fixture) Produce(records ...kafka.Record) {
 	s.Helper()
 	producer, err := kafka.NewProducer(s.Services.Kafka.Addr())
 	s.Must(err)
@@ -56,7 +56,7 @@ func (s *Stage) Produce(records ...kafka.Record) {
 }
 
 // Committed is the group's next offset by partition, for those that have one.
-func (s *Stage) Committed() map[int32]int64 {
+func (s *Fixture) Committed() map[int32]int64 {
 	s.Helper()
 	offsets, err := s.Admin.FetchOffsets(s.Context(), s.Settings.Kafka.Group)
 	if !errors.Is(err, kerr.GroupIDNotFound) { // which it is until its first commit
@@ -69,16 +69,16 @@ func (s *Stage) Committed() map[int32]int64 {
 
 // MoveGroup is somebody who moves the group's offset of one partition. The group
 // must be empty.
-func (s *Stage) MoveGroup(partition int32, offset int64) {
+func (s *Fixture) MoveGroup(partition int32, offset int64) {
 	s.Helper()
 	var to kadm.Offsets
 	to.Add(kadm.Offset{Topic: s.Topic, Partition: partition, At: offset, LeaderEpoch: -1})
 	s.Must(s.Admin.CommitAllOffsets(s.Context(), s.Settings.Kafka.Group, to))
 }
 
-// CommittedAll says whether the group has committed every partition's end; more
-// than that, of a topic that has been made anew, is not it.
-func (s *Stage) CommittedAll() bool {
+// CommittedAll reports whether the group has committed exactly the end of every
+// partition. An offset beyond the end belongs to a topic that was recreated.
+func (s *Fixture) CommittedAll() bool {
 	s.Helper()
 	at := s.Committed()
 	for p := range int32(Partitions) {

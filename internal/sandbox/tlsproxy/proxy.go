@@ -1,6 +1,6 @@
-// Package tlsproxy terminates TLS in front of a server that has none: it accepts
-// encrypted connections and passes their plain bytes on. It runs in tests and
-// trials, in front of the ClickHouse of package clickhouse.
+// Package tlsproxy terminates TLS in front of a server without TLS. It accepts
+// encrypted connections and passes their plain bytes on, for tests and trials with
+// the ClickHouse of package clickhouse. [Listen] starts it.
 package tlsproxy
 
 import (

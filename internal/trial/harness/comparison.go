@@ -77,7 +77,7 @@ func (r *Round) audit(ctx context.Context) ([]audit.Finding, error) {
 		return nil, err
 	}
 	defer source.Close()
-	report, err := audit.New(audit.Parts{
+	report, err := audit.New(audit.Deps{
 		Kafka: source, Group: r.Config.Kafka.Group, Isolation: consumer.Isolation(r.Config.Kafka.Isolation),
 		Conn: r.Conn, Database: r.Config.ClickHouse.Database, Rules: rules, Now: time.Now, Log: zap.NewNop(),
 	}).Run(ctx, true)

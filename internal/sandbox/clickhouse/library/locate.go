@@ -15,9 +15,9 @@ const libraryFile = "libchdb.so"
 
 // Locate gives the path of the library: the file that PIANOLA_LIBCHDB names, or
 // the one in the user's cache directory, or, once, the npm package fetched into
-// it (178 MB, unpacked 566 MB). Progress, which may be nil, is told in sentences
-// while a fetch goes on. Any number of processes may call it at once: one
-// fetches, the others wait for it.
+// it (178 MB, unpacked 566 MB). progress, which may be nil, gets a sentence for
+// each step of a fetch. Several processes may call it at once: one fetches, the
+// others wait for it.
 func Locate(ctx context.Context, progress func(string)) (string, error) {
 	if path := os.Getenv(LibraryVariable); path != "" {
 		info, err := os.Stat(path)

@@ -154,7 +154,7 @@ func TestLock(t *testing.T) {
 			t.Errorf("%d at once", most)
 		}
 	})
-	t.Run("waiting is told and ends with the context", func(t *testing.T) {
+	t.Run("waiting is reported once and ends with the context", func(t *testing.T) {
 		unlock, err := lock(context.Background(), path, func() {})
 		if err != nil {
 			t.Fatal(err)
@@ -162,9 +162,9 @@ func TestLock(t *testing.T) {
 		defer unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()
-		told := 0
-		if _, err := lock(ctx, path, func() { told++ }); !errors.Is(err, context.DeadlineExceeded) || told != 1 {
-			t.Errorf("%v, told %d times", err, told)
+		reported := 0
+		if _, err := lock(ctx, path, func() { reported++ }); !errors.Is(err, context.DeadlineExceeded) || reported != 1 {
+			t.Errorf("%v, reported %d times", err, reported)
 		}
 	})
 }

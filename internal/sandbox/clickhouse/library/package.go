@@ -15,8 +15,8 @@ type pack struct {
 	integrity string // SHA-512 of its archive, as npm writes it
 }
 
-// packs are pinned by content, so that whoever can change the registry cannot
-// change what is loaded. A platform without an entry has no package of this
+// packs are pinned by content, so that a changed registry cannot change what is
+// loaded. A platform without an entry has no package of this
 // version that has been seen.
 var packs = map[string]pack{
 	"linux/amd64": {

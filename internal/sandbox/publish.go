@@ -8,11 +8,11 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// Tell sends the world's messages to its topic and reports, now and then, how
-// many have been told. What a kept data directory already holds of them is not
-// sent again: a partition's end offset is how many of its messages are there,
-// since the same seed tells the same messages in the same order.
-func (s *Services) Tell(ctx context.Context, w *world.World, told func(int)) error {
+// Publish sends the world's messages to its topic. It calls published now and then
+// with the number of messages so far. Messages that a kept data directory already
+// holds are not sent again: the same seed gives the same messages in the same
+// order, so a partition's end offset is their number.
+func (s *Services) Publish(ctx context.Context, w *world.World, published func(int)) error {
 	producer, err := kafka.NewProducer(s.Kafka.Addr())
 	if err != nil {
 		return fmt.Errorf("connect the publisher to Kafka: %w", err)
@@ -27,7 +27,7 @@ func (s *Services) Tell(ctx context.Context, w *world.World, told func(int)) err
 	sent := 0
 	for m := range w.Messages() {
 		if sent++; sent%1000 == 0 {
-			told(sent)
+			published(sent)
 		}
 		if there[m.Partition] > 0 {
 			there[m.Partition]--
@@ -35,12 +35,12 @@ func (s *Services) Tell(ctx context.Context, w *world.World, told func(int)) err
 		}
 		err := producer.Send(ctx, kafka.Record{Topic: topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time})
 		if err != nil {
-			return fmt.Errorf("tell the world: %w", err)
+			return fmt.Errorf("publish the world: %w", err)
 		}
 	}
 	if err := producer.Flush(ctx); err != nil {
-		return fmt.Errorf("tell the world: %w", err)
+		return fmt.Errorf("publish the world: %w", err)
 	}
-	told(sent)
+	published(sent)
 	return nil
 }

@@ -15,20 +15,20 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
-// Partitions is how many the topic of every stage has.
+// Partitions is how many the topic of every fixture has.
 const Partitions = 3
 
-// Config is what a test asks of its stage.
+// Config is what a test asks of its fixture.
 type Config struct {
 	Protocol    string        // to ClickHouse: native or http
 	Seed        uint64        // of the world
-	Subscribers int           // of the world; 0: there is none, the test writes its own messages
+	Subscribers int           // of the world; 0: no world, the test writes its own messages
 	Kafka       *kafka.Broker // the test's own; nil: the shared one
 }
 
-// Stage is what one test has: topic, group and database bear one name. It is used
+// Fixture is what one test has: topic, group and database bear one name. It is used
 // by the goroutine of its test.
-type Stage struct {
+type Fixture struct {
 	testing.TB
 	Services *sandbox.Services
 	World    *world.World  // nil without subscribers
@@ -39,11 +39,11 @@ type Stage struct {
 	Admin    *kadm.Client
 }
 
-// Stage makes the world, the topic and the tables.
-func (s *Servers) Stage(t testing.TB, c Config) *Stage {
+// Fixture makes the world, the topic and the tables.
+func (s *Servers) Fixture(t testing.TB, c Config) *Fixture {
 	t.Helper()
 	name := s.Name()
-	st := &Stage{TB: t, Topic: name, Services: &sandbox.Services{Kafka: c.Kafka, ClickHouse: s.ClickHouse, Password: s.Password}}
+	st := &Fixture{TB: t, Topic: name, Services: &sandbox.Services{Kafka: c.Kafka, ClickHouse: s.ClickHouse, Password: s.Password}}
 	if c.Kafka == nil {
 		st.Services.Kafka = s.Kafka
 	}
@@ -70,15 +70,15 @@ func (s *Servers) Stage(t testing.TB, c Config) *Stage {
 	return st
 }
 
-// In is the stage for a subtest.
-func (s *Stage) In(t testing.TB) *Stage {
+// In is the fixture for a subtest.
+func (s *Fixture) In(t testing.TB) *Fixture {
 	sub := *s
 	sub.TB = t
 	return &sub
 }
 
 // Must ends the test at an error.
-func (s *Stage) Must(err error) {
+func (s *Fixture) Must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
