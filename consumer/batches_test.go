@@ -351,7 +351,7 @@ func FuzzBatches(f *testing.F) {
 			start, last, rest := b.position, int64(math.MinInt64), len(b.rest)
 			err := b.decode(1)
 			if err == nil && len(b.rest) >= rest {
-				t.Fatal("decoding goes on without an end")
+				t.Fatal("decoding does not end")
 			}
 			if b.position < start {
 				t.Fatalf("the position went back from %d to %d", start, b.position)

@@ -91,8 +91,8 @@ func produce(t testing.TB, client *kgo.Client, topic string, partition int32, va
 	}
 }
 
-// stamp is a timestamp that is told by the value, so that a test sees when they
-// come apart.
+// stamp derives a timestamp from the value, so that a test notices a record whose
+// timestamp belongs to another value.
 func stamp(value string) time.Time {
 	return time.UnixMilli(1_700_000_000_000 + int64(len(value)))
 }

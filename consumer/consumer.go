@@ -51,7 +51,7 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 func (c *Consumer) Close() { c.transport.CloseIdleConnections() }
 
 // TimestampAt returns the timestamp, in milliseconds since the Unix epoch, of the
-// record at exactly this offset. found is false when there is none: compacted,
+// record at exactly this offset. found is false when no record is there: compacted,
 // before the log start, or past the end. When the timestamp of a known offset has
 // changed, the topic was recreated. It retries temporary errors until ctx ends.
 func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int32, offset int64) (timestamp int64, found bool, err error) {

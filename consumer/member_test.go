@@ -99,7 +99,7 @@ func committed(t testing.TB, cluster *kfake.Cluster, topic string, partition int
 	return o.At, o.Metadata
 }
 
-// kindList collects what hooks are told.
+// kindList collects the error kinds that hooks receive.
 type kindList struct {
 	mu   sync.Mutex
 	all  []consumer.ErrorKind

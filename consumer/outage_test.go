@@ -60,7 +60,7 @@ func TestReader_Next_goes_on_when_the_broker_comes_back(t *testing.T) {
 	}()
 	kinds.await(t, consumer.KindNetwork, 2)
 	if kinds.has(consumer.KindTopic) {
-		t.Error("a broker that is away was told as a topic that is missing")
+		t.Error("an unreachable broker was reported as a missing topic")
 	}
 	cluster = start()
 	defer cluster.Close()
@@ -94,7 +94,7 @@ func TestReader_Next_asks_again_when_no_answer_comes(t *testing.T) {
 		t.Fatalf("got %d records, want %d in order", len(all), len(want))
 	}
 	if !kinds.has(consumer.KindTimeout) {
-		t.Errorf("the failures were told as %v, want %s", kinds.list(), consumer.KindTimeout)
+		t.Errorf("the failures were reported as %v, want %s", kinds.list(), consumer.KindTimeout)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// pieces decodes a response to its end as a reader does, a set at a time, and
-// gives the offsets of the records and the largest slab that was needed.
+// pieces decodes a whole response as a reader does, one set at a time. It returns
+// the offsets of the records and the largest slab that was needed.
 func pieces(t *testing.T, data []byte, position int64, value string) (offsets []int64, sets, slab int, err error) {
 	t.Helper()
 	b := batches{workspace: new(workspace)}

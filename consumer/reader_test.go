@@ -157,7 +157,7 @@ func TestReader_Next_retries(t *testing.T) {
 				t.Fatalf("got %d records, want 5", len(all))
 			}
 			if failed.get() != 2 {
-				t.Fatalf("%d failures were told, want 2", failed.get())
+				t.Fatalf("%d failures were reported, want 2", failed.get())
 			}
 		})
 	}
@@ -246,9 +246,9 @@ func TestReader_Next_out_of_range(t *testing.T) {
 	})
 }
 
-// TestReader_Next_looked_away is a topic that was made anew, and filled beyond the
-// position, while its reader did not ask.
-func TestReader_Next_looked_away(t *testing.T) {
+// TestReader_Next_recreated_between_fetches has a topic that was recreated, and filled
+// beyond the position, between two fetches of its reader.
+func TestReader_Next_recreated_between_fetches(t *testing.T) {
 	for name, refilled := range map[string]bool{"another_topic": true, "the_same": false} {
 		t.Run(name, func(t *testing.T) {
 			cluster := newCluster(t, kfake.SeedTopics(1, "events"))
@@ -358,9 +358,9 @@ func TestReader_Next_corrupt_behind_the_position(t *testing.T) {
 	}
 }
 
-// TestReader_Next_damage_that_passes: what came to harm on the way is whole the next
-// time, and nobody need be told.
-func TestReader_Next_damage_that_passes(t *testing.T) {
+// TestReader_Next_transient_corruption: an answer corrupted on the way is fetched
+// again, and the reader returns no error.
+func TestReader_Next_transient_corruption(t *testing.T) {
 	var f faults
 	cluster := newCluster(t, f.listen(t), kfake.SeedTopics(1, "events"))
 	p := newProducer(t, cluster.ListenAddrs(), kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -384,7 +384,7 @@ func TestReader_Next_damage_that_passes(t *testing.T) {
 		t.Fatalf("got %v", all)
 	}
 	if spoilt.get() != 2 || len(kinds.list()) != 2 || !kinds.has(consumer.KindCorrupt) {
-		t.Errorf("%d answers were spoilt and %v told, want 2 and as many of %s", spoilt.get(), kinds.list(), consumer.KindCorrupt)
+		t.Errorf("%d answers were corrupted and %v reported, want 2 and both as %s", spoilt.get(), kinds.list(), consumer.KindCorrupt)
 	}
 }
 

@@ -96,7 +96,7 @@ func TestConsumer_Run(t *testing.T) {
 	t.Run("ends_with_the_handlers_error_and_leaves", func(t *testing.T) {
 		cluster := newCluster(t, kfake.SeedTopics(1, "events"))
 		m := startMember(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})
-		fatal := errors.New("this cannot go on")
+		fatal := errors.New("fatal in this test")
 		m.generation(1).give(fatal)
 		if err := await(t, m.done); !errors.Is(err, fatal) {
 			t.Fatalf("run: %v", err)
@@ -139,7 +139,7 @@ func TestConsumer_Run(t *testing.T) {
 			})
 			m.generation(1)
 			if failed.get() != 2 {
-				t.Fatalf("%d failures were told, want 2", failed.get())
+				t.Fatalf("%d failures were reported, want 2", failed.get())
 			}
 		})
 	}
@@ -226,7 +226,7 @@ func TestConsumer_Run_rebalance(t *testing.T) {
 				t.Fatalf("%v: a second commit: %v", e, err)
 			}
 			if told.get() != 1 {
-				t.Fatalf("%v: the hook was told %d times, want 1", e, told.get())
+				t.Fatalf("%v: the hook was called %d times, want 1", e, told.get())
 			}
 			h.give(nil)
 			again := m.generation(1)

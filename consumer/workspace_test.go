@@ -10,8 +10,8 @@ import (
 	"github.com/pianola/pianola/consumer"
 )
 
-// TestReader_Next_HeldSets: while as many sets are held as may be, a further
-// reader waits, and goes on when one is given up.
+// TestReader_Next_HeldSets: while the maximum number of sets is held, another
+// reader waits. It continues when a set is released.
 func TestReader_Next_HeldSets(t *testing.T) {
 	cluster := newCluster(t, kfake.SeedTopics(3, "events"))
 	producer := newProducer(t, cluster.ListenAddrs())

@@ -45,7 +45,7 @@ func TestEvent_HasOneFieldForEachColumnOfItsOwn(t *testing.T) {
 	}
 }
 
-// columnName is the column that a field of Event stands for.
+// columnName is the column of a field of Event.
 func columnName(field string) string {
 	if field == "ID" {
 		return "event_id"

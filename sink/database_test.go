@@ -91,7 +91,7 @@ func (d *database) migrate(name string) {
 	})
 }
 
-// exec and rows run SQL in which $ stands for the database.
+// exec and rows run SQL in which $ is replaced by the database.
 func (d *database) exec(statement string) {
 	d.t.Helper()
 	if err := d.sql.Exec(d.t.Context(), strings.ReplaceAll(statement, "$", d.cfg.Database)); err != nil {

@@ -93,7 +93,7 @@ func TestSettler_Retry(t *testing.T) {
 			storedOnce(t, m, upTo(7))
 		})
 	})
-	t.Run("pauses grow to the maximum and go on without end", func(t *testing.T) {
+	t.Run("pauses grow to the maximum and never end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var at []time.Time
 			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
@@ -287,9 +287,9 @@ func TestSettler_Fatal(t *testing.T) {
 	}
 }
 
-// TestSettler_AnyFaults: whatever mixture of passing faults, every row ends in
+// TestInserter_AnyFaults: under any mixture of transient faults, every row ends in
 // the table once or among the refused.
-func TestSettler_AnyFaults(t *testing.T) {
+func TestInserter_AnyFaults(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 4).Draw(rt, "parts")
 		b := batchOf(sizes...)

@@ -30,7 +30,7 @@ func ledgerTable() table {
 }
 
 // WriteLedger appends rows of lost ranges, which belong to no flush. It sets
-// instance and time when a row has none. The insert token comes from the ranges,
+// instance and time in rows without them. The insert token comes from the ranges,
 // so a repetition is the same insert. Errors and retries are as Flush's.
 func (w *Writer) WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error {
 	if len(rows) == 0 {

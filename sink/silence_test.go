@@ -19,7 +19,7 @@ import (
 func TestWriter_Silence(t *testing.T) {
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
-			t.Run("an attempt ends at its time bound and the flush goes on by itself", func(t *testing.T) {
+			t.Run("an attempt ends at its time bound and the flush continues by itself", func(t *testing.T) {
 				line := new(line)
 				d := open(t, protocol, func(c *sink.Config) {
 					line.to(t, c)

@@ -49,7 +49,7 @@ func TestWriter_Flush_Parts(t *testing.T) {
 			}
 			d.flush(&sink.Batch{Token: "t", Parts: parts})
 			d.is("SELECT count() FROM $.subscription_events", "(6000)")
-			// Block numbers survive merges: as many as parts were inserted.
+			// Block numbers survive merges: they count the inserted parts.
 			d.is("SELECT max(max_block_number) - min(min_block_number) + 1 FROM system.parts WHERE database = '$' AND table = 'subscription_events'", "(1)")
 		})
 		t.Run("every row is sent once", func(t *testing.T) {
@@ -228,12 +228,12 @@ func TestWriter_Positions(t *testing.T) {
 		second.Ledger.NextOffset = 31
 		d.flush(&sink.Batch{Token: "1", Parts: []*sink.Part{first, part(1, 0, 5)}})
 		d.flush(&sink.Batch{Token: "2", Parts: []*sink.Part{second}})
-		before := part(1, 0, 0) // of the epoch before the topic was made anew
+		before := part(1, 0, 0) // of the epoch before the topic was recreated
 		failing(before, 77)
 		d.flush(&sink.Batch{Token: "before", Parts: []*sink.Part{before}})
 		empty := &sink.Part{Ledger: schemas.LedgerRow{Source: schemas.SourceKafka, Name: topic, StartOffset: 31, NextOffset: 34, LastOffset: -1}}
 		d.flush(&sink.Batch{Token: "3", Parts: []*sink.Part{empty}})
-		// Partition 1 is made anew; the same name in a file is another thing.
+		// Partition 1 is recreated; the same name in a file is another source.
 		lost := []schemas.LedgerRow{
 			{Source: schemas.SourceKafka, Name: topic, Epoch: 1, Partition: 1, Kind: schemas.LedgerLost, Cause: schemas.LostTopicRecreated, LastOffset: -1},
 			{Source: schemas.SourceFile, Name: topic, Epoch: 9, Partition: 0, Kind: schemas.LedgerFlush, NextOffset: 1000, LastOffset: 999},
@@ -338,7 +338,7 @@ func TestWriter_Unreachable(t *testing.T) {
 				d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{part(0, 0, 3)}})
 				d.is("SELECT count() FROM $.subscription_events", "(3)")
 			})
-			t.Run("without one a flush goes on until its context ends", func(t *testing.T) {
+			t.Run("without one a flush continues until its context ends", func(t *testing.T) {
 				cfg := sink.Defaults()
 				cfg.Protocol, cfg.Addr = protocol, []string{dead}
 				cfg.Retry = sink.Retry{Initial: time.Millisecond, Max: time.Millisecond}

@@ -66,7 +66,7 @@ func TestConfig_RepeatsNoAddress(t *testing.T) {
 	config.InternalEmailDomains = []string{address}
 	_, err := New(config)
 	if err == nil || strings.Count(err.Error(), "transform.") < 6 {
-		t.Fatalf("not every mistake is told: %v", err)
+		t.Fatalf("not every mistake is reported: %v", err)
 	}
 	if strings.Contains(err.Error(), address) {
 		t.Errorf("the error repeats an address: %v", err)

@@ -43,7 +43,7 @@ func TestApply_WhichErrorWins(t *testing.T) {
 		{"another JSON value with a repeat inside", `[{"user_id":1,"user_id":2}]`, "not_an_object"},
 		{"a text", `"{}"`, "not_an_object"},
 		{"null", `null`, "not_an_object"},
-		{"a word that is none", `nil`, "invalid_json"},
+		{"a word that is not JSON", `nil`, "invalid_json"},
 		{"an empty object", `{}`, "missing_field subscription_id"},
 		{"required fields in order", `{"subscription_id":"RC1"}`, "missing_field event_timestamp"},
 		{"null is absent", `{"subscription_id":"RC1","event_timestamp":"2024-01-05","subscription_action":null}`, "missing_field subscription_action"},

@@ -23,9 +23,9 @@ func mustZone(t testing.TB, name string) (*time.Location, zone) {
 	return location, newZone(location)
 }
 
-// fold0 is PEP 495's rule for fold=0, spelled out: of the offsets around a local
-// time, those under which it really shows on the clock; the earliest instant of
-// them; and where there is none, the offset before the gap.
+// fold0 is PEP 495's rule for fold=0 in full. Of the offsets around a local time it
+// keeps those under which the clock really shows that time, and takes the earliest
+// instant. In a gap it takes the offset before the gap.
 func fold0(location *time.Location, local int64) int64 {
 	offsetAt := func(unix int64) int64 {
 		_, offset := time.Unix(unix, 0).In(location).Zone()

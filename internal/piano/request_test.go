@@ -75,7 +75,7 @@ func TestGet_GivesUpInTheEnd(t *testing.T) {
 			text := fmt.Sprint(err, logs.All())
 			for _, secret := range []string{token, "kari", "canary", "aid="} {
 				if strings.Contains(text, secret) {
-					t.Errorf("%q is told: %s", secret, text)
+					t.Errorf("%q is shown: %s", secret, text)
 				}
 			}
 		})

@@ -155,8 +155,8 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 	return records
 }
 
-// absorb runs the stages over one record and files its outcome. Whatever the
-// outcome, the record counts once and the range ends after it (I1).
+// absorb runs the stages over one record and stores its outcome. For every
+// outcome the record counts once and the range ends after it (I1).
 func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) transform.Outcome {
 	ledger := &p.Ledger
 	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,

@@ -27,8 +27,8 @@ func TestFlow_EqualsTheTruth(t *testing.T) {
 	}
 }
 
-// TestFlow_Drain stops an instance in the middle: what it had taken in is
-// flushed and committed, and the next one goes on exactly there.
+// TestFlow_Drain stops an instance in the middle: what it has absorbed is flushed
+// and committed, and the next instance continues exactly there.
 func TestFlow_Drain(t *testing.T) {
 	s := newFixture(t, "native", 3, 300)
 	s.Settings.Batch.MaxRows = 500
@@ -74,8 +74,8 @@ func TestFlow_FatalError(t *testing.T) {
 	}
 }
 
-// TestFlow_BackPressure holds the sink up: the flow takes in no more than one
-// batch beside the one under way, and goes on by itself.
+// TestFlow_BackPressure blocks the sink: the flow absorbs at most one batch beside
+// the one in flight, and continues by itself.
 func TestFlow_BackPressure(t *testing.T) {
 	s := newFixture(t, "native", 5, 300)
 	s.Settings.Batch.MaxRows = 400

@@ -30,9 +30,9 @@ type flusher struct {
 }
 
 // run flushes when the limiter is full, and otherwise at most once per MaxWait.
-// It returns after a last flush when drain closes, at once when ctx ends (the
-// parts are dropped), or when a flush was not committed (errRejoin, or the error
-// that stops the flow).
+// When drain closes it returns after a last flush. When ctx ends it returns at once
+// and drops the parts. When a flush was not committed it returns errRejoin, or the
+// error that stops the flow.
 func (f *flusher) run(ctx context.Context, drain <-chan struct{}) error {
 	beat := f.flow.watchdog.watch(flusherLoop)
 	defer beat.stop()

@@ -25,7 +25,7 @@ import (
 func TestFlusher_GivenUp(t *testing.T) {
 	for _, end := range []string{"the generation is lost", "the drain has taken too long"} {
 		t.Run(end, func(t *testing.T) {
-			for range 20 { // whichever of its channels the flusher hears first
+			for range 20 { // for each order in which the flusher can receive from its channels
 				synctest.Test(t, func(t *testing.T) {
 					b := newRig(t, 1)
 					ctx, cancel := context.WithCancelCause(t.Context())
@@ -64,7 +64,7 @@ func TestFlusher_GivenUp(t *testing.T) {
 						want = 0 // shutdown.timeout was its bound
 					}
 					if took := time.Since(began); took != want {
-						t.Errorf("the flusher went on for %v after the end, want %v", took, want)
+						t.Errorf("the flusher ran for %v after the end, want %v", took, want)
 					}
 				})
 			}
@@ -102,7 +102,7 @@ func newRig(t *testing.T, lanes int) *rig {
 	return b
 }
 
-// generation begins anew at these offsets.
+// generation starts a new generation at these offsets.
 func (b *rig) generation(lanes int, start []int64) {
 	b.lanes, b.workers, b.heartbeats, b.next = nil, nil, nil, slices.Clone(start)
 	for p := range lanes {

@@ -21,11 +21,11 @@ import (
 
 // TestFlow_NeverCommitsWhatIsNotDurable plays generations of up to three members
 // against a broker and a ClickHouse that fail in every way, one after another, and
-// then a quiet one of one member. A member may not hear that its generation is
-// over, and go on beside the next owners of its partitions. At every commit all
+// then a quiet one of one member. A member may miss the end of its
+// generation and continue beside the next owners of its partitions. At every commit all
 // that lies below it must be durable, and in the end everything is (contract §4).
 func TestFlow_NeverCommitsWhatIsNotDurable(t *testing.T) {
-	// rapid draws a hundred schedules, unless told otherwise.
+	// rapid draws a hundred schedules by default.
 	const hundreds = 20
 	for i := range hundreds {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestFlow_NeverCommitsWhatIsNotDurable(t *testing.T) {
 	}
 }
 
-// outcome is what becomes of a flush or a commit.
+// outcome is the outcome of a flush or a commit.
 type outcome int
 
 const (
@@ -240,7 +240,7 @@ func (m *model) member(rules *transform.Rules, generation int, after time.Durati
 	ended := time.Now()
 	<-result
 	if took := time.Since(ended); took > bound {
-		m.fail("a generation that began %v ago went on for %v after its end, its bound is %v", time.Since(began), took, bound)
+		m.fail("a generation that began %v ago ran for %v after its end, its bound is %v", time.Since(began), took, bound)
 	}
 }
 

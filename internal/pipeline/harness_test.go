@@ -29,7 +29,7 @@ func newFixture(t *testing.T, protocol string, seed uint64, subscribers int) *fi
 	return &fixture{services.Fixture(t, testbed.Config{Protocol: protocol, Seed: seed, Subscribers: subscribers})}
 }
 
-// decorator stands between a flow and its writer; nil is none.
+// decorator wraps a flow's writer; nil leaves it as it is.
 type decorator func(pipeline.Sink) pipeline.Sink
 
 // instance is one Pianola of a test.

@@ -9,9 +9,9 @@ import (
 )
 
 // TestFlow_ReadCommitted has a publisher whose transactions commit, abort, and
-// stay open for a while: of an aborted one nothing is stored, an open one is
-// waited for, and the offsets of markers and aborted records are committed like
-// any others, also where nothing else has come.
+// stay open for a while. Nothing of an aborted transaction is stored. The flow waits
+// for an open one. Offsets of markers and aborted records are committed like any
+// others, also when no other record follows.
 func TestFlow_ReadCommitted(t *testing.T) {
 	s := newFixture(t, "native", 11, 1)
 	publisher, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic),

@@ -22,7 +22,7 @@ func TestLimiter_Reserve(t *testing.T) {
 		}
 	})
 
-	t.Run("waits while shut and goes on when the flusher has taken", func(t *testing.T) {
+	t.Run("waits while shut and continues when the flusher has collected", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newLimiter(10, 100)
 			rows, bytes, _ := g.reserve(t.Context(), 10, 10)

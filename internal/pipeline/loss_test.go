@@ -37,7 +37,7 @@ func TestFlow_DataLoss(t *testing.T) {
 			t.Errorf("lost [%d, %d), want [%d, %d)", from, to, at, at+4)
 		}
 	})
-	t.Run("a topic made anew", func(t *testing.T) {
+	t.Run("a recreated topic", func(t *testing.T) {
 		s := newFixture(t, "native", 9, 50)
 		s.ingestAll()
 		s.DeleteTopic()
@@ -98,14 +98,14 @@ func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
 	}
 	var lost uint64
 	if s.One("SELECT countIf(kind = 'lost') FROM ingest_ledger", &lost); lost != 0 {
-		t.Errorf("%d ranges are said to be lost", lost)
+		t.Errorf("%d ranges are recorded as lost", lost)
 	}
 }
 
 // TestFlow_LedgerYoungerThanTheFacts has an owner that does not know that it has
-// lost the partition write between the moment at which the log's end was asked for
-// and the one at which the ledger is read. Its ledger then reaches beyond that end,
-// and the topic is the same.
+// lost the partition. It writes after the log's end was looked up and before the
+// ledger is read. The ledger then ends beyond that log end, and the topic is the
+// same.
 func TestFlow_LedgerYoungerThanTheFacts(t *testing.T) {
 	s := newFixture(t, "native", 16, 50)
 	s.ingestAll()
@@ -138,10 +138,10 @@ func (b beforePositions) Positions(ctx context.Context, topic string, partitions
 	return b.Sink.Positions(ctx, topic, partitions)
 }
 
-// TestFlow_TopicMadeAnewUnderway has a topic deleted and made anew under a
-// running instance, and filled beyond where it was: reading on there would lose
-// the new topic's beginning, and leave no trace.
-func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
+// TestFlow_TopicRecreatedWhileRunning deletes and recreates a topic under a running
+// instance, and fills it beyond the old position. To continue reading there would
+// lose the beginning of the new topic without a trace.
+func TestFlow_TopicRecreatedWhileRunning(t *testing.T) {
 	s := newFixture(t, "native", 12, 1)
 	s.produce(30)
 	i := s.start(nil)
@@ -153,6 +153,6 @@ func TestFlow_TopicMadeAnewUnderway(t *testing.T) {
 	err := i.Wait()
 	var loss *pipeline.DataLossError
 	if !errors.As(err, &loss) || loss.Cause != schemas.LostTopicRecreated {
-		t.Fatalf("Run returned %v, want the topic made anew", err)
+		t.Fatalf("Run returned %v, want the recreated topic", err)
 	}
 }

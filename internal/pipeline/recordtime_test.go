@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestFlow_RecordTimes has producers whose record timestamps count micro- and
-// nanoseconds, and one that gives none: no message is lost by it, and none may
-// look like a topic made anew when the partitions are assigned again.
+// TestFlow_RecordTimes has producers whose record timestamps are in micro- and
+// nanoseconds, and one without timestamps. No message is lost, and none looks like
+// a recreated topic when the partitions are assigned again.
 func TestFlow_RecordTimes(t *testing.T) {
 	s := newFixture(t, "native", 10, 1)
 	now := time.Now()

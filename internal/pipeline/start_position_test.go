@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		lost  []sink.Range
 	}{
 		{name: "a new group starts at the first offset", a: log(-1, 7, 20), start: 7},
-		{name: "goes on where it committed", a: log(10, 0, 20), known: known(0, 10), there: stamp, start: 10},
+		{name: "continues where it committed", a: log(10, 0, 20), known: known(0, 10), there: stamp, start: 10},
 		{name: "reads again what the ledger has beyond the commit", a: log(8, 0, 20), known: known(0, 10), there: stamp, start: 8},
 		{name: "an empty topic", a: log(-1, 0, 0), start: 0},
 		{name: "retention has passed the commit", a: log(10, 15, 20), known: known(0, 10),
@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 			start: 15, cause: schemas.LostToRetention, lost: []sink.Range{{Start: 4, Next: 6}, {Start: 12, Next: 15}}},
 		{name: "the group's offsets are gone, the ledger shows what retention ate", a: log(-1, 15, 20), known: known(0, 10),
 			start: 15, cause: schemas.LostToRetention, lost: lost(10, 15)},
-		{name: "the group's offsets are gone after a loss was accepted, and retention went on", a: log(-1, 15, 20), known: opened(1, 3),
+		{name: "the group's offsets are gone after a loss was accepted, and retention continued", a: log(-1, 15, 20), known: opened(1, 3),
 			start: 15, epoch: 1, cause: schemas.LostToRetention, lost: lost(3, 15)},
 		{name: "the group's offsets are gone, nothing else is", a: log(-1, 0, 20), known: known(0, 10), there: stamp, start: 0},
 		{name: "the log ends before the commit", a: log(10, 0, 4), known: known(0, 10), there: stamp,

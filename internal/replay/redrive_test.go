@@ -222,8 +222,8 @@ func TestRedrive_BesideAConsumer(t *testing.T) {
 	s.is("SELECT countIf(resolved_at IS NULL), count() FROM dead_letters FINAL", "(0,305)")
 }
 
-// TestRedrive_Privacy looks for what messages hold in everything that is told of
-// them: the log at its loudest, the report, the tables.
+// TestRedrive_Privacy looks for the values of messages in everything that a redrive
+// writes: the debug log, the report, the tables.
 func TestRedrive_Privacy(t *testing.T) {
 	const canary = "canary.person@example.org"
 	s := newEnv(t, "native")

@@ -69,7 +69,7 @@ func TestService_KafkaOutage(t *testing.T) {
 	s.AwaitIngested(i.Run)
 
 	s.Services.Kafka.Close()
-	// A fetch may fail before that, or end with the generation: whichever notices it first.
+	// A fetch may fail before that, or end with the generation.
 	i.until("the group is lost", func() bool { return i.Metric("pianola_group_errors_total") > 1 })
 	if alive, text := i.page("/livez"); !alive {
 		t.Errorf("an outage elsewhere is no reason to restart this process: %s", text)

@@ -95,7 +95,7 @@ func TestOwnership_CallsWrappedHooks(t *testing.T) {
 	hooks.OnGenerationStart(1, others)
 	hooks.OnGenerationEnd(1, 0)
 	if started != len(others) || ended != 1 {
-		t.Errorf("told %d assignments and %d ends", started, ended)
+		t.Errorf("%d assignments and %d ends were reported", started, ended)
 	}
 	hooks = o.watch(consumer.Hooks{})
 	hooks.OnGenerationStart(2, nil)

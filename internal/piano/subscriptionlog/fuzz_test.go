@@ -9,7 +9,7 @@ import (
 	"github.com/pianola/pianola/internal/piano/subscriptionlog"
 )
 
-// FuzzReader reads any input to its end. Its errors contain nothing of the input: a mark
+// FuzzReader reads any input completely. Its errors contain nothing of the input: a mark
 // in every field is in no error.
 func FuzzReader(f *testing.F) {
 	const mark = "q7x"

@@ -252,7 +252,7 @@ func TestReader_Refuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		} else if strings.Contains(err.Error(), canary) || !errors.As(err, new(*subscriptionlog.Error)) {
-			t.Errorf("%s: holds a value, or is none of ours: %v", name, err)
+			t.Errorf("%s: holds a value, or has another type: %v", name, err)
 		}
 	}
 }
