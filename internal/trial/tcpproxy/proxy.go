@@ -14,22 +14,21 @@ import (
 
 // Proxy is a TCP proxy on loopback. One goroutine at a time causes faults.
 type Proxy struct {
-	front  *toxiproxy.Proxy
-	relay  *relay
-	server string
+	front    *toxiproxy.Proxy
+	halfOpen [2]*halfOpen // by direction
 }
 
 // New starts a proxy from listen to the server at upstream, both host:port. The name is
 // for errors.
-func New(name, listen, upstream string) (*Proxy, error) {
-	relay, err := newRelay(upstream)
-	if err != nil {
-		return nil, err
-	}
+func New(name, listen, upstream string) (p *Proxy, err error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := &Proxy{front: toxiproxy.NewProxy(server, name, listen, relay.addr()), relay: relay, server: upstream}
+	p = &Proxy{front: toxiproxy.NewProxy(server, name, listen, upstream)}
+	for i, stream := range []string{"upstream", "downstream"} {
+		if p.halfOpen[i], err = addHalfOpen(p.front, stream); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.front.Start(); err != nil {
-		relay.close()
 		return nil, fmt.Errorf("start the proxy to %s: %w", name, err)
 	}
 	return p, nil
@@ -39,19 +38,21 @@ func New(name, listen, upstream string) (*Proxy, error) {
 func (p *Proxy) Addr() string { return p.front.Listen }
 
 // Server is the address behind the proxy, as host:port. Its clients bypass the faults.
-func (p *Proxy) Server() string { return p.server }
+func (p *Proxy) Server() string { return p.front.Upstream }
 
-// Close cuts all connections and waits for their goroutines.
+// Close cuts all connections.
 func (p *Proxy) Close() {
 	p.front.Stop()
-	p.relay.close()
+	for _, h := range p.halfOpen {
+		close(h.done)
+	}
 }
 
 // Fault is one thing that can be wrong with a network, until it is healed.
 type Fault struct {
 	Name   string
 	stream string // upstream is towards the server
-	kind   string // of toxiproxy, or one of the proxy's own two
+	kind   string // of toxiproxy, or one of the two below
 	// attributes are toxiproxy's, as JSON. %d is replaced by a random number of bytes.
 	attributes string
 }
@@ -67,10 +68,10 @@ var (
 // Stalls says that connections stay open while nothing, or next to nothing, passes.
 func (f Fault) Stalls() bool { return f.kind == "timeout" || f.kind == "bandwidth" }
 
-// Faults that toxiproxy does not have.
+// Faults that are not toxics which are added and removed.
 const (
-	cutAll   = ""          // ends all connections and refuses new ones
-	halfOpen = "half-open" // forgets the present connections, for ever
+	cutAll = ""       // ends all connections and refuses new ones
+	forget = "forget" // makes the present connections mute, for ever
 )
 
 // Draw returns one of Faults.
@@ -90,7 +91,7 @@ var faults = []Fault{
 	{Name: "thin", stream: "upstream", kind: "bandwidth", attributes: `{"rate":64}`},
 	{Name: "thin answers", stream: "downstream", kind: "bandwidth", attributes: `{"rate":64}`},
 	// Neither end learns that the other is gone, and the connection never recovers.
-	{Name: "half-open", kind: halfOpen},
+	{Name: "half-open", kind: forget},
 	// Data is answered with RST, after a short time.
 	{Name: "reset", stream: "upstream", kind: "reset_peer", attributes: `{"timeout":20}`},
 	// No answer arrives in one piece.
@@ -108,8 +109,10 @@ func (p *Proxy) Strike(f Fault, bytes int) error {
 	case cutAll:
 		p.front.Stop()
 		return nil
-	case halfOpen:
-		p.relay.forget()
+	case forget:
+		for _, h := range p.halfOpen {
+			h.forget()
+		}
 		return nil
 	}
 	attributes := f.attributes
@@ -129,7 +132,7 @@ func (p *Proxy) Heal(ctx context.Context, f Fault) error {
 	switch f.kind {
 	case cutAll:
 		err = p.front.Start()
-	case halfOpen: // for ever
+	case forget: // for ever
 	default:
 		err = p.front.Toxics.RemoveToxic(ctx, toxic)
 	}

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// TestRelay_forget shows that a forgotten connection stays mute for both ends, also when
+// TestProxy_half_open shows that a forgotten connection stays mute for both ends, also when
 // one of them closes, and that a new one works.
-func TestRelay_forget(t *testing.T) {
+func TestProxy_half_open(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	r, err := newRelay(listener.Addr().String())
+	p, err := New("test", "127.0.0.1:0", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	connect := func() (client, server net.Conn) {
 		t.Helper()
-		client, err := net.Dial("tcp", r.addr())
+		client, err := net.Dial("tcp", p.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,9 @@ func TestRelay_forget(t *testing.T) {
 	old, oldServer := connect()
 	speak(old, oldServer)
 	speak(oldServer, old)
-	r.forget()
+	if err := p.Strike(Fault{Name: "half-open", kind: forget}, 0); err != nil {
+		t.Fatal(err)
+	}
 	client, server := connect()
 	speak(client, server)
 	speak(server, client)
@@ -66,10 +68,10 @@ func TestRelay_forget(t *testing.T) {
 	if _, err := oldServer.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the other end was notified: %v", err)
 	}
-	r.close()
+	p.Close()
 	_ = oldServer.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := oldServer.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the relay is closed and keeps a connection")
+		t.Error("the proxy is closed and keeps a connection")
 	}
 	_ = server.Close()
 }
