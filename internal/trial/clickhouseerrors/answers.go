@@ -2,12 +2,9 @@ package clickhouseerrors
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
@@ -61,188 +58,120 @@ func proxyAnswers() []answer {
 // Answers has ClickHouse answer errors that pass to a consumer, and reject rows. The server
 // itself answers where that can be provoked; otherwise a proxy answers in its place.
 func Answers() harness.Trial {
-	given := map[string]int{} // by answer, in all rounds
-	return harness.Trial{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, Faulted: true, ClickHouse: startLimited, New: func(r *harness.Round) harness.Scenario {
-		s := &answers{Round: r, given: given, rejected: rejectedRows{Round: r}}
-		s.deck = harness.NewDeck(r.Dice, s.leastGiven)
-		return harness.Scenario{Run: s.run, Repair: s.rejected.redrive}
-	}}
-}
-
-func startLimited(ctx context.Context, _ *harness.Round, dir string) (*clickhouse.Server, error) {
-	return harness.StartClickHouse(ctx, dir, clickhouse.Config{Access: serverAccess(nil)})
+	var deck *harness.Deck[answer] // of all rounds: each answer is given once before any is given twice
+	return harness.Trial{Name: "answers", Fault: "error answered by ClickHouse, or row refused", Times: 50, Faulted: true,
+		ClickHouse: harness.OwnClickHouse(serverAccess(nil)),
+		New: func(r *harness.Round) harness.Scenario {
+			if deck == nil {
+				deck = harness.Shuffled(r.Dice, allAnswers()...)
+			}
+			s := &answers{Round: r, deck: deck, rejected: rejectedRows{Round: r}}
+			return harness.Scenario{Run: s.run, Repair: s.rejected.redrive}
+		}}
 }
 
 type answers struct {
 	*harness.Round
-	given    map[string]int
 	deck     *harness.Deck[answer]
 	faults   *statementFaults
 	rejected rejectedRows
-	consumer *harness.Process
-	n        int // faults
 }
 
 func (s *answers) run(ctx context.Context, b harness.Bounds) (int, error) {
 	var stop func()
 	s.faults, stop = newStatementFaults(s.Round)
 	defer stop()
-	err := s.cause(ctx, b)
-	s.SetTruth(s.World.TruthWithRejected(s.rejected.places))
-	return s.n, errors.Join(err, s.allGiven())
-}
-
-// leastGiven are the answers that have been given least often, so that each comes once
-// before any comes twice, in all rounds of a trial.
-func (s *answers) leastGiven() []answer {
-	all := allAnswers()
-	least := s.given[slices.MinFunc(all, s.compare).name]
-	return slices.DeleteFunc(all, func(one answer) bool { return s.given[one.name] > least })
-}
-
-func (s *answers) compare(a, b answer) int { return s.given[a.name] - s.given[b.name] }
-
-func (s *answers) cause(ctx context.Context, b harness.Bounds) error {
-	const maxWork = 30 * time.Millisecond
-	for step := 0; !b.Reached(s.n); step++ {
-		// Every round begins with a rejected row. Others follow now and then.
-		if step == 0 || s.Dice.IntN(10) == 0 {
-			if err := s.rejectRow(ctx); errors.Is(err, errAllStored) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			continue
-		}
-		before, err := s.Covered(ctx)
-		if err != nil {
-			return err
-		}
-		done, err := s.Advance(ctx, before, s.consumer)
-		if err != nil || done {
-			return err
-		}
-		if err := s.Pause(ctx, maxWork); err != nil {
-			return err
-		}
-		if s.Dice.IntN(8) == 0 {
-			err = s.strikeRecheck(ctx)
-		} else {
-			err = s.strike(ctx)
-		}
-		if err != nil {
-			return err
-		}
+	n, err := 0, s.rejectRow(ctx) // every round begins with a rejected row; others follow now and then
+	if err == nil {
+		n, err = s.CauseFaults(harness.FaultLoop{MaxWork: 30 * time.Millisecond, Strike: s.strike})(ctx, harness.Bounds{Faults: b.Faults - 1, Until: b.Until})
+		n++
 	}
-	return nil
+	s.SetTruth(s.World.TruthWithRejected(s.rejected.places))
+	return n, err
 }
 
 // rejectRow drains the consumer, and starts another one that meets a rejected row. Two
 // such rows in a small batch would be too many to be the rows' fault, so the one before
 // must be in the ledger.
 func (s *answers) rejectRow(ctx context.Context) error {
-	if p := s.consumer; p != nil {
-		if err := s.Until(ctx, "a rejected row in the ledger", []*harness.Process{p}, s.rejected.inLedger); err != nil {
-			return err
+	if p := s.Consumer; p != nil {
+		err := s.Until(ctx, "a rejected row in the ledger", []*harness.Process{p}, s.rejected.inLedger)
+		if err == nil {
+			err = p.Drain(ctx)
 		}
-		if err := p.Drain(ctx); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	if err := s.rejected.rejectOne(ctx); err != nil {
 		return err
 	}
-	s.n++
 	s.Count("469 of one row", 1)
-	var err error
-	s.consumer, err = s.Start("consumer")
-	return err
+	return s.StartConsumer(ctx)
 }
 
-// strike gives one answer to one to three statements of a kind. Events are in every
-// flush, the others in most.
-func (s *answers) strike(ctx context.Context) error {
+func (s *answers) strike(ctx context.Context) (int, error) {
+	if s.Dice.IntN(10) == 0 {
+		return 1, s.rejectRow(ctx)
+	}
+	if s.Dice.IntN(8) == 0 {
+		return s.strikeRecheck(ctx)
+	}
+	// Events are in every flush, the others in most.
 	kinds := []statement{eventsInsert, eventsInsert, eventsInsert, lettersInsert, ledgerInsert, filteredInsert}
 	return s.give(ctx, kinds[s.Dice.IntN(len(kinds))])
 }
 
 // strikeRecheck kills the consumer between dead letters and ledger, so that the next one
 // has to look for them, and gives an answer to that.
-func (s *answers) strikeRecheck(ctx context.Context) error {
-	s.faults.strike(lettersInsert, faultproxy.Fault{At: faultproxy.After, Hang: true}, 1)
-	if err := s.faults.met(ctx, s.Round, "a dead letter", s.consumer); err != nil {
-		return err
+func (s *answers) strikeRecheck(ctx context.Context) (int, error) {
+	if met, err := s.faults.meet(ctx, s.Round, lettersInsert, faultproxy.Fault{At: faultproxy.After, Hang: true}, 1); err != nil || !met {
+		return 0, err
 	}
-	if s.faults.end() == 0 {
-		return nil
-	}
-	s.consumer.Kill()
-	var err error
-	if s.consumer, err = s.Start("consumer"); err != nil {
-		return err
+	s.Consumer.Kill()
+	if err := s.StartConsumer(ctx); err != nil {
+		return 0, err
 	}
 	return s.give(ctx, recheck)
 }
 
-// give waits until the next answer has been given, to a kind of statement where the proxy
-// answers.
-func (s *answers) give(ctx context.Context, to statement) error {
+// give waits until the next answer has been given: to one to three statements of a kind,
+// where the proxy answers. It returns 0 where the world was over before.
+func (s *answers) give(ctx context.Context, to statement) (int, error) {
 	one := s.deck.Top()
+	met, err := false, error(nil)
 	if one.provoked != nil {
-		if met, err := s.provoke(ctx, one.provoked); err != nil || !met {
-			return err
+		met, err = s.provoke(ctx, one.provoked)
+	} else {
+		fault := one.fault
+		if fault.At == faultproxy.Before && s.Dice.IntN(2) == 0 {
+			fault.At = faultproxy.Midway // not executed either, but the data has been sent
 		}
-		s.gave(one)
-		return nil
+		met, err = s.faults.meet(ctx, s.Round, to, fault, 1+s.Dice.IntN(3))
 	}
-	fault := one.fault
-	if fault.At == faultproxy.Before && s.Dice.IntN(2) == 0 {
-		fault.At = faultproxy.Midway // not executed either, but the data has been sent
+	if err != nil {
+		return 0, fmt.Errorf("%s to %s: %w", one.name, to.name, err)
 	}
-	s.faults.strike(to, fault, 1+s.Dice.IntN(3))
-	if err := s.faults.met(ctx, s.Round, one.name+" to "+to.name, s.consumer); err != nil {
-		return err
+	if !met {
+		return 0, nil
 	}
-	if s.faults.end() == 0 {
-		return nil // the world was over
+	if one.provoked == nil {
+		s.Count("to "+to.name, 1)
 	}
-	s.gave(one)
-	s.Count("to "+to.name, 1)
-	return nil
-}
-
-func (s *answers) gave(one answer) {
 	s.deck.Drop()
-	s.n++
-	s.given[one.name]++
 	s.Count(one.name, 1)
+	return 1, nil
 }
 
-// allGiven is an error where there were as many answers as there are kinds, and a kind is
-// missing.
-func (s *answers) allGiven() error {
-	var missing []error
-	given, all := 0, allAnswers()
-	for _, one := range all {
-		if n := s.given[one.name]; n == 0 {
-			missing = append(missing, fmt.Errorf("%q was never answered", one.name))
-		} else {
-			given += n
-		}
-	}
-	if given < len(all) {
-		return nil
-	}
-	return errors.Join(missing...)
-}
-
-// AnswerOnce has ClickHouse answer one insert of events with an error that passes, for
-// trials that cause many kinds of faults.
-func AnswerOnce(ctx context.Context, r *harness.Round, p *harness.Process) error {
+// AnswerOnce has ClickHouse answer one insert of the consumer's events with an error that
+// passes, for trials that cause many kinds of faults.
+func AnswerOnce(ctx context.Context, r *harness.Round) error {
 	all := proxyAnswers()
 	one := all[r.Dice.IntN(len(all))]
 	f, stop := newStatementFaults(r)
 	defer stop()
-	f.strike(eventsInsert, one.fault, 1)
-	return f.met(ctx, r, fmt.Sprintf("an insert that %q is answered to", one.name), p)
+	if _, err := f.meet(ctx, r, eventsInsert, one.fault, 1); err != nil {
+		return fmt.Errorf("%s: %w", one.name, err)
+	}
+	return nil
 }

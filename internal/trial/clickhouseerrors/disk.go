@@ -11,7 +11,6 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
 	"github.com/pianola/pianola/internal/trial/smalldisk"
-	"github.com/pianola/pianola/internal/wait"
 )
 
 // diskBytes is the size of ClickHouse's disk. A world fits, with what merges leave behind
@@ -58,42 +57,16 @@ func (s *disk) start(ctx context.Context, r *harness.Round, dir string) (*clickh
 }
 
 func (s *disk) run(ctx context.Context, b harness.Bounds) (int, error) {
-	const maxWork = 50 * time.Millisecond
-	faults := 0
-	for !b.Reached(faults) {
-		if err := s.stopMerges(ctx); err != nil {
-			return faults, err
-		}
-		before, err := s.Covered(ctx)
-		if err != nil {
-			return faults, err
-		}
-		p, err := s.Start("consumer")
-		if err != nil {
-			return faults, err
-		}
-		done, err := s.Advance(ctx, before, p)
-		if err == nil && !done {
-			err = s.Pause(ctx, maxWork)
-		}
-		if err != nil || done {
-			return faults, err
-		}
-		if done, err = s.fill(ctx, p); err != nil || done {
-			return faults, err
-		}
-		if err := s.Conn.Exec(ctx, "SYSTEM START MERGES"); err != nil {
-			return faults, fmt.Errorf("start merges: %w", err)
-		}
-		faults++
-	}
-	return faults, nil
+	return s.CauseFaults(harness.FaultLoop{MaxWork: 50 * time.Millisecond, Strike: func(ctx context.Context) (int, error) {
+		return 1, harness.InOrder(ctx, s.stopMerges, s.fill, s.checkResidue,
+			func(ctx context.Context) error { return s.Exec(ctx, "SYSTEM START MERGES") })
+	}})(ctx, b)
 }
 
 // stopMerges returns when no merge runs. A running merge would meet the end of the disk.
 func (s *disk) stopMerges(ctx context.Context) error {
-	if err := s.Conn.Exec(ctx, "SYSTEM STOP MERGES"); err != nil {
-		return fmt.Errorf("stop merges: %w", err)
+	if err := s.Exec(ctx, "SYSTEM STOP MERGES"); err != nil {
+		return err
 	}
 	return s.Until(ctx, "the end of all merges", nil, func(ctx context.Context) (bool, error) {
 		var n uint64
@@ -102,36 +75,30 @@ func (s *disk) stopMerges(ctx context.Context) error {
 	})
 }
 
-// fill keeps the disk full until the consumer has stopped, frees it, and checks what the
-// consumer has left behind. done says that the world was over before.
-func (s *disk) fill(ctx context.Context, p *harness.Process) (done bool, err error) {
-	const again = 20 * time.Millisecond
-	bounded, cancel := context.WithTimeout(ctx, harness.Patience)
-	defer cancel()
-	for p.Alive() == nil && !done {
+// fill keeps the disk full until the consumer has stopped with the clear error, and frees
+// it. It returns harness.ErrOver where the world was over before.
+func (s *disk) fill(ctx context.Context) error {
+	p := s.Consumer
+	ended, err := s.UntilEnded(ctx, p, func(ctx context.Context) (bool, error) {
 		// Again and again, because ClickHouse removes old parts.
-		if err := s.disk.Fill(leftBytes); err != nil {
+		if err := errors.Join(s.disk.Fill(leftBytes), s.ClickHouseEnded()); err != nil {
 			return false, err
 		}
-		if err := wait.For(bounded, again); err != nil {
-			return false, fmt.Errorf("wait for a consumer to stop on a full disk: %w: its last lines:\n%s", err, p.Tail())
-		}
-		if err := s.ClickHouseEnded(); err != nil {
-			return false, err
-		}
-		if done, err = s.AllCovered(bounded); err != nil {
-			return false, err
-		}
+		return s.AllCovered(ctx)
+	})
+	if err := errors.Join(err, s.disk.Free()); err != nil {
+		return err
 	}
-	if err := s.disk.Free(); err != nil || done {
-		return done, err
+	if !ended {
+		return harness.ErrOver
 	}
+	s.Consumer = nil
 	said := fullDiskError.FindStringSubmatch(p.Tail())
 	if said == nil {
-		return false, fmt.Errorf("on a full disk: %w", p.Alive())
+		return fmt.Errorf("on a full disk: %w", p.Alive())
 	}
 	s.Count("refused to "+said[1], 1)
-	return false, s.checkResidue(ctx)
+	return nil
 }
 
 // fullDiskError is the clear error: the operation, ClickHouse's code and name, and what to
@@ -141,9 +108,9 @@ var fullDiskError = regexp.MustCompile(`(?m)^pianola: run: .*: ((?:insert into|r
 // checkResidue is an error where the group has committed what the ledger does not account
 // for, or where a row has been dead-lettered because of the disk.
 func (s *disk) checkResidue(ctx context.Context) error {
-	next, err := s.MaxByPartition(ctx, `SELECT source_partition, max(next_offset) FROM ingest_ledger WHERE source_name = $1 GROUP BY source_partition`, s.Topic)
+	next, err := s.Reached(ctx, "true")
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return err
 	}
 	if err := committedWithin(ctx, s.Round, next); err != nil {
 		return err

@@ -105,14 +105,6 @@ func texts(all ...string) func(*refusals) []string {
 	return func(*refusals) []string { return all }
 }
 
-// statements are executed by a user who may change the schema.
 func statements(all ...string) func(context.Context, *refusals) error {
-	return func(ctx context.Context, s *refusals) error {
-		for _, one := range all {
-			if err := s.Conn.Exec(ctx, one); err != nil {
-				return fmt.Errorf("%s: %w", one, err)
-			}
-		}
-		return nil
-	}
+	return func(ctx context.Context, s *refusals) error { return s.Exec(ctx, all...) }
 }

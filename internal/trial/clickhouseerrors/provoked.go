@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // provocation makes the server itself answer a code, until undo is called.
@@ -34,9 +36,7 @@ const maxQueries = 4
 func serverAccess(settings map[string]string) clickhouse.Access {
 	a := harness.Access(harness.Grants("*"))
 	limits := map[string]string{"max_concurrent_queries_for_user": fmt.Sprint(maxQueries)}
-	for name, value := range settings {
-		limits[name] = value
-	}
+	maps.Copy(limits, settings)
 	a.Profiles = []clickhouse.Profile{{Name: "service", Settings: limits}}
 	a.Users[1].Profile = "service"
 	return a
@@ -51,9 +51,9 @@ func lowMemory(ctx context.Context, s *answers) (func(context.Context) error, er
 
 func manyParts(ctx context.Context, s *answers) (func(context.Context) error, error) {
 	undo := func(ctx context.Context) error {
-		return s.exec(ctx, "ALTER TABLE subscription_events RESET SETTING parts_to_throw_insert", "SYSTEM START MERGES subscription_events")
+		return s.Exec(ctx, "ALTER TABLE subscription_events RESET SETTING parts_to_throw_insert", "SYSTEM START MERGES subscription_events")
 	}
-	return undo, s.exec(ctx, "SYSTEM STOP MERGES subscription_events", "ALTER TABLE subscription_events MODIFY SETTING parts_to_throw_insert = 1")
+	return undo, s.Exec(ctx, "SYSTEM STOP MERGES subscription_events", "ALTER TABLE subscription_events MODIFY SETTING parts_to_throw_insert = 1")
 }
 
 // manyQueries runs as many queries of the service's user as the server allows.
@@ -85,52 +85,36 @@ func killInserts(ctx context.Context, s *answers) (func(context.Context) error, 
 	var group errgroup.Group
 	undo := func(ctx context.Context) error {
 		stop()
-		return errors.Join(group.Wait(), s.exec(ctx, "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS slow"))
+		return errors.Join(group.Wait(), s.Exec(ctx, "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS slow"))
 	}
-	if err := s.exec(ctx, "ALTER TABLE subscription_events ADD CONSTRAINT slow CHECK sleepEachRow(0.002) = 0"); err != nil {
+	if err := s.Exec(ctx, "ALTER TABLE subscription_events ADD CONSTRAINT slow CHECK sleepEachRow(0.002) = 0"); err != nil {
 		return undo, err
 	}
 	group.Go(func() error {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
 		for {
-			if err := s.Conn.Exec(running, "KILL QUERY WHERE user = '"+harness.Service+"' AND query_kind = 'Insert' ASYNC"); err != nil {
-				return ignoreCancelled(running, err)
+			err := s.Exec(running, "KILL QUERY WHERE user = '"+harness.Service+"' AND query_kind = 'Insert' ASYNC")
+			if err == nil {
+				err = wait.For(running, every)
 			}
-			select {
-			case <-ticker.C:
-			case <-running.Done():
+			if running.Err() != nil {
 				return nil
+			}
+			if err != nil {
+				return err
 			}
 		}
 	})
 	return undo, nil
 }
 
-func ignoreCancelled(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-func (s *answers) exec(ctx context.Context, statements ...string) error {
-	for _, one := range statements {
-		if err := s.Conn.Exec(ctx, one); err != nil {
-			return fmt.Errorf("%s: %w", one, err)
-		}
-	}
-	return nil
-}
-
 // provoke has the server answer the code, until the consumer has logged it. met is false
 // where the world was over before.
 func (s *answers) provoke(ctx context.Context, p *provocation) (met bool, err error) {
-	before := s.consumer.LoggedCode(p.code)
+	before := s.Consumer.LoggedCode(p.code)
 	undo, err := p.do(ctx, s)
 	if err == nil {
-		err = s.Until(ctx, fmt.Sprintf("an answer %d %s", p.code, p.how), []*harness.Process{s.consumer}, func(ctx context.Context) (bool, error) {
-			if met = s.consumer.LoggedCode(p.code) > before; met {
+		err = s.Until(ctx, fmt.Sprintf("an answer %d %s", p.code, p.how), []*harness.Process{s.Consumer}, func(ctx context.Context) (bool, error) {
+			if met = s.Consumer.LoggedCode(p.code) > before; met {
 				return true, nil
 			}
 			return s.AllCovered(ctx)

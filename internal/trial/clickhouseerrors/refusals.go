@@ -16,7 +16,7 @@ import (
 // to stop the process, which leaves nothing behind that is not in the tables. Then the
 // mistake is corrected and another process continues.
 func Refusals() harness.Trial {
-	return harness.Trial{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, Faulted: true, ClickHouse: startWithUsers, New: func(r *harness.Round) harness.Scenario {
+	return harness.Trial{Name: "refusals", Fault: "ClickHouse refuses everything", Times: 15, Faulted: true, ClickHouse: harness.OwnClickHouse(access(harness.Grants("*"))), New: func(r *harness.Round) harness.Scenario {
 		r.Settings["clickhouse.password"] = password
 		s := &refusals{Round: r, rejected: rejectedRows{Round: r}, early: map[world.Position]bool{}}
 		return harness.Scenario{Run: s.run, Repair: s.rejected.redrive}
@@ -42,100 +42,68 @@ func access(grants []string) clickhouse.Access {
 	return a
 }
 
-func startWithUsers(ctx context.Context, _ *harness.Round, dir string) (*clickhouse.Server, error) {
-	return harness.StartClickHouse(ctx, dir, clickhouse.Config{Access: access(harness.Grants("*"))})
-}
-
 type refusals struct {
 	*harness.Round
 	revoked  string // the table whose grant was revoked last
 	rejected rejectedRows
-	consumer *harness.Process
 	// early are dead letters that were written before the ledger could be.
 	early map[world.Position]bool
 }
 
 func (s *refusals) run(ctx context.Context, b harness.Bounds) (int, error) {
-	n, err := s.makeMistakes(ctx, b)
+	deck := harness.Shuffled(s.Dice, mistakes()...)
+	n, err := s.CauseFaults(harness.FaultLoop{
+		MaxWork: 100 * time.Millisecond,
+		MinLeft: 400, // for a process to notice the mistake
+		Strike: func(ctx context.Context) (int, error) {
+			m := deck.Draw()
+			if err := s.mistake(ctx, &m); err != nil {
+				return 0, fmt.Errorf("%s: %w", m.name, err)
+			}
+			s.Count(m.name, 1)
+			return 1, nil
+		},
+	})(ctx, b)
 	s.SetTruth(s.World.TruthWithRejected(s.rejected.places))
 	return n, err
 }
 
-func (s *refusals) makeMistakes(ctx context.Context, b harness.Bounds) (int, error) {
-	const (
-		maxWork = 100 * time.Millisecond
-		minLeft = 400 // offsets, for a process to notice the mistake
-	)
-	deck := harness.NewDeck(s.Dice, mistakes)
-	n := 0
-	for !b.Reached(n) {
-		before, err := s.Covered(ctx)
-		if err != nil {
-			return n, err
-		}
-		if s.consumer == nil {
-			if s.consumer, err = s.Start("consumer"); err != nil {
-				return n, err
-			}
-		}
-		if done, err := s.Advance(ctx, before, s.consumer); err != nil || done {
-			return n, err
-		}
-		if err := s.Pause(ctx, maxWork); err != nil {
-			return n, err
-		}
-		if before, err = s.Covered(ctx); err != nil || s.All(before+minLeft) {
-			return n, err
-		}
-		m := deck.Draw()
-		noticed, err := s.mistake(ctx, &m)
-		if err != nil {
-			return n, fmt.Errorf("%s: %w", m.name, err)
-		}
-		if !noticed {
-			return n, nil
-		}
-		n++
-		s.Count(m.name, 1)
-	}
-	return n, nil
-}
-
 // mistake makes one, checks how the process ends and what it leaves, and corrects the
-// mistake. noticed is false where the world was over before.
-func (s *refusals) mistake(ctx context.Context, m *mistake) (noticed bool, err error) {
-	p := s.consumer
+// mistake. It returns harness.ErrOver where the world was over before.
+func (s *refusals) mistake(ctx context.Context, m *mistake) (err error) {
+	p := s.Consumer
 	if m.environment != nil {
 		if err := p.Drain(ctx); err != nil {
-			return false, err
+			return err
 		}
 		// Of a variable that is given twice the last one counts.
 		if p, err = s.Start("mistaken", m.environment(s)); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if m.wrong != nil {
 		if err := m.wrong(ctx, s); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if noticed, err = s.UntilEnded(ctx, p, s.AllCovered); err != nil {
-		return false, err
+	noticed, err := s.UntilEnded(ctx, p, s.AllCovered)
+	if err != nil {
+		return err
 	}
-	ledgerRefused := strings.Contains(p.Tail(), ": insert into "+ledgerInsert.name+": ")
 	if noticed {
-		s.consumer = nil
+		s.Consumer = nil
 		if err := lastLine(p, m.says(s)); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if err := s.checkResidue(ctx, m, ledgerRefused); err != nil {
-		return false, err
+	err = s.checkResidue(ctx, m, strings.Contains(p.Tail(), ": insert into "+ledgerInsert.name+": "))
+	if err == nil && m.right != nil {
+		err = m.right(ctx, s)
 	}
-	if m.right != nil {
-		return noticed, m.right(ctx, s)
+	if err == nil && !noticed {
+		err = harness.ErrOver
 	}
-	return noticed, nil
+	return err
 }
 
 // lastLine checks the exit status and the last line of a process.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -18,9 +19,6 @@ type rejectedRows struct {
 	constraints []string // by name
 }
 
-// errAllStored says that no row is left that could be rejected.
-var errAllStored = errors.New("every row has been stored")
-
 // rejectOne makes ClickHouse reject one of the next rows that have not been stored. No
 // process may run: otherwise it is not known what is stored.
 func (x *rejectedRows) rejectOne(ctx context.Context) error {
@@ -29,7 +27,7 @@ func (x *rejectedRows) rejectOne(ctx context.Context) error {
 		return err
 	}
 	if len(places) == 0 {
-		return errAllStored
+		return harness.ErrOver
 	}
 	at := places[x.Dice.IntN(len(places))]
 	if err := x.constrain(ctx, fmt.Sprintf("NOT (source_partition = %d AND source_offset = %d)", at.Partition, at.Offset)); err != nil {
@@ -43,12 +41,12 @@ func (x *rejectedRows) rejectOne(ctx context.Context) error {
 // ledger.
 func (x *rejectedRows) nextRows(ctx context.Context) ([]world.Position, error) {
 	const each = 40
-	from, err := x.MaxByPartition(ctx, `SELECT source_partition, max(next) FROM (
+	from, err := x.MaxByPartition(ctx, `SELECT source_partition, max(next) AS highest FROM (
   SELECT source_partition, next_offset AS next FROM ingest_ledger WHERE source_name = $1
   UNION ALL SELECT source_partition, source_offset + 1 FROM subscription_events WHERE source_name = $1
 ) GROUP BY source_partition`, x.Topic)
 	if err != nil {
-		return nil, fmt.Errorf("read what is stored: %w", err)
+		return nil, err
 	}
 	var next []world.Position
 	for row := range x.World.Truth().Rows() {
@@ -62,18 +60,15 @@ func (x *rejectedRows) nextRows(ctx context.Context) ([]world.Position, error) {
 // constrain adds a CHECK to the events.
 func (x *rejectedRows) constrain(ctx context.Context, check string) error {
 	name := fmt.Sprintf("refused_%d", len(x.constraints)+1)
-	if err := x.Conn.Exec(ctx, "ALTER TABLE subscription_events ADD CONSTRAINT "+name+" CHECK "+check); err != nil {
-		return fmt.Errorf("add a constraint: %w", err)
-	}
 	x.constraints = append(x.constraints, name)
-	return nil
+	return x.Exec(ctx, "ALTER TABLE subscription_events ADD CONSTRAINT "+name+" CHECK "+check)
 }
 
 // dropConstraints drops all of them.
 func (x *rejectedRows) dropConstraints(ctx context.Context) error {
 	for _, name := range x.constraints {
-		if err := x.Conn.Exec(ctx, "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS "+name); err != nil {
-			return fmt.Errorf("drop a constraint: %w", err)
+		if err := x.Exec(ctx, "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS "+name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -81,15 +76,11 @@ func (x *rejectedRows) dropConstraints(ctx context.Context) error {
 
 // inLedger says whether the ledger has passed every rejected row.
 func (x *rejectedRows) inLedger(ctx context.Context) (bool, error) {
-	for _, at := range x.places {
-		var past bool
-		err := x.Conn.QueryRow(ctx, `SELECT max(next_offset) > $1 FROM ingest_ledger WHERE source_name = $2 AND source_partition = $3`,
-			at.Offset, x.Topic, at.Partition).Scan(&past)
-		if err != nil || !past {
-			return false, err
-		}
+	next, err := x.Reached(ctx, "true")
+	if err != nil {
+		return false, err
 	}
-	return true, nil
+	return !slices.ContainsFunc(x.places, func(at world.Position) bool { return next[at.Partition] <= at.Offset }), nil
 }
 
 // redrive drops the constraints, and has the rejected rows redriven as an operator does.

@@ -13,30 +13,26 @@ import (
 // committed beyond the ledger, and no message beyond it is a dead letter. No row is a dead
 // letter because of the mistake, unless the mistake allows some for a small batch.
 func (s *refusals) checkResidue(ctx context.Context, m *mistake, ledgerRefused bool) error {
-	flushes, err := s.flushes(ctx)
+	next, err := s.Reached(ctx, "true")
 	if err != nil {
 		return err
-	}
-	next := make([]int64, harness.Partitions)
-	for _, f := range flushes {
-		next[f.partition] = max(next[f.partition], f.next)
 	}
 	if err := committedWithin(ctx, s.Round, next); err != nil {
 		return err
 	}
-	rows, err := s.Conn.Query(ctx, `SELECT source_partition, source_offset, reason = $1 FROM dead_letters FINAL WHERE source_name = $2
+	var letters []struct {
+		Partition int32 `ch:"source_partition"`
+		Offset    int64 `ch:"source_offset"`
+		ByServer  bool  `ch:"by_server"`
+	}
+	err = s.Conn.Select(ctx, &letters, `SELECT source_partition, source_offset, reason = $1 AS by_server FROM dead_letters FINAL WHERE source_name = $2
 ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), s.Topic)
 	if err != nil {
 		return fmt.Errorf("read the dead letters: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
 	var rejected []world.Position
-	for rows.Next() {
-		var at world.Position
-		var byServer bool
-		if err := rows.Scan(&at.Partition, &at.Offset, &byServer); err != nil {
-			return fmt.Errorf("read the dead letters: %w", err)
-		}
+	for _, l := range letters {
+		at := world.Position{Partition: l.Partition, Offset: l.Offset}
 		switch {
 		case at.Offset < next[at.Partition]:
 		case ledgerRefused:
@@ -45,14 +41,11 @@ ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), s.T
 		case !s.early[at]:
 			return fmt.Errorf("partition %d, offset %d is a dead letter, and the ledger ends at %d", at.Partition, at.Offset, next[at.Partition])
 		}
-		if byServer {
+		if l.ByServer {
 			rejected = append(rejected, at)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the dead letters: %w", err)
-	}
-	return s.checkRejected(m, flushes, rejected)
+	return s.checkRejected(ctx, m, rejected)
 }
 
 // committedWithin is an error where the group has committed an offset beyond next, which
@@ -70,53 +63,34 @@ func committedWithin(ctx context.Context, r *harness.Round, next []int64) error 
 	return nil
 }
 
-// flush is one row of the ledger.
-type flush struct {
-	token       string
-	partition   int32
-	start, next int64
-	stored      uint64
-}
-
-func (s *refusals) flushes(ctx context.Context) ([]flush, error) {
-	rows, err := s.Conn.Query(ctx, `SELECT insert_token, source_partition, start_offset, next_offset, stored
-FROM ingest_ledger WHERE source_name = $1 ORDER BY written_at DESC LIMIT 1 BY insert_token, source_partition`, s.Topic)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []flush
-	for rows.Next() {
-		var f flush
-		if err := rows.Scan(&f.token, &f.partition, &f.start, &f.next, &f.stored); err != nil {
-			return nil, fmt.Errorf("read the ledger: %w", err)
-		}
-		all = append(all, f)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	return all, nil
-}
-
 // checkRejected compares the rows that have become dead letters with the rule for
 // batches, and makes them part of the truth.
-func (s *refusals) checkRejected(m *mistake, flushes []flush, rejected []world.Position) error {
+func (s *refusals) checkRejected(ctx context.Context, m *mistake, rejected []world.Position) error {
 	if len(rejected) == len(s.rejected.places) {
 		return nil
 	}
 	if !m.partly {
 		return fmt.Errorf("%d rows are dead letters because of it", len(rejected)-len(s.rejected.places))
 	}
+	var flushes []struct {
+		Token     string `ch:"insert_token"`
+		Partition int32  `ch:"source_partition"`
+		Start     int64  `ch:"start_offset"`
+		Next      int64  `ch:"next_offset"`
+		Stored    uint64 `ch:"stored"`
+	}
+	err := s.Conn.Select(ctx, &flushes, `SELECT insert_token, source_partition, start_offset, next_offset, stored
+FROM ingest_ledger WHERE source_name = $1 ORDER BY written_at DESC LIMIT 1 BY insert_token, source_partition`, s.Topic)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
 	rows, rejections := map[string]uint64{}, map[string]uint64{}
 	for _, f := range flushes {
-		rows[f.token] += f.stored
-	}
-	for _, at := range rejected {
-		for _, f := range flushes {
-			if f.partition == at.Partition && f.start <= at.Offset && at.Offset < f.next {
-				rows[f.token]++
-				rejections[f.token]++
+		rows[f.Token] += f.Stored
+		for _, at := range rejected {
+			if f.Partition == at.Partition && f.Start <= at.Offset && at.Offset < f.Next {
+				rows[f.Token]++
+				rejections[f.Token]++
 			}
 		}
 	}

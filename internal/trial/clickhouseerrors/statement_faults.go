@@ -40,7 +40,7 @@ type statementFaults struct {
 	mu     sync.Mutex
 	of     statement
 	fault  faultproxy.Fault
-	left   int // how often it still strikes; below 0: always
+	left   int // how often it still strikes
 	struck int // since the last call of strike
 }
 
@@ -61,18 +61,27 @@ func (f *statementFaults) control(s faultproxy.Statement) (faultproxy.Fault, boo
 	return f.fault, true
 }
 
-// strike puts a fault into the next so many statements of a kind; -1: into all.
+// meet puts a fault into the next statements of a kind, and waits until it has struck so
+// many times, or the world is over. met says whether it has struck at all.
+func (f *statementFaults) meet(ctx context.Context, r *harness.Round, of statement, fault faultproxy.Fault, times int) (met bool, err error) {
+	f.strike(of, fault, times)
+	err = r.Until(ctx, "a fault in "+of.name, []*harness.Process{r.Consumer}, func(ctx context.Context) (bool, error) {
+		f.mu.Lock()
+		left := f.left
+		f.mu.Unlock()
+		if left == 0 {
+			return true, nil
+		}
+		return r.AllCovered(ctx)
+	})
+	return f.end() > 0, err
+}
+
+// strike puts a fault into the next so many statements of a kind.
 func (f *statementFaults) strike(of statement, fault faultproxy.Fault, times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.of, f.fault, f.left, f.struck = of, fault, times, 0
-}
-
-// over says that it has struck as often as it was asked to.
-func (f *statementFaults) over(context.Context) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.left == 0, nil
 }
 
 // end stops the fault, and returns how often it has struck.
@@ -81,14 +90,4 @@ func (f *statementFaults) end() int {
 	defer f.mu.Unlock()
 	f.left = 0
 	return f.struck
-}
-
-// met waits until the fault has struck as often as it was asked to, or the world is over.
-func (f *statementFaults) met(ctx context.Context, r *harness.Round, what string, p *harness.Process) error {
-	return r.Until(ctx, what, []*harness.Process{p}, func(ctx context.Context) (bool, error) {
-		if over, err := f.over(ctx); over || err != nil {
-			return over, err
-		}
-		return r.AllCovered(ctx)
-	})
 }

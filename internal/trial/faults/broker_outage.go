@@ -16,16 +16,10 @@ func BrokerOutage() harness.Trial {
 	return harness.Trial{Name: "broker", Fault: "restart, kill -9 or hang of the broker", Times: 12, Kafka: harness.Apache,
 		New: func(r *harness.Round) harness.Scenario {
 			deck := harness.Shuffled(r.Dice, brokerOutages...)
-			s := withPair(r, harness.FaultLoop{MaxWork: 300 * time.Millisecond, Strike: func(ctx context.Context) (int, error) {
-				o := deck.Draw()
-				if err := o.strike(ctx, r); err != nil {
-					return 0, fmt.Errorf("%s: %w", o.name, err)
-				}
-				r.Count(o.name, 1)
-				return 1, nil
-			}})
-			s.Publish = r.TruthFromLog(r.PublishBacklog)
-			return s
+			loop := harness.FaultLoop{Pair: true, MaxWork: 300 * time.Millisecond, Strike: func(ctx context.Context) (int, error) {
+				return deck.Draw().cause(ctx, r)
+			}}
+			return harness.Scenario{Run: r.CauseFaults(loop), Publish: r.TruthFromLog(r.PublishBacklog)}
 		}}
 }
 
@@ -36,12 +30,18 @@ type outage struct {
 	strike func(context.Context, *harness.Round) error
 }
 
+// cause causes the outage and counts it.
+func (o outage) cause(ctx context.Context, r *harness.Round) (int, error) {
+	if err := o.strike(ctx, r); err != nil {
+		return 0, fmt.Errorf("%s: %w", o.name, err)
+	}
+	r.Count(o.name, 1)
+	return 1, nil
+}
+
 var brokerOutages = []outage{
 	{"restarted in order", func(ctx context.Context, r *harness.Round) error {
-		if err := r.Env.Broker.Apache.Stop(); err != nil {
-			return err
-		}
-		return r.Env.Broker.Apache.Restart(ctx)
+		return errors.Join(r.Env.Broker.Apache.Stop(), r.Env.Broker.Apache.Restart(ctx))
 	}},
 	{"killed and started again", func(ctx context.Context, r *harness.Round) error {
 		r.Env.Broker.Apache.Kill()
@@ -49,9 +49,6 @@ var brokerOutages = []outage{
 	}},
 	// For up to several times the bounds of sessions and requests.
 	{"hung", func(ctx context.Context, r *harness.Round) error {
-		if err := r.Env.Broker.Apache.Pause(); err != nil {
-			return err
-		}
-		return errors.Join(r.Pause(ctx, 5*time.Second), r.Env.Broker.Apache.Resume())
+		return errors.Join(r.Env.Broker.Apache.Pause(), r.Pause(ctx, 5*time.Second), r.Env.Broker.Apache.Resume())
 	}},
 }

@@ -33,15 +33,18 @@ type clock struct {
 func (s *clock) run(ctx context.Context, b harness.Bounds) (int, error) {
 	const jumpsPerService = 8
 	faults := 0
-	for done := false; !done && !b.Reached(faults); {
+	for over := false; !over && !b.Reached(faults); {
 		p, end, err := s.StartInProcess(ctx, s.wall.now)
 		if err != nil {
 			return faults, err
 		}
-		for n := 0; err == nil && !done && n < jumpsPerService && !b.Reached(faults); n++ {
-			if done, err = s.jump(ctx, p); err == nil && !done {
+		for n := 0; err == nil && n < jumpsPerService && !b.Reached(faults); n++ {
+			if err = s.jump(ctx, p); err == nil {
 				faults++
 			}
+		}
+		if over = errors.Is(err, harness.ErrOver); over {
+			err = nil
 		}
 		if err = errors.Join(err, end()); err == nil {
 			err = s.decideAgain(ctx)
@@ -55,20 +58,20 @@ func (s *clock) run(ctx context.Context, b harness.Bounds) (int, error) {
 }
 
 // jump sets the clock once the service has flushed something since the last time.
-func (s *clock) jump(ctx context.Context, p *harness.Process) (done bool, err error) {
+func (s *clock) jump(ctx context.Context, p *harness.Process) error {
 	const maxSilence = 1500 * time.Millisecond // an insert is bounded by 1 s
 	before, err := s.Covered(ctx)
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = s.Advance(ctx, before, p)
 	}
-	if done, err = s.Advance(ctx, before, p); err != nil || done {
-		return done, err
+	if err != nil {
+		return err
 	}
 	if s.Dice.IntN(3) > 0 {
 		s.Count(s.wall.jump(s.Dice), 1)
-		return false, nil
+		return nil
 	}
-	return false, s.Proxy.While(ctx, tcpproxy.AnswersVanish, 0, func() error {
+	return s.Proxy.While(ctx, tcpproxy.AnswersVanish, 0, func() error {
 		s.Count(s.wall.jump(s.Dice), 1)
 		s.Count("and answers vanished", 1)
 		return s.Pause(ctx, maxSilence)

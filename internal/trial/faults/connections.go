@@ -28,40 +28,19 @@ func KafkaConnection() harness.Trial {
 }
 
 func oneConnection(r *harness.Round, proxy *tcpproxy.Proxy) harness.Scenario {
-	return harness.Scenario{Run: func(ctx context.Context, b harness.Bounds) (int, error) {
-		p, err := r.Start("consumer")
-		if err != nil {
-			return 0, err
-		}
-		faults, err := r.CauseFaults(ctx, b, harness.FaultLoop{Processes: []*harness.Process{p}, MaxWork: maxWork, Strike: func(ctx context.Context) (int, error) {
-			return strikeProxies(ctx, r, proxy)
-		}})
-		if err != nil {
-			return faults, err
-		}
-		return faults, p.Drain(ctx)
-	}}
+	return harness.Scenario{Run: r.CauseFaults(harness.FaultLoop{MaxWork: maxWork, Strike: func(ctx context.Context) (int, error) {
+		return strikeProxies(ctx, r, proxy)
+	}})}
 }
 
 // Network puts faults between two instances and ClickHouse, Kafka, or both at once.
 func Network() harness.Trial {
 	return harness.Trial{Name: "network", Fault: "fault on the lines of two instances", Times: 30, Proxied: true,
 		New: func(r *harness.Round) harness.Scenario {
-			return withPair(r, harness.FaultLoop{MaxWork: maxWork, Strike: func(ctx context.Context) (int, error) { return strikeNetwork(ctx, r) }})
+			return harness.Scenario{Run: r.CauseFaults(harness.FaultLoop{Pair: true, MaxWork: maxWork, Strike: func(ctx context.Context) (int, error) {
+				return strikeNetwork(ctx, r)
+			}})}
 		}}
-}
-
-// withPair runs a loop while two instances of the group work, which have to survive it.
-func withPair(r *harness.Round, l harness.FaultLoop) harness.Scenario {
-	return harness.Scenario{Run: func(ctx context.Context, b harness.Bounds) (faults int, err error) {
-		if l.Processes, err = r.StartPair(); err != nil {
-			return 0, err
-		}
-		if faults, err = r.CauseFaults(ctx, b, l); err != nil {
-			return faults, err
-		}
-		return faults, harness.DrainAll(ctx, l.Processes...)
-	}}
 }
 
 // strikeNetwork puts a fault on one connection, or on both at once.

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -21,22 +22,36 @@ type kill struct{ *harness.Round }
 // joins and first fetches; most of these do not count. One in four comes as soon as the
 // ledger has a new row, when the offsets may not be committed yet. The others come at any
 // moment after that.
-func (k kill) run(ctx context.Context, b harness.Bounds) (int, error) {
-	faults := 0
+func (k kill) run(ctx context.Context, b harness.Bounds) (faults int, err error) {
+	const (
+		maxWork  = 150 * time.Millisecond
+		maxStart = 1500 * time.Millisecond
+	)
 	for !b.Reached(faults) {
 		before, err := k.Covered(ctx)
 		if err != nil {
 			return faults, err
 		}
-		if err := k.one(ctx, before); err != nil {
-			return faults, err
-		}
-		now, err := k.Covered(ctx)
+		p, err := k.Start("consumer")
 		if err != nil {
 			return faults, err
 		}
+		when := k.Dice.IntN(4)
+		if when > 0 {
+			err = k.Advance(ctx, before, p)
+		}
+		if pauses := []time.Duration{maxStart, 0, maxWork, maxWork}; err == nil {
+			err = k.Pause(ctx, pauses[when])
+		}
+		if err := cmp.Or(p.Alive(), err); err != nil {
+			return faults, err
+		}
+		p.Kill()
+		now, err := k.Covered(ctx)
 		switch {
-		case k.All(now): // the process was idle: the world is over
+		case err != nil:
+			return faults, err
+		case k.All(now): // the process was idle
 			return faults, nil
 		case now > before:
 			faults++
@@ -46,32 +61,4 @@ func (k kill) run(ctx context.Context, b harness.Bounds) (int, error) {
 		}
 	}
 	return faults, nil
-}
-
-func (k kill) one(ctx context.Context, before int64) error {
-	const (
-		maxWork  = 150 * time.Millisecond
-		maxStart = 1500 * time.Millisecond
-	)
-	p, err := k.Start("consumer")
-	if err != nil {
-		return err
-	}
-	switch k.Dice.IntN(4) {
-	case 0:
-		err = k.Pause(ctx, maxStart)
-	case 1:
-		_, err = k.Advance(ctx, before, p)
-	default:
-		if _, err = k.Advance(ctx, before, p); err == nil {
-			err = k.Pause(ctx, maxWork)
-		}
-	}
-	if err == nil {
-		err = p.Alive()
-	}
-	if err == nil {
-		p.Kill()
-	}
-	return err
 }

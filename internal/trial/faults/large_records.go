@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -122,10 +123,7 @@ func publishLarge(ctx context.Context, r *harness.Round, kind largeKind, n int) 
 			}
 		})
 	}
-	if flushed := client.Flush(ctx); flushed != nil {
-		return 0, fmt.Errorf("publish large messages: %w", flushed)
-	}
-	if err != nil {
+	if err := errors.Join(client.Flush(ctx), err); err != nil {
 		return 0, fmt.Errorf("publish large messages: %w", err)
 	}
 	r.SetEnds(ends)

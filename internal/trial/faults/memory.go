@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,10 +34,11 @@ type memory struct{ *harness.Round }
 // time. The faults are backlogs.
 func (s memory) run(ctx context.Context, _ harness.Bounds) (int, error) {
 	published := func(context.Context) (bool, error) { return s.Published(), nil }
-	if err := s.Until(ctx, "the whole backlog published", nil, published); err != nil {
-		return 0, err
+	err := s.Until(ctx, "the whole backlog published", nil, published)
+	if err == nil {
+		err = s.measure(ctx, "the backlog", s.stall)
 	}
-	if err := s.measure(ctx, "the backlog", s.stall); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	s.Count(fmt.Sprintf("of %d partitions", s.World.Config().Partitions), 1)
@@ -57,15 +59,14 @@ func (s memory) measure(ctx context.Context, what string, meanwhile func(context
 		return err
 	}
 	w := usage.Start(ctx, p.Watched(), every)
-	err = meanwhile(ctx, p)
-	if err == nil {
+	if err = meanwhile(ctx, p); err == nil || errors.Is(err, harness.ErrOver) {
 		err = s.Until(ctx, "every message committed", []*harness.Process{p}, s.Committed)
 	}
 	used := w.Stop(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.Drain(ctx)
 	}
-	if err := p.Drain(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	s.Peak = max(s.Peak, used.Peak)
@@ -86,13 +87,13 @@ func (s memory) stall(ctx context.Context, p *harness.Process) error {
 			continue
 		}
 		before, err := s.Covered(ctx)
+		if err == nil {
+			err = s.Advance(ctx, before, p)
+		}
+		if err == nil {
+			err = s.Proxy.While(ctx, f, 0, func() error { return s.Pause(ctx, maxStrike) })
+		}
 		if err != nil {
-			return err
-		}
-		if done, err := s.Advance(ctx, before, p); err != nil || done {
-			return err
-		}
-		if err := s.Proxy.While(ctx, f, 0, func() error { return s.Pause(ctx, maxStrike) }); err != nil {
 			return err
 		}
 	}

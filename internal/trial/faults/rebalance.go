@@ -2,7 +2,9 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pianola/pianola/internal/trial/harness"
@@ -46,29 +48,25 @@ func (s *rebalance) run(ctx context.Context, b harness.Bounds) (int, error) {
 	faults := func() int { return max(0, s.Generations()-1) }
 	for !b.Reached(faults()) {
 		before, err := s.Covered(ctx)
-		if err != nil {
-			return faults(), err
-		}
-		if s.All(before) {
+		if err == nil && s.All(before) {
 			break
 		}
 		s.quota.Add(share)
-		if err := s.step(ctx, s.Dice.IntN(instances)); err != nil {
-			return faults(), err
+		if err == nil {
+			err = s.step(ctx, s.Dice.IntN(instances))
 		}
-		if err := s.wait(ctx, before); err != nil {
-			return faults(), err
+		if err == nil {
+			err = s.wait(ctx, before)
 		}
-	}
-	for _, p := range append(s.present[:], s.leaving[:]...) {
-		if p == nil {
-			continue
-		}
-		if err := p.Drain(ctx); err != nil {
+		if err != nil {
 			return faults(), err
 		}
 	}
-	return faults(), nil
+	return faults(), harness.DrainAll(ctx, present(append(s.present[:], s.leaving[:]...))...)
+}
+
+func present(processes []*harness.Process) []*harness.Process {
+	return slices.DeleteFunc(slices.Clone(processes), func(p *harness.Process) bool { return p == nil })
 }
 
 func (s *rebalance) step(ctx context.Context, i int) (err error) {
@@ -80,9 +78,7 @@ func (s *rebalance) step(ctx context.Context, i int) (err error) {
 	}
 	switch p := s.present[i]; {
 	case p == nil:
-		if s.present[i], err = s.Start(fmt.Sprintf("instance-%d", i+1)); err != nil {
-			return err
-		}
+		s.present[i], err = s.Start(fmt.Sprintf("instance-%d", i+1))
 		s.Count("joined", 1)
 	case s.Dice.IntN(2) == 0:
 		p.Kill()
@@ -93,7 +89,7 @@ func (s *rebalance) step(ctx context.Context, i int) (err error) {
 		s.present[i], s.leaving[i] = nil, p
 		s.Count("drained", 1)
 	}
-	return nil
+	return err
 }
 
 // wait waits before the next step: every other time until the ledger has advanced, so
@@ -101,19 +97,14 @@ func (s *rebalance) step(ctx context.Context, i int) (err error) {
 // within the rebalance.
 func (s *rebalance) wait(ctx context.Context, before int64) error {
 	const most = 500 * time.Millisecond
-	var present []*harness.Process
-	for _, p := range s.present {
-		if p != nil {
-			present = append(present, p)
-		}
-	}
-	for _, p := range present {
+	working := present(s.present[:])
+	for _, p := range working {
 		if err := p.Alive(); err != nil {
 			return err
 		}
 	}
-	if len(present) > 0 && s.Dice.IntN(2) == 0 {
-		if _, err := s.Advance(ctx, before, present...); err != nil {
+	if len(working) > 0 && s.Dice.IntN(2) == 0 {
+		if err := s.Advance(ctx, before, working...); err != nil && !errors.Is(err, harness.ErrOver) {
 			return err
 		}
 	}

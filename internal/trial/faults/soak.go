@@ -25,10 +25,10 @@ const (
 func Soak() harness.Trial {
 	return harness.Trial{
 		Name: "soak", Fault: "one fault of every kind after the other, at a steady rate", Times: 30, Faulted: true, Proxied: true, Size: soakSize,
-		ClickHouse: harness.OwnClickHouse,
+		ClickHouse: harness.OwnClickHouse(harness.Access(harness.Grants("*"))),
 		New: func(r *harness.Round) harness.Scenario {
 			s := &soak{Round: r}
-			s.deck = harness.NewDeck(r.Dice, func() []soakFault { return possible(r) })
+			s.deck = harness.Shuffled(r.Dice, soakFaults(r)...)
 			return harness.Scenario{Run: s.run, Publish: r.TruthFromLog(s.publishSteadily)}
 		},
 	}
@@ -39,11 +39,10 @@ func soakSize(p harness.Plan) int {
 	return int(min(max(p.Duration, minSoak), maxSoak).Seconds()) * soakPace / 5
 }
 
-// soak is a round with two instances of the group: one that stays from the beginning to
-// the end and must not grow, and one that joins and leaves.
+// soak is a round with two instances of the group: the Consumer, which stays from the
+// beginning to the end and must not grow, and one that joins and leaves.
 type soak struct {
 	*harness.Round
-	stays *harness.Process
 	goes  *harness.Process // nil while it is absent
 	watch *usage.Watch
 	deck  *harness.Deck[soakFault]
@@ -61,14 +60,14 @@ func (s *soak) publishSteadily(ctx context.Context) error {
 
 func (s *soak) run(ctx context.Context, b harness.Bounds) (faults int, err error) {
 	defer s.over.Store(true)
-	if s.stays, err = s.Start("stays"); err != nil {
+	if err := s.StartConsumer(ctx); err != nil {
 		return 0, err
 	}
-	s.watch = usage.Start(ctx, s.stays.Watched(), soakSample)
+	s.watch = usage.Start(ctx, s.Consumer.Watched(), soakSample)
 	defer s.watch.Stop(ctx)
 	rate := time.NewTicker(soakEvery)
 	defer rate.Stop()
-	faults, err = s.CauseFaults(ctx, b, harness.FaultLoop{Processes: []*harness.Process{s.stays}, Strike: func(ctx context.Context) (int, error) {
+	faults, err = s.CauseFaults(harness.FaultLoop{End: s.judgeGrowth, Strike: func(ctx context.Context) (int, error) {
 		f := s.deck.Draw()
 		if err := f.strike(ctx, s); err != nil {
 			return 0, fmt.Errorf("%s: %w", f.name, err)
@@ -80,26 +79,19 @@ func (s *soak) run(ctx context.Context, b harness.Bounds) (faults int, err error
 		case <-ctx.Done():
 			return 1, ctx.Err()
 		}
-	}})
-	if err != nil {
-		return faults, err
+	}})(ctx, b)
+	if err == nil && s.goes != nil {
+		err = s.goes.Drain(ctx)
 	}
-	if err := s.judgeGrowth(ctx); err != nil {
-		return faults, err
-	}
-	all := []*harness.Process{s.stays}
-	if s.goes != nil {
-		all = append(all, s.goes)
-	}
-	return faults, harness.DrainAll(ctx, all...)
+	return faults, err
 }
 
-// judgeGrowth compares the end of the staying process's life with its beginning.
+// judgeGrowth compares the end of the consumer's life with its beginning.
 func (s *soak) judgeGrowth(ctx context.Context) error {
 	// A short soak may have too few samples. Then the process is watched for longer.
 	const enough = 3 * usage.LeastSamples
 	sampled := func(context.Context) (bool, error) { return s.watch.Count() >= enough, nil }
-	if err := s.Until(ctx, "enough samples of a process", []*harness.Process{s.stays}, sampled); err != nil {
+	if err := s.Until(ctx, "enough samples of a process", []*harness.Process{s.Consumer}, sampled); err != nil {
 		return err
 	}
 	u := s.watch.Stop(ctx)

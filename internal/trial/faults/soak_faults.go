@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,56 +13,37 @@ import (
 // soakFault is one kind of fault in a soak. It is healed when strike returns. An error
 // means that it could not be caused, or that a process did not survive it.
 type soakFault struct {
-	name     string
-	possible func(*harness.Round) bool // nil: always
-	strike   func(context.Context, *soak) error
+	name   string
+	strike func(context.Context, *soak) error
 }
 
-// soakFaults are all that a process can survive. To add a kind, add a line.
-func soakFaults() []soakFault {
+// soakFaults are all that a process can survive and the round's servers allow. To add a
+// kind, add a line.
+func soakFaults(r *harness.Round) []soakFault {
 	network := func(ctx context.Context, s *soak) error {
 		_, err := strikeNetwork(ctx, s.Round)
 		return err
 	}
 	all := []soakFault{
-		{"instance killed", nil, func(ctx context.Context, s *soak) error { return s.joinOrLeave(ctx, (*soak).killGoing) }},
-		{"instance drained", nil, func(ctx context.Context, s *soak) error { return s.joinOrLeave(ctx, (*soak).drainGoing) }},
-		{"lines", nil, network},
-		{"lines again", nil, network},
-		{"error answered", nil, func(ctx context.Context, s *soak) error {
-			return clickhouseerrors.AnswerOnce(ctx, s.Round, s.stays)
+		{"instance killed", func(ctx context.Context, s *soak) error {
+			return s.joinOrLeave(ctx, func(p *harness.Process) error { p.Kill(); return nil })
 		}},
-		{"ClickHouse killed", nil, func(ctx context.Context, s *soak) error {
-			if err := s.ClickHouse.Kill(); err != nil {
-				return err
-			}
-			return errors.Join(s.Pause(ctx, maxServerDown), s.ClickHouse.Restart(ctx))
+		{"instance drained", func(ctx context.Context, s *soak) error {
+			return s.joinOrLeave(ctx, func(p *harness.Process) error { return p.Drain(ctx) })
 		}},
-		{"ClickHouse hung", nil, func(ctx context.Context, s *soak) error {
-			if err := s.ClickHouse.Pause(); err != nil {
-				return err
-			}
-			return errors.Join(s.Pause(ctx, maxServerDown), s.ClickHouse.Resume())
+		{"lines", network},
+		{"lines again", network},
+		{"error answered", func(ctx context.Context, s *soak) error { return clickhouseerrors.AnswerOnce(ctx, s.Round) }},
+		{"ClickHouse killed", func(ctx context.Context, s *soak) error {
+			return errors.Join(s.ClickHouse.Kill(), s.Pause(ctx, maxDown), s.ClickHouse.Restart(ctx))
+		}},
+		{"ClickHouse hung", func(ctx context.Context, s *soak) error {
+			return errors.Join(s.ClickHouse.Pause(), s.Pause(ctx, maxDown), s.ClickHouse.Resume())
 		}},
 	}
-	for _, o := range brokerOutages {
-		all = append(all, soakFault{"broker " + o.name, apacheKafka, func(ctx context.Context, s *soak) error {
-			return o.strike(ctx, s.Round)
-		}})
-	}
-	return all
-}
-
-const maxServerDown = 1500 * time.Millisecond
-
-func apacheKafka(r *harness.Round) bool { return r.Env.Broker.Apache != nil }
-
-// possible are the faults that can be caused in a round.
-func possible(r *harness.Round) []soakFault {
-	var all []soakFault
-	for _, f := range soakFaults() {
-		if f.possible == nil || f.possible(r) {
-			all = append(all, f)
+	if r.Env.Broker.Apache != nil {
+		for _, o := range brokerOutages {
+			all = append(all, soakFault{"broker " + o.name, func(ctx context.Context, s *soak) error { return o.strike(ctx, s.Round) }})
 		}
 	}
 	return all
@@ -69,13 +51,10 @@ func possible(r *harness.Round) []soakFault {
 
 // joinOrLeave starts the second instance. Where it runs already, it is ended, and perhaps
 // started again. The group changes either way while the first one works.
-func (s *soak) joinOrLeave(ctx context.Context, end func(*soak, context.Context) error) error {
+func (s *soak) joinOrLeave(ctx context.Context, end func(*harness.Process) error) (err error) {
 	const most = 500 * time.Millisecond
-	if s.goes != nil {
-		if err := s.goes.Alive(); err != nil {
-			return err
-		}
-		if err := end(s, ctx); err != nil {
+	if p := s.goes; p != nil {
+		if err := cmp.Or(p.Alive(), end(p)); err != nil {
 			return err
 		}
 		s.goes = nil
@@ -86,14 +65,6 @@ func (s *soak) joinOrLeave(ctx context.Context, end func(*soak, context.Context)
 			return err
 		}
 	}
-	var err error
 	s.goes, err = s.Start("goes")
 	return err
 }
-
-func (s *soak) killGoing(context.Context) error {
-	s.goes.Kill()
-	return nil
-}
-
-func (s *soak) drainGoing(ctx context.Context) error { return s.goes.Drain(ctx) }

@@ -51,71 +51,52 @@ func (b *Broker) access() []kgo.Opt {
 	})}
 }
 
+// startBroker starts a broker that advertises the proxy's address.
 func startBroker(ctx context.Context, kind Kafka, dir string) (*Broker, error) {
-	switch kind {
-	case Embedded:
-		return startEmbedded(dir)
-	case Apache:
-		return startApache(ctx, dir)
-	default:
-		return nil, fmt.Errorf("no such kafka: %q", kind)
-	}
-}
-
-// startEmbedded starts kfake, which advertises the proxy's address.
-func startEmbedded(dir string) (*Broker, error) {
 	front, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	b, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", Advertise: front, DataDir: filepath.Join(dir, "kafka")})
-	if err != nil {
-		return nil, err
+	started := &Broker{Addr: front}
+	var behind string
+	var stop func() error
+	if kind == Apache {
+		started.Apache, err = apachekafka.Start(ctx, apachekafka.Config{DataDir: dir, Properties: apacheProperties(front)})
+		if err != nil {
+			return nil, err
+		}
+		behind, stop = started.Apache.Brokers()[0], started.Apache.Stop
+	} else {
+		b, err := kafka.Start(kafka.Config{Addr: "127.0.0.1:0", Advertise: front, DataDir: filepath.Join(dir, "kafka")})
+		if err != nil {
+			return nil, err
+		}
+		started.Compact = b.Cluster().Compact
+		behind, stop = b.ListenAddr(), func() error { b.Close(); return nil }
 	}
-	p, err := tcpproxy.New("kafka", front, b.ListenAddr())
-	if err != nil {
-		b.Close()
-		return nil, err
+	if started.Proxy, err = tcpproxy.New("kafka", front, behind); err != nil {
+		return nil, errors.Join(err, stop())
 	}
-	return &Broker{Addr: front, Proxy: p, Compact: b.Cluster().Compact, Stop: func() error {
-		p.Close()
-		b.Close()
-		return nil
-	}}, nil
+	started.Stop = func() error {
+		started.Proxy.Close()
+		return stop()
+	}
+	return started, nil
 }
 
-// startApache starts a broker that advertises the proxy's address.
-func startApache(ctx context.Context, dir string) (*Broker, error) {
-	front, err := loopback.FreeAddr()
-	if err != nil {
-		return nil, err
+func apacheProperties(front string) map[string]string {
+	return map[string]string{
+		"advertised.listeners": "PLAINTEXT://" + front,
+		"log.retention.ms":     "-1", // the simulated year lies in the past
+		"message.max.bytes":    fmt.Sprint(kafka.MaxMessageBytes),
+		// For the same reason the broker would forget its idempotent producers.
+		"producer.id.expiration.check.interval.ms": "2147483647",
+		// A broker that was killed and started again is refused until the controller,
+		// which is the same process, has given up the earlier one: after 9 s by default.
+		"broker.session.timeout.ms":    "3000",
+		"broker.heartbeat.interval.ms": "500",
+		// Trials of a minute must see compaction.
+		"log.cleaner.backoff.ms":         "100",
+		"log.cleaner.dedupe.buffer.size": "4194304",
 	}
-	b, err := apachekafka.Start(ctx, apachekafka.Config{
-		DataDir: dir,
-		Properties: map[string]string{
-			"advertised.listeners": "PLAINTEXT://" + front,
-			"log.retention.ms":     "-1", // the simulated year lies in the past
-			"message.max.bytes":    fmt.Sprint(kafka.MaxMessageBytes),
-			// For the same reason the broker would forget its idempotent producers.
-			"producer.id.expiration.check.interval.ms": "2147483647",
-			// A broker that was killed and started again is refused until the controller,
-			// which is the same process, has given up the earlier one: after 9 s by default.
-			"broker.session.timeout.ms":    "3000",
-			"broker.heartbeat.interval.ms": "500",
-			// Trials of a minute must see compaction.
-			"log.cleaner.backoff.ms":         "100",
-			"log.cleaner.dedupe.buffer.size": "4194304",
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	p, err := tcpproxy.New("kafka", front, b.Brokers()[0])
-	if err != nil {
-		return nil, errors.Join(err, b.Stop())
-	}
-	return &Broker{Addr: front, Proxy: p, Apache: b, Stop: func() error {
-		p.Close()
-		return b.Stop()
-	}}, nil
 }

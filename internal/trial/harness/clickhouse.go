@@ -33,9 +33,11 @@ func Access(grants []string) clickhouse.Access {
 	return clickhouse.Access{Users: []clickhouse.User{clickhouse.Owner(Owner, ""), {Name: Service, Grants: grants}}}
 }
 
-// OwnClickHouse starts a server for one round, with the service's grants for all databases.
-func OwnClickHouse(ctx context.Context, _ *Round, dir string) (*clickhouse.Server, error) {
-	return StartClickHouse(ctx, dir, clickhouse.Config{Access: Access(Grants("*"))})
+// OwnClickHouse starts a server for one round, with users.
+func OwnClickHouse(access clickhouse.Access) func(context.Context, *Round, string) (*clickhouse.Server, error) {
+	return func(ctx context.Context, _ *Round, dir string) (*clickhouse.Server, error) {
+		return StartClickHouse(ctx, dir, clickhouse.Config{Access: access})
+	}
 }
 
 // StartClickHouse starts a server on free ports with its data in dir.

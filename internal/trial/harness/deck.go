@@ -1,29 +1,24 @@
 package harness
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // Deck deals cards in random order, and each card once before any comes again. So even
 // a short trial has every kind of fault, and no kind comes more often than another.
 type Deck[T any] struct {
-	dice  *rand.Rand
-	cards func() []T
-	rest  []T
-}
-
-// NewDeck makes a deck. cards is called whenever the deck is empty.
-func NewDeck[T any](dice *rand.Rand, cards func() []T) *Deck[T] {
-	return &Deck[T]{dice: dice, cards: cards}
+	dice        *rand.Rand
+	cards, rest []T
 }
 
 // Shuffled is a deck of some cards.
-func Shuffled[T any](dice *rand.Rand, cards ...T) *Deck[T] {
-	return NewDeck(dice, func() []T { return append([]T(nil), cards...) })
-}
+func Shuffled[T any](dice *rand.Rand, cards ...T) *Deck[T] { return &Deck[T]{dice: dice, cards: cards} }
 
 // Top is the next card. It stays in the deck until Drop.
 func (d *Deck[T]) Top() T {
 	if len(d.rest) == 0 {
-		d.rest = d.cards()
+		d.rest = slices.Clone(d.cards)
 		d.dice.Shuffle(len(d.rest), func(i, j int) { d.rest[i], d.rest[j] = d.rest[j], d.rest[i] })
 	}
 	return d.rest[0]

@@ -31,7 +31,7 @@ type Env struct {
 	ProcessSettings func(*Round) map[string]string
 	// LogLine receives every line that a process writes. It is called from many
 	// goroutines.
-	LogLine func(p *Process, line string)
+	LogLine func(line string)
 
 	access  []kgo.Opt // with which the harness's own clients reach the broker
 	client  *kgo.Client

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestProcess_Drain_before_its_signal_handler(t *testing.T) {
 	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startProcess(sleeper, "consumer", os.Environ(), &journal{generations: &generations{}})
+	p, err := startProcess(sleeper, "consumer", os.Environ(), newJournal(nil, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +125,8 @@ func TestProcess_Drain_before_its_signal_handler(t *testing.T) {
 }
 
 func TestJournal_counts_generations_in_pieces_of_lines(t *testing.T) {
-	g := &generations{}
-	j := &journal{generations: g}
+	var generations []int32
+	j := newJournal(func(id int32) { generations = append(generations, id) }, nil)
 	for _, piece := range []string{
 		`{"msg":"` + consumer.LogGenerationStarted[:5], consumer.LogGenerationStarted[5:] + "\",\"generation\":4}\n" + `{"msg":"` + consumer.LogGenerationStarted + `","generation":4}`, "\n",
 		"not JSON\n{\"msg\":\"generation ended\",\"generation\":5}\n{\"msg\":\"" + consumer.LogGenerationStarted + "\",\"generation\":6}\n",
@@ -134,11 +135,22 @@ func TestJournal_counts_generations_in_pieces_of_lines(t *testing.T) {
 			t.Fatalf("wrote %d, %v", n, err)
 		}
 	}
-	if g.count() != 2 {
-		t.Errorf("%d generations, want 4 and 6", g.count())
+	if want := []int32{4, 4, 6}; !slices.Equal(generations, want) {
+		t.Errorf("generations %v, want %v", generations, want)
 	}
-	if tail := j.tail(); !strings.Contains(tail, "not JSON\n") {
+	if tail := j.Tail(); !strings.Contains(tail, "not JSON\n") {
 		t.Errorf("got %q", tail)
+	}
+}
+
+func TestJournal_complaints_are_warnings_errors_and_other_text(t *testing.T) {
+	j := newJournal(nil, nil)
+	want := []string{`{"level":"warn","msg":"check kafka.tls"}`, `{"level":"error","msg":"clickhouse.user"}`, "pianola: clickhouse.password"}
+	for _, line := range append(want, `{"level":"info","msg":"kafka.tls"}`) {
+		_, _ = j.Write([]byte(line + "\n"))
+	}
+	if got := j.Complaints(); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 

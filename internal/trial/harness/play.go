@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,7 @@ func (r *Round) play(ctx context.Context, s Scenario, b Bounds) (int, error) {
 	faults := 0
 	group.Go(func() error {
 		var err error
-		if faults, err = s.Run(ctx, b); err != nil {
+		if faults, err = s.Run(ctx, b); err != nil && !errors.Is(err, ErrOver) {
 			return err
 		}
 		for _, p := range r.running {
@@ -54,61 +55,87 @@ func (r *Round) Start(name string, variables ...string) (*Process, error) {
 	return p, err
 }
 
-func (r *Round) newJournal() *journal {
-	return &journal{generations: &r.generations, line: r.Env.LogLine}
-}
+func (r *Round) newJournal() *journal { return newJournal(r.addGeneration, r.Env.LogLine) }
 
-// StartPair starts two instances of the group.
-func (r *Round) StartPair() ([]*Process, error) {
-	var both []*Process
-	for i := range 2 {
-		p, err := r.Start(fmt.Sprintf("instance-%d", i+1))
-		if err != nil {
-			return nil, err
-		}
-		both = append(both, p)
-	}
-	return both, nil
+// StartConsumer starts the consumer of a scenario that has one at a time.
+func (r *Round) StartConsumer(context.Context) (err error) {
+	r.Consumer, err = r.Start("consumer")
+	return err
 }
 
 // FaultLoop causes one fault after the other while processes work.
 type FaultLoop struct {
-	Processes []*Process
+	// Pair has two instances of the group work. Otherwise it is the round's Consumer, which
+	// the loop starts whenever there is none.
+	Pair bool
 	// MaxWork is how long the processes work on, at most, after the ledger has advanced.
 	// The time is random.
 	MaxWork time.Duration
 	// MinLeft is how many offsets must be left for a fault to have something to hit.
 	MinLeft int64
 	// Strike causes a fault and returns when it is over. It returns how many faults count.
+	// ErrOver ends the loop.
 	Strike func(ctx context.Context) (int, error)
+	// End checks the processes after the last fault, before they are drained; nil: nothing.
+	End func(context.Context) error
 }
 
-// CauseFaults runs the loop until the bounds are reached or the world is over, and
-// returns the number of faults. Each fault waits until the ledger has advanced, so the
-// processes must have survived the one before.
-func (r *Round) CauseFaults(ctx context.Context, b Bounds, l FaultLoop) (int, error) {
-	faults := 0
-	for !b.Reached(faults) {
-		before, err := r.Covered(ctx)
-		if err != nil {
-			return faults, err
+// CauseFaults runs the loop until the bounds are reached or the world is over, drains the
+// processes, and returns the number of faults. Each fault waits until the ledger has
+// advanced, so the processes must have survived the one before.
+func (r *Round) CauseFaults(l FaultLoop) func(context.Context, Bounds) (int, error) {
+	return func(ctx context.Context, b Bounds) (faults int, err error) {
+		var pair []*Process
+		for i := 1; l.Pair && i <= 2; i++ {
+			p, err := r.Start(fmt.Sprintf("instance-%d", i))
+			if err != nil {
+				return 0, err
+			}
+			pair = append(pair, p)
 		}
-		done, err := r.Advance(ctx, before, l.Processes...)
-		if err != nil || done {
-			return faults, err
+		for !b.Reached(faults) {
+			n, err := r.causeFault(ctx, l, pair)
+			if errors.Is(err, ErrOver) {
+				break
+			}
+			if err != nil {
+				return faults, err
+			}
+			faults += n
 		}
-		if l.MinLeft > 0 {
-			if now, err := r.Covered(ctx); err != nil || r.All(now+l.MinLeft) {
+		if l.End != nil {
+			if err := l.End(ctx); err != nil {
 				return faults, err
 			}
 		}
-		if err := r.Pause(ctx, l.MaxWork); err != nil {
-			return faults, err
+		if r.Consumer != nil {
+			pair = append(pair, r.Consumer)
 		}
-		n, err := l.Strike(ctx)
-		if faults += n; err != nil {
-			return faults, err
+		return faults, DrainAll(ctx, pair...)
+	}
+}
+
+func (r *Round) causeFault(ctx context.Context, l FaultLoop, processes []*Process) (int, error) {
+	before, err := r.Covered(ctx)
+	if err == nil && !l.Pair && r.Consumer == nil {
+		err = r.StartConsumer(ctx)
+	}
+	if !l.Pair {
+		processes = []*Process{r.Consumer}
+	}
+	if err == nil {
+		err = r.Advance(ctx, before, processes...)
+	}
+	if err == nil && l.MinLeft > 0 {
+		if before, err = r.Covered(ctx); err == nil && r.All(before+l.MinLeft) {
+			err = ErrOver
 		}
 	}
-	return faults, nil
+	if err == nil {
+		err = r.Pause(ctx, l.MaxWork)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return l.Strike(ctx)
 }

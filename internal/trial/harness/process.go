@@ -16,9 +16,9 @@ type Process struct {
 	Name  string
 	Ended <-chan struct{} // closed once the process has ended
 
+	*journal
 	command *exec.Cmd // nil for a service in this process
-	journal *journal
-	err     error // set before Ended is closed
+	err     error     // set before Ended is closed
 }
 
 // maxDrain bounds an orderly end.
@@ -27,7 +27,6 @@ const maxDrain = 30 * time.Second
 func startProcess(binary, name string, environment []string, j *journal) (*Process, error) {
 	ended := make(chan struct{})
 	p := &Process{Name: name, Ended: ended, command: exec.Command(binary, "run"), journal: j}
-	j.process = p
 	p.command.Env = environment
 	p.command.Stdout, p.command.Stderr = j, j
 	if err := p.command.Start(); err != nil {
@@ -72,13 +71,10 @@ func (p *Process) Terminate() {
 }
 
 // Drain terminates the process and waits for its clean end.
-func (p *Process) Drain(ctx context.Context) error {
-	p.Terminate()
-	return p.Drained(ctx)
-}
+func (p *Process) Drain(ctx context.Context) error { return DrainAll(ctx, p) }
 
 // Drained waits for the end that Terminate has asked for, which has to be clean.
-func (p *Process) Drained(ctx context.Context) error {
+func (p *Process) Drained(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxDrain)
 	defer cancel()
 	select {
@@ -87,12 +83,15 @@ func (p *Process) Drained(ctx context.Context) error {
 		// not begun to work, so nothing is to be drained.
 		unborn := p.command.ProcessState.String() == "signal: terminated" && p.Tail() == ""
 		if p.err != nil && !unborn {
-			return fmt.Errorf("pianola (%s) did not drain: %w: its last lines:\n%s", p.Name, p.err, p.Tail())
+			err = p.err
 		}
-		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("pianola (%s) did not drain: %w: its last lines:\n%s", p.Name, ctx.Err(), p.Tail())
+		err = ctx.Err()
 	}
+	if err != nil {
+		err = fmt.Errorf("pianola (%s) did not drain: %w: its last lines:\n%s", p.Name, err, p.Tail())
+	}
+	return err
 }
 
 // DrainAll terminates processes, all at once, and waits for their clean ends.
@@ -107,18 +106,6 @@ func DrainAll(ctx context.Context, processes ...*Process) error {
 	}
 	return nil
 }
-
-// Tail is the last lines of the log.
-func (p *Process) Tail() string { return p.journal.tail() }
-
-// Logged is how often the process has logged a message.
-func (p *Process) Logged(message string) int { return p.journal.count(message) }
-
-// LoggedCode is how often the process has logged an error with a code of ClickHouse.
-func (p *Process) LoggedCode(code int) int { return p.journal.codeCount(code) }
-
-// Pages is the URL of the process's pages; empty before it is known.
-func (p *Process) Pages() string { return p.journal.pagesURL() }
 
 // Err is what Wait returned for a process that has ended.
 func (p *Process) Err() error { return p.err }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // Backlog is how far the publisher is ahead of the ledger: enough that a process always
@@ -40,22 +41,14 @@ func (r *Round) PublishWhen(ctx context.Context, ready func(sent int64) (bool, e
 		return fmt.Errorf("connect the publisher: %w", err)
 	}
 	defer producer.Close()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
 	sent := int64(0)
 	for m := range r.World.Messages() {
-		for {
-			now, err := ready(sent)
+		for now := false; !now; {
+			if now, err = ready(sent); err == nil && !now {
+				err = wait.For(ctx, 10*time.Millisecond)
+			}
 			if err != nil {
 				return err
-			}
-			if now {
-				break
-			}
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return ctx.Err()
 			}
 		}
 		err := producer.Send(ctx, kafka.Record{Topic: r.Topic, Partition: m.Partition, Key: m.Key, Value: m.Value, Time: m.Time,

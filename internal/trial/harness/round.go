@@ -53,16 +53,19 @@ type Round struct {
 	Peak   int64 // resident bytes
 	Growth string
 
-	trial       Trial
-	truth       *world.Truth
-	running     []*Process // all that have been started
-	closers     []func()
-	generations generations
+	// Consumer is the one of a scenario with one consumer at a time; nil: none.
+	Consumer *Process
+
+	trial   Trial
+	truth   *world.Truth
+	running []*Process // all that have been started
+	closers []func()
 	// ends are the offsets at which each partition ends; nil until they are known.
 	ends atomic.Pointer[[]int64]
 
-	mu      sync.Mutex
-	counted map[string]int
+	mu          sync.Mutex
+	counted     map[string]int
+	generations map[int32]bool // of the consumer group, which processes have logged
 }
 
 // newRound makes the world, topic and database. The caller closes the round.
@@ -77,11 +80,9 @@ func (e *Env) newRound(ctx context.Context, t Trial, seed uint64, subscribers in
 	}
 	r := &Round{
 		Env: e, Seed: seed, Dice: rand.New(rand.NewPCG(seed, 9)), World: w, Topic: name, Protocol: protocol(seed),
-		Settings: maps.Clone(t.Settings), trial: t, truth: w.Truth(), counted: map[string]int{},
+		Settings: map[string]string{}, trial: t, truth: w.Truth(), counted: map[string]int{}, generations: map[int32]bool{},
 	}
-	if r.Settings == nil {
-		r.Settings = map[string]string{}
-	}
+	maps.Copy(r.Settings, t.Settings)
 	r.Config = e.config(w, name)
 	if isolation, set := t.Settings["kafka.isolation"]; set {
 		r.Config.Kafka.Isolation = isolation
@@ -121,7 +122,7 @@ func (r *Round) OnClose(f func()) { r.closers = append(r.closers, f) }
 func (r *Round) Beside(ctx context.Context, name string) (beside *Round, end func(), err error) {
 	beside = &Round{
 		Env: r.Env, Seed: r.Seed, Dice: r.Dice, World: r.World, Topic: r.Topic + "_" + name, Protocol: r.Protocol,
-		Settings: r.Settings, Proxy: r.Proxy, Statements: r.Statements, ClickHouse: r.ClickHouse, trial: r.trial, counted: map[string]int{},
+		Settings: r.Settings, Proxy: r.Proxy, Statements: r.Statements, ClickHouse: r.ClickHouse, trial: r.trial, counted: map[string]int{}, generations: map[int32]bool{},
 	}
 	beside.Config = r.Env.config(r.World, beside.Topic)
 	if err := beside.CreateTopic(ctx); err != nil {
@@ -212,5 +213,25 @@ func (r *Round) counts() map[string]int {
 	return maps.Clone(r.counted)
 }
 
+func (r *Round) addGeneration(id int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.generations[id] = true
+}
+
 // Generations is how many generations of the consumer group the processes have logged.
-func (r *Round) Generations() int { return r.generations.count() }
+func (r *Round) Generations() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.generations)
+}
+
+// Exec executes statements past all faults, as a user who may change the schema.
+func (r *Round) Exec(ctx context.Context, statements ...string) error {
+	for _, one := range statements {
+		if err := r.Conn.Exec(ctx, one); err != nil {
+			return fmt.Errorf("%s: %w", one, err)
+		}
+	}
+	return nil
+}

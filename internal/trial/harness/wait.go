@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +13,6 @@ import (
 func (r *Round) Until(ctx context.Context, what string, processes []*Process, holds func(context.Context) (bool, error)) error {
 	bounded, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
 	for {
 		if ok, err := holds(bounded); ok || err != nil && bounded.Err() == nil {
 			return err
@@ -23,10 +22,8 @@ func (r *Round) Until(ctx context.Context, what string, processes []*Process, ho
 				return fmt.Errorf("%s: %w", what, err)
 			}
 		}
-		select {
-		case <-ticker.C:
-		case <-bounded.Done():
-			err := fmt.Errorf("wait for %s: %w", what, bounded.Err())
+		if err := wait.For(bounded, 2*time.Millisecond); err != nil {
+			err = fmt.Errorf("wait for %s: %w", what, err)
 			for _, p := range processes {
 				err = fmt.Errorf("%w\n%s:\n%s", err, p.Name, p.Tail())
 			}
@@ -95,15 +92,32 @@ func (r *Round) AllCovered(ctx context.Context) (bool, error) {
 	return err == nil && r.All(covered), err
 }
 
-// Advance waits until the ledger covers more than before, or everything. done says that
-// it is everything.
-func (r *Round) Advance(ctx context.Context, before int64, processes ...*Process) (done bool, err error) {
-	err = r.Until(ctx, "the next flush", processes, func(ctx context.Context) (bool, error) {
+// ErrOver says that the ledger accounts for all offsets that there will ever be.
+var ErrOver = errors.New("the world is over")
+
+// Advance waits until the ledger covers more than before. It returns ErrOver where it then
+// covers everything.
+func (r *Round) Advance(ctx context.Context, before int64, processes ...*Process) error {
+	over := false
+	err := r.Until(ctx, "the next flush", processes, func(ctx context.Context) (bool, error) {
 		now, err := r.Covered(ctx)
-		done = r.All(now)
-		return now > before || done, err
+		over = r.All(now)
+		return now > before || over, err
 	})
-	return done, err
+	if err == nil && over {
+		err = ErrOver
+	}
+	return err
+}
+
+// InOrder calls functions until one fails.
+func InOrder(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Committed says whether the group has committed the end of every partition.
@@ -133,22 +147,26 @@ func (r *Round) Pause(ctx context.Context, most time.Duration) error {
 	return wait.For(ctx, time.Duration(r.Dice.Int64N(int64(most))))
 }
 
-// MaxByPartition runs a query whose rows are a partition and an offset. Partitions
-// without a row have 0.
+// MaxByPartition runs a query whose rows are a source_partition and an offset, the highest.
+// Partitions without a row have 0.
 func (r *Round) MaxByPartition(ctx context.Context, query string, args ...any) ([]int64, error) {
-	rows, err := r.Conn.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
+	var rows []struct {
+		Partition int32 `ch:"source_partition"`
+		Offset    int64 `ch:"highest"`
 	}
-	defer func() { _ = rows.Close() }() // Err is checked below
+	if err := r.Conn.Select(ctx, &rows, query, args...); err != nil {
+		return nil, fmt.Errorf("read offsets: %w", err)
+	}
 	all := make([]int64, r.World.Config().Partitions)
-	for rows.Next() {
-		var partition int32
-		var offset int64
-		if err := rows.Scan(&partition, &offset); err != nil {
-			return nil, err
-		}
-		all[partition] = offset
+	for _, row := range rows {
+		all[row.Partition] = row.Offset
 	}
-	return all, rows.Err()
+	return all, nil
+}
+
+// Reached is where the ledger ends in each partition. condition limits the rows; $1 is the
+// topic.
+func (r *Round) Reached(ctx context.Context, condition string, args ...any) ([]int64, error) {
+	return r.MaxByPartition(ctx, `SELECT source_partition, max(next_offset) AS highest FROM ingest_ledger
+WHERE source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]any{r.Topic}, args...)...)
 }

@@ -17,14 +17,8 @@ func corrupted() []fault {
 	var all []fault
 	one := func(what string, times int, effect func(topic string) corruptor.Effect, minSize int, key kmsg.Key) {
 		all = append(all, fault{kind: key.Name(), what: what, times: times, put: func(_ context.Context, s *scenario) (func() int, func(), error) {
-			c := &corruptor.Corruption{Key: key, MinSize: minSize, Left: times, Effect: effect(s.Topic)}
-			s.brokers.corruptor.Set(c)
-			hits := func() int { return s.brokers.corruptor.Hits(c) }
-			if !joinRequests[key] {
-				return hits, func() { s.brokers.corruptor.Set(nil) }, nil
-			}
-			rejoin := s.rejoin(times)
-			return hits, func() { s.brokers.corruptor.Set(nil); rejoin.Remove() }, nil
+			hits, undo := s.corrupt(&corruptor.Corruption{Key: key, MinSize: minSize, Left: times, Effect: effect(s.Topic)})
+			return hits, s.andRejoin(key, times, undo), nil
 		}})
 	}
 	always := func(e corruptor.Effect) func(string) corruptor.Effect {
@@ -51,8 +45,12 @@ var damagedForGood = fault{
 	kind: kmsg.Fetch.Name(), what: "batch damaged for good", times: 1,
 	fatal: "read TOPIC/3/…corrupt batch: its checksum is wrong…restore",
 	put: func(_ context.Context, s *scenario) (func() int, func(), error) {
-		c := &corruptor.Corruption{Key: kmsg.Fetch, Left: -1, Effect: corruptor.Damage(s.Topic, 3)}
-		s.brokers.corruptor.Set(c)
-		return func() int { return s.brokers.corruptor.Hits(c) }, func() { s.brokers.corruptor.Set(nil) }, nil
+		hits, undo := s.corrupt(&corruptor.Corruption{Key: kmsg.Fetch, Left: -1, Effect: corruptor.Damage(s.Topic, 3)})
+		return hits, undo, nil
 	},
+}
+
+func (s *scenario) corrupt(c *corruptor.Corruption) (hits func() int, undo func()) {
+	s.brokers.corruptor.Set(c)
+	return func() int { return s.brokers.corruptor.Hits(c) }, func() { s.brokers.corruptor.Set(nil) }
 }

@@ -2,7 +2,6 @@ package kafkaerrors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,10 +24,9 @@ func Trial() harness.Trial {
 
 type scenario struct {
 	*harness.Round
-	brokers  *threeBrokers
-	quota    harness.Quota
-	share    int64 // of the quota, for each fault
-	consumer *harness.Process
+	brokers *threeBrokers
+	quota   harness.Quota
+	share   int64 // of the quota, for each fault
 }
 
 // minShare makes it likely that every partition gets some messages.
@@ -44,64 +42,22 @@ const minShare = 60
 func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	all := allFaults()
 	s.share = max(int64(s.World.Total()/(3*len(all))), minShare)
-	s.quota.Add(s.share)
+	s.quota.Add(2 * s.share)
 	defer s.quota.Lift()
 	deck := harness.Shuffled(s.Dice, all...)
-	var err error
-	if s.consumer, err = s.Start("consumer"); err != nil {
-		return 0, err
-	}
-	faults := 0
-	tried := map[string]bool{}
-	for !b.Reached(faults) {
-		before, err := s.Covered(ctx)
-		if err != nil {
-			return faults, err
+	faults, err := s.CauseFaults(harness.FaultLoop{Strike: func(ctx context.Context) (int, error) {
+		f := deck.Draw()
+		if err := f.strike(ctx, s); err != nil {
+			return 0, fmt.Errorf("%s %s: %w", f.kind, f.what, err)
 		}
 		s.quota.Add(s.share)
-		done, err := s.Advance(ctx, before, s.consumer)
-		if err != nil || done {
-			return faults, errors.Join(err, untried(b, all, tried))
-		}
-		f := deck.Top()
-		met, err := f.strike(ctx, s)
-		if err != nil {
-			return faults, fmt.Errorf("%s: %w", f.name(), err)
-		}
-		if !met {
-			continue // the world was over before
-		}
-		if f.fatal != "" {
-			if s.consumer, err = s.Start("consumer"); err != nil {
-				return faults, err
-			}
-		}
-		deck.Drop()
-		faults++
-		tried[f.name()] = true
 		s.Count(f.kind, 1)
+		return 1, nil
+	}})(ctx, b)
+	if err == nil && b.Faults >= len(all) && faults < len(all) {
+		err = fmt.Errorf("the world was over after %d of %d faults; give it more subscribers", faults, len(all))
 	}
-	if err := s.consumer.Drain(ctx); err != nil {
-		return faults, err
-	}
-	return faults, untried(b, all, tried)
-}
-
-// untried is an error where a round was to cause every fault and did not.
-func untried(b harness.Bounds, all []fault, tried map[string]bool) error {
-	if b.Faults < len(all) {
-		return nil
-	}
-	var missing []string
-	for _, f := range all {
-		if !tried[f.name()] {
-			missing = append(missing, f.name())
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the world was over before these were tried: %s; give it more subscribers", strings.Join(missing, ", "))
-	}
-	return nil
+	return faults, err
 }
 
 // fault is one thing that brokers do.
@@ -117,22 +73,23 @@ type fault struct {
 	fatal string
 }
 
-func (f fault) name() string { return f.kind + " " + f.what }
-
-// strike causes the fault and removes it once it has been met. met is false where nothing
-// was left to be read.
-func (f fault) strike(ctx context.Context, s *scenario) (met bool, err error) {
+// strike causes the fault and removes it once it has been met. It returns harness.ErrOver
+// where nothing was left to be read.
+func (f fault) strike(ctx context.Context, s *scenario) error {
 	count, undo, err := f.put(ctx, s)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer undo()
 	if f.fatal != "" {
 		return f.end(ctx, s)
 	}
-	met = false
-	err = s.Until(ctx, "a request that meets it", []*harness.Process{s.consumer}, s.orOver(func() bool { met = count() >= f.times; return met }))
-	return met, err
+	met := false
+	err = s.Until(ctx, "a request that meets it", []*harness.Process{s.Consumer}, s.orOver(func() bool { met = count() >= f.times; return met }))
+	if err == nil && !met {
+		err = harness.ErrOver
+	}
+	return err
 }
 
 // orOver waits for something, or for the end of the world. Whenever that takes long it
@@ -154,20 +111,23 @@ func (s *scenario) orOver(holds func() bool) func(context.Context) (bool, error)
 }
 
 // end waits for a process that has to end by itself.
-func (f fault) end(ctx context.Context, s *scenario) (bool, error) {
-	ended, err := s.UntilEnded(ctx, s.consumer, s.orOver(func() bool { return false }))
-	if err != nil || !ended {
-		return false, err
+func (f fault) end(ctx context.Context, s *scenario) error {
+	ended, err := s.UntilEnded(ctx, s.Consumer, s.orOver(func() bool { return false }))
+	if err != nil {
+		return err
 	}
-	want := strings.ReplaceAll(f.fatal, "TOPIC", s.Topic)
-	last := s.consumer.Tail()
-	for _, part := range strings.Split(want, "…") {
+	if !ended {
+		return harness.ErrOver
+	}
+	last, code := s.Consumer.Tail(), s.Consumer.Status()
+	s.Consumer = nil
+	for part := range strings.SplitSeq(strings.ReplaceAll(f.fatal, "TOPIC", s.Topic), "…") {
 		if !strings.Contains(last, part) {
-			return false, fmt.Errorf("the process ended and did not say %q: its last lines:\n%s", part, last)
+			return fmt.Errorf("the process ended and did not say %q: its last lines:\n%s", part, last)
 		}
 	}
-	if code := s.consumer.Status(); code != harness.StatusFailed {
-		return false, fmt.Errorf("the process ended with %d, want %d", code, harness.StatusFailed)
+	if code != harness.StatusFailed {
+		return fmt.Errorf("the process ended with %d, want %d", code, harness.StatusFailed)
 	}
-	return true, nil
+	return nil
 }

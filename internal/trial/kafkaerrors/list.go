@@ -95,12 +95,10 @@ func answered(f kfake.Fault, e *kerr.Error) fault {
 		switch key {
 		case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.FindCoordinator:
 			f.Group = s.Config.Kafka.Group
-		case kmsg.Fetch:
+		default:
 			if !f.TopLevel {
 				f.Topic = s.Topic
 			}
-		default:
-			f.Topic = s.Topic
 		}
 		if most, bounded := clientVersions[key]; bounded {
 			f.When = func(request kmsg.Request) bool { return request.GetVersion() <= most }
@@ -108,10 +106,6 @@ func answered(f kfake.Fault, e *kerr.Error) fault {
 		// It stays until it is removed: a fatal one has to end the process.
 		f.Err, f.Count = e, -1
 		h := s.brokers.cluster.Fault(f)
-		if !joinRequests[key] {
-			return h.Hits, h.Remove, nil
-		}
-		rejoin := s.rejoin(times)
-		return h.Hits, func() { h.Remove(); rejoin.Remove() }, nil
+		return h.Hits, s.andRejoin(key, times, h.Remove), nil
 	}}
 }

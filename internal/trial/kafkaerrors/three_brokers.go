@@ -44,7 +44,12 @@ func (b *threeBrokers) start(_ context.Context, e *harness.Env) (*harness.Env, e
 	return e.WithBroker(&harness.Broker{Addr: b.cluster.ListenAddrs()[0], Stop: func() error { b.cluster.Close(); return nil }})
 }
 
-// rejoin makes the group rejoin so many times.
-func (s *scenario) rejoin(times int) *kfake.FaultHandle {
-	return s.brokers.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: s.Config.Kafka.Group, Err: kerr.RebalanceInProgress, Count: times})
+// andRejoin makes the group rejoin so many times, where the faults of a request are met only
+// then. It returns what undoes both.
+func (s *scenario) andRejoin(key kmsg.Key, times int, undo func()) func() {
+	if !joinRequests[key] {
+		return undo
+	}
+	rejoin := s.brokers.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: s.Config.Kafka.Group, Err: kerr.RebalanceInProgress, Count: times})
+	return func() { undo(); rejoin.Remove() }
 }

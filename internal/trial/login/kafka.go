@@ -26,6 +26,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/trial/harness"
 	"github.com/pianola/pianola/internal/trial/tcpproxy"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // securedKafka is a broker with TLS and logins. Processes connect to door, which is a
@@ -162,8 +163,6 @@ func (k *securedKafka) setPassword(ctx context.Context, password string) error {
 
 // awaitLogin waits until a login is accepted: a new password takes a moment.
 func (k *securedKafka) awaitLogin(ctx context.Context, login sasl.Mechanism) error {
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
 	for {
 		client, err := kgo.NewClient(kgo.SeedBrokers(k.door), kgo.SASL(login), kgo.DialTLSConfig(k.of.observerTLS()))
 		if err != nil {
@@ -174,10 +173,8 @@ func (k *securedKafka) awaitLogin(ctx context.Context, login sasl.Mechanism) err
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for a password: %w", ctx.Err())
+		if err := wait.For(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for a password: %w", err)
 		}
 	}
 }

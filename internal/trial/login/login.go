@@ -34,10 +34,7 @@ type scenario struct {
 // causes one lockout after the other, at a start or while a process works. After each the
 // mistake is corrected and the work continues.
 func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
-	if err := s.admit(ctx, s.Round, s.password); err != nil {
-		return 0, err
-	}
-	if err := s.auditWithLogin(); err != nil {
+	if err := errors.Join(s.admit(ctx, s.Round, s.password), s.auditWithLogin()); err != nil {
 		return 0, err
 	}
 	mechanism, mutual := combination(s.Round)
@@ -46,14 +43,13 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 		way += " with certificates"
 	}
 	s.Count(way, 1)
-	p, _, err := s.startWorking(ctx)
-	if err != nil {
+	if err := s.startWorking(ctx); err != nil && !errors.Is(err, harness.ErrOver) {
 		return 0, err
 	}
-	if err := s.searchPages(ctx, p); err != nil {
+	if err := s.searchPages(ctx, s.Consumer); err != nil {
 		return 0, err
 	}
-	p.Kill()
+	s.Consumer.Kill()
 	if err := s.commands(ctx); err != nil {
 		return 0, err
 	}
@@ -64,21 +60,18 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 		if l.underway {
 			cause, when = s.whileWorking, " underway"
 		}
-		done, err := cause(ctx, l)
-		if err == nil {
-			err = s.secrets.found()
-		}
-		if err != nil {
-			return faults, fmt.Errorf("%s: %s: %s: %w", way, l.world, l.name, err)
-		}
-		if !done {
-			s.deck = append(s.deck, l) // the world is over: for the next round
+		err := cause(ctx, l)
+		if errors.Is(err, harness.ErrOver) {
+			s.deck = append(s.deck, l) // for the next round
 			break
+		}
+		if err := errors.Join(err, s.secrets.found()); err != nil {
+			return faults, fmt.Errorf("%s: %s: %s: %w", way, l.world, l.name, err)
 		}
 		s.Count(l.world+": "+l.name+when, 1)
 		faults++
 	}
-	return faults, nil
+	return faults, s.secrets.found()
 }
 
 // draw removes the next lockout that fits the round from the trial's deck. All are caused
@@ -91,89 +84,86 @@ func (s *scenario) draw() lockout {
 				return l
 			}
 		}
-		next := harness.Shuffled(s.Dice, lockouts()...)
-		for range lockouts() {
-			s.deck = append(s.deck, next.Draw())
-		}
+		next := lockouts()
+		s.Dice.Shuffle(len(next), func(i, j int) { next[i], next[j] = next[j], next[i] })
+		s.deck = append(s.deck, next...)
 	}
 }
 
-// startWorking starts a process and waits until it has flushed something. done says that
-// the world is over.
-func (s *scenario) startWorking(ctx context.Context) (p *harness.Process, done bool, err error) {
+// startWorking starts the consumer and waits until it has flushed something.
+func (s *scenario) startWorking(ctx context.Context) error {
 	before, err := s.Covered(ctx)
-	if err != nil {
-		return nil, false, err
+	if err == nil {
+		err = s.StartConsumer(ctx)
 	}
-	if p, err = s.Start("consumer"); err != nil {
-		return nil, false, err
+	if err == nil {
+		err = s.Advance(ctx, before, s.Consumer)
 	}
-	done, err = s.Advance(ctx, before, p)
-	return p, done, err
+	return err
 }
 
 // atStart starts a process that is locked out.
-func (s *scenario) atStart(ctx context.Context, l lockout) (done bool, err error) {
+func (s *scenario) atStart(ctx context.Context, l lockout) error {
 	before, err := s.progress(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if l.settings != nil {
 		s.Settings = l.settings(s)
 	}
 	if l.wrong != nil {
 		if err := l.wrong(ctx, s); err != nil {
-			return false, err
+			return err
 		}
 	}
 	p, err := s.Start("locked-out")
 	s.Settings = nil
 	if err != nil {
-		return false, err
+		return err
 	}
 	err = s.checkOutcome(ctx, p, l, 0)
 	if l.right != nil {
 		err = errors.Join(err, l.right(ctx, s))
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	after, err := s.progress(ctx)
 	if err == nil && after != before {
 		err = fmt.Errorf("the process was locked out, and yet the ledger and the offsets went from %+v to %+v", before, after)
 	}
-	return err == nil, err
+	return err
 }
 
 // whileWorking locks out a process that works: its connections are cut after the change.
-func (s *scenario) whileWorking(ctx context.Context, l lockout) (done bool, err error) {
-	p, over, err := s.startWorking(ctx)
-	if err != nil || over {
-		return false, err
+func (s *scenario) whileWorking(ctx context.Context, l lockout) error {
+	if err := s.startWorking(ctx); err != nil {
+		return err
 	}
-	earlier := s.complaints.count(p)
-	if err := l.wrong(ctx, s); err != nil {
-		return false, err
-	}
+	earlier := len(s.Consumer.Complaints())
 	proxy := s.Proxy
 	if l.world == "kafka" {
 		proxy = s.kafka.Proxy
 	}
-	if err := proxy.While(ctx, tcpproxy.Cut, 0, func() error { return nil }); err != nil {
-		return false, err
+	err := l.wrong(ctx, s)
+	if err == nil {
+		err = proxy.While(ctx, tcpproxy.Cut, 0, func() error { return nil })
 	}
-	err = s.checkOutcome(ctx, p, l, earlier)
+	if err != nil {
+		return err
+	}
+	err = s.checkOutcome(ctx, s.Consumer, l, earlier)
 	before, asked := s.Covered(ctx)
 	if err := errors.Join(err, asked, l.right(ctx, s)); err != nil {
-		return false, err
+		return err
 	}
 	if l.outcome == waits { // the same process continues
-		if _, err := s.Advance(ctx, before, p); err != nil {
-			return false, fmt.Errorf("after the correction it does not continue: %w", err)
+		if err := s.Advance(ctx, before, s.Consumer); err != nil && !errors.Is(err, harness.ErrOver) {
+			return fmt.Errorf("after the correction it does not continue: %w", err)
 		}
 	}
-	p.Kill()
-	return true, nil
+	s.Consumer.Kill()
+	return nil
 }
 
 // checkOutcome waits for a log line that names where to look, and for the end of the
@@ -182,7 +172,7 @@ func (s *scenario) whileWorking(ctx context.Context, l lockout) (done bool, err 
 func (s *scenario) checkOutcome(ctx context.Context, p *harness.Process, l lockout, earlier int) error {
 	named := func(context.Context) (bool, error) {
 		gone := p.Alive()
-		if s.complaints.has(p, earlier, l.says) {
+		if complains(p.Complaints()[earlier:], l.says) {
 			return true, nil
 		}
 		return false, gone
@@ -196,12 +186,9 @@ func (s *scenario) checkOutcome(ctx context.Context, p *harness.Process, l locko
 			return err
 		}
 	case either:
-		// A process that ends logs the reason before.
-		bounded, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		select {
+		select { // a process that ends logs the reason before
 		case <-p.Ended:
-		case <-bounded.Done():
+		case <-time.After(time.Second):
 		}
 	}
 	if err := p.Alive(); err != nil {
@@ -214,6 +201,13 @@ func (s *scenario) checkOutcome(ctx context.Context, p *harness.Process, l locko
 		return nil
 	}
 	return p.Drain(ctx)
+}
+
+// complains says whether one of the lines contains all of the texts.
+func complains(lines, texts []string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) })
+	})
 }
 
 // position is how far a round has come.

@@ -3,13 +3,11 @@ package login
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/trial/usage"
 )
 
 // commands runs the commands that connect to the servers or show the configuration, as an
@@ -54,22 +52,12 @@ func (s *scenario) commands(ctx context.Context) error {
 
 // searchPages looks for secrets on all pages of a process.
 func (s *scenario) searchPages(ctx context.Context, p *harness.Process) error {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, page := range []string{"/", "/livez", "/readyz", "/metrics"} {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Pages()+page, nil)
+		text, err := usage.Page(ctx, p.Pages()+page)
 		if err != nil {
-			return fmt.Errorf("get %s: %w", page, err)
+			return err
 		}
-		response, err := client.Do(request)
-		if err != nil {
-			return fmt.Errorf("get %s: %w", page, err)
-		}
-		text, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", page, err)
-		}
-		s.secrets.search("the page "+page, string(text))
+		s.secrets.search("the page "+page, text)
 	}
 	return s.secrets.found()
 }

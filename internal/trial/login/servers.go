@@ -24,15 +24,13 @@ const (
 // servers require TLS and a login. Their certificates are of one authority that no other
 // program trusts. Clients may present a certificate that the authority has signed.
 type servers struct {
-	plain      *harness.Env // the servers without TLS
-	dir        string
-	secrets    secrets
-	complaints complaints
+	plain   *harness.Env // the servers without TLS
+	dir     string
+	secrets secrets
 
 	ca           *authority.Authority
 	certificates map[string]authority.Certificate // of a server, by what is wrong with it
 	clickhouse   *clickhouse.Server
-	native, http *tlsproxy.Proxy                 // before ClickHouse
 	shown        atomic.Pointer[tls.Certificate] // by ClickHouse
 	kafka        *securedKafka
 
@@ -73,10 +71,7 @@ func (x *servers) start(ctx context.Context, e *harness.Env) (_ *harness.Env, er
 		return nil, err
 	}
 	own.ProcessSettings = x.settings
-	own.LogLine = func(p *harness.Process, line string) {
-		x.secrets.search("the log", line)
-		x.complaints.add(p, line)
-	}
+	own.LogLine = func(line string) { x.secrets.search("the log", line) }
 	x.kafka.admin = own.Admin
 	return own, x.kafka.setPassword(ctx, x.password)
 }
@@ -89,20 +84,16 @@ func (x *servers) startClickHouse(ctx context.Context, own *harness.Env) (err er
 	}
 	own.ClickHouse = x.clickhouse
 	own.OnClose(x.clickhouse.Close)
-	if x.native, err = tlsproxy.Listen(ctx, "127.0.0.1:0", x.clickhouse.NativeAddr(), x.tls(&x.shown)); err != nil {
-		return err
-	}
-	own.OnClose(x.native.Close)
-	if x.http, err = tlsproxy.Listen(ctx, "127.0.0.1:0", x.clickhouse.HTTPAddr(), x.tls(&x.shown)); err != nil {
-		return err
-	}
-	own.OnClose(x.http.Close)
-	own.ClickHouseAddr = func(protocol string) string {
-		if protocol == "http" {
-			return x.http.Addr()
+	doors := map[string]string{}
+	for protocol, behind := range map[string]string{"native": x.clickhouse.NativeAddr(), "http": x.clickhouse.HTTPAddr()} {
+		door, err := tlsproxy.Listen(ctx, "127.0.0.1:0", behind, x.tls(&x.shown))
+		if err != nil {
+			return err
 		}
-		return x.native.Addr()
+		own.OnClose(door.Close)
+		doors[protocol] = door.Addr()
 	}
+	own.ClickHouseAddr = func(protocol string) string { return doors[protocol] }
 	return nil
 }
 

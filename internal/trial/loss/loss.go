@@ -59,17 +59,12 @@ const (
 func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	defer s.close()
 	faults := 0
-	deck := harness.NewDeck(s.Dice, lossCases)
+	deck := harness.Shuffled(s.Dice, lossCases()...)
 	for !b.Reached(faults) && s.World.Total()-s.sent >= minLeft {
 		next := deck.Draw()
-		if err := s.waitQuiescent(ctx); err != nil {
-			return faults, fmt.Errorf("before %q: %w", next.name, err)
-		}
-		if err := next.do(ctx, s); err != nil {
+		do := func(ctx context.Context) error { return next.do(ctx, s) }
+		if err := harness.InOrder(ctx, s.waitQuiescent, do, s.auditClean); err != nil {
 			return faults, fmt.Errorf("%s: %w", next.name, err)
-		}
-		if err := s.auditClean(ctx); err != nil {
-			return faults, fmt.Errorf("after %q: %w", next.name, err)
 		}
 		faults++
 		s.Count(next.name, 1)
@@ -82,15 +77,18 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 func (s *scenario) waitQuiescent(ctx context.Context) error {
 	err := s.publishUntil(ctx, func() bool { return !slices.Contains(s.lengths, 0) })
 	if err == nil {
-		err = s.publishNext(ctx, slice)
+		err = s.publishSlice(ctx)
 	}
-	if err == nil && s.consumer == nil {
-		err = s.startWith(failing)
+	if err == nil && s.Consumer == nil {
+		err = s.startFailing(ctx)
+	}
+	if err == nil {
+		err = s.await(ctx)
 	}
 	if err != nil {
-		return err
+		err = fmt.Errorf("before the loss: %w", err)
 	}
-	return s.await(ctx)
+	return err
 }
 
 // finish publishes what is left and sets the truth. The round's last process, which

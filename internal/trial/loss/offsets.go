@@ -5,16 +5,14 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/pianola/pianola/internal/trial/harness"
 	"github.com/pianola/pianola/schemas"
 )
 
 // movedAhead moves the group's offsets over unread messages, sometimes beyond the end. In
 // one of three cases they are moved back when the loss is reported, and nothing is lost.
 func movedAhead(ctx context.Context, s *scenario) error {
-	if err := s.unread(ctx); err != nil {
-		return err
-	}
-	at, err := s.positions(ctx)
+	at, err := s.unread(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,27 +30,21 @@ func movedAhead(ctx context.Context, s *scenario) error {
 	if s.Dice.IntN(3) > 0 {
 		return s.rejectThenAccept(ctx, named)
 	}
-	if err := s.rejects(ctx, named); err != nil {
-		return err
-	}
-	if err := s.move(ctx, at); err != nil {
-		return err
-	}
 	s.Count("and moved back", 1)
-	return s.continues(ctx)
+	return harness.InOrder(ctx,
+		func(ctx context.Context) error { return s.rejects(ctx, named) },
+		func(ctx context.Context) error { return s.move(ctx, at) },
+		s.continues)
 }
 
 // forgotten deletes the group's offsets. The group begins at the first offset, and reads
 // what it had skipped before.
 func forgotten(ctx context.Context, s *scenario) error {
-	if err := s.unread(ctx); err != nil {
-		return err
-	}
-	if err := s.forget(ctx); err != nil {
+	if _, err := s.unread(ctx); err != nil {
 		return err
 	}
 	s.readFrom(s.starts)
-	return s.continues(ctx)
+	return harness.InOrder(ctx, s.forget, s.continues)
 }
 
 // leftBehind is the state after a process has ended between its ledger row and its commit,
@@ -75,10 +67,11 @@ func leftBehind(ctx context.Context, s *scenario) error {
 		to[p] = back + s.Dice.Int64N(at[p]-back+1)
 		at[p] = back
 	}
-	if err := s.move(ctx, at); err != nil {
-		return err
+	err = s.move(ctx, at)
+	if err == nil {
+		err = s.retain(ctx, to)
 	}
-	if err := s.retain(ctx, to); err != nil {
+	if err != nil {
 		return err
 	}
 	s.readFrom(s.starts)
@@ -93,12 +86,13 @@ func (s *scenario) forget(ctx context.Context) error {
 	})
 }
 
-// unread stops the consumer and publishes messages that stay unread.
-func (s *scenario) unread(ctx context.Context) error {
-	if err := s.stop(ctx); err != nil {
-		return err
+// unread stops the consumer, publishes messages that stay unread, and returns the group's
+// offsets.
+func (s *scenario) unread(ctx context.Context) ([]int64, error) {
+	if err := harness.InOrder(ctx, s.stop, s.publishSlice); err != nil {
+		return nil, err
 	}
-	return s.publishNext(ctx, slice)
+	return s.positions(ctx)
 }
 
 // choose returns a later offset than the given one in some partitions, and the given one

@@ -29,7 +29,7 @@ func (s *scenario) named(cause schemas.LostCause, from, to []int64) []world.Ledg
 // recreatedLosses are those of a recreated topic. What was unread in the old one is lost,
 // and the ledger cannot know how much that was.
 func (s *scenario) recreatedLosses(ctx context.Context) ([]world.LedgerLoss, error) {
-	read, err := s.reached(ctx, s.epoch-1)
+	read, err := s.Reached(ctx, "source_epoch = $2", s.epoch-1)
 	if err != nil {
 		return nil, err
 	}
@@ -66,20 +66,15 @@ func (s *scenario) outcome(ctx context.Context, losses func() ([]world.LedgerLos
 		}
 		return s.checkMetrics(ctx, named)
 	}
-	err := s.Until(ctx, "the consumer's end", nil, func(ctx context.Context) (bool, error) {
-		if s.consumer.Alive() != nil {
-			return true, nil
-		}
-		return s.caughtUp(ctx)
-	})
+	ended, err := s.UntilEnded(ctx, s.Consumer, s.caughtUp)
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.consumer.Tail())
+		return err
 	}
 	named, err := losses()
 	if err != nil {
 		return err
 	}
-	if len(named) == 0 && s.consumer.Alive() == nil {
+	if len(named) == 0 && !ended {
 		s.Count("and nothing was lost", 1)
 		return nil
 	}
@@ -101,33 +96,30 @@ func (s *scenario) rejectThenAccept(ctx context.Context, named []world.LedgerLos
 // rejects starts a process that must end.
 func (s *scenario) rejects(ctx context.Context, named []world.LedgerLoss) error {
 	before, err := s.positions(ctx)
+	if err == nil {
+		err = s.startFailing(ctx)
+	}
+	if err == nil {
+		_, err = s.UntilEnded(ctx, s.Consumer, nil)
+	}
+	if err == nil {
+		err = s.checkEnd(ctx, named)
+	}
 	if err != nil {
-		return err
-	}
-	if err := s.startWith(failing); err != nil {
-		return err
-	}
-	if err := s.Until(ctx, "the consumer's end", nil, func(context.Context) (bool, error) { return s.consumer.Alive() != nil, nil }); err != nil {
-		return fmt.Errorf("%w\n%s", err, s.consumer.Tail())
-	}
-	if err := s.checkEnd(ctx, named); err != nil {
 		return err
 	}
 	after, err := s.positions(ctx)
-	if err != nil {
-		return err
+	if err == nil && !slices.Equal(before, after) {
+		err = fmt.Errorf("%w: the process that rejected it has committed %v, it was %v", errReport, after, before)
 	}
-	if !slices.Equal(before, after) {
-		return fmt.Errorf("%w: the process that rejected it has committed %v, it was %v", errReport, after, before)
-	}
-	return nil
+	return err
 }
 
 // checkEnd checks the end of a process that does not accept a loss: its status, its last
 // lines, that no row of the ledger accepts the loss, and what the audit finds meanwhile.
 func (s *scenario) checkEnd(ctx context.Context, named []world.LedgerLoss) error {
-	p := s.consumer
-	s.consumer = nil
+	p := s.Consumer
+	s.Consumer = nil
 	var status *exec.ExitError
 	lines := p.Tail()
 	if !errors.As(p.Err(), &status) || status.ExitCode() != harness.StatusFailed {
@@ -145,7 +137,7 @@ func (s *scenario) checkEnd(ctx context.Context, named []world.LedgerLoss) error
 // accepts starts a process that continues. In one of three cases it is killed as soon as
 // the ledger has its row. That is enough: the next process has nothing to reject.
 func (s *scenario) accepts(ctx context.Context, named []world.LedgerLoss) error {
-	if err := s.startWith(continuing); err != nil {
+	if err := s.startWith(ctx, continuing); err != nil {
 		return err
 	}
 	if s.Dice.IntN(3) > 0 {
@@ -154,14 +146,14 @@ func (s *scenario) accepts(ctx context.Context, named []world.LedgerLoss) error 
 		}
 		return s.checkMetrics(ctx, named)
 	}
-	err := s.Until(ctx, "the loss in the ledger", []*harness.Process{s.consumer}, func(ctx context.Context) (bool, error) {
+	err := s.Until(ctx, "the loss in the ledger", []*harness.Process{s.Consumer}, func(ctx context.Context) (bool, error) {
 		rows, err := s.lostRows(ctx)
 		return rows >= len(s.history.LedgerLosses)+len(named), err
 	})
 	if err != nil {
 		return err
 	}
-	s.consumer.Kill()
+	s.Consumer.Kill()
 	if _, err := s.record(ctx, named); err != nil {
 		return err
 	}
@@ -171,13 +163,7 @@ func (s *scenario) accepts(ctx context.Context, named []world.LedgerLoss) error 
 
 // continues has a process that accepts no loss read to the end.
 func (s *scenario) continues(ctx context.Context) error {
-	if err := s.startWith(failing); err != nil {
-		return err
-	}
-	if err := s.await(ctx); err != nil {
-		return err
-	}
-	return s.checkMetrics(ctx, nil)
+	return harness.InOrder(ctx, s.startFailing, s.await, func(ctx context.Context) error { return s.checkMetrics(ctx, nil) })
 }
 
 // lostRows counts the losses in the ledger.

@@ -16,23 +16,18 @@ import (
 // group's offsets survive the old topic, as they do where an operator restores them.
 func recreatedAlone(longer bool) func(context.Context, *scenario) error {
 	return func(ctx context.Context, s *scenario) error {
-		if err := s.unread(ctx); err != nil {
-			return err
+		at, err := s.unread(ctx)
+		if err == nil {
+			err = s.recreate(ctx)
 		}
-		at, err := s.positions(ctx)
+		if err == nil {
+			err = s.fill(ctx, at, longer)
+		}
+		if err == nil && s.Dice.IntN(2) == 0 {
+			err = s.move(ctx, at)
+		}
 		if err != nil {
 			return err
-		}
-		if err := s.recreate(ctx); err != nil {
-			return err
-		}
-		if err := s.fill(ctx, at, longer); err != nil {
-			return err
-		}
-		if s.Dice.IntN(2) == 0 {
-			if err := s.move(ctx, at); err != nil {
-				return err
-			}
 		}
 		named, err := s.recreatedLosses(ctx)
 		if err != nil {
@@ -55,25 +50,24 @@ func recreatedUnderReader(longer, stalled bool) func(context.Context, *scenario)
 		}
 		recreate := func() error {
 			const pauseMost = 300 * time.Millisecond
-			if err := s.publishNext(ctx, 4*slice); err != nil {
-				return err
-			}
-			if err := s.Pause(ctx, pauseMost); err != nil {
-				return err
+			err := s.publishNext(ctx, 4*slice)
+			if err == nil {
+				err = s.Pause(ctx, pauseMost)
 			}
 			old := slices.Clone(s.lengths)
-			if err := s.recreate(ctx); err != nil {
-				return err
+			if err == nil {
+				err = s.recreate(ctx)
 			}
-			return s.fill(ctx, old, longer)
+			if err == nil {
+				err = s.fill(ctx, old, longer)
+			}
+			return err
 		}
-		var err error
+		cause := recreate
 		if stalled {
-			err = s.cutOff(ctx, recreate)
-		} else {
-			err = recreate()
+			cause = func() error { return s.cutOff(ctx, recreate) }
 		}
-		if err != nil {
+		if err := cause(); err != nil {
 			return err
 		}
 		return s.outcome(ctx, func() ([]world.LedgerLoss, error) { return s.recreatedLosses(ctx) })

@@ -16,21 +16,17 @@ import (
 // retentionAlone has retention pass the group while no process reads. In one of three
 // cases Kafka has deleted the group's offsets too.
 func retentionAlone(ctx context.Context, s *scenario) error {
-	if err := s.unread(ctx); err != nil {
-		return err
-	}
-	at, err := s.positions(ctx)
+	at, err := s.unread(ctx)
 	if err != nil {
 		return err
 	}
 	to := s.choose(at)
-	if err := s.retain(ctx, to); err != nil {
-		return err
+	err = s.retain(ctx, to)
+	if err == nil && s.Dice.IntN(3) == 0 {
+		err = s.forget(ctx)
 	}
-	if s.Dice.IntN(3) == 0 {
-		if err := s.forget(ctx); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	return s.rejectThenAccept(ctx, s.named(schemas.LostToRetention, at, to))
 }
@@ -60,7 +56,7 @@ func retentionStalled(ctx context.Context, s *scenario) error {
 	return s.outcome(ctx, func() ([]world.LedgerLoss, error) {
 		read := make([]int64, harness.Partitions)
 		for p := range read {
-			ends, err := s.ledgerEnds(ctx, "kind = 'flush' AND source_epoch = $2 AND start_offset < $3", s.epoch, to[p])
+			ends, err := s.Reached(ctx, "kind = 'flush' AND source_epoch = $2 AND start_offset < $3", s.epoch, to[p])
 			if err != nil {
 				return nil, err
 			}

@@ -30,11 +30,10 @@ type scenario struct {
 	messages      func() (world.Message, bool)
 	stopPull      func()
 	producer      *kafka.Producer
-	sent          int     // messages of the world
-	lengths       []int64 // ends of the partitions of the present topic
-	starts        []int64 // their first offsets
-	former        []int64 // lengths of the topic before it was recreated
-	consumer      *harness.Process
+	sent          int                // messages of the world
+	lengths       []int64            // ends of the partitions of the present topic
+	starts        []int64            // their first offsets
+	former        []int64            // lengths of the topic before it was recreated
 	late          bool               // an insert may still run that its client has abandoned
 	metricsBefore map[string]float64 // the consumer's metrics before the next loss
 }
@@ -58,6 +57,9 @@ func (s *scenario) publishNext(ctx context.Context, n int) error {
 	return s.publishUntil(ctx, func() bool { return s.sent >= until })
 }
 
+// publishSlice sends the next slice.
+func (s *scenario) publishSlice(ctx context.Context) error { return s.publishNext(ctx, slice) }
+
 // publishUntil sends messages until it is enough or the world is over. Record batches have
 // few messages, far below what a fetch may return.
 func (s *scenario) publishUntil(ctx context.Context, enough func() bool) error {
@@ -77,81 +79,67 @@ func (s *scenario) publishUntil(ctx context.Context, enough func() bool) error {
 			err = s.producer.Flush(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("publish the world: %w", err)
+			return err
 		}
 		s.sent++
 		s.lengths[m.Partition]++
 	}
-	if err := s.producer.Flush(ctx); err != nil {
-		return fmt.Errorf("publish the world: %w", err)
-	}
-	return nil
+	return s.producer.Flush(ctx)
 }
 
 // newProducer replaces the producer: a producer writes to the topic that it has begun with.
-func (s *scenario) newProducer() error {
+func (s *scenario) newProducer() (err error) {
 	if s.producer != nil {
 		s.producer.Close()
 	}
-	var err error
-	if s.producer, err = kafka.NewProducer(s.Env.Broker.Addr); err != nil {
-		return fmt.Errorf("connect the publisher: %w", err)
-	}
-	return nil
-}
-
-// startWith starts the consumer with a value of consumer.on_data_loss.
-func (s *scenario) startWith(mode string) error {
-	s.Settings[onDataLoss] = mode
-	var err error
-	s.consumer, err = s.Start("consumer")
-	s.metricsBefore = nil
+	s.producer, err = kafka.NewProducer(s.Env.Broker.Addr)
 	return err
 }
 
+// startWith starts the consumer with a value of consumer.on_data_loss.
+func (s *scenario) startWith(ctx context.Context, mode string) error {
+	s.Settings[onDataLoss] = mode
+	s.metricsBefore = nil
+	return s.StartConsumer(ctx)
+}
+
+// startFailing starts one that accepts no loss.
+func (s *scenario) startFailing(ctx context.Context) error { return s.startWith(ctx, failing) }
+
 // stop drains the consumer.
 func (s *scenario) stop(ctx context.Context) error {
-	if s.consumer == nil {
+	if s.Consumer == nil {
 		return nil
 	}
-	p := s.consumer
-	s.consumer = nil
+	p := s.Consumer
+	s.Consumer = nil
 	return p.Drain(ctx)
 }
 
 // work makes a consumer with either value work.
-func (s *scenario) work(ctx context.Context) error {
+func (s *scenario) work(ctx context.Context) (err error) {
 	mode := []string{failing, continuing}[s.Dice.IntN(2)]
 	if s.Settings[onDataLoss] != mode {
-		if err := s.stop(ctx); err != nil {
-			return err
-		}
+		err = s.stop(ctx)
 	}
-	if s.consumer == nil {
-		if err := s.startWith(mode); err != nil {
-			return err
-		}
-		if err := s.publishNext(ctx, slice); err != nil {
-			return err
-		}
-		if err := s.await(ctx); err != nil {
-			return err
-		}
+	if err == nil && s.Consumer == nil {
+		err = harness.InOrder(ctx, func(ctx context.Context) error { return s.startWith(ctx, mode) }, s.publishSlice, s.await)
 	}
-	var err error
-	s.metricsBefore, err = s.lossMetrics(ctx)
+	if err == nil {
+		s.metricsBefore, err = s.lossMetrics(ctx)
+	}
 	return err
 }
 
 // await waits until the consumer has read to the end of the topic.
 func (s *scenario) await(ctx context.Context) error {
-	return s.Until(ctx, "the consumer at the end of the topic", []*harness.Process{s.consumer}, s.caughtUp)
+	return s.Until(ctx, "the consumer at the end of the topic", []*harness.Process{s.Consumer}, s.caughtUp)
 }
 
 // caughtUp says whether ledger and group have reached the end of every partition of the
 // present topic. A commit alone is not enough: it may be a late one for the earlier topic.
 func (s *scenario) caughtUp(ctx context.Context) (bool, error) {
-	reached, err := s.reached(ctx, s.epoch)
+	reached, err := s.Reached(ctx, "source_epoch = $2", s.epoch)
 	if err != nil {
 		return false, err
 	}
@@ -165,22 +153,6 @@ func (s *scenario) caughtUp(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// reached is where the ledger ends in an epoch, by partition.
-func (s *scenario) reached(ctx context.Context, epoch uint32) ([]int64, error) {
-	return s.ledgerEnds(ctx, "source_epoch = $2", epoch)
-}
-
-// ledgerEnds is the highest next offset, by partition, of the ledger's rows that meet a
-// condition. $1 is the topic.
-func (s *scenario) ledgerEnds(ctx context.Context, condition string, args ...any) ([]int64, error) {
-	ends, err := s.MaxByPartition(ctx, `SELECT source_partition, max(next_offset) FROM ingest_ledger
-WHERE source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]any{s.Topic}, args...)...)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	return ends, nil
 }
 
 // positions are the group's offsets; -1: none.

@@ -33,7 +33,7 @@ func (f *publisher) publishBatch(ctx context.Context, until int) error {
 	if kind == leaveOpen {
 		return f.leaveOpen(ctx, p, until)
 	}
-	defer p.close()
+	defer p.client.Close()
 	if kind == transactions {
 		return f.transactions(ctx, p, until)
 	}

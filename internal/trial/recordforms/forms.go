@@ -2,7 +2,6 @@ package recordforms
 
 import (
 	"context"
-	"maps"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ var settings = map[string]string{"kafka.fetch_max_bytes": "64KiB", "kafka.fetch_
 
 // Trial kills a consumer while it reads records of every form.
 func Trial() harness.Trial {
-	return harness.Trial{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, Settings: maps.Clone(settings), New: newScenario}
+	return harness.Trial{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, Settings: settings, New: newScenario}
 }
 
 func newScenario(r *harness.Round) harness.Scenario {
@@ -46,10 +45,9 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	faults := 0
 	for !b.Reached(faults) {
 		before, err := s.Covered(ctx)
-		if err != nil {
-			return faults, err
+		if err == nil {
+			err = s.StartConsumer(ctx)
 		}
-		p, err := s.Start("consumer")
 		if err != nil {
 			return faults, err
 		}
@@ -59,20 +57,17 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 		}
 		// There will be more offsets than messages, so there is room for the last kill too.
 		room := max(1, 2*(int64(s.World.Total())-before)/(left+1))
-		held, done, err := s.work(ctx, p, before+s.Dice.Int64N(room), s.Dice.IntN(2) == 0)
-		switch {
-		case err != nil:
-			return faults, err
-		case done:
-			return faults, nil // the harness drains the process
+		held, err := s.work(ctx, before+s.Dice.Int64N(room), s.Dice.IntN(2) == 0)
+		if err == nil {
+			err = s.Pause(ctx, maxWork)
 		}
-		if err := s.Pause(ctx, maxWork); err != nil {
-			return faults, err
+		if err == nil {
+			err = s.Consumer.Alive()
 		}
-		if err := p.Alive(); err != nil {
+		if err != nil {
 			return faults, err
 		}
-		p.Kill()
+		s.Consumer.Kill()
 		faults++
 		s.Count("killed at work", 1)
 		if held {
@@ -82,13 +77,18 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	return faults, nil
 }
 
-// work waits until the ledger covers more than mark, or everything. With orHeld, it also
-// returns when the consumer waits for an open transaction.
-func (s *scenario) work(ctx context.Context, p *harness.Process, mark int64, orHeld bool) (held, done bool, err error) {
-	err = s.Until(ctx, "the next flushes", []*harness.Process{p}, func(ctx context.Context) (bool, error) {
+// work waits until the ledger covers more than mark. With orHeld, it also returns when the
+// consumer waits for an open transaction. It returns harness.ErrOver where the ledger covers
+// everything; the harness then drains the process.
+func (s *scenario) work(ctx context.Context, mark int64, orHeld bool) (held bool, err error) {
+	over := false
+	err = s.Until(ctx, "the next flushes", []*harness.Process{s.Consumer}, func(ctx context.Context) (bool, error) {
 		now, err := s.Covered(ctx)
-		held, done = orHeld && s.held.Load(), s.All(now)
-		return now > mark || held || done, err
+		held, over = orHeld && s.held.Load(), s.All(now)
+		return now > mark || held || over, err
 	})
-	return held, done, err
+	if err == nil && over {
+		err = harness.ErrOver
+	}
+	return held, err
 }

@@ -2,22 +2,10 @@ package recordforms
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
-
-// endsAt says whether the ledger of the tables ends exactly at an offset of a partition.
-func (f *publisher) endsAt(ctx context.Context, partition int32, offset int64) (bool, error) {
-	var next int64
-	err := f.Conn.QueryRow(ctx, `SELECT max(next_offset) FROM ingest_ledger WHERE source_name = $1 AND source_partition = $2`,
-		f.Topic, partition).Scan(&next)
-	if err != nil {
-		return false, fmt.Errorf("read the ledger: %w", err)
-	}
-	return next == offset, nil
-}
 
 // awaitCleaner begins a new last segment in every partition, and waits until the cleaner
 // has compacted all others. Then at most one filler is left in each partition.
@@ -88,9 +76,6 @@ func (f *publisher) finish(ctx context.Context) error {
 		if r.Attrs.TimestampType() == 1 {
 			f.Count("timestamps of the broker", 1)
 		}
-	}
-	for form, n := range f.batches.copied() {
-		f.Count(form, n)
 	}
 	f.Count("markers", reading.Markers)
 	f.Count("records that compaction took away", gone)

@@ -43,7 +43,7 @@ func (f *publisher) endOpen(ctx context.Context) error {
 		}
 	}
 	f.open = nil
-	defer o.producer.close()
+	defer o.producer.client.Close()
 	f.Count("transactions left open for a while", 1)
 	return o.producer.end(ctx, o.commit, f.ledger)
 }
@@ -64,18 +64,15 @@ func (f *publisher) hold(ctx context.Context, o *openTransaction) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for stands := false; !stands; {
-		var err error
-		if stands, err = f.endsAt(bounded, first.Partition, first.Offset); err != nil && bounded.Err() == nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-bounded.Done():
-			return ctx.Err() // not counted
-		}
+	err := f.Until(bounded, "the consumer at the transaction", nil, func(ctx context.Context) (bool, error) {
+		next, err := f.Reached(ctx, "source_partition = $2", first.Partition)
+		return err == nil && next[first.Partition] == first.Offset, err
+	})
+	if bounded.Err() != nil {
+		return ctx.Err() // not counted
+	}
+	if err != nil {
+		return err
 	}
 	f.Count("transactions that a consumer waited for", 1)
 	f.held.Store(true)

@@ -18,7 +18,6 @@ type publisher struct {
 	dice    *rand.Rand // its own: the scenario runs beside it
 	decks   decks
 	ledger  *ledger
-	batches *batchCounter
 	recent  []outgoing // published not long ago, for transactions that abort
 	open    *openTransaction
 	clients int // made so far; each gets names of its own
@@ -52,12 +51,11 @@ func (s *scenario) publish(ctx context.Context) error {
 	defer stop()
 	f := &publisher{
 		scenario: s, next: next, dice: rand.New(rand.NewPCG(s.Seed, 10)), ledger: newLedger(s.Topic), stamp: s.World.Config().Start, ahead: time.Now(),
-		batches: &batchCounter{batches: map[string]int{}},
 	}
 	f.decks = newDecks(f.dice)
 	defer func() {
 		if f.open != nil {
-			f.open.producer.close()
+			f.open.producer.client.Close()
 		}
 	}()
 	kept := map[string]string{"cleanup.policy": "delete", "segment.ms": fmt.Sprint(365 * 24 * time.Hour.Milliseconds())}
@@ -71,42 +69,33 @@ func (s *scenario) publish(ctx context.Context) error {
 			return err
 		}
 	}
-	phases := []func(context.Context) error{
-		func(ctx context.Context) error { return f.compacted(ctx, 20) },
-		func(ctx context.Context) error { return f.publishUpTo(ctx, 35) },
-		func(ctx context.Context) error {
-			if err := f.configure(ctx, kept); err != nil {
-				return err
-			}
-			if err := f.awaitKept(ctx); err != nil {
-				return err
-			}
-			return f.publishUpTo(ctx, 75)
-		},
-		func(ctx context.Context) error {
-			if err := f.configure(ctx, map[string]string{"message.timestamp.type": "LogAppendTime"}); err != nil {
-				return err
-			}
-			return f.publishUpTo(ctx, 100)
-		},
-		f.finish,
+	upTo := func(percent int) func(context.Context) error {
+		return func(ctx context.Context) error { return f.publishUpTo(ctx, percent) }
 	}
+	configured := func(settings map[string]string) func(context.Context) error {
+		return func(ctx context.Context) error { return f.configure(ctx, settings) }
+	}
+	phases := []func(context.Context) error{f.compact, upTo(20), f.awaitCleaner, s.allowConsumers, upTo(35)}
 	if f.readUncommitted() {
 		// Compaction removes aborted records, also those that were read. The truth about
 		// them is known only where everything is kept.
-		phases = phases[2:]
-		close(s.ready)
+		phases = []func(context.Context) error{s.allowConsumers}
 	}
-	for _, phase := range phases {
-		if err := phase(ctx); err != nil {
-			return fmt.Errorf("publish the world in all forms: %w", err)
-		}
+	phases = append(phases, configured(kept), f.awaitKept, upTo(75),
+		configured(map[string]string{"message.timestamp.type": "LogAppendTime"}), upTo(100), f.finish)
+	if err := harness.InOrder(ctx, phases...); err != nil {
+		return fmt.Errorf("publish the world in all forms: %w", err)
 	}
 	return nil
 }
 
-// compacted publishes the first share of the world and waits for the cleaner.
-func (f *publisher) compacted(ctx context.Context, percent int) error {
+func (s *scenario) allowConsumers(context.Context) error {
+	close(s.ready)
+	return nil
+}
+
+// compact makes the topic a compacted one.
+func (f *publisher) compact(ctx context.Context) error {
 	f.compacting = true
 	err := f.configure(ctx, map[string]string{
 		"cleanup.policy": "compact",
@@ -119,23 +108,12 @@ func (f *publisher) compacted(ctx context.Context, percent int) error {
 	}
 	// kfake's logs begin at the first record that compaction leaves, Kafka's at their old
 	// start. A first record that stays makes them equal.
-	err = f.everyPartition(ctx, "a first record", func(p *producer, partition int32) (bool, error) {
+	return f.everyPartition(ctx, "a first record", func(p *producer, partition int32) (bool, error) {
 		d := f.foreignRecord(invalidValues[smallValues])
 		d.record.Partition = partition
 		p.add(ctx, d)
 		return true, p.flush(ctx, f.ledger)
 	})
-	if err != nil {
-		return err
-	}
-	if err := f.publishUpTo(ctx, percent); err != nil {
-		return err
-	}
-	if err := f.awaitCleaner(ctx); err != nil {
-		return err
-	}
-	close(f.ready)
-	return nil
 }
 
 // publishUpTo sends messages up to a share of the world, and ends an open transaction.
@@ -165,20 +143,11 @@ func (f *publisher) keepPace(ctx context.Context) error {
 	default:
 		return nil // no consumer reads yet
 	}
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	return f.Until(ctx, "the consumer less than a backlog behind", nil, func(ctx context.Context) (bool, error) {
 		covered, err := f.Covered(ctx)
 		if err != nil || f.ledger.end() < covered+harness.Backlog {
-			return err
+			return true, err
 		}
-		if err := f.endOpen(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return false, f.endOpen(ctx)
+	})
 }

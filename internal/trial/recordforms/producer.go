@@ -3,8 +3,6 @@ package recordforms
 import (
 	"context"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,7 +41,7 @@ func (f *publisher) newProducer(transactional bool) (*producer, error) {
 		kgo.ProducerBatchMaxBytes(kafka.MaxMessageBytes - 4096),
 		kgo.MaxBufferedRecords(20_000),
 		kgo.ManualFlushing(),
-		kgo.WithHooks(f.batches),
+		kgo.WithHooks(batchCounter{f.Count}),
 	}
 	if transactional {
 		options = append(options,
@@ -55,9 +53,6 @@ func (f *publisher) newProducer(transactional bool) (*producer, error) {
 	p.client, err = f.NewProducer(options...)
 	return p, err
 }
-
-// close ends the producer. All records must have been sent.
-func (p *producer) close() { p.client.Close() }
 
 // add gives a record to the client.
 func (p *producer) add(ctx context.Context, d outgoing) {
@@ -109,28 +104,17 @@ func (p *producer) end(ctx context.Context, commit bool, l *ledger) error {
 	return nil
 }
 
-// batchCounter counts the batches that all producers have written. A client calls it a
-// moment after it has acknowledged the records.
-type batchCounter struct {
-	mu      sync.Mutex
-	batches map[string]int
-}
+// batchCounter counts the batches that all producers have written.
+type batchCounter struct{ count func(form string, n int) }
 
-// OnProduceBatchWritten is called by the client's goroutines.
-func (c *batchCounter) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ int32, m kgo.ProduceBatchMetrics) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.batches["batches "+codecs[m.CompressionType].name]++
+// OnProduceBatchWritten is called by the client's goroutines, a moment after the client has
+// acknowledged the records.
+func (c batchCounter) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ int32, m kgo.ProduceBatchMetrics) {
+	c.count("batches "+codecs[m.CompressionType].name, 1)
 	switch {
 	case m.NumRecords == 1:
-		c.batches["batches of one record"]++
+		c.count("batches of one record", 1)
 	case m.NumRecords >= 1000:
-		c.batches["batches of a thousand and more"]++
+		c.count("batches of a thousand and more", 1)
 	}
-}
-
-func (c *batchCounter) copied() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return maps.Clone(c.batches)
 }

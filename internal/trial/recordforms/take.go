@@ -84,7 +84,7 @@ func (f *publisher) heap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	defer p.client.Close()
 	n := 1000 + f.dice.IntN(1+f.World.Total()/15)
 	if f.compacting {
 		f.filler(ctx, p, n)

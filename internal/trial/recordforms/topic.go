@@ -54,7 +54,7 @@ func (f *publisher) everyPartition(ctx context.Context, what string, try func(p 
 			if err != nil {
 				return false, err
 			}
-			defer p.close()
+			defer p.client.Close()
 			return try(p, partition)
 		})
 		if err != nil {

@@ -89,16 +89,15 @@ func (d *Disk) outside(name string) string {
 const filler = "filler"
 
 // Fill fills the disk, but for so many bytes. It checks the free space before every step,
-// and takes small steps at the end: ClickHouse writes at the same time, and the bytes that
-// are to be left must stay free.
+// and takes small steps: ClickHouse writes at the same time, and the bytes that are to be
+// left must stay free.
 func (d *Disk) Fill(but int64) error {
-	const near, small = 32 << 20, 64 << 10
 	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill the disk: %w", err)
 	}
 	defer f.Close()
-	zeros := make([]byte, 1<<20)
+	zeros := make([]byte, 64<<10)
 	for {
 		var room syscall.Statfs_t
 		if err := syscall.Fstatfs(int(f.Fd()), &room); err != nil {
@@ -108,11 +107,7 @@ func (d *Disk) Fill(but int64) error {
 		if left <= 0 {
 			return nil
 		}
-		step := int64(len(zeros))
-		if left < near {
-			step = min(left, small)
-		}
-		_, err := f.Write(zeros[:step])
+		_, err := f.Write(zeros[:min(left, int64(len(zeros)))])
 		if errors.Is(err, syscall.ENOSPC) {
 			return nil // ClickHouse has filled it
 		}

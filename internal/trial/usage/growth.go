@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,49 +34,49 @@ func (u Usage) Trend(warmUp float64) (Growth, error) {
 // LeastSamples is how many samples give thirds with a useful median.
 const LeastSamples = 9
 
-func median(samples []sample) sample {
-	middle := len(samples) / 2
-	return sample{
-		goroutines: sorted(samples, func(s sample) int { return s.goroutines })[middle],
-		files:      sorted(samples, func(s sample) int { return s.files })[middle],
-		resident:   sorted(samples, func(s sample) int64 { return s.resident })[middle],
+func median(samples []sample) (m sample) {
+	for i := range m {
+		all := make([]float64, 0, len(samples))
+		for _, s := range samples {
+			all = append(all, s[i])
+		}
+		slices.Sort(all)
+		m[i] = all[len(all)/2]
 	}
+	return m
 }
 
-func sorted[T cmp.Ordered](samples []sample, of func(sample) T) []T {
-	all := make([]T, 0, len(samples))
-	for _, s := range samples {
-		all = append(all, of(s))
-	}
-	slices.Sort(all)
-	return all
-}
-
-// Allowed growth between the two medians. A leak grows with every fault of a kind, every
-// rebalance or every batch, and stays: a goroutine, a descriptor, a buffer. A soak has one
-// fault about every two seconds. Between the middles of its first and last third there are
-// two dozen faults in the short form, and three hundred in a quarter of an hour. What does
-// not leak depends on the present work: partitions, connections, requests. A process
-// without partitions has 19 goroutines, and one with all six has about 42.
-const (
-	allowedGoroutines = 28
-	allowedFiles      = 10
+// gauges are what is sampled, and the allowed growth between the two medians. A leak grows
+// with every fault of a kind, every rebalance or every batch, and stays: a goroutine, a
+// descriptor, a buffer. A soak has one fault about every two seconds. Between the middles of
+// its first and last third there are two dozen faults in the short form, and three hundred
+// in a quarter of an hour. What does not leak depends on the present work: partitions,
+// connections, requests. A process without partitions has 19 goroutines, and one with all
+// six has about 42.
+var gauges = [...]struct {
+	metric, name string
+	allowed      float64
+}{
+	goroutines: {"go_goroutines", "goroutines", 28},
+	files:      {"process_open_fds", "open files", 10},
 	// The garbage collector starts when the heap has doubled, and returns memory to the
 	// system late.
-	allowedResident = 64 << 20
+	resident: {"process_resident_memory_bytes", "resident memory", 64 << 20},
+}
+
+const (
+	goroutines = iota
+	files
+	resident // bytes
 )
 
 // Judge returns an error that names what has grown.
 func (g Growth) Judge() error {
 	var grown []string
-	if g.last.goroutines > g.first.goroutines+allowedGoroutines {
-		grown = append(grown, "goroutines")
-	}
-	if g.last.files > g.first.files+allowedFiles {
-		grown = append(grown, "open files")
-	}
-	if g.last.resident > g.first.resident+allowedResident {
-		grown = append(grown, "resident memory")
+	for i, gauge := range gauges {
+		if g.last[i] > g.first[i]+gauge.allowed {
+			grown = append(grown, gauge.name)
+		}
 	}
 	if len(grown) == 0 {
 		return nil
@@ -87,6 +86,6 @@ func (g Growth) Judge() error {
 
 // String is the text for the result.
 func (g Growth) String() string {
-	return fmt.Sprintf("goroutines %d to %d, open files %d to %d, resident %d to %d MiB (medians of the first and last third of %d samples)",
-		g.first.goroutines, g.last.goroutines, g.first.files, g.last.files, g.first.resident>>20, g.last.resident>>20, g.samples)
+	return fmt.Sprintf("goroutines %.0f to %.0f, open files %.0f to %.0f, resident %.0f to %.0f MiB (medians of the first and last third of %d samples)",
+		g.first[goroutines], g.last[goroutines], g.first[files], g.last[files], g.first[resident]/(1<<20), g.last[resident]/(1<<20), g.samples)
 }

@@ -1,9 +1,7 @@
 package usage
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,11 +13,7 @@ import (
 )
 
 // sample is what a process uses at one moment, by its own metrics.
-type sample struct {
-	goroutines int
-	files      int   // open file descriptors
-	resident   int64 // bytes
-}
+type sample [len(gauges)]float64
 
 // Process is what a watch needs to know about a running process.
 type Process struct {
@@ -32,7 +26,6 @@ type Process struct {
 // memory from the system.
 type Watch struct {
 	process Process
-	client  http.Client
 	end     context.CancelFunc
 	done    sync.WaitGroup
 
@@ -41,14 +34,10 @@ type Watch struct {
 	peak    int64    // resident bytes
 }
 
-// sampleWithin bounds one sample. The page is small, and the machine is busy: a sample that
-// takes longer is left out.
-const sampleWithin = 5 * time.Second
-
 // Start samples at an interval until the process or ctx ends, or Stop is called.
 func Start(ctx context.Context, p Process, every time.Duration) *Watch {
 	ctx, end := context.WithCancel(ctx)
-	w := &Watch{process: p, end: end, client: http.Client{Timeout: sampleWithin, Transport: &http.Transport{DisableKeepAlives: true}}}
+	w := &Watch{process: p, end: end}
 	w.done.Go(func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
@@ -96,11 +85,15 @@ func (w *Watch) look(ctx context.Context) {
 	if pages == "" {
 		return // it does not listen yet
 	}
-	s, err := w.ask(ctx, pages+"/metrics")
+	metrics, err := Metrics(ctx, pages)
 	if err != nil {
 		return
 	}
-	w.keep([]sample{s}, s.resident)
+	s, err := newSample(metrics)
+	if err != nil {
+		return
+	}
+	w.keep([]sample{s}, int64(s[resident]))
 }
 
 func (w *Watch) keep(samples []sample, resident int64) {
@@ -109,48 +102,64 @@ func (w *Watch) keep(samples []sample, resident int64) {
 	w.samples, w.peak = append(w.samples, samples...), max(w.peak, resident)
 }
 
-func (w *Watch) ask(ctx context.Context, url string) (sample, error) {
+// client bounds one request. The pages are small, and the machine is busy: a sample that
+// takes longer is left out.
+var client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// Page gets a page of a process.
+func Page(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return sample{}, err
+		return "", fmt.Errorf("get %s: %w", url, err)
 	}
-	response, err := w.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
-		return sample{}, fmt.Errorf("get metrics: %w", err)
+		return "", fmt.Errorf("get %s: %w", url, err)
 	}
 	defer response.Body.Close()
-	return parseMetrics(response.Body)
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", url, err)
+	}
+	return string(text), nil
 }
 
-var errNoMetrics = errors.New("the page lacks goroutines, open files or resident memory")
+// Metrics are the metrics of a process, by series. pages is the URL of its pages.
+func Metrics(ctx context.Context, pages string) (map[string]float64, error) {
+	page, err := Page(ctx, pages+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	return parseMetrics(page)
+}
 
-// parseMetrics reads the three gauges from Prometheus' text format.
-func parseMetrics(page io.Reader) (sample, error) {
-	wanted := map[string]float64{"go_goroutines": -1, "process_open_fds": -1, "process_resident_memory_bytes": -1}
-	lines := bufio.NewScanner(page)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if _, is := wanted[name]; !is {
+// parseMetrics reads Prometheus' text format.
+func parseMetrics(page string) (map[string]float64, error) {
+	all := map[string]float64{}
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		behind := strings.LastIndexByte(line, ' ') // a label may contain blanks
+		if behind < 0 || line[0] == '#' {
 			continue
 		}
-		number, err := strconv.ParseFloat(value, 64)
+		value, err := strconv.ParseFloat(line[behind+1:], 64)
 		if err != nil {
-			return sample{}, fmt.Errorf("read metric %s: %w", name, err)
+			return nil, fmt.Errorf("read metric %s: %w", line[:behind], err)
 		}
-		wanted[name] = number
+		all[line[:behind]] = value
 	}
-	if err := lines.Err(); err != nil {
-		return sample{}, fmt.Errorf("read metrics: %w", err)
-	}
-	for _, number := range wanted {
-		if number < 0 {
-			return sample{}, errNoMetrics
+	return all, nil
+}
+
+func newSample(metrics map[string]float64) (s sample, err error) {
+	for i, gauge := range gauges {
+		value, found := metrics[gauge.metric]
+		if !found {
+			return s, fmt.Errorf("the page lacks %s", gauge.metric)
 		}
+		s[i] = value
 	}
-	return sample{
-		goroutines: int(wanted["go_goroutines"]), files: int(wanted["process_open_fds"]),
-		resident: int64(wanted["process_resident_memory_bytes"]),
-	}, nil
+	return s, nil
 }
 
 // peakOf is the peak of a process's resident memory in bytes: VmHWM of Linux's /proc

@@ -55,7 +55,7 @@ func TestWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Judge(); err != nil || calm.Peak < 1<<20 || g.first.goroutines < 2 || g.first.files < 3 || g.first.resident < 1<<20 {
+	if err := g.Judge(); err != nil || calm.Peak < 1<<20 || g.first[goroutines] < 2 || g.first[files] < 3 || g.first[resident] < 1<<20 {
 		t.Errorf("nothing grows: %v; peak %d, %s", err, calm.Peak, g)
 	}
 
@@ -66,10 +66,10 @@ func TestWatch(t *testing.T) {
 	defer close(stop)
 	w = Start(ctx, p, time.Millisecond)
 	see(60)
-	for range allowedGoroutines + 8 {
+	for range int(gauges[goroutines].allowed) + 8 {
 		go func() { <-stop }()
 	}
-	for range allowedFiles + 8 {
+	for range int(gauges[files].allowed) + 8 {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func TestWatch(t *testing.T) {
 	}
 	// Not from Go's heap: that may have as much left over from the tests before, and
 	// gives it back while this one looks.
-	heap, err := syscall.Mmap(-1, 0, 4*allowedResident, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	heap, err := syscall.Mmap(-1, 0, 4*int(gauges[resident].allowed), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +103,12 @@ func TestWatch(t *testing.T) {
 func TestUsage_Trend(t *testing.T) {
 	var u Usage
 	for i := range 30 {
-		s := sample{goroutines: 40, files: 20, resident: 100 << 20}
+		s := sample{40, 20, 100 << 20}
 		if i < 6 {
-			s = sample{goroutines: 1, files: 1, resident: 1} // warms up
+			s = sample{1, 1, 1} // warms up
 		}
 		if i == 15 || i == 28 {
-			s.goroutines, s.resident = 900, 1<<30 // a look into the middle of something
+			s[goroutines], s[resident] = 900, 1<<30 // a look into the middle of something
 		}
 		u.samples = append(u.samples, s)
 	}
@@ -122,13 +122,20 @@ func TestUsage_Trend(t *testing.T) {
 }
 
 func TestParseMetrics(t *testing.T) {
+	parse := func(page string) (sample, error) {
+		metrics, err := parseMetrics(page)
+		if err != nil {
+			return sample{}, err
+		}
+		return newSample(metrics)
+	}
 	page := "# HELP go_goroutines Number.\n# TYPE go_goroutines gauge\ngo_goroutines 41\nprocess_open_fds 17\n" +
-		"process_resident_memory_bytes 1.34217728e+08\nother{go_goroutines=\"x\"} 5\n"
-	if s, err := parseMetrics(strings.NewReader(page)); err != nil || s != (sample{41, 17, 128 << 20}) {
+		"process_resident_memory_bytes 1.34217728e+08\nother{go_goroutines=\"x y\"} 5\n"
+	if s, err := parse(page); err != nil || s != (sample{41, 17, 128 << 20}) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	for _, page := range []string{"", "go_goroutines 41\nprocess_open_fds 17\n", "go_goroutines many\n"} {
-		if s, err := parseMetrics(strings.NewReader(page)); err == nil {
+		if s, err := parse(page); err == nil {
 			t.Errorf("%q gives %+v", page, s)
 		}
 	}
