@@ -10,6 +10,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/schemas"
 )
 
 // Refusals makes one mistake after the other that only an operator can correct. Each has
@@ -122,5 +123,99 @@ func lastLine(p *harness.Process, want []string) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%w: its last lines:\n%s", err, p.Tail())
 	}
+	return nil
+}
+
+// checkResidue checks what a process has left behind that was refused. No offset is
+// committed beyond the ledger, and no message beyond it is a dead letter. No row is a dead
+// letter because of the mistake, unless the mistake allows some for a small batch.
+func (s *refusals) checkResidue(ctx context.Context, m *mistake, ledgerRefused bool) error {
+	next, err := s.Reached(ctx, "true")
+	if err != nil {
+		return err
+	}
+	if err := committedWithin(ctx, s.Round, next); err != nil {
+		return err
+	}
+	var letters []struct {
+		Partition int32 `ch:"source_partition"`
+		Offset    int64 `ch:"source_offset"`
+		ByServer  bool  `ch:"by_server"`
+	}
+	err = s.Conn.Select(ctx, &letters, `SELECT source_partition, source_offset, reason = $1 AS by_server FROM dead_letters FINAL WHERE source_name = $2
+ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), s.Topic)
+	if err != nil {
+		return fmt.Errorf("read the dead letters: %w", err)
+	}
+	var rejected []world.Position
+	for _, l := range letters {
+		at := world.Position{Partition: l.Partition, Offset: l.Offset}
+		switch {
+		case at.Offset < next[at.Partition]:
+		case ledgerRefused:
+			// The ledger is written last. What comes before it is stored.
+			s.early[at] = true
+		case !s.early[at]:
+			return fmt.Errorf("partition %d, offset %d is a dead letter, and the ledger ends at %d", at.Partition, at.Offset, next[at.Partition])
+		}
+		if l.ByServer {
+			rejected = append(rejected, at)
+		}
+	}
+	return s.checkRejected(ctx, m, rejected)
+}
+
+// committedWithin is an error where the group has committed an offset beyond next, which
+// is where the ledger ends in each partition.
+func committedWithin(ctx context.Context, r *harness.Round, next []int64) error {
+	offsets, err := r.Env.Admin.FetchOffsets(ctx, r.Config.Kafka.Group)
+	if err != nil {
+		return fmt.Errorf("fetch the group's offsets: %w", err)
+	}
+	for p := range next {
+		if at, found := offsets.Lookup(r.Topic, int32(p)); found && at.At > next[p] {
+			return fmt.Errorf("partition %d is committed up to %d, and the ledger ends at %d", p, at.At, next[p])
+		}
+	}
+	return nil
+}
+
+// checkRejected compares the rows that have become dead letters with the rule for
+// batches, and makes them part of the truth.
+func (s *refusals) checkRejected(ctx context.Context, m *mistake, rejected []world.Position) error {
+	if len(rejected) == len(s.rejected.places) {
+		return nil
+	}
+	if !m.partly {
+		return fmt.Errorf("%d rows are dead letters because of it", len(rejected)-len(s.rejected.places))
+	}
+	var flushes []struct {
+		Token     string `ch:"insert_token"`
+		Partition int32  `ch:"source_partition"`
+		Start     int64  `ch:"start_offset"`
+		Next      int64  `ch:"next_offset"`
+		Stored    uint64 `ch:"stored"`
+	}
+	err := s.Conn.Select(ctx, &flushes, `SELECT insert_token, source_partition, start_offset, next_offset, stored
+FROM ingest_ledger WHERE source_name = $1 ORDER BY written_at DESC LIMIT 1 BY insert_token, source_partition`, s.Topic)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	rows, rejections := map[string]uint64{}, map[string]uint64{}
+	for _, f := range flushes {
+		rows[f.Token] += f.Stored
+		for _, at := range rejected {
+			if f.Partition == at.Partition && f.Start <= at.Offset && at.Offset < f.Next {
+				rows[f.Token]++
+				rejections[f.Token]++
+			}
+		}
+	}
+	for token, n := range rejections {
+		if all := rows[token]; all >= 100 && n > all/100 {
+			return fmt.Errorf("%d rows of a batch of %d are dead letters", n, all)
+		}
+	}
+	s.rejected.places = rejected
 	return nil
 }

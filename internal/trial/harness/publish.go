@@ -3,8 +3,10 @@ package harness
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -83,4 +85,22 @@ func (r *Round) NewProducer(options ...kgo.Opt) (*kgo.Client, error) {
 		return nil, fmt.Errorf("make a producer: %w", err)
 	}
 	return client, nil
+}
+
+// Quota is how many messages of the world the publisher may send, where the scenario
+// decides that as it runs. The zero value allows none.
+type Quota struct{ max atomic.Int64 }
+
+// Add allows so many messages more.
+func (q *Quota) Add(messages int64) { q.max.Add(messages) }
+
+// Lift allows all that are left. Add must not be called after it.
+func (q *Quota) Lift() { q.max.Store(math.MaxInt64) }
+
+// Publisher sends the messages of a round as the quota allows.
+func (q *Quota) Publisher(r *Round) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r.SetTruth(r.truth)
+		return r.PublishWhen(ctx, func(sent int64) (bool, error) { return sent < q.max.Load(), nil })
+	}
 }

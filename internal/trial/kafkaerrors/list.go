@@ -2,10 +2,14 @@ package kafkaerrors
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/pianola/pianola/internal/trial/corruptor"
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
 // allFaults are all that is tried: for each request of a consumer the errors that Kafka's
@@ -108,4 +112,100 @@ func answered(f kfake.Fault, e *kerr.Error) fault {
 		h := s.brokers.cluster.Fault(f)
 		return h.Hits, s.andRejoin(key, times, h.Remove), nil
 	}}
+}
+
+// movedLeaders moves every partition to another broker.
+var movedLeaders = fault{kind: "cluster", what: "leaders moved", times: 1, put: func(_ context.Context, s *scenario) (func() int, func(), error) {
+	cluster := s.brokers.cluster
+	left := map[int32]int32{}
+	for p := range int32(harness.Partitions) {
+		left[p] = cluster.LeaderFor(s.Topic, p)
+		if err := cluster.MoveTopicPartition(s.Topic, p, (left[p]+1)%3); err != nil {
+			return nil, nil, fmt.Errorf("move a leader: %w", err)
+		}
+	}
+	// A fetch from the new leader meets it.
+	var handles []*kfake.FaultHandle
+	for p, old := range left {
+		handles = append(handles, cluster.Fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Fetch}, Nodes: []int32{(old + 1) % 3}, Topic: s.Topic, Partitions: []int32{p}, Observe: true, Count: -1,
+		}))
+	}
+	met := func() int {
+		for _, h := range handles {
+			if h.Hits() == 0 {
+				return 0
+			}
+		}
+		return 1
+	}
+	return met, func() {
+		for _, h := range handles {
+			h.Remove()
+		}
+	}, nil
+}}
+
+// movedCoordinator moves the group to another broker.
+var movedCoordinator = fault{kind: "cluster", what: "coordinator moved", times: 1, put: func(ctx context.Context, s *scenario) (func() int, func(), error) {
+	cluster := s.brokers.cluster
+	old := cluster.CoordinatorFor(s.Config.Kafka.Group)
+	for cluster.CoordinatorFor(s.Config.Kafka.Group) == old {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		cluster.RehashCoordinators() // may choose the same one
+	}
+	h := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.OffsetCommit}, Nodes: []int32{cluster.CoordinatorFor(s.Config.Kafka.Group)},
+		Observe: true, Count: -1,
+	})
+	return h.Hits, h.Remove, nil
+}}
+
+// corruptedTimes is how often answers are corrupted in a row: less often than a batch that
+// cannot be read is fetched again.
+const corruptedTimes = 2
+
+// corrupted are good answers that are cut, delayed or damaged.
+func corrupted() []fault {
+	var all []fault
+	one := func(what string, times int, effect func(topic string) corruptor.Effect, minSize int, key kmsg.Key) {
+		all = append(all, fault{kind: key.Name(), what: what, times: times, put: func(_ context.Context, s *scenario) (func() int, func(), error) {
+			hits, undo := s.corrupt(&corruptor.Corruption{Key: key, MinSize: minSize, Left: times, Effect: effect(s.Topic)})
+			return hits, s.andRejoin(key, times, undo), nil
+		}})
+	}
+	always := func(e corruptor.Effect) func(string) corruptor.Effect {
+		return func(string) corruptor.Effect { return e }
+	}
+	const withRecords = 500 // bytes
+	one("answer cut inside", corruptedTimes, always(corruptor.CutInside), withRecords, kmsg.Fetch)
+	one("connection reset", corruptedTimes, always(corruptor.Reset), withRecords, kmsg.Fetch)
+	one("answer falls silent", 1, always(corruptor.Silence), withRecords, kmsg.Fetch)
+	one("answers late", 5, always(corruptor.Late), 0, kmsg.Fetch)
+	one("batch damaged, and whole the next time", corruptedTimes, func(topic string) corruptor.Effect { return corruptor.Damage(topic, -1) }, 0, kmsg.Fetch)
+	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.OffsetFetch, kmsg.ListOffsets} {
+		one("answer cut inside", 1, always(corruptor.CutInside), 0, key)
+	}
+	// These were committed.
+	one("answer cut inside", corruptedTimes, always(corruptor.CutInside), 0, kmsg.OffsetCommit)
+	one("answer falls silent", 1, always(corruptor.Silence), 0, kmsg.OffsetCommit)
+	return all
+}
+
+// damagedForGood is a batch in one partition that stays damaged. No part of it may be
+// skipped.
+var damagedForGood = fault{
+	kind: kmsg.Fetch.Name(), what: "batch damaged for good", times: 1,
+	fatal: "read TOPIC/3/…corrupt batch: its checksum is wrong…restore",
+	put: func(_ context.Context, s *scenario) (func() int, func(), error) {
+		hits, undo := s.corrupt(&corruptor.Corruption{Key: kmsg.Fetch, Left: -1, Effect: corruptor.Damage(s.Topic, 3)})
+		return hits, undo, nil
+	},
+}
+
+func (s *scenario) corrupt(c *corruptor.Corruption) (hits func() int, undo func()) {
+	s.brokers.corruptor.Set(c)
+	return func() int { return s.brokers.corruptor.Hits(c) }, func() { s.brokers.corruptor.Set(nil) }
 }

@@ -4,8 +4,8 @@
 // The main path: loss.go draws one case after the other from a deck. A case (retention.go,
 // recreate.go, offsets.go) causes a loss and calls rejectThenAccept or outcome (outcome.go).
 // These check everything that Pianola must report: the last line of a process with
-// consumer.on_data_loss=fail (loss_messages.go), the ledger's rows, the metrics
-// (metrics.go) and the audit (audit.go). What no process could read is taken out of the
+// consumer.on_data_loss=fail, the ledger's rows, the metrics
+// and the audit (reports.go). What no process could read is taken out of the
 // truth, message by message, and nothing else is.
 //
 // Words used here:

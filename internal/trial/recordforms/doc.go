@@ -6,12 +6,12 @@
 // world:
 //
 //   - It draws a batching (batching.go).
-//   - It takes the next messages, with foreign records among them (take.go, invalid.go).
+//   - It takes the next messages, with foreign records among them (take.go, decorate.go).
 //   - It decorates each with a key, headers and a timestamp (decorate.go).
 //   - It writes them (producer.go), and keeps in a ledger where they are (ledger.go).
 //
 // At the end another client reads the topic. The truth is calculated from what it reads,
-// after a comparison with the ledger (log.go).
+// after a comparison with the ledger (ledger.go).
 //
 // To add a form, append a case to the table of its kind: keyForms, headerForms,
 // absurdStamps, invalidValues, largeValues or batching.
