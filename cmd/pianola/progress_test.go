@@ -17,9 +17,11 @@ func TestProgressLine_RewritesOneLineOnATerminal(t *testing.T) {
 		report(progress.Step{Name: "read subscriptions", Unit: "pages", Done: 1, Total: 4})
 		time.Sleep(progressDelay - time.Millisecond)
 		synctest.Wait()
+		p.mu.Lock() // the line is written under it
 		if out.String() != "" {
 			t.Errorf("a short command shows %q", out.String())
 		}
+		p.mu.Unlock()
 		time.Sleep(2 * time.Millisecond)
 		if _, err := p.Write([]byte("a log entry\n")); err != nil {
 			t.Error(err)

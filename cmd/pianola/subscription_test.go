@@ -243,9 +243,9 @@ func TestSubscription_InterruptReportsReasonOfPause(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	defer busy.Close()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	stderr := &interrupting{at: "is tried again", end: cancel}
+	stderr := &interrupting{at: piano.LogRetrying, end: cancel}
 	code := run(ctx, []string{"subscription", "resume", "--subscription", "S"}, strings.NewReader(""), io.Discard, stderr, []string{
 		"PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1", "PIANOLA_PIANO_BASE_URL=" + busy.URL, "PIANOLA_PIANO_AID=a", "PIANOLA_PIANO_API_TOKEN=canary-token"})
 	if code != exitFailed || !strings.Contains(stderr.String(), "pianola: interrupted: subscription resume: piano /publisher/subscription/get: status 429") {
