@@ -4,131 +4,88 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	chgo "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/goleak"
 
-	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 )
 
-const user, password = "owner", "only-for-these-tests"
-
-// The tests share a server and a proxy before it. Each has a database of its own.
-var (
-	server *clickhouse.Server
-	proxy  *faultproxy.Proxy
-)
+// server is shared by the tests of the package.
+var server engine.Engine
 
 func TestMain(m *testing.M) {
-	clickhouse.ServeIfChild()
-	code, err := run(m)
-	if err != nil {
+	code := server.Run(m)
+	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "pianola-faultproxy-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	config := clickhouse.Loopback(dir)
-	config.Access.Users = []clickhouse.User{clickhouse.Owner(user, password)}
-	if server, err = clickhouse.Start(ctx, config); err != nil {
-		return 1, err
-	}
-	if proxy, err = faultproxy.Start(ctx, faultproxy.Config{Native: server.NativeAddr(), HTTP: server.HTTPAddr()}); err != nil {
-		return 1, err
-	}
-	code = m.Run()
-	proxy.Close()
-	if err := server.Close(); err != nil {
-		return 1, err
-	}
-	return code, goleak.Find()
-}
+var (
+	databases atomic.Int32
+	protocols = map[string]chgo.Protocol{"native": chgo.Native, "http": chgo.HTTP}
+)
 
-// protocols are the two ways clickhouse-go has to the server.
-var protocols = map[string]chgo.Protocol{"native": chgo.Native, "http": chgo.HTTP}
-
-// options are those of a client of a proxy.
-func options(p *faultproxy.Proxy, protocol chgo.Protocol, database string) *chgo.Options {
-	addr := p.NativeAddr()
-	if protocol == chgo.HTTP {
-		addr = p.HTTPAddr()
-	}
-	return &chgo.Options{
-		Addr: []string{addr}, Protocol: protocol,
-		Auth:        chgo.Auth{Database: database, Username: user, Password: password},
-		Compression: &chgo.Compression{Method: chgo.CompressionLZ4},
-		DialTimeout: 10 * time.Second,
-		ReadTimeout: time.Minute,
-	}
-}
-
-func open(t testing.TB, o *chgo.Options) driver.Conn {
+// startWithTable starts a proxy, and creates a table t in a database for this test.
+func startWithTable(t testing.TB) (p *faultproxy.Proxy, database string) {
 	t.Helper()
+	database = fmt.Sprintf("test_%d", databases.Add(1))
+	conn := server.Connect(t)
+	for _, sql := range []string{"CREATE DATABASE " + database, "CREATE TABLE " + database + ".t (n UInt64, s String) ENGINE = MergeTree ORDER BY n"} {
+		if err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return start(t, faultproxy.Config{Native: server.Server(t).NativeAddr(), HTTP: server.Server(t).HTTPAddr()}), database
+}
+
+func start(t testing.TB, config faultproxy.Config) *faultproxy.Proxy {
+	t.Helper()
+	p, err := faultproxy.Start(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func open(t testing.TB, p *faultproxy.Proxy, protocol chgo.Protocol, database string, compression chgo.CompressionMethod) driver.Conn {
+	t.Helper()
+	o := server.Options(t, protocol)
+	o.Addr, o.Auth.Database, o.Compression = []string{p.NativeAddr()}, database, &chgo.Compression{Method: compression}
+	if protocol == chgo.HTTP {
+		o.Addr = []string{p.HTTPAddr()}
+	}
 	conn, err := chgo.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
-// newDatabase makes a database with a table t for one test, over the server itself.
-func newDatabase(t testing.TB, name string) string {
-	t.Helper()
-	o := options(proxy, chgo.Native, "")
-	o.Addr = []string{server.NativeAddr()}
-	conn := open(t, o)
-	execute(t, conn, "CREATE DATABASE "+name)
-	execute(t, conn, "CREATE TABLE "+name+".t (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
-	t.Cleanup(func() { execute(t, conn, "DROP DATABASE "+name) })
-	return name
-}
-
-func execute(t testing.TB, conn driver.Conn, sql string) {
-	t.Helper()
-	if err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-func count(t testing.TB, conn driver.Conn, sql string) uint64 {
+func wantRows(t testing.TB, conn driver.Conn, want uint64) {
 	t.Helper()
 	var n uint64
-	if err := conn.QueryRow(context.Background(), sql).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+	if err := conn.QueryRow(context.Background(), "SELECT count() FROM t").Scan(&n); err != nil || n != want {
+		t.Errorf("%d rows, want %d: %v", n, want, err)
 	}
-	return n
 }
 
-// insert inserts rows into t with a string of some size each.
-func insert(ctx context.Context, conn driver.Conn, rows uint64, size int) error {
+// insert inserts three equal rows into t.
+func insert(ctx context.Context, conn driver.Conn, n uint64, text string) error {
 	batch, err := conn.PrepareBatch(ctx, "INSERT INTO t (n, s)")
 	if err != nil {
 		return err
 	}
-	text := make([]byte, size)
-	for n := range rows {
-		for i := range text {
-			text[i] = byte(n + uint64(i*i)*2654435761>>7)
-		}
-		if err := batch.Append(n, string(text)); err != nil {
+	for range 3 {
+		if err := batch.Append(n, text); err != nil {
 			return err
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// A query has to fit into what is read from a client at once.
+// clientBuffer has to hold a whole query packet.
 const clientBuffer = maxText + 64<<10
 
-// nativeConn is a client of the native protocol and its connection to the server.
+// nativeConn is a connection of a native client and its connection to the server.
 type nativeConn struct {
 	proxy    *Proxy
 	client   *net.TCPConn
@@ -22,19 +22,16 @@ type nativeConn struct {
 	in       *bufio.Reader // from the client
 	out      *bufio.Reader // from the server
 	database string
-
-	// pending is the fault for the answer that comes next.
-	pending atomic.Pointer[pendingFault]
-	down    chan struct{} // closed when nothing more goes to the client
+	answered atomic.Bool // the server has sent something since it was set to false
+	after    atomic.Pointer[afterFault]
+	down     chan struct{} // closed when nothing more goes to the client
 }
 
-type pendingFault struct {
+// afterFault is the fault for the next answer.
+type afterFault struct {
 	Fault
 	compressed bool
 }
-
-// errCut ends a connection as a fault wants it.
-var errCut = errors.New("the fault cuts the connection")
 
 func (p *Proxy) acceptNative() {
 	for {
@@ -47,38 +44,35 @@ func (p *Proxy) acceptNative() {
 }
 
 func (p *Proxy) serveNative(client *net.TCPConn) {
-	server, err := new(net.Dialer).DialContext(p.quit, "tcp", p.targets().Native)
+	server, err := new(net.Dialer).DialContext(p.quit, "tcp", p.cfg.Native)
 	if err != nil {
 		reset(client)
 		return
 	}
-	closeBoth := func() {
-		_ = client.Close()
-		_ = server.Close()
-	}
-	defer context.AfterFunc(p.quit, closeBoth)()
-	defer closeBoth()
 	c := &nativeConn{
 		proxy: p, client: client, server: server.(*net.TCPConn), down: make(chan struct{}),
 		in: bufio.NewReaderSize(client, clientBuffer), out: bufio.NewReaderSize(server, 64<<10),
 	}
+	defer context.AfterFunc(p.quit, c.close)()
+	defer c.close()
 	go func() {
 		defer close(c.down)
-		c.close(c.fromServer(), c.client)
+		c.end(c.fromServer(), c.client)
 	}()
-	c.close(c.fromClient(), c.server)
+	c.end(c.fromClient(), c.server)
 	<-c.down
 }
 
-// close passes the end of one direction on to the other side: an end as an end,
-// everything else as a reset.
-func (c *nativeConn) close(err error, to *net.TCPConn) {
+func (c *nativeConn) close() {
+	_ = c.client.Close()
+	_ = c.server.Close()
+}
+
+// end passes the end of one direction on to the other side: EOF as EOF, any other error
+// as a reset.
+func (c *nativeConn) end(err error, to *net.TCPConn) {
 	switch {
-	case errors.Is(err, net.ErrClosed):
-		// The other direction has closed the connection.
-	case errors.Is(err, errCut):
-		_ = c.client.Close()
-		_ = c.server.Close()
+	case errors.Is(err, net.ErrClosed): // by a fault, by the other direction or by Close
 	case errors.Is(err, io.EOF):
 		_ = to.CloseWrite()
 	default:
@@ -87,19 +81,25 @@ func (c *nativeConn) close(err error, to *net.TCPConn) {
 	}
 }
 
-// fromServer passes the server's bytes on until there are no more.
+// reset closes a connection with a reset, as the kernel does for a killed server.
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+// fromServer forwards the server's bytes until they end.
 func (c *nativeConn) fromServer() error {
 	for {
 		if _, err := c.out.Peek(1); err != nil {
 			return err
 		}
-		if f := c.pending.Swap(nil); f != nil {
-			if err := c.after(f); err != nil {
+		c.answered.Store(true)
+		if f := c.after.Swap(nil); f != nil {
+			if err := c.forwardAnswer(f); err != nil {
 				return err
 			}
 			continue
 		}
-		// Buffered bytes are always there.
 		chunk, _ := c.out.Peek(c.out.Buffered())
 		if _, err := c.client.Write(chunk); err != nil {
 			return err
@@ -108,126 +108,78 @@ func (c *nativeConn) fromServer() error {
 	}
 }
 
-// fromClient passes the client's bytes on until there are no more, with a look at
-// each query.
+// fromClient forwards the client's bytes until they end, and looks at each query.
 func (c *nativeConn) fromClient() error {
-	h, size, err := await(c.in, (*fields).hello)
-	seen := err == nil && h.revision == proto.Version
-	if seen {
-		c.database = h.database
-		if err = c.forward(size); err == nil {
-			_, size, err = await(c.in, (*fields).name) // the addendum
+	for first := true; ; first = false {
+		if _, err := c.in.Peek(1); err != nil {
+			return err
 		}
-		if err == nil {
-			err = c.forward(size)
+		chunk, _ := c.in.Peek(c.in.Buffered())
+		if first {
+			c.database = findDatabase(chunk)
 		}
-	}
-	for err == nil || errors.Is(err, errOther) {
-		var q query
-		if _, err = c.in.Peek(1); err == nil && seen {
-			q, size, err = await(c.in, (*fields).query)
+		from, to, compressed, found := findQuery(chunk)
+		query, err := c.in.Peek(to)
+		if found && err == nil {
+			err = c.query(string(query[from:]), compressed)
+		} else {
+			err = c.forward()
 		}
-		switch {
-		case err == nil && seen:
-			err = c.query(q, size)
-		case err == nil || errors.Is(err, errOther):
-			err = c.forward(c.in.Buffered())
+		if err != nil {
+			return err
 		}
 	}
-	return err
 }
 
-// forward passes n buffered bytes of the client on.
-func (c *nativeConn) forward(n int) error {
-	chunk, err := c.in.Peek(n)
-	if err != nil {
-		return err
-	}
+// forward sends the client's buffered bytes to the server.
+func (c *nativeConn) forward() error {
+	chunk, _ := c.in.Peek(c.in.Buffered())
 	if _, err := c.server.Write(chunk); err != nil {
 		<-c.down // the server may have sent an exception before it closed
 		return err
 	}
-	_, err = c.in.Discard(n)
-	return err
+	_, _ = c.in.Discard(len(chunk))
+	return nil
 }
 
-// query passes a query on, with a fault or without. size is its packet's.
-func (c *nativeConn) query(q query, size int) error {
-	f, strikes := c.proxy.decide("native", c.database, q.text)
-	switch {
-	case !strikes:
-		return c.forward(size)
-	case f.At == After:
-		c.pending.Store(&pendingFault{f, q.compressed})
-		return c.forward(size)
-	case f.At == Midway:
-		return c.midway(f, q, size)
+// query forwards a buffered query, with a fault or without.
+func (c *nativeConn) query(text string, compressed bool) error {
+	f, strikes := c.proxy.decide(c.proxy.quit, c.database, text)
+	if strikes && f.At == After {
+		c.after.Store(&afterFault{f, compressed})
 	}
-	f.wait(c.proxy.quit)
-	if f.late() {
-		return c.forward(size)
+	if !strikes || f.At == After {
+		return c.forward()
 	}
-	_, _ = c.in.Discard(size)
-	size, err := c.endOfTables(q)
-	if errors.Is(err, errOther) {
-		f.Cut = true // nobody knows where the tables end
-	} else if err != nil {
-		return err
+	if f.At == Midway {
+		if data, err := c.forwardToData(); !data {
+			return err
+		}
 	}
-	_, _ = c.in.Discard(size)
-	return c.give(f, c.in)
-}
-
-// endOfTables is the size of the packet behind a query, or errOther with external
-// tables, which nobody decodes.
-func (c *nativeConn) endOfTables(q query) (size int, err error) {
-	_, size, err = await(c.in, func(f *fields) any { f.endOfTables(q.compressed); return nil })
-	return size, err
-}
-
-// midway passes an INSERT on, but no data of it.
-func (c *nativeConn) midway(f Fault, q query, size int) error {
-	if err := c.forward(size); err != nil {
-		return err
-	}
-	size, err := c.endOfTables(q)
-	if err != nil {
-		return err
-	}
-	if err := c.forward(size); err != nil {
-		return err
-	}
-	next, err := c.in.Peek(1)
-	if err != nil {
-		return err
-	}
-	if next[0] != byte(proto.ClientCodeData) {
-		return nil // the server has refused the statement
-	}
-	f.wait(c.proxy.quit)
-	if f.late() {
-		return nil
-	}
-	// The server discards the insert.
-	_ = c.server.Close()
+	_ = c.server.Close() // the server discards an INSERT whose client has gone
 	<-c.down
-	if err := c.give(f, c.in); err != nil {
-		return err
-	}
-	// The client reads the exception, then an end. A close with bytes unread would be
-	// a reset.
-	_ = c.client.CloseWrite()
-	_, _ = io.Copy(io.Discard, c.in)
-	return errCut
+	return c.strike(f, c.in)
 }
 
-// give answers the client as the fault wants it. While it hangs, the bytes of from
-// are discarded.
-func (c *nativeConn) give(f Fault, from io.Reader) error {
-	if f.Hang {
-		_, _ = io.Copy(io.Discard, from)
-		return errCut
+// forwardToData forwards an INSERT without its data, which the client sends after the
+// server has answered with the columns. It returns false if the server rejects the
+// statement.
+func (c *nativeConn) forwardToData() (data bool, err error) {
+	c.answered.Store(false)
+	var next []byte
+	for err == nil && !c.answered.Load() {
+		if err = c.forward(); err == nil {
+			next, err = c.in.Peek(1)
+		}
 	}
+	return err == nil && next[0] == byte(proto.ClientCodeData), err
+}
+
+// strike answers the client with the fault and ends the connection. It discards what
+// comes from a reader until the client closes.
+func (c *nativeConn) strike(f Fault, from io.Reader) error {
+	defer c.close()
+	f.wait(c.proxy.quit)
 	if f.Code != 0 {
 		var b proto.Buffer
 		proto.ServerCodeException.Encode(&b)
@@ -237,8 +189,11 @@ func (c *nativeConn) give(f Fault, from io.Reader) error {
 			return err
 		}
 	}
-	if f.Cut {
-		return errCut
+	if !f.Cut {
+		if !f.Hang {
+			_ = c.client.CloseWrite()
+		}
+		_, _ = io.Copy(io.Discard, from) // closing with unread bytes would be a reset
 	}
-	return nil
+	return net.ErrClosed
 }

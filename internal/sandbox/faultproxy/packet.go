@@ -1,187 +1,91 @@
 package faultproxy
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"io"
+	"testing/iotest"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-var (
-	errIncomplete = errors.New("the packet is not complete")
-	errOther      = errors.New("not such a packet")
-)
+// findDatabase returns the database from a client's first packet, where it follows the
+// protocol revision. Both Go clients have the revision of ch-go.
+func findDatabase(hello []byte) string {
+	_, rest, _ := bytes.Cut(hello, binary.AppendUvarint(nil, proto.Version))
+	n, size := binary.Uvarint(rest)
+	if size <= 0 || n > uint64(len(rest)-size) {
+		return ""
+	}
+	return string(rest[size:][:n])
+}
 
-// await waits for a whole packet at the beginning of in, without reading it. size is
-// its length. Bytes that are no such packet, or end within it, give errOther.
-func await[T any](in *bufio.Reader, decode func(*fields) T) (packet T, size int, err error) {
-	for n := 1; ; n = in.Buffered() + 1 {
-		if _, err := in.Peek(n); err != nil {
-			if n > 1 && (errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull)) {
-				err = errOther
-			}
-			return packet, 0, err
+// findQuery returns where the text of a query packet is. The text may end after chunk. It
+// follows the empty name that ends the settings, an empty cluster secret, the stage and
+// the compression. ch-go decodes the packet too, but not safely where chunk is data: it
+// allocates any length that the bytes claim.
+func findQuery(chunk []byte) (from, to int, compressed, found bool) {
+	const addendum = "\x00" // an empty quota key, before the first query
+	rest := bytes.TrimPrefix(chunk, []byte(addendum))
+	if len(rest) == 0 || rest[0] != byte(proto.ClientCodeQuery) {
+		return 0, 0, false, false
+	}
+	for {
+		if _, rest, found = bytes.Cut(rest, []byte{0, 0, byte(proto.StageComplete)}); !found || len(rest) == 0 {
+			return 0, 0, false, false
 		}
-		rest, _ := in.Peek(in.Buffered()) // cannot fail
-		f := &fields{rest: rest}
-		packet = decode(f)
-		if !errors.Is(f.err, errIncomplete) {
-			return packet, len(rest) - len(f.rest), f.err
-		}
-	}
-}
-
-// fields reads the fields of a client's packet from rest, up to the first error.
-// ch-go decodes these packets too, but allocates any length that a client claims.
-type fields struct {
-	rest []byte
-	err  error
-}
-
-// hello is what a client says first.
-type hello struct {
-	revision uint64
-	database string
-}
-
-func (f *fields) hello() (h hello) {
-	f.expect(byte(proto.ClientCodeHello))
-	f.names(1) // of the client
-	f.numbers(2)
-	h.revision = f.number()
-	h.database = f.name()
-	f.names(2) // user, password
-	return h
-}
-
-// query is what matters of a query packet.
-type query struct {
-	text       string
-	compressed bool // its data, and that of the answer
-}
-
-func (f *fields) query() (q query) {
-	f.expect(byte(proto.ClientCodeQuery))
-	f.names(1) // the query's id
-	f.expect(byte(proto.ClientQueryInitial))
-	f.names(3) // initial user, query id, address
-	f.skip(8)  // start time
-	f.expect(byte(proto.InterfaceTCP))
-	f.names(3)           // system user, host, client
-	f.numbers(3)         // version, revision
-	f.names(1)           // quota key
-	f.numbers(2)         // distributed depth, patch
-	if f.number() != 0 { // telemetry
-		f.skip(16 + 8) // trace, span
-		f.names(1)
-		f.skip(1)
-	}
-	f.numbers(3) // parallel replicas
-	f.settings()
-	f.text(maxText) // the cluster's secret
-	f.expect(byte(proto.StageComplete))
-	q.compressed = f.number() != 0
-	q.text = f.text(maxText)
-	f.settings() // the query's parameters
-	return q
-}
-
-// settings skips names, flags and values up to an empty name.
-func (f *fields) settings() {
-	for f.name() != "" && f.err == nil {
-		f.number()
-		f.text(maxText)
-	}
-}
-
-// endOfTables skips the data packet without a name that ends external tables. It
-// stands behind every query.
-func (f *fields) endOfTables(compressed bool) {
-	f.expect(byte(proto.ClientCodeData))
-	f.expect(0)
-	if !compressed {
-		f.skip(8 + 2) // info, no columns, no rows
-		return
-	}
-	const method, size, most = 16, 17, 64 // behind a checksum
-	header := f.skip(size + 4 + 4)
-	if f.err != nil {
-		return
-	}
-	frame := binary.LittleEndian.Uint32(header[size:])
-	if frame > most || int(frame) < len(header)-method {
-		f.err = errOther
-		return
-	}
-	f.skip(int(frame) - (len(header) - method))
-}
-
-func (f *fields) number() uint64 {
-	v, n := binary.Uvarint(f.rest)
-	switch {
-	case f.err != nil:
-		return 0
-	case n == 0:
-		f.err = errIncomplete
-	case n < 0:
-		f.err = errOther
-	default:
-		f.rest = f.rest[n:]
-	}
-	return v
-}
-
-func (f *fields) numbers(n int) {
-	for range n {
-		f.number()
-	}
-}
-
-func (f *fields) text(most uint64) string {
-	n := f.number()
-	if f.err == nil && n > most {
-		f.err = errOther
-	}
-	return string(f.skip(int(min(n, most))))
-}
-
-// name reads a short text. Data that looks like the beginning of a query soon fails
-// here, since no name has control characters. Otherwise await might wait for bytes
-// that never come.
-func (f *fields) name() string {
-	const most = 4 << 10
-	length, n := binary.Uvarint(f.rest)
-	for i := max(n, 0); f.err == nil && i < len(f.rest) && uint64(i-n) < min(length, most); i++ {
-		if f.rest[i] < ' ' {
-			f.err = errOther
+		// Other fields can have these bytes, such as a version, but no text after them.
+		n, size := binary.Uvarint(rest[1:])
+		if rest[0] <= byte(proto.CompressionEnabled) && size > 0 && 1 < n && n <= maxText {
+			from = len(chunk) - len(rest) + 1 + size
+			return from, from + int(n), rest[0] == byte(proto.CompressionEnabled), true
 		}
 	}
-	return f.text(most)
 }
 
-func (f *fields) names(n int) {
-	for range n {
-		f.name()
+// forwardAnswer forwards the answer to a statement packet by packet, and replaces its end
+// with the fault. It fails for columns of a type that ch-go does not know.
+func (c *nativeConn) forwardAnswer(f *afterFault) error {
+	var packet bytes.Buffer
+	// proto.Reader reads ahead. One byte a read, it stops at the end of a packet.
+	r := proto.NewReader(iotest.OneByteReader(io.TeeReader(c.out, &packet)))
+	for {
+		b, err := r.UInt8()
+		if err != nil {
+			return err
+		}
+		code := proto.ServerCode(b)
+		if code == proto.ServerCodeEndOfStream {
+			return c.strike(f.Fault, c.out)
+		}
+		if err := decodeAnswer(r, code, f.compressed); err != nil {
+			return fmt.Errorf("decode the server's answer: %w", err)
+		}
+		if _, err := packet.WriteTo(c.client); err != nil || code == proto.ServerCodeException {
+			return err
+		}
 	}
 }
 
-func (f *fields) skip(n int) []byte {
-	if f.err == nil && n > len(f.rest) {
-		f.err = errIncomplete
+// decodeAnswer decodes one packet of an answer after its code.
+func decodeAnswer(r *proto.Reader, code proto.ServerCode, compressed bool) error {
+	switch code {
+	case proto.ServerCodeException:
+		return new(proto.Exception).DecodeAware(r, proto.Version)
+	case proto.ServerCodeProgress:
+		return new(proto.Progress).DecodeAware(r, proto.Version)
+	case proto.ServerCodeProfile:
+		return new(proto.Profile).DecodeAware(r, proto.Version)
+	case proto.ServerCodeTableColumns:
+		return new(proto.TableColumns).DecodeAware(r, proto.Version)
 	}
-	if f.err != nil {
-		return nil
+	if _, err := r.Str(); err != nil { // the name of a table, before a block
+		return err
 	}
-	skipped := f.rest[:n]
-	f.rest = f.rest[n:]
-	return skipped
-}
-
-// expect reads one byte that can only have one value.
-func (f *fields) expect(want byte) {
-	if b := f.skip(1); f.err == nil && b[0] != want {
-		f.err = errOther
+	if compressed && code.Compressible() {
+		r.EnableCompression()
+		defer r.DisableCompression()
 	}
+	return new(proto.Block).DecodeBlock(r, proto.Version, new(proto.Results).Auto())
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Config is where the server listens.
@@ -15,22 +16,20 @@ type Config struct {
 	Native, HTTP string
 }
 
-// Proxy passes clients on to a server.
+// Proxy forwards connections to a server.
 type Proxy struct {
+	cfg       Config
 	native    net.Listener
 	http      net.Listener
 	server    *http.Server
 	transport *http.Transport
+	control   atomic.Pointer[Control]
 	quit      context.Context // ends with Close
 	cancel    context.CancelFunc
-	work      sync.WaitGroup // listeners, connections and requests
-
-	mu       sync.Mutex
-	target   Config
-	controls []*Control // replaced, never changed
+	work      sync.WaitGroup // listeners and connections
 }
 
-// Start listens on free loopback ports. ctx bounds Start alone; Close ends the proxy.
+// Start listens on free loopback ports. ctx bounds only Start; Close stops the proxy.
 func Start(ctx context.Context, cfg Config) (*Proxy, error) {
 	var listen net.ListenConfig
 	native, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -42,21 +41,23 @@ func Start(ctx context.Context, cfg Config) (*Proxy, error) {
 		_ = native.Close()
 		return nil, fmt.Errorf("listen for HTTP clients: %w", err)
 	}
-	p := &Proxy{native: native, http: web, target: cfg}
+	p := &Proxy{cfg: cfg, native: native, http: web}
+	// An idle connection to a server that restarts would fail the next request, which
+	// does not happen to a client without the proxy.
+	p.transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	p.quit, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	p.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", p.targets().HTTP)
-		},
-		// A connection that outlives the server would fail the first request to the
-		// next one, which a client of the server alone does not see.
-		DisableKeepAlives:  true,
-		DisableCompression: true,
-	}
 	p.server = &http.Server{
 		Handler:     http.HandlerFunc(p.serveHTTP),
 		BaseContext: func(net.Listener) context.Context { return p.quit },
 		ErrorLog:    log.New(io.Discard, "", 0),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew: // Serve has not returned, so work is not 0
+				p.work.Add(1)
+			case http.StateClosed:
+				p.work.Done()
+			}
+		},
 	}
 	p.work.Go(func() { _ = p.server.Serve(web) })
 	p.work.Go(p.acceptNative)
@@ -69,44 +70,10 @@ func (p *Proxy) NativeAddr() string { return p.native.Addr().String() }
 // HTTPAddr is where HTTP clients connect.
 func (p *Proxy) HTTPAddr() string { return p.http.Addr().String() }
 
-// SetTarget changes where the server listens, for new connections and requests.
-func (p *Proxy) SetTarget(native, http string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.target = Config{Native: native, HTTP: http}
-}
-
-func (p *Proxy) targets() Config {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.target
-}
-
-// Close closes all connections and waits until everything has ended.
+// Close closes all connections and waits until their goroutines have returned.
 func (p *Proxy) Close() {
-	p.mu.Lock()
 	p.cancel()
-	p.mu.Unlock()
 	_ = p.native.Close()
 	_ = p.server.Close()
 	p.work.Wait()
-}
-
-// begin counts a request in, unless the proxy closes.
-func (p *Proxy) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.quit.Err() != nil {
-		return false
-	}
-	p.work.Add(1)
-	return true
-}
-
-// reset closes a connection with a reset, as a server does that has died.
-func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }
