@@ -80,14 +80,10 @@ func Answers() harness.Trial {
 type answers struct {
 	*harness.Round
 	deck     *harness.Deck[answer]
-	faults   *statementFaults
 	rejected rejectedRows
 }
 
 func (s *answers) run(ctx context.Context, b harness.Bounds) (int, error) {
-	var stop func()
-	s.faults, stop = newStatementFaults(s.Round)
-	defer stop()
 	n, err := 0, s.rejectRow(ctx) // every round begins with a rejected row; others follow now and then
 	if err == nil {
 		n, err = s.CauseFaults(harness.FaultLoop{MaxWork: 30 * time.Millisecond, Strike: s.strike})(ctx, harness.Bounds{Faults: b.Faults - 1, Until: b.Until})
@@ -132,7 +128,7 @@ func (s *answers) strike(ctx context.Context) (int, error) {
 // strikeRecheck kills the consumer between dead letters and ledger, so that the next one
 // has to look for them, and gives an answer to that.
 func (s *answers) strikeRecheck(ctx context.Context) (int, error) {
-	if met, err := s.faults.meet(ctx, s.Round, lettersInsert, faultproxy.Fault{At: faultproxy.After, Hang: true}, 1); err != nil || !met {
+	if met, err := meet(ctx, s.Round, lettersInsert, faultproxy.Fault{At: faultproxy.After, Hang: true}, 1); err != nil || !met {
 		return 0, err
 	}
 	s.Consumer.Kill()
@@ -154,7 +150,7 @@ func (s *answers) give(ctx context.Context, to statement) (int, error) {
 		if fault.At == faultproxy.Before && s.Dice.IntN(2) == 0 {
 			fault.At = faultproxy.Midway // not executed either, but the data has been sent
 		}
-		met, err = s.faults.meet(ctx, s.Round, to, fault, 1+s.Dice.IntN(3))
+		met, err = meet(ctx, s.Round, to, fault, 1+s.Dice.Int64N(3))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%s to %s: %w", one.name, to.name, err)
@@ -175,9 +171,7 @@ func (s *answers) give(ctx context.Context, to statement) (int, error) {
 func AnswerOnce(ctx context.Context, r *harness.Round) error {
 	all := proxyAnswers()
 	one := all[r.Dice.IntN(len(all))]
-	f, stop := newStatementFaults(r)
-	defer stop()
-	if _, err := f.meet(ctx, r, eventsInsert, one.fault, 1); err != nil {
+	if _, err := meet(ctx, r, eventsInsert, one.fault, 1); err != nil {
 		return fmt.Errorf("%s: %w", one.name, err)
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
-	"github.com/pianola/pianola/internal/trial/smalldisk"
 )
 
 // diskBytes is the size of ClickHouse's disk. A world fits, with what merges leave behind
@@ -39,15 +38,12 @@ func Disk() harness.Trial {
 
 type disk struct {
 	*harness.Round
-	disk *smalldisk.Disk // of the present round
+	disk *smallDisk // of the present round
 }
 
 // start starts a server whose data is on a small disk.
 func (s *disk) start(ctx context.Context, r *harness.Round, dir string) (*clickhouse.Server, error) {
-	d, err := smalldisk.New(ctx, filepath.Join(dir, "data"), diskBytes)
-	if errors.Is(err, smalldisk.ErrUnavailable) {
-		return nil, fmt.Errorf("%w: %w", harness.ErrUnavailable, err)
-	}
+	d, err := newSmallDisk(ctx, filepath.Join(dir, "data"), diskBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package clickhouseerrors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -93,7 +92,7 @@ func (s *refusals) mistake(ctx context.Context, m *mistake) (err error) {
 	}
 	if noticed {
 		s.Consumer = nil
-		if err := lastLine(p, m.says(s)); err != nil {
+		if err := p.FailedSaying(m.says(s)...); err != nil {
 			return err
 		}
 	}
@@ -105,25 +104,6 @@ func (s *refusals) mistake(ctx context.Context, m *mistake) (err error) {
 		err = harness.ErrOver
 	}
 	return err
-}
-
-// lastLine checks the exit status and the last line of a process.
-func lastLine(p *harness.Process, want []string) error {
-	lines := strings.Split(strings.TrimSpace(p.Tail()), "\n")
-	last := lines[len(lines)-1]
-	var errs []error
-	if status := p.Status(); status != harness.StatusFailed {
-		errs = append(errs, fmt.Errorf("exit status %d, want %d", status, harness.StatusFailed))
-	}
-	for _, text := range want {
-		if !strings.Contains(last, text) {
-			errs = append(errs, fmt.Errorf("the last line does not say %q", text))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("%w: its last lines:\n%s", err, p.Tail())
-	}
-	return nil
 }
 
 // checkResidue checks what a process has left behind that was refused. No offset is

@@ -92,13 +92,11 @@ func (x *rejectedRows) redrive(ctx context.Context) error {
 	if len(x.places) == 0 {
 		return nil
 	}
-	f, stop := newStatementFaults(x.Round)
-	defer stop()
-	f.strike(eventsInsert, faultproxy.Fault{At: faultproxy.After, Code: unknownStatusOfInsert}, 1)
-	if _, err := x.Pianola(ctx, harness.StatusDone, "dlq", "redrive", "--reason", string(schemas.RejectedByServer), "--execute"); err != nil {
+	_, stop := inject(x.Round, eventsInsert, faultproxy.Fault{At: faultproxy.After, Code: unknownStatusOfInsert}, 1)
+	_, err := x.Pianola(ctx, harness.StatusDone, "dlq", "redrive", "--reason", string(schemas.RejectedByServer), "--execute")
+	if struck := stop(); err != nil {
 		return err
-	}
-	if f.end() == 0 {
+	} else if struck == 0 {
 		return errors.New("the redrive has inserted nothing")
 	}
 	x.SetTruth(x.Truth().AfterRedrive())

@@ -3,7 +3,7 @@ package clickhouseerrors
 import (
 	"context"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/trial/harness"
@@ -33,61 +33,29 @@ func insertInto(table string) statement {
 	}}
 }
 
-// statementFaults puts faults into statements of one database.
-type statementFaults struct {
-	database string
-
-	mu     sync.Mutex
-	of     statement
-	fault  faultproxy.Fault
-	left   int // how often it still strikes
-	struck int // since the last call of strike
-}
-
-// newStatementFaults begins to watch the round's statements. The caller calls stop.
-func newStatementFaults(r *harness.Round) (f *statementFaults, stop func()) {
-	f = &statementFaults{database: r.Config.ClickHouse.Database}
-	return f, r.Statements.Control(f.control)
-}
-
-func (f *statementFaults) control(s faultproxy.Statement) (faultproxy.Fault, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.left == 0 || s.Database != f.database || !f.of.is(s) {
-		return faultproxy.Fault{}, false
+// inject puts a fault into the round's next statements of a kind, so many times. stop ends
+// that, and returns how often it has struck.
+func inject(r *harness.Round, of statement, fault faultproxy.Fault, times int64) (left *atomic.Int64, stop func() int64) {
+	left = &atomic.Int64{}
+	left.Store(times)
+	end := r.Statements.Control(func(s faultproxy.Statement) (faultproxy.Fault, bool) {
+		return fault, s.Database == r.Config.ClickHouse.Database && of.is(s) && left.Add(-1) >= 0
+	})
+	return left, func() int64 {
+		end()
+		return times - max(0, left.Swap(0)) // a statement may still be decided
 	}
-	f.left--
-	f.struck++
-	return f.fault, true
 }
 
-// meet puts a fault into the next statements of a kind, and waits until it has struck so
-// many times, or the world is over. met says whether it has struck at all.
-func (f *statementFaults) meet(ctx context.Context, r *harness.Round, of statement, fault faultproxy.Fault, times int) (met bool, err error) {
-	f.strike(of, fault, times)
+// meet injects a fault and waits until it has struck as often as it has to, or the world is
+// over. met says whether it has struck at all.
+func meet(ctx context.Context, r *harness.Round, of statement, fault faultproxy.Fault, times int64) (met bool, err error) {
+	left, stop := inject(r, of, fault, times)
 	err = r.Until(ctx, "a fault in "+of.name, []*harness.Process{r.Consumer}, func(ctx context.Context) (bool, error) {
-		f.mu.Lock()
-		left := f.left
-		f.mu.Unlock()
-		if left == 0 {
+		if left.Load() <= 0 {
 			return true, nil
 		}
 		return r.AllCovered(ctx)
 	})
-	return f.end() > 0, err
-}
-
-// strike puts a fault into the next so many statements of a kind.
-func (f *statementFaults) strike(of statement, fault faultproxy.Fault, times int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.of, f.fault, f.left, f.struck = of, fault, times, 0
-}
-
-// end stops the fault, and returns how often it has struck.
-func (f *statementFaults) end() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.left = 0
-	return f.struck
+	return stop() > 0, err
 }

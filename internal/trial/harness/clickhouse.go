@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
@@ -47,7 +48,8 @@ func StartClickHouse(ctx context.Context, dir string, c clickhouse.Config) (*cli
 }
 
 // startClickHouse starts the round's own server and the proxies before the server.
-func (r *Round) startClickHouse(ctx context.Context, dir string) (err error) {
+func (r *Round) startClickHouse(ctx context.Context) (err error) {
+	dir := filepath.Join(r.Env.Dir, r.Topic)
 	server := r.Env.ClickHouse
 	if r.trial.ClickHouse != nil {
 		if r.ClickHouse, err = r.trial.ClickHouse(ctx, r, dir); err != nil {

@@ -131,26 +131,36 @@ func (r *Round) TruthFromLog(publish func(context.Context) error) func(context.C
 		if err := publish(ctx); err != nil {
 			return err
 		}
-		ends, err := r.StableEnds(ctx)
-		if err != nil {
-			return err
-		}
-		reading, err := r.ReadLog(ctx, ends)
-		if err != nil {
-			return err
-		}
-		laid, repeated, err := numbered(reading.Records, r.World.Total())
-		if err != nil {
-			return err
-		}
-		r.Count("messages told again", repeated)
-		truth, err := r.World.TruthOfLog(laid, ends)
-		if err != nil {
-			return err
-		}
-		r.SetTruth(truth)
-		return nil
+		return r.SetTruthFromLog(ctx, func(reading *LogReading) ([]world.LogRecord, error) {
+			laid, repeated, err := numbered(reading.Records, r.World.Total())
+			r.Count("messages told again", repeated)
+			return laid, err
+		})
 	}
+}
+
+// SetTruthFromLog reads the whole topic, and calculates the truth from what lies where.
+func (r *Round) SetTruthFromLog(ctx context.Context, lay func(*LogReading) ([]world.LogRecord, error)) error {
+	ends, err := r.StableEnds(ctx)
+	if err != nil {
+		return err
+	}
+	reading, err := r.ReadLog(ctx, ends)
+	if err != nil {
+		return err
+	}
+	laid, err := lay(reading)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(laid, func(a, b world.LogRecord) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	truth, err := r.World.TruthOfLog(laid, ends)
+	if err == nil {
+		r.SetTruth(truth)
+	}
+	return err
 }
 
 // numbered returns where each message lies, and how many records are repetitions. A
@@ -179,8 +189,5 @@ func numbered(records []*kgo.Record, total int) (laid []world.LogRecord, repeate
 	if n := slices.Index(found, false); n >= 0 {
 		return nil, 0, fmt.Errorf("%w: message %d was acknowledged and is missing", ErrLog, n)
 	}
-	slices.SortFunc(laid, func(a, b world.LogRecord) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
 	return laid, repeated, nil
 }

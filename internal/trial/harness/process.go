@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -56,7 +57,7 @@ func (p *Process) Alive() error {
 	}
 }
 
-// Status is the exit status of a process that has ended.
+// Status is the exit status of a process that has ended; -1: it runs.
 func (p *Process) Status() int { return p.command.ProcessState.ExitCode() }
 
 // Watched is the process for package usage.
@@ -112,8 +113,24 @@ func DrainAll(ctx context.Context, processes ...*Process) error {
 	return nil
 }
 
-// Err is what Wait returned for a process that has ended.
-func (p *Process) Err() error { return p.err }
+// FailedSaying checks the end of a process that has to fail: its exit status, and that its
+// last line contains all of the texts.
+func (p *Process) FailedSaying(texts ...string) error {
+	lines := strings.Split(strings.TrimSpace(p.Tail()), "\n")
+	var errs []error
+	if status := p.Status(); status != StatusFailed {
+		errs = append(errs, fmt.Errorf("exit status %d, want %d", status, StatusFailed))
+	}
+	for _, text := range texts {
+		if !strings.Contains(lines[len(lines)-1], text) {
+			errs = append(errs, fmt.Errorf("the last line does not say %q", text))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: its last lines:\n%s", err, p.Tail())
+	}
+	return nil
+}
 
 // StartInProcess runs a service in this process, with the configuration of a process and
 // with a clock of its own: a process cannot have another clock than the system's. Of the

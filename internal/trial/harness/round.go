@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,13 +94,7 @@ func (e *Env) newRound(ctx context.Context, t Trial, seed uint64, subscribers in
 }
 
 func (r *Round) prepare(ctx context.Context) (err error) {
-	if err := r.CreateTopic(ctx); err != nil {
-		return err
-	}
-	if err := r.startClickHouse(ctx, filepath.Join(r.Env.Dir, r.Topic)); err != nil {
-		return err
-	}
-	if err := r.openDatabase(ctx); err != nil {
+	if err := InOrder(ctx, r.CreateTopic, r.startClickHouse, r.openDatabase); err != nil {
 		return err
 	}
 	if r.trial.Proxied {
@@ -125,10 +118,7 @@ func (r *Round) Beside(ctx context.Context, name string) (beside *Round, end fun
 		Settings: r.Settings, Proxy: r.Proxy, Statements: r.Statements, ClickHouse: r.ClickHouse, trial: r.trial, counted: map[string]int{}, generations: map[int32]bool{},
 	}
 	beside.Config = r.Env.config(r.World, beside.Topic)
-	if err := beside.CreateTopic(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := beside.openDatabase(ctx); err != nil {
+	if err := InOrder(ctx, beside.CreateTopic, beside.openDatabase); err != nil {
 		return nil, nil, err
 	}
 	return beside, func() {

@@ -5,6 +5,6 @@
 // three_brokers.go. To add a fault, append it in allFaults. There are three kinds:
 //
 //   - an error answer, by kfake's fault hooks (list.go);
-//   - a corrupted answer, by package corruptor (list.go);
+//   - a corrupted answer, by the corruptor (corruptor.go, list.go);
 //   - a move of leaders or of the coordinator (list.go).
 package kafkaerrors

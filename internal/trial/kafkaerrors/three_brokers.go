@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
-	"github.com/pianola/pianola/internal/trial/corruptor"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
@@ -19,12 +18,12 @@ import (
 // corruptor changes good answers on their way out.
 type threeBrokers struct {
 	cluster   *kfake.Cluster
-	corruptor *corruptor.Corruptor
+	corruptor *Corruptor
 }
 
 // start is the environment with three brokers in place of its one.
 func (b *threeBrokers) start(_ context.Context, e *harness.Env) (*harness.Env, error) {
-	b.corruptor = &corruptor.Corruptor{}
+	b.corruptor = &Corruptor{}
 	var err error
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(3),

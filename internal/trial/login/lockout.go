@@ -44,7 +44,9 @@ func lockouts() []lockout {
 	for _, world := range []string{"kafka", "clickhouse"} {
 		tlsKey := world + ".tls"
 		all = append(all,
-			lockout{name: "wrong CA", world: world, outcome: stops, says: []string{tlsKey}, settings: fixed(tlsKey+".ca_file", "stranger-ca.pem")},
+			lockout{name: "wrong CA", world: world, outcome: stops, says: []string{tlsKey}, settings: func(s *scenario) map[string]string {
+				return map[string]string{tlsKey + ".ca_file": s.file("stranger-ca.pem")}
+			}},
 			lockout{name: "own certificate of another authority", world: world, outcome: either, says: []string{tlsKey},
 				fits: func(r *harness.Round) bool {
 					_, mutual := combination(r)
@@ -100,11 +102,6 @@ func (x *servers) show(ctx context.Context, world, name string) error {
 	c := x.certificates[name].TLS
 	x.shown.Store(&c)
 	return nil
-}
-
-// fixed sets one key to a file of the secured servers.
-func fixed(key, file string) func(*scenario) map[string]string {
-	return func(s *scenario) map[string]string { return map[string]string{key: s.file(file)} }
 }
 
 func setting(key, value string) func(*scenario) map[string]string {

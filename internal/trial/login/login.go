@@ -193,7 +193,7 @@ func (s *scenario) checkOutcome(ctx context.Context, p *harness.Process, l locko
 		}
 	}
 	if err := p.Alive(); err != nil {
-		if l.outcome == waits || p.Err() == nil {
+		if l.outcome == waits || p.Status() == harness.StatusDone {
 			return fmt.Errorf("%w; it must %s, or end with a status that is not 0", err, l.outcome)
 		}
 		return nil

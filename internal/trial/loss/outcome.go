@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -120,13 +119,12 @@ func (s *scenario) rejects(ctx context.Context, named []world.LedgerLoss) error 
 func (s *scenario) checkEnd(ctx context.Context, named []world.LedgerLoss) error {
 	p := s.Consumer
 	s.Consumer = nil
-	var status *exec.ExitError
-	lines := p.Tail()
-	if !errors.As(p.Err(), &status) || status.ExitCode() != harness.StatusFailed {
-		return fmt.Errorf("the process that rejects a loss ended otherwise: %w:\n%s", errors.Join(errReport, p.Err()), lines)
+	err := p.FailedSaying()
+	if err == nil {
+		err = s.checkMessages(p.Tail(), named)
 	}
-	if err := s.checkMessages(lines, named); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", errReport, err)
 	}
 	if rows, err := s.lostRows(ctx); err != nil || rows != len(s.history.LedgerLosses) {
 		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errReport, rows, len(s.history.LedgerLosses), err)

@@ -26,8 +26,8 @@ type decks struct {
 	batching             *harness.Deck[batching]
 	codecs               *harness.Deck[codec]
 	commit               *harness.Deck[bool]
-	keys                 *harness.Deck[keyForm]
-	headers              *harness.Deck[headerForm]
+	keys                 *harness.Deck[form[[]byte]]
+	headers              *harness.Deck[form[[]kgo.RecordHeader]]
 	stamps               *harness.Deck[int64]
 	invalid, large, tiny *harness.Deck[invalidValue]
 }
@@ -75,14 +75,15 @@ func (f *publisher) uniqueKey() []byte {
 	return fmt.Appendf(nil, "only-%d-", f.ledger.keys)
 }
 
-// keyForm is a key as a careless producer sends it. A compacted topic requires a key:
-// there it is the end of a unique key.
-type keyForm struct {
+// form is a key, or headers, as a careless producer sends them.
+type form[T any] struct {
 	name string
-	make func(f *publisher) []byte
+	make func(f *publisher) T
 }
 
-var keyForms = []keyForm{
+// keyForms are keys. A compacted topic requires a key: there they are the ends of unique
+// keys.
+var keyForms = []form[[]byte]{
 	{"null", func(*publisher) []byte { return nil }},
 	{"empty", func(*publisher) []byte { return []byte{} }},
 	{"of one byte", func(*publisher) []byte { return []byte{0} }},
@@ -90,12 +91,7 @@ var keyForms = []keyForm{
 	{"of 50 KB", func(f *publisher) []byte { return f.noise(50_000) }},
 }
 
-type headerForm struct {
-	name string
-	make func(f *publisher) []kgo.RecordHeader
-}
-
-var headerForms = []headerForm{
+var headerForms = []form[[]kgo.RecordHeader]{
 	{"one", func(*publisher) []kgo.RecordHeader {
 		return []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/json")}}
 	}},

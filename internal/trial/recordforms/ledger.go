@@ -1,10 +1,8 @@
 package recordforms
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -98,9 +96,6 @@ func (l *ledger) laid(read []*kgo.Record, aborted bool) ([]world.LogRecord, erro
 			all = append(all, e.laid(e.record.Timestamp.UnixMilli(), true))
 		}
 	}
-	slices.SortFunc(all, func(a, b world.LogRecord) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
 	return all, nil
 }
 
@@ -157,36 +152,20 @@ func (f *publisher) readUncommitted() bool {
 
 // finish calculates the truth from what the topic holds.
 func (f *publisher) finish(ctx context.Context) error {
-	ends, err := f.StableEnds(ctx)
-	if err != nil {
-		return err
-	}
-	reading, err := f.ReadLog(ctx, ends)
-	if err != nil {
-		return err
-	}
-	laid, err := f.ledger.laid(reading.Records, f.readUncommitted())
-	if err != nil {
-		return err
-	}
-	gone := 0
-	for i := range laid {
-		if laid[i].Compacted {
-			gone++
+	return f.SetTruthFromLog(ctx, func(reading *harness.LogReading) ([]world.LogRecord, error) {
+		laid, err := f.ledger.laid(reading.Records, f.readUncommitted())
+		for _, l := range laid {
+			if l.Compacted {
+				f.Count("records that compaction took away", 1)
+			}
 		}
-	}
-	for _, r := range reading.Records {
-		if r.Attrs.TimestampType() == 1 {
-			f.Count("timestamps of the broker", 1)
+		for _, r := range reading.Records {
+			if r.Attrs.TimestampType() == 1 {
+				f.Count("timestamps of the broker", 1)
+			}
 		}
-	}
-	f.Count("markers", reading.Markers)
-	f.Count("records that compaction took away", gone)
-	f.Count("batches that compaction has emptied", int(reading.Emptied))
-	truth, err := f.World.TruthOfLog(laid, ends)
-	if err != nil {
-		return err
-	}
-	f.SetTruth(truth)
-	return nil
+		f.Count("markers", reading.Markers)
+		f.Count("batches that compaction has emptied", int(reading.Emptied))
+		return laid, err
+	})
 }

@@ -80,26 +80,17 @@ func (w *Watch) Count() int {
 // whether the process lives.
 func (w *Watch) look(ctx context.Context) {
 	// The peak first: it is lost when the process ends.
-	w.keep(nil, peakOf(w.process.ID))
-	pages := w.process.Pages()
-	if pages == "" {
-		return // it does not listen yet
+	peak := peakOf(w.process.ID)
+	var samples []sample
+	if pages := w.process.Pages(); pages != "" { // empty: it does not listen yet
+		metrics, err := Metrics(ctx, pages)
+		if s, missing := newSample(metrics); err == nil && missing == nil {
+			samples, peak = []sample{s}, max(peak, int64(s[resident]))
+		}
 	}
-	metrics, err := Metrics(ctx, pages)
-	if err != nil {
-		return
-	}
-	s, err := newSample(metrics)
-	if err != nil {
-		return
-	}
-	w.keep([]sample{s}, int64(s[resident]))
-}
-
-func (w *Watch) keep(samples []sample, resident int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.samples, w.peak = append(w.samples, samples...), max(w.peak, resident)
+	w.samples, w.peak = append(w.samples, samples...), max(w.peak, peak)
 }
 
 // client bounds one request. The pages are small, and the machine is busy: a sample that
@@ -171,10 +162,7 @@ func peakOf(pid int) int64 {
 	}
 	for line := range strings.Lines(string(status)) {
 		if value, is := strings.CutPrefix(line, "VmHWM:"); is {
-			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			if err != nil {
-				return 0
-			}
+			kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kilobytes << 10
 		}
 	}

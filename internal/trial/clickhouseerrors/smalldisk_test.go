@@ -1,4 +1,4 @@
-package smalldisk
+package clickhouseerrors
 
 import (
 	"context"
@@ -9,17 +9,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-func TestDisk(t *testing.T) {
+func TestSmallDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not in the fast tier: mounts a disk")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "disk")
-	d, err := New(ctx, dir, 2<<20)
-	if errors.Is(err, ErrUnavailable) {
+	d, err := newSmallDisk(ctx, dir, 2<<20)
+	if errors.Is(err, harness.ErrUnavailable) {
 		// In .ci/run everything is there, or that is the failure.
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" {
 			t.Fatal(err)
@@ -58,10 +60,10 @@ func TestDisk(t *testing.T) {
 	d.Close()
 }
 
-// TestSmallDisk_NotHere is a machine without the commands, as without the right.
-func TestNew_NotHere(t *testing.T) {
+// TestSmallDisk_not_here is a machine without the commands, as without the right.
+func TestSmallDisk_not_here(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if d, err := New(t.Context(), t.TempDir(), 1<<20); !errors.Is(err, ErrUnavailable) {
+	if d, err := newSmallDisk(t.Context(), t.TempDir(), 1<<20); !errors.Is(err, harness.ErrUnavailable) {
 		t.Errorf("got %v, %v", d, err)
 	}
 }

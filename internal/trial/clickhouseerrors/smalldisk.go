@@ -1,4 +1,4 @@
-package smalldisk
+package clickhouseerrors
 
 import (
 	"bufio"
@@ -12,14 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// ErrUnavailable says that this machine does not allow a mount.
-var ErrUnavailable = errors.New("no small disk can be mounted on this machine")
-
-// Disk is a tmpfs in a mount namespace of its own. A process keeps the namespace. The mount
+// smallDisk is a tmpfs in a mount namespace of its own. A process keeps the namespace. The mount
 // disappears with that process, also when the trial is killed.
-type Disk struct {
+type smallDisk struct {
 	keeper *exec.Cmd
 	held   io.Closer // the keeper's standard input; the keeper ends when it is closed
 	inside string    // the directory, for processes started through Enter
@@ -34,9 +33,9 @@ var namespaces = []struct{ leave, enter []string }{
 	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
 }
 
-// New creates dir and mounts a disk of so many bytes there. The error wraps ErrUnavailable
+// newSmallDisk creates dir and mounts a disk of so many bytes there. The error wraps harness.ErrUnavailable
 // where no way works.
-func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
+func newSmallDisk(ctx context.Context, dir string, bytes int64) (*smallDisk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
@@ -48,13 +47,13 @@ func New(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 		}
 		refused = append(refused, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(refused...))
+	return nil, fmt.Errorf("%w: no small disk can be mounted: %w", harness.ErrUnavailable, errors.Join(refused...))
 }
 
-func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*Disk, error) {
+func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) (*smallDisk, error) {
 	const script = `mount -t tmpfs -o "size=$1,mode=700" pianola-trial "$2" && echo mounted && exec cat`
 	args := append(append([]string{}, leave...), "--", "sh", "-c", script, "sh", strconv.FormatInt(bytes, 10), dir)
-	d := &Disk{keeper: exec.Command("unshare", args...), inside: dir}
+	d := &smallDisk{keeper: exec.Command("unshare", args...), inside: dir}
 	var complaint strings.Builder
 	d.keeper.Stderr = &complaint
 	stdin, err := d.keeper.StdinPipe()
@@ -81,7 +80,7 @@ func mount(ctx context.Context, leave, enter []string, dir string, bytes int64) 
 
 // outside is the path of a file on the disk for this process, which is not in the
 // namespace.
-func (d *Disk) outside(name string) string {
+func (d *smallDisk) outside(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(d.keeper.Process.Pid), "root", d.inside, name)
 }
 
@@ -91,7 +90,7 @@ const filler = "filler"
 // Fill fills the disk, but for so many bytes. It checks the free space before every step,
 // and takes small steps: ClickHouse writes at the same time, and the bytes that are to be
 // left must stay free.
-func (d *Disk) Fill(but int64) error {
+func (d *smallDisk) Fill(but int64) error {
 	f, err := os.OpenFile(d.outside(filler), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill the disk: %w", err)
@@ -118,7 +117,7 @@ func (d *Disk) Fill(but int64) error {
 }
 
 // Free removes the filler.
-func (d *Disk) Free() error {
+func (d *smallDisk) Free() error {
 	if err := os.Remove(d.outside(filler)); err != nil {
 		return fmt.Errorf("free the disk: %w", err)
 	}
@@ -126,7 +125,7 @@ func (d *Disk) Free() error {
 }
 
 // Close unmounts the disk once no process is in the namespace.
-func (d *Disk) Close() {
+func (d *smallDisk) Close() {
 	_ = d.held.Close()
 	_ = d.keeper.Wait() // its status says nothing
 }
