@@ -104,11 +104,7 @@ var fullDiskError = regexp.MustCompile(`(?m)^pianola: run: .*: ((?:insert into|r
 // checkResidue is an error where the group has committed what the ledger does not account
 // for, or where a row has been dead-lettered because of the disk.
 func (s *disk) checkResidue(ctx context.Context) error {
-	next, err := s.Reached(ctx, "true")
-	if err != nil {
-		return err
-	}
-	if err := committedWithin(ctx, s.Round, next); err != nil {
+	if _, err := committedWithin(ctx, s.Round); err != nil {
 		return err
 	}
 	var rejected uint64

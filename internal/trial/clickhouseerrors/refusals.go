@@ -110,11 +110,8 @@ func (s *refusals) mistake(ctx context.Context, m *mistake) (err error) {
 // committed beyond the ledger, and no message beyond it is a dead letter. No row is a dead
 // letter because of the mistake, unless the mistake allows some for a small batch.
 func (s *refusals) checkResidue(ctx context.Context, m *mistake, ledgerRefused bool) error {
-	next, err := s.Reached(ctx, "true")
+	next, err := committedWithin(ctx, s.Round)
 	if err != nil {
-		return err
-	}
-	if err := committedWithin(ctx, s.Round, next); err != nil {
 		return err
 	}
 	var letters []struct {
@@ -145,19 +142,19 @@ ORDER BY source_partition, source_offset`, string(schemas.RejectedByServer), s.T
 	return s.checkRejected(ctx, m, rejected)
 }
 
-// committedWithin is an error where the group has committed an offset beyond next, which
-// is where the ledger ends in each partition.
-func committedWithin(ctx context.Context, r *harness.Round, next []int64) error {
-	offsets, err := r.Env.Admin.FetchOffsets(ctx, r.Config.Kafka.Group)
-	if err != nil {
-		return fmt.Errorf("fetch the group's offsets: %w", err)
+// committedWithin returns where the ledger ends in each partition. It is an error where the
+// group has committed an offset beyond that.
+func committedWithin(ctx context.Context, r *harness.Round) (next []int64, err error) {
+	if next, err = r.Reached(ctx, "true"); err != nil {
+		return nil, err
 	}
-	for p := range next {
-		if at, found := offsets.Lookup(r.Topic, int32(p)); found && at.At > next[p] {
-			return fmt.Errorf("partition %d is committed up to %d, and the ledger ends at %d", p, at.At, next[p])
+	offsets, err := r.Offsets(ctx)
+	for p, at := range offsets {
+		if at > next[p] {
+			return nil, fmt.Errorf("partition %d is committed up to %d, and the ledger ends at %d", p, at, next[p])
 		}
 	}
-	return nil
+	return next, err
 }
 
 // checkRejected compares the rows that have become dead letters with the rule for

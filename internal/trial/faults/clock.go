@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"github.com/pianola/pianola/internal/trial/harness"
 	"github.com/pianola/pianola/internal/trial/tcpproxy"
 )
@@ -73,7 +71,7 @@ func (s *clock) jump(ctx context.Context, p *harness.Process) error {
 		s.Count(s.wall.jump(s.Dice), 1)
 		return nil
 	}
-	return s.Proxy.While(ctx, tcpproxy.AnswersVanish, 0, func() error {
+	return s.Proxy.While(ctx, tcpproxy.AnswersVanish, func() error {
 		s.Count(s.wall.jump(s.Dice), 1)
 		s.Count("and answers vanished", 1)
 		return s.Pause(ctx, maxSilence)
@@ -84,18 +82,14 @@ func (s *clock) jump(ctx context.Context, p *harness.Process) error {
 // has read, and has the dead letters redriven.
 func (s *clock) decideAgain(ctx context.Context) error {
 	const most = 200
-	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
+	to, err := s.Offsets(ctx)
 	if err != nil {
-		return fmt.Errorf("fetch the group's offsets: %w", err)
+		return err
 	}
-	var back kadm.Offsets
-	offsets.Each(func(o kadm.OffsetResponse) {
-		back.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: max(0, o.At-s.Dice.Int64N(most)), LeaderEpoch: -1})
-	})
-	err = s.Until(ctx, "the group moved back", nil, func(ctx context.Context) (bool, error) {
-		return s.Env.Admin.CommitAllOffsets(ctx, s.Config.Kafka.Group, back) == nil, nil
-	})
-	if err != nil {
+	for p, at := range to {
+		to[p] = max(min(at, 0), at-s.Dice.Int64N(most))
+	}
+	if err := s.MoveGroup(ctx, to); err != nil {
 		return err
 	}
 	return s.redrive(ctx)

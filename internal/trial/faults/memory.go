@@ -91,7 +91,7 @@ func (s memory) stall(ctx context.Context, p *harness.Process) error {
 			err = s.Advance(ctx, before, p)
 		}
 		if err == nil {
-			err = s.Proxy.While(ctx, f, 0, func() error { return s.Pause(ctx, maxStrike) })
+			err = s.Proxy.While(ctx, f, func() error { return s.Pause(ctx, maxStrike) })
 		}
 		if err != nil {
 			return err

@@ -13,49 +13,38 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// comparison is how the tables differ from the truth.
-type comparison struct {
-	lost     int // rows of the truth that a table or view lacks.
-	doubled  int // rows of the view for an event beyond the first.
-	wrong    int // rows that differ or are not in the truth.
-	findings int // of the audit.
-
-	readAgain int64  // offsets: harmless, and the trace of what was tried
-	account   string // of all that is wrong; empty when nothing is
-}
-
 // maxFindings is how many findings of the audit are listed.
 const maxFindings = 20
 
-// compare compares tables and views with the truth, and audits the delivery.
-func (r *Round) compare(ctx context.Context) (comparison, error) {
-	var c comparison
+// compare adds to a result, which holds so far, how the round's tables and views differ from
+// the truth, and what the audit of the delivery finds.
+func (r *Round) compare(ctx context.Context, to *Result) error {
 	report, err := r.truth.Compare(ctx, r.Conn)
 	if err != nil {
-		return c, err
+		return err
 	}
-	c.readAgain = report.ReadAgain
+	to.ReadAgain += report.ReadAgain
 	for _, check := range report.Checks {
-		c.lost += check.Missing
-		c.wrong += check.Unexpected + check.Different
+		to.Lost += check.Missing
+		to.Wrong += check.Unexpected + check.Different
 	}
 	var doubled int64
 	// What an event is, by contract §2. The query needs no knowledge of the truth.
 	err = r.Conn.QueryRow(ctx, `SELECT count() - uniqExact(subscription_id, event_timestamp, subscription_action)
 FROM piano_subscriber_event_stream`).Scan(&doubled)
 	if err != nil {
-		return c, fmt.Errorf("count doubled events: %w", err)
+		return fmt.Errorf("count doubled events: %w", err)
 	}
-	c.doubled = int(doubled)
+	to.Doubled += int(doubled)
 	findings, err := r.audit(ctx)
 	if err != nil {
-		return c, err
+		return err
 	}
-	c.findings = len(findings)
-	if c.lost+c.doubled+c.wrong+c.findings == 0 && report.Equal() {
-		return c, nil
+	to.Findings += len(findings)
+	if to.Lost+to.Doubled+to.Wrong+to.Findings == 0 && report.Equal() {
+		return nil
 	}
-	account := []string{report.String()}
+	account := []string{fmt.Sprintf("seed %d:", r.Seed), report.String()}
 	for i, f := range findings {
 		if i == maxFindings {
 			account = append(account, fmt.Sprintf("audit: and %d more", len(findings)-i))
@@ -63,8 +52,8 @@ FROM piano_subscriber_event_stream`).Scan(&doubled)
 		}
 		account = append(account, fmt.Sprintf("audit: %s: %s", f.Kind, f.Text))
 	}
-	c.account = strings.Join(account, "\n")
-	return c, nil
+	to.Holds, to.Account = false, strings.Join(account, "\n")
+	return nil
 }
 
 func (r *Round) audit(ctx context.Context) ([]audit.Finding, error) {

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,11 +17,11 @@ type Result struct {
 	Times     int            `json:"times"`
 	Kinds     map[string]int `json:"kinds"` // what was done, counted
 	Messages  int            `json:"messages"`
-	Lost      int            `json:"lost"`
-	Doubled   int            `json:"doubled"`
-	Wrong     int            `json:"wrong"`
-	Findings  int            `json:"findings"`
-	ReadAgain int64          `json:"read_again"`
+	Lost      int            `json:"lost"`                 // rows of the truth that a table or view lacks
+	Doubled   int            `json:"doubled"`              // rows of the view for an event beyond the first
+	Wrong     int            `json:"wrong"`                // rows that differ or are not in the truth
+	Findings  int            `json:"findings"`             // of the audit
+	ReadAgain int64          `json:"read_again"`           // offsets: harmless, and the trace of what was tried
 	Peak      int64          `json:"peak_bytes,omitempty"` // resident, of the processes that were watched
 	Growth    string         `json:"growth,omitempty"`     // of the processes that were watched
 	Seconds   float64        `json:"seconds"`
@@ -66,19 +65,4 @@ func (r *Result) add(one *Round, faults int) {
 	for kind, n := range one.counts() {
 		r.Kinds[kind] += n
 	}
-}
-
-// compare adds the differences between a round's tables and its truth.
-func (r *Result) compare(ctx context.Context, one *Round) error {
-	c, err := one.compare(ctx)
-	if err != nil {
-		return err
-	}
-	r.Lost, r.Doubled, r.Wrong = r.Lost+c.lost, r.Doubled+c.doubled, r.Wrong+c.wrong
-	r.Findings += c.findings
-	r.ReadAgain += c.readAgain
-	if c.account != "" {
-		r.Holds, r.Account = false, fmt.Sprintf("seed %d:\n%s", one.Seed, c.account)
-	}
-	return nil
 }

@@ -145,12 +145,12 @@ func (e *Env) runRound(ctx context.Context, t Trial, seed uint64, subscribers in
 	faults, err := r.play(ctx, s, b)
 	result.add(r, faults)
 	if err == nil {
-		err = result.compare(ctx, r)
+		err = r.compare(ctx, result)
 		if err != nil || !result.Holds || s.Repair == nil {
 			return err
 		}
 		if err = s.Repair(ctx); err == nil {
-			return result.compare(ctx, r)
+			return r.compare(ctx, result)
 		}
 		err = fmt.Errorf("afterwards: %w", err)
 	}

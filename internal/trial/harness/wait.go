@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -126,17 +129,59 @@ func (r *Round) Committed(ctx context.Context) (bool, error) {
 	if ends == nil {
 		return false, nil
 	}
-	offsets, err := r.Env.Admin.FetchOffsets(ctx, r.Config.Kafka.Group)
+	offsets, err := r.Offsets(ctx)
 	if err != nil {
-		return false, nil //nolint:nilerr // the group does not exist yet, or the proxy is down: asked again
+		return false, nil //nolint:nilerr // the proxy is down, or the coordinator is moving: asked again
 	}
 	for p, end := range *ends {
-		at, found := offsets.Lookup(r.Topic, int32(p))
-		if end > 0 && (!found || at.At < end) {
+		if end > 0 && offsets[p] < end {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// Offsets are those that the group has committed, by partition; -1: none.
+func (r *Round) Offsets(ctx context.Context) ([]int64, error) {
+	offsets, err := r.Env.Admin.FetchOffsets(ctx, r.Config.Kafka.Group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no member has ever joined
+		return nil, fmt.Errorf("fetch the group's offsets: %w", err)
+	}
+	all := make([]int64, r.World.Config().Partitions)
+	for p := range all {
+		all[p] = -1
+		if o, found := offsets.Lookup(r.Topic, int32(p)); found {
+			all[p] = o.At
+		}
+	}
+	return all, nil
+}
+
+// MoveGroup sets the group's offsets, as an operator does, once the group is empty. Offsets
+// below 0 stay as they are.
+func (r *Round) MoveGroup(ctx context.Context, to []int64) error {
+	var offsets kadm.Offsets
+	for p, at := range to {
+		if at >= 0 {
+			offsets.Add(kadm.Offset{Topic: r.Topic, Partition: int32(p), At: at, LeaderEpoch: -1})
+		}
+	}
+	return r.Insist(ctx, "the group's offsets moved", func() error {
+		return r.Env.Admin.CommitAllOffsets(ctx, r.Config.Kafka.Group, offsets)
+	})
+}
+
+// Insist tries until it works: a group may not be empty yet, or a topic not deleted.
+func (r *Round) Insist(ctx context.Context, what string, do func() error) error {
+	var last error
+	err := r.Until(ctx, what, nil, func(context.Context) (bool, error) {
+		last = do()
+		return last == nil, nil
+	})
+	if err != nil && last != nil {
+		err = fmt.Errorf("%w: %w", err, last)
+	}
+	return err
 }
 
 // Pause sleeps for a random time below most.

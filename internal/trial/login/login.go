@@ -131,7 +131,7 @@ func (s *scenario) atStart(ctx context.Context, l lockout) error {
 	}
 	after, err := s.progress(ctx)
 	if err == nil && after != before {
-		err = fmt.Errorf("the process was locked out, and yet the ledger and the offsets went from %+v to %+v", before, after)
+		err = fmt.Errorf("the process was locked out, and yet the ledger and the offsets went from %s to %s", before, after)
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func (s *scenario) whileWorking(ctx context.Context, l lockout) error {
 	}
 	err := l.wrong(ctx, s)
 	if err == nil {
-		err = proxy.While(ctx, tcpproxy.Cut, 0, func() error { return nil })
+		err = proxy.While(ctx, tcpproxy.Cut, func() error { return nil })
 	}
 	if err != nil {
 		return err
@@ -211,25 +211,14 @@ func complains(lines, texts []string) bool {
 	})
 }
 
-// position is how far a round has come.
-type position struct{ covered, committed int64 }
-
-func (s *scenario) progress(ctx context.Context) (position, error) {
+// progress is how far a round has come.
+func (s *scenario) progress(ctx context.Context) (string, error) {
 	covered, err := s.Covered(ctx)
 	if err != nil {
-		return position{}, err
+		return "", err
 	}
-	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
-	if err != nil {
-		return position{}, fmt.Errorf("fetch the group's offsets: %w", err)
-	}
-	at := position{covered: covered}
-	for p := range int32(s.World.Config().Partitions) {
-		if one, found := offsets.Lookup(s.Topic, p); found {
-			at.committed += one.At
-		}
-	}
-	return at, nil
+	offsets, err := s.Offsets(ctx)
+	return fmt.Sprintf("%d covered, committed %v", covered, offsets), err
 }
 
 // auditWithLogin gives the audit the processes' connection to Kafka.

@@ -63,7 +63,8 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	for !b.Reached(faults) && s.World.Total()-s.sent >= minLeft {
 		next := deck.Draw()
 		do := func(ctx context.Context) error { return next.do(ctx, s) }
-		if err := harness.InOrder(ctx, s.waitQuiescent, do, s.auditClean); err != nil {
+		audit := func(ctx context.Context) error { return s.checkAudit(ctx, true) }
+		if err := harness.InOrder(ctx, s.waitQuiescent, do, audit); err != nil {
 			return faults, fmt.Errorf("%s: %w", next.name, err)
 		}
 		faults++

@@ -23,7 +23,7 @@ func movedAhead(ctx context.Context, s *scenario) error {
 			beyond[p] += 1 + s.Dice.Int64N(50)
 		}
 	}
-	if err := s.move(ctx, beyond); err != nil {
+	if err := s.MoveGroup(ctx, beyond); err != nil {
 		return err
 	}
 	named := s.named(schemas.LostToMovedOffset, at, to)
@@ -33,7 +33,7 @@ func movedAhead(ctx context.Context, s *scenario) error {
 	s.Count("and moved back", 1)
 	return harness.InOrder(ctx,
 		func(ctx context.Context) error { return s.rejects(ctx, named) },
-		func(ctx context.Context) error { return s.move(ctx, at) },
+		func(ctx context.Context) error { return s.MoveGroup(ctx, at) },
 		s.continues)
 }
 
@@ -54,7 +54,7 @@ func leftBehind(ctx context.Context, s *scenario) error {
 	if err := s.stop(ctx); err != nil {
 		return err
 	}
-	at, err := s.positions(ctx)
+	at, err := s.Offsets(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func leftBehind(ctx context.Context, s *scenario) error {
 		to[p] = back + s.Dice.Int64N(at[p]-back+1)
 		at[p] = back
 	}
-	err = s.move(ctx, at)
+	err = s.MoveGroup(ctx, at)
 	if err == nil {
 		err = s.retain(ctx, to)
 	}
@@ -80,7 +80,7 @@ func leftBehind(ctx context.Context, s *scenario) error {
 
 // forget deletes the group with its offsets.
 func (s *scenario) forget(ctx context.Context) error {
-	return s.insist(ctx, "the group deleted", func() error {
+	return s.Insist(ctx, "the group deleted", func() error {
 		answer, err := s.Env.Admin.DeleteGroup(ctx, s.Config.Kafka.Group)
 		return errors.Join(err, answer.Err)
 	})
@@ -92,7 +92,7 @@ func (s *scenario) unread(ctx context.Context) ([]int64, error) {
 	if err := harness.InOrder(ctx, s.stop, s.publishSlice); err != nil {
 		return nil, err
 	}
-	return s.positions(ctx)
+	return s.Offsets(ctx)
 }
 
 // choose returns a later offset than the given one in some partitions, and the given one

@@ -86,15 +86,14 @@ func (s *scenario) outcome(ctx context.Context, losses func() ([]world.LedgerLos
 // rejectThenAccept has the loss rejected by a process, found by the audit, and accepted by
 // the next process.
 func (s *scenario) rejectThenAccept(ctx context.Context, named []world.LedgerLoss) error {
-	if err := s.rejects(ctx, named); err != nil {
-		return err
-	}
-	return s.accepts(ctx, named)
+	return harness.InOrder(ctx,
+		func(ctx context.Context) error { return s.rejects(ctx, named) },
+		func(ctx context.Context) error { return s.accepts(ctx, named) })
 }
 
 // rejects starts a process that must end.
 func (s *scenario) rejects(ctx context.Context, named []world.LedgerLoss) error {
-	before, err := s.positions(ctx)
+	before, err := s.Offsets(ctx)
 	if err == nil {
 		err = s.startFailing(ctx)
 	}
@@ -107,7 +106,7 @@ func (s *scenario) rejects(ctx context.Context, named []world.LedgerLoss) error 
 	if err != nil {
 		return err
 	}
-	after, err := s.positions(ctx)
+	after, err := s.Offsets(ctx)
 	if err == nil && !slices.Equal(before, after) {
 		err = fmt.Errorf("%w: the process that rejected it has committed %v, it was %v", errReport, after, before)
 	}
@@ -129,7 +128,7 @@ func (s *scenario) checkEnd(ctx context.Context, named []world.LedgerLoss) error
 	if rows, err := s.lostRows(ctx); err != nil || rows != len(s.history.LedgerLosses) {
 		return fmt.Errorf("%w: %d rows of the ledger before it was accepted, want %d (%w)", errReport, rows, len(s.history.LedgerLosses), err)
 	}
-	return s.auditFinds(ctx, named)
+	return s.checkAudit(ctx, false, named...)
 }
 
 // accepts starts a process that continues. In one of three cases it is killed as soon as

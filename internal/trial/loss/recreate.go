@@ -9,6 +9,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/trial/harness"
+	"github.com/pianola/pianola/internal/trial/tcpproxy"
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -24,7 +25,7 @@ func recreatedAlone(longer bool) func(context.Context, *scenario) error {
 			err = s.fill(ctx, at, longer)
 		}
 		if err == nil && s.Dice.IntN(2) == 0 {
-			err = s.move(ctx, at)
+			err = s.MoveGroup(ctx, at)
 		}
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func recreatedUnderReader(longer, stalled bool) func(context.Context, *scenario)
 		}
 		cause := recreate
 		if stalled {
-			cause = func() error { return s.cutOff(ctx, recreate) }
+			cause = func() error { return s.Proxy.While(ctx, tcpproxy.Cut, recreate) }
 		}
 		if err := cause(); err != nil {
 			return err
@@ -83,7 +84,7 @@ func (s *scenario) recreate(ctx context.Context) error {
 	if err := wait.For(ctx, minGone); err != nil {
 		return err
 	}
-	if err := s.insist(ctx, "the topic recreated", func() error { return s.CreateTopic(ctx) }); err != nil {
+	if err := s.Insist(ctx, "the topic recreated", func() error { return s.CreateTopic(ctx) }); err != nil {
 		return err
 	}
 	s.history.RecreatedAt = append(s.history.RecreatedAt, s.sent)

@@ -123,11 +123,20 @@ var wantKinds = map[schemas.LostCause]audit.Kind{
 	schemas.LostToMovedOffset:  audit.CommittedBeyond,
 }
 
-// auditFinds runs `pianola audit`, which has to exit with 3 and name the partitions.
-func (s *scenario) auditFinds(ctx context.Context, named []world.LedgerLoss) error {
-	report, err := s.audited(ctx, harness.StatusFound)
+// checkAudit runs `pianola audit`, which has to find the named losses. With deep it has to
+// find nothing, and to name all accepted losses.
+func (s *scenario) checkAudit(ctx context.Context, deep bool, named ...world.LedgerLoss) error {
+	arguments, status := []string{"audit", "--json"}, harness.StatusFound
+	if deep {
+		arguments, status = append(arguments, "--deep"), harness.StatusDone
+	}
+	out, err := s.Pianola(ctx, status, arguments...)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errReport, err)
+	}
+	var report audit.Report
+	if err := json.Unmarshal(out, &report); err != nil {
+		return fmt.Errorf("read the report of the audit: %w", err)
 	}
 	var have, want []string
 	for _, f := range report.Findings {
@@ -136,45 +145,20 @@ func (s *scenario) auditFinds(ctx context.Context, named []world.LedgerLoss) err
 	for _, n := range named {
 		want = append(want, fmt.Sprintf("%s in %d", wantKinds[n.Cause], n.Partition))
 	}
-	if !slices.Equal(have, want) {
-		return fmt.Errorf("%w: the audit finds %v, want %v", errReport, have, want)
-	}
-	return nil
-}
-
-// auditClean runs `pianola audit --deep`, which has to find nothing and name all accepted
-// losses.
-func (s *scenario) auditClean(ctx context.Context) error {
-	report, err := s.audited(ctx, harness.StatusDone, "--deep")
-	if err != nil {
-		return err
-	}
-	var have, want []string
-	for _, p := range report.Partitions {
-		for _, lost := range p.Lost {
-			have = append(have, fmt.Sprintf("%s %s", lost.Cause, world.Range{Epoch: p.Epoch, Partition: p.Partition, Start: lost.Start, Next: lost.Next}))
+	if deep {
+		for _, p := range report.Partitions {
+			for _, lost := range p.Lost {
+				have = append(have, fmt.Sprintf("%s %s", lost.Cause, world.Range{Epoch: p.Epoch, Partition: p.Partition, Start: lost.Start, Next: lost.Next}))
+			}
 		}
+		for _, n := range s.history.LedgerLosses {
+			want = append(want, fmt.Sprintf("%s %s", n.Cause, n.Range))
+		}
+		slices.Sort(have)
+		slices.Sort(want)
 	}
-	for _, n := range s.history.LedgerLosses {
-		want = append(want, fmt.Sprintf("%s %s", n.Cause, n.Range))
-	}
-	slices.Sort(have)
-	slices.Sort(want)
 	if !slices.Equal(have, want) {
-		return fmt.Errorf("%w: the deep audit names %v, want %v", errReport, have, want)
+		return fmt.Errorf("%w: the audit names %v, want %v", errReport, have, want)
 	}
 	return nil
-}
-
-// audited runs the command and returns its report.
-func (s *scenario) audited(ctx context.Context, status int, more ...string) (*audit.Report, error) {
-	out, err := s.Pianola(ctx, status, append([]string{"audit", "--json"}, more...)...)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errReport, err)
-	}
-	report := &audit.Report{}
-	if err := json.Unmarshal(out, report); err != nil {
-		return nil, fmt.Errorf("read the report of the audit: %w", err)
-	}
-	return report, nil
 }

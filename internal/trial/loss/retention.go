@@ -40,7 +40,7 @@ func retentionStalled(ctx context.Context, s *scenario) error {
 	s.late = true
 	defer func() { s.late = false }()
 	var to []int64
-	err := s.cutOff(ctx, func() error {
+	err := s.Proxy.While(ctx, tcpproxy.Cut, func() error {
 		if err := s.publishNext(ctx, 4*slice); err != nil {
 			return err
 		}
@@ -80,9 +80,4 @@ func (s *scenario) retain(ctx context.Context, to []int64) error {
 		return fmt.Errorf("delete records: %w", err)
 	}
 	return nil
-}
-
-// cutOff calls do while nothing reaches ClickHouse.
-func (s *scenario) cutOff(ctx context.Context, do func() error) error {
-	return s.Proxy.While(ctx, tcpproxy.Cut, 0, do)
 }

@@ -2,12 +2,7 @@ package loss
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -143,7 +138,7 @@ func (s *scenario) caughtUp(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	at, err := s.positions(ctx)
+	at, err := s.Offsets(ctx)
 	if err != nil {
 		return false, nil //nolint:nilerr // the coordinator may be moving: asked again
 	}
@@ -153,47 +148,4 @@ func (s *scenario) caughtUp(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// positions are the group's offsets; -1: none.
-func (s *scenario) positions(ctx context.Context) ([]int64, error) {
-	offsets, err := s.Env.Admin.FetchOffsets(ctx, s.Config.Kafka.Group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no member has ever joined
-		return nil, fmt.Errorf("fetch the group's offsets: %w", err)
-	}
-	at := make([]int64, harness.Partitions)
-	for p := range at {
-		at[p] = -1
-		if o, found := offsets.Lookup(s.Topic, int32(p)); found {
-			at[p] = o.At
-		}
-	}
-	return at, nil
-}
-
-// move sets the group's offsets, as an operator does, once the group is empty. Offsets
-// below 0 stay as they are.
-func (s *scenario) move(ctx context.Context, to []int64) error {
-	var offsets kadm.Offsets
-	for p, at := range to {
-		if at >= 0 {
-			offsets.Add(kadm.Offset{Topic: s.Topic, Partition: int32(p), At: at, LeaderEpoch: -1})
-		}
-	}
-	return s.insist(ctx, "the group's offsets moved", func() error {
-		return s.Env.Admin.CommitAllOffsets(ctx, s.Config.Kafka.Group, offsets)
-	})
-}
-
-// insist tries until it works: a group may not be empty yet, or a topic not deleted.
-func (s *scenario) insist(ctx context.Context, what string, do func() error) error {
-	var last error
-	err := s.Until(ctx, what, nil, func(context.Context) (bool, error) {
-		last = do()
-		return last == nil, nil
-	})
-	if err != nil && last != nil {
-		err = fmt.Errorf("%w: %w", err, last)
-	}
-	return err
 }

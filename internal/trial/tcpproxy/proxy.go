@@ -143,8 +143,8 @@ func (p *Proxy) Heal(ctx context.Context, f Fault) error {
 }
 
 // While causes a fault, calls do, and heals the fault, also when ctx has ended.
-func (p *Proxy) While(ctx context.Context, f Fault, bytes int, do func() error) error {
-	if err := p.Strike(f, bytes); err != nil {
+func (p *Proxy) While(ctx context.Context, f Fault, do func() error) error {
+	if err := p.Strike(f, 0); err != nil {
 		return err
 	}
 	return errors.Join(do(), p.Heal(context.WithoutCancel(ctx), f))
