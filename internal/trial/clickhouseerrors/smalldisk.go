@@ -16,8 +16,8 @@ import (
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// smallDisk is a tmpfs in a mount namespace of its own. A process keeps the namespace. The mount
-// disappears with that process, also when the trial is killed.
+// smallDisk is a tmpfs in a mount namespace of its own. A process keeps the namespace. The
+// mount disappears with that process, also when the trial is killed.
 type smallDisk struct {
 	keeper *exec.Cmd
 	held   io.Closer // the keeper's standard input; the keeper ends when it is closed
@@ -33,8 +33,8 @@ var namespaces = []struct{ leave, enter []string }{
 	{[]string{"--user", "--map-root-user", "--mount"}, []string{"--user", "--preserve-credentials", "--mount"}},
 }
 
-// newSmallDisk creates dir and mounts a disk of so many bytes there. The error wraps harness.ErrUnavailable
-// where no way works.
+// newSmallDisk creates dir and mounts a disk of so many bytes there. The error wraps
+// harness.ErrUnavailable where no way works.
 func newSmallDisk(ctx context.Context, dir string, bytes int64) (*smallDisk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)

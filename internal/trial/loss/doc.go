@@ -3,10 +3,9 @@
 //
 // The main path: loss.go draws one case after the other from a deck. A case (retention.go,
 // recreate.go, offsets.go) causes a loss and calls rejectThenAccept or outcome (outcome.go).
-// These check everything that Pianola must report: the last line of a process with
-// consumer.on_data_loss=fail, the ledger's rows, the metrics
-// and the audit (reports.go). What no process could read is taken out of the
-// truth, message by message, and nothing else is.
+// These check everything that Pianola must report (reports.go): the last line of a process
+// with consumer.on_data_loss=fail, the ledger's rows, the metrics and the audit. What no
+// process could read is taken out of the truth, message by message, and nothing else is.
 //
 // Words used here:
 //
