@@ -97,11 +97,11 @@ func (x *servers) startClickHouse(ctx context.Context, own *harness.Env) (err er
 	return nil
 }
 
-// access is the reader with a password. In a round with client certificates the reader has
-// none: the certificate, which the proxy requires, is the login. Another password than the
-// right one locks the reader out, with and without certificates.
-func (x *servers) access(password string, mutual bool) clickhouse.Access {
-	if mutual && password == x.password {
+// access is the reader with a password. Where the certificate is the login, which the
+// proxy requires, the reader has none. Another password than the right one locks the
+// reader out, with and without certificates.
+func (x *servers) access(password string, certificateOnly bool) clickhouse.Access {
+	if certificateOnly && password == x.password {
 		password = ""
 	}
 	// Those of the README for the service and for migrations.
@@ -186,8 +186,10 @@ func (x *servers) settings(r *harness.Round) map[string]string {
 		all["kafka.sasl.password_file"], all["clickhouse.password_file"] = x.file("password"), x.file("password")
 		return all
 	}
-	// To ClickHouse the certificate is the login.
 	all["kafka.sasl.password"] = x.password
+	if !certificateOnly(r) {
+		all["clickhouse.password_file"] = x.file("password")
+	}
 	for _, section := range []string{"kafka", "clickhouse"} {
 		all[section+".tls.cert_file"], all[section+".tls.key_file"] = x.file(reader+".pem"), x.file(reader+"-key.pem")
 	}
@@ -201,10 +203,18 @@ func combination(r *harness.Round) (mechanism string, mutual bool) {
 	return []string{"plain", "scram-sha-256", "scram-sha-512"}[r.Seed%3], r.Seed/2%2 == 1
 }
 
+// certificateOnly reports whether a round's processes log in to ClickHouse with a
+// certificate and no password. Over HTTP the client then asks the server itself to check
+// the certificate, which a server behind a TLS proxy refuses.
+func certificateOnly(r *harness.Round) bool {
+	_, mutual := combination(r)
+	return mutual && r.Protocol == "native"
+}
+
 // admit makes ClickHouse accept the logins of a round, with a password. The server reads
 // its users when it starts.
 func (x *servers) admit(ctx context.Context, r *harness.Round, password string) error {
 	_, mutual := combination(r)
 	x.mutual.Store(mutual)
-	return x.clickhouse.RestartWith(ctx, x.access(password, mutual), clickhouse.Settings{})
+	return x.clickhouse.RestartWith(ctx, x.access(password, certificateOnly(r)), clickhouse.Settings{})
 }
