@@ -107,6 +107,7 @@ func (k *securedKafka) startApache(ctx context.Context) (behind string, stop fun
 		return "", nil, err
 	}
 	k.Apache, k.Addr = b, b.Brokers()[0]
+	k.Access = []kgo.Opt{} // the plain listener is not behind the proxy
 	return b.SecureAddr(), b.Stop, nil
 }
 
