@@ -60,7 +60,7 @@ func ClassOf(code int32) Class {
 	return class
 }
 
-// classifyCode is the error table of architecture.md, with a reason for each
+// classifyCode is the table of ClickHouse's error codes, with a reason for each
 // branch.
 func classifyCode(code int32, message string) (Class, string) {
 	switch code {
@@ -114,7 +114,7 @@ func hint(code int32, message string) string {
 	case 7, 8, 10, 16, 20, 44, 53, 70: // columns missing or of other types
 		return "the schema is not this version's: run `pianola migrate`"
 	case 164, 452: // READONLY, SETTING_CONSTRAINT_VIOLATION
-		return "the user's profile must allow INSERT and the insert settings named in the README"
+		return "the user's profile must allow INSERT and the insert settings that docs/operations.md lists"
 	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 		return "check clickhouse.user and clickhouse.password, or clickhouse.tls.cert_file where a certificate is the login"
 	case 497: // ACCESS_DENIED

@@ -11,7 +11,7 @@
 //     sends. A retry sends the same segment, block for block, under its own
 //     token (attemptToken explains why).
 //   - class: how to handle an error, decided in one place (classify.go):
-//     retry, split, bisect or stop.
+//     retry, split, row (bisect) or fatal (stop).
 //   - refused row: a row that ClickHouse does not accept. It becomes a dead
 //     letter with the reason rejected_by_server.
 //

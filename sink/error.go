@@ -13,7 +13,7 @@ var (
 	ErrTooManyRefused = errors.New("clickhouse refused more than 1% of the batch")
 )
 
-// Class is how to handle an error (architecture.md, Inserts).
+// Class is how to handle an error; classify.go decides it.
 type Class uint8
 
 // The classes.

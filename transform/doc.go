@@ -7,7 +7,8 @@
 //	decode.go    JSON becomes typed fields; strict RFC 8259
 //	utc.go       timestamps become UTC milliseconds
 //	internal.go  events of internal users are filtered
-//	email.go     e-mail addresses become SHA-256, in every field
+//	email.go     the e-mail address becomes SHA-256
+//	guard.go     an address in any other text becomes SHA-256
 //	action.go    the action becomes one of the twelve
 //
 // eventid.go computes the identity of the result, and event.go builds the event.

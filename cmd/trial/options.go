@@ -29,7 +29,7 @@ const about = `Trial causes faults while real "pianola run" processes consume a 
 stream. At the end it compares every table and view with the known truth, and audits the
 delivery. It prints one line a trial; docs/trials.md explains the trials.
 
-  trial                                  the short form: each trial's own number of faults
+  trial                                  every trial once, with its own number of faults
   trial --duration 1h                    the long form: the time is shared by the trials
   trial --only kill,server --seed 7      two trials, with other worlds and other times of faults
   trial --kafka apache                   with Apache Kafka, which needs Java and Maven

@@ -11,7 +11,7 @@ import (
 const index = `pianola
 
 /livez    liveness: the process is working
-/readyz   readiness: Kafka, ClickHouse and the schema are available too (?format=json)
+/readyz   readiness: partitions are assigned, ClickHouse answers, the schema fits (?format=json)
 /metrics  metrics for Prometheus
 `
 

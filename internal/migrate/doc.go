@@ -10,7 +10,7 @@
 //
 // [Migrator.Up] creates the database and the table schema_migrations, then goose runs the
 // statements of each pending migration in order and records its version. [Migrator.Check]
-// compares the version with this binary; every other command calls it first. [Explain]
+// compares the version with this binary; every command that writes calls it first. [Explain]
 // turns errors of ClickHouse into text that may be logged, for all packages.
 //
 // ClickHouse has no transactions for DDL. So migrations only go forward, and every

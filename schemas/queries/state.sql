@@ -1,7 +1,7 @@
 {{- /*
-State from events: what each subscription's events amount to at one moment, as a
-pure function of their set, so that a late event changes it and the order of
-arrival does not. docs/reconcile.md has the rules in words.
+State from events: the state of each subscription at one moment, as a pure
+function of the set of its events. So a late event changes it, and the order of
+arrival does not. docs/state.md has the rules in words.
 
 It is a fold over each subscription's events in their order. Instants are
 milliseconds since the epoch while folding, 0 for none; statuses are numbers.

@@ -17,8 +17,8 @@
 //
 // Words used here:
 //
-//   - life: the events of one subscription. Its probabilities are those of the table
-//     "The simulated world".
+//   - life: the events of one subscription. Its probabilities are the constants of
+//     life.go, period.go and ending.go.
 //   - delivery: one message of the schedule. One event may have several: redelivered
 //     in the same bytes, encoded in other notations, corrected, or with a fault.
 //   - variant: the random number that decides all notations of a delivery.

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// life simulates one subscription, period by period, with the probabilities of the
-// table "The simulated world".
+// life simulates one subscription, period by period.
 type life struct {
 	w    *World
 	d    dice

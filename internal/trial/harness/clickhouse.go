@@ -17,7 +17,7 @@ const (
 	Service = "pianola" // of the processes
 )
 
-// Grants are those of the README for a database, or for all with "*".
+// Grants are those of docs/operations.md for a database, or for all with "*".
 func Grants(database string) []string {
 	all := []string{"GRANT SELECT, INSERT ON " + database + ".*"}
 	if database == "*" {

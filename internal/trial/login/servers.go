@@ -104,7 +104,7 @@ func (x *servers) access(password string, certificateOnly bool) clickhouse.Acces
 	if certificateOnly && password == x.password {
 		password = ""
 	}
-	// Those of the README for the service and for migrations.
+	// Those of the service, and more than migrations need.
 	grants := append(harness.Grants("*"), "GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, ALTER TABLE, ALTER VIEW ON *.*")
 	a := harness.Access(nil)
 	a.Users = append(a.Users[:1], clickhouse.User{Name: reader, Password: password, Grants: grants})
