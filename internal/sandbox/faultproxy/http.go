@@ -17,6 +17,11 @@ var errStruck = errors.New("the fault replaces the answer")
 
 // serveHTTP forwards one request, with a fault or without.
 func (p *Proxy) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	// ClickHouse can answer before the end of the request has been forwarded. Without full
+	// duplex net/http then closes the request's body, and the transport the connection.
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 	body := bufio.NewReaderSize(r.Body, maxText)
 	r.Body = struct {
 		io.Reader

@@ -43,8 +43,9 @@ func Start(ctx context.Context, cfg Config) (*Proxy, error) {
 	}
 	p := &Proxy{cfg: cfg, native: native, http: web}
 	// An idle connection to a server that restarts would fail the next request, which
-	// does not happen to a client without the proxy.
-	p.transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	// does not happen to a client without the proxy. DisableKeepAlives would change the
+	// request: it sends "Connection: close".
+	p.transport = &http.Transport{MaxIdleConnsPerHost: -1, DisableCompression: true}
 	p.quit, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.server = &http.Server{
 		Handler:     http.HandlerFunc(p.serveHTTP),
