@@ -79,7 +79,7 @@ const (
 // privilege after the other away: a command must fail and name what is missing.
 func TestGrants(t *testing.T) {
 	if testing.Short() {
-		t.Skip("restarts ClickHouse for each privilege")
+		t.Skip("not in the fast tier: restarts ClickHouse for each privilege")
 	}
 	documented := documentedGrants(t)
 	services, err := sandbox.Start(t.Context(), sandbox.Loopback(nil))
@@ -171,7 +171,7 @@ func (w *grantsWalk) environment(user string) []string {
 }
 
 // call runs a command. Its error is what an operator reads. A warning of a missing
-// grant is one too: reconcile goes on when old snapshots cannot be dropped.
+// grant is one too: reconcile continues when old snapshots cannot be dropped.
 func (w *grantsWalk) call(t *testing.T, user string, args ...string) error {
 	got := call(t, w.environment(user), "", args...)
 	if got.code != exitDone && got.code != exitFound || strings.Contains(got.stderr, "code 497") {

@@ -49,7 +49,7 @@ func (v versions) Insert(ctx context.Context, db database.DBTxConn, r database.I
 	return err
 }
 
-// Delete is not implemented: migrations only go forward.
+// Delete always fails, because migrations only go forward.
 func (v versions) Delete(context.Context, database.DBTxConn, int64) error {
 	return database.ErrNotImplemented
 }
