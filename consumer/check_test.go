@@ -1,11 +1,13 @@
 package consumer_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +32,9 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	}
 	return issued.TLS, ca.Pool()
 }
+
+// always is a configuration that does not change.
+func always(config *tls.Config) func() *tls.Config { return func() *tls.Config { return config } }
 
 const secret = "a-very-secret-password"
 
@@ -57,14 +62,14 @@ func TestConsumer_Check(t *testing.T) {
 		{"finds_a_broker_behind_one_that_is_away", append([]string{nobody}, plain.ListenAddrs()...), nil, nil, ""},
 		{"names_missing_topics", plain.ListenAddrs(), func(c *consumer.Config) { c.Topics = []string{"events", "elsewhere"} }, consumer.ErrTopicMissing, "elsewhere"},
 		{"nobody_there", []string{nobody}, nil, consumer.ErrUnreachable, "kafka.brokers"},
-		{"tls", encrypted.ListenAddrs(), func(c *consumer.Config) { c.TLS = &tls.Config{RootCAs: pool} }, nil, ""},
-		{"tls_with_an_unknown_authority", encrypted.ListenAddrs(), func(c *consumer.Config) { c.TLS = &tls.Config{} }, consumer.ErrTLS, "kafka.tls"},
+		{"tls", encrypted.ListenAddrs(), func(c *consumer.Config) { c.TLS = always(&tls.Config{RootCAs: pool}) }, nil, ""},
+		{"tls_with_an_unknown_authority", encrypted.ListenAddrs(), func(c *consumer.Config) { c.TLS = always(&tls.Config{}) }, consumer.ErrTLS, "kafka.tls"},
 		{"tls_with_another_name", encrypted.ListenAddrs(), func(c *consumer.Config) {
-			c.TLS = &tls.Config{RootCAs: pool, ServerName: "other.example.com"}
+			c.TLS = always(&tls.Config{RootCAs: pool, ServerName: "other.example.com"})
 		}, consumer.ErrTLS, "kafka.tls"},
 		{"plain_text_to_tls", encrypted.ListenAddrs(), nil, consumer.ErrUnreachable, "kafka.tls"},
 		{"tls_to_a_listener_that_says_nothing", []string{silent(t)}, func(c *consumer.Config) {
-			c.TLS = &tls.Config{RootCAs: pool}
+			c.TLS = always(&tls.Config{RootCAs: pool})
 			c.DialTimeout, c.RequestTimeout = 100*time.Millisecond, 100*time.Millisecond
 		}, consumer.ErrUnreachable, "kafka.tls"},
 		{"plain", guarded.ListenAddrs(), login(consumer.Plain, secret), nil, ""},
@@ -140,7 +145,7 @@ func TestConsumer_secure(t *testing.T) {
 	produce(t, p, "events", 0, numbered("event", 5)...)
 
 	cfg := settings(cluster.ListenAddrs(), "events")
-	cfg.TLS = &tls.Config{RootCAs: pool}
+	cfg.TLS = always(&tls.Config{RootCAs: pool})
 	login(consumer.ScramSHA512, secret)(&cfg)
 	m := startMember(t, cfg, consumer.Hooks{})
 	h := m.generation(1)
@@ -151,5 +156,46 @@ func TestConsumer_secure(t *testing.T) {
 	}
 	if err := h.Commit(testContext(t), positions(h, 5)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestConsumer_RenewedAuthority replaces the server's certificate and the trusted authority
+// while a consumer is connected. Its next connections need no restart.
+func TestConsumer_RenewedAuthority(t *testing.T) {
+	type side struct {
+		certificate tls.Certificate
+		pool        *x509.CertPool
+	}
+	var current atomic.Pointer[side]
+	renew := func() {
+		certificate, pool := certificate(t)
+		current.Store(&side{certificate, pool})
+	}
+	renew()
+	cluster := newCluster(t, kfake.SeedTopics(1, "events"), kfake.TLS(&tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &current.Load().certificate, nil },
+	}))
+	cfg := settings(cluster.ListenAddrs(), "events")
+	cfg.TLS = func() *tls.Config { return &tls.Config{RootCAs: current.Load().pool} }
+	c := newConsumer(t, cfg, consumer.Hooks{})
+	if err := c.Check(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	renew()
+	c.CloseIdleConnections()
+	if err := c.Check(testContext(t)); err != nil {
+		t.Errorf("after the renewal: %v", err)
+	}
+	renew()
+	ctx, stop := context.WithCancel(testContext(t))
+	defer stop()
+	started := false
+	err := c.Run(ctx, func(context.Context, *consumer.Generation) error {
+		started = true
+		stop()
+		return nil
+	})
+	if !started || err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("the group's own connection after the renewal: started %v, %v", started, err)
 	}
 }

@@ -88,7 +88,9 @@ type Config struct {
 	// the time that the request lets the broker wait.
 	RequestTimeout time.Duration
 
-	TLS  *tls.Config // nil for plain text
+	// TLS returns the configuration of the next connection: certificates may have been
+	// renewed. Nil means plain text.
+	TLS  func() *tls.Config
 	SASL SASL
 }
 
@@ -116,7 +118,8 @@ func Defaults() Config {
 	}
 }
 
-// Validate returns all mistakes joined, each with its key path. It does no I/O.
+// Validate returns all mistakes joined, each with its key path. It does no I/O. It does
+// not repeat a text, which may be a misplaced password.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
@@ -126,9 +129,9 @@ func (c Config) Validate() error {
 	if len(c.Brokers) == 0 {
 		bad("brokers", "needs at least one host:port")
 	}
-	for _, broker := range c.Brokers {
+	for i, broker := range c.Brokers {
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			bad("brokers", "%q is not host:port", broker)
+			bad("brokers", "address %d is not host:port", i+1)
 		}
 	}
 	if len(c.Topics) == 0 {
@@ -136,16 +139,16 @@ func (c Config) Validate() error {
 	}
 	for i, topic := range c.Topics {
 		if err := checkTopicName(topic); err != nil {
-			bad("topics", "%q %v", topic, err)
+			bad("topics", "topic %d %v", i+1, err)
 		} else if slices.Contains(c.Topics[:i], topic) {
-			bad("topics", "%q is named twice", topic)
+			bad("topics", "%s is named twice", topic) // only characters of a topic name
 		}
 	}
 	if strings.TrimSpace(c.Group) == "" {
 		bad("group", "is empty")
 	}
 	if c.Isolation != ReadCommitted && c.Isolation != ReadUncommitted {
-		bad("isolation", "%q is neither %s nor %s", c.Isolation, ReadCommitted, ReadUncommitted)
+		bad("isolation", "is neither %s nor %s", ReadCommitted, ReadUncommitted)
 	}
 	c.validateTimes(bad)
 	c.validateFetch(bad)
@@ -199,7 +202,7 @@ func (c Config) validateLogin(bad func(key, format string, args ...any)) {
 			bad("sasl.password", "is empty")
 		}
 	default:
-		bad("sasl.mechanism", "%q is not one of %s, %s, %s", c.SASL.Mechanism, Plain, ScramSHA256, ScramSHA512)
+		bad("sasl.mechanism", "is not one of %s, %s, %s", Plain, ScramSHA256, ScramSHA512)
 	}
 }
 

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -42,12 +43,11 @@ func (t *transport) forget(layout int) {
 func newTransport(cfg Config, login sasl.Mechanism) *transport {
 	dialer := net.Dialer{Timeout: cfg.DialTimeout}
 	return &transport{Transport: &kafka.Transport{
-		Dial: dialer.DialContext,
+		Dial: encrypted(cfg.TLS, dialer.DialContext),
 		// kafka-go tries the brokers one after another within one bound.
 		DialTimeout:    cfg.DialTimeout * time.Duration(len(cfg.Brokers)),
 		ClientID:       cfg.ClientID,
 		MetadataTopics: cfg.Topics,
-		TLS:            cfg.TLS.Clone(),
 		SASL:           login,
 	}}
 }
@@ -110,9 +110,38 @@ func (c *trackedConn) Close() error {
 func newDialer(cfg Config, login sasl.Mechanism, conns *connTracker) *kafka.Dialer {
 	return &kafka.Dialer{
 		ClientID:      cfg.ClientID,
-		DialFunc:      conns.dial,
+		DialFunc:      encrypted(cfg.TLS, conns.dial),
 		Timeout:       cfg.DialTimeout,
-		TLS:           cfg.TLS.Clone(),
 		SASLMechanism: login,
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// encrypted adds TLS to a dialer. kafka-go would keep one tls.Config for all connections,
+// and so certificates that have expired.
+func encrypted(current func() *tls.Config, dial dialFunc) dialFunc {
+	if current == nil {
+		return dial
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		config := current()
+		if config.ServerName == "" {
+			config = config.Clone()
+			if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+				_ = conn.Close()
+				return nil, err
+			}
+		}
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return secure, nil
 	}
 }

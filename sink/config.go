@@ -41,7 +41,7 @@ type Config struct {
 	Database    string
 	User        string
 	Password    string
-	TLS         *tls.Config // nil: plain text
+	TLS         func() *tls.Config // of the next connection, since certificates are renewed; nil: plain text
 	Compression Compression
 
 	// InsertTimeout bounds one attempt of one statement. It must stay well below
@@ -69,7 +69,8 @@ func Defaults() Config {
 	}
 }
 
-// Validate returns all mistakes joined, each with its key path.
+// Validate returns all mistakes joined, each with its key path. It does not repeat a text,
+// which may be a misplaced password.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
@@ -78,13 +79,13 @@ func (c Config) Validate() error {
 	if len(c.Addr) == 0 {
 		bad("addr", "is empty; set at least one host:port")
 	}
-	for _, addr := range c.Addr {
+	for i, addr := range c.Addr {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-			bad("addr", "%q is not host:port", addr)
+			bad("addr", "address %d is not host:port", i+1)
 		}
 	}
 	if c.Protocol != Native && c.Protocol != HTTP {
-		bad("protocol", "%q is neither native nor http", c.Protocol)
+		bad("protocol", "is neither native nor http")
 	}
 	if c.Database == "" {
 		bad("database", "is empty")
@@ -93,7 +94,7 @@ func (c Config) Validate() error {
 		bad("user", "is empty")
 	}
 	if c.Compression != LZ4 && c.Compression != NoCompression {
-		bad("compression", "%q is neither lz4 nor none", c.Compression)
+		bad("compression", "is neither lz4 nor none")
 	}
 	if c.InsertTimeout <= 0 {
 		bad("insert_timeout", "must be above zero")

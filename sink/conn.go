@@ -21,12 +21,14 @@ func openConn(cfg Config) (driver.Conn, error) {
 		Addr:             cfg.Addr,
 		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
 		Auth:             clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
-		TLS:              cfg.TLS,
 		DialTimeout:      cfg.DialTimeout,
 		ReadTimeout:      cfg.InsertTimeout,
 		MaxOpenConns:     4, // flush, assignment check, ping and one spare
 		MaxIdleConns:     2,
 		Settings:         clickhouse.Settings{},
+	}
+	if cfg.TLS != nil {
+		options.TLS = cfg.TLS() // selects https; each connection takes the current one
 	}
 	for _, kv := range insertSettings() {
 		options.Settings[kv.name] = kv.value
@@ -40,8 +42,18 @@ func openConn(cfg Config) (driver.Conn, error) {
 		// The HTTP status must report the outcome: clickhouse-go does not read
 		// the body of a statement's 200.
 		options.Settings["wait_end_of_query"] = "1"
-		if cfg.Compression == LZ4 {
-			options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) { return framedTransport{t}, nil }
+		options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+			if cfg.TLS != nil {
+				t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
+					ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
+					defer cancel()
+					return dialTCP(ctx, addr, cfg.TLS)
+				}
+			}
+			if cfg.Compression == LZ4 {
+				return framedTransport{t}, nil
+			}
+			return t, nil
 		}
 	default:
 		options.Protocol = clickhouse.Native
@@ -88,16 +100,17 @@ func (c *drainConn) SyscallConn() (syscall.RawConn, error) {
 	return inner.SyscallConn()
 }
 
-// dialTCP opens a connection, with TLS when config is not nil.
-func dialTCP(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
+// dialTCP opens a connection, with TLS when current is not nil.
+func dialTCP(ctx context.Context, addr string, current func() *tls.Config) (net.Conn, error) {
 	plain, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	conn := &drainConn{Conn: plain}
-	if config == nil {
+	if current == nil {
 		return conn, nil
 	}
+	config := current()
 	if config.ServerName == "" {
 		config = config.Clone()
 		if config.ServerName, _, err = net.SplitHostPort(addr); err != nil {

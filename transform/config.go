@@ -56,16 +56,12 @@ const maxMaxMessageBytes = 1 << 30
 // maxAliases is the capacity of the name table, far above any use.
 const maxAliases = 10_000
 
-// Validate returns all mistakes joined, each with its key path. It guards
-// addresses in the values like those in a message, because the errors are logged.
+// Validate returns all mistakes joined, each with its key path. It does not repeat a text,
+// which may be an address or a misplaced password.
 func (c Config) Validate() error {
 	var errs []error
 	wrong := func(key, format string, args ...any) {
-		text := fmt.Appendf(nil, "transform."+key+": "+format, args...)
-		if guarded, _, addresses := appendGuarded(nil, text, nil); addresses > 0 {
-			text = guarded
-		}
-		errs = append(errs, errors.New(string(text)))
+		errs = append(errs, fmt.Errorf("transform."+key+": "+format, args...))
 	}
 	if c.MaxMessageBytes < 1 || c.MaxMessageBytes > maxMaxMessageBytes {
 		wrong("max_message_bytes", "%d is not between 1 and %d", c.MaxMessageBytes, maxMaxMessageBytes)
@@ -73,16 +69,16 @@ func (c Config) Validate() error {
 	if len(c.FieldAliases) > maxAliases {
 		wrong("field_aliases", "%d aliases; at most %d are allowed", len(c.FieldAliases), maxAliases)
 	}
-	for _, alias := range slices.Sorted(maps.Keys(c.FieldAliases)) {
+	for i, alias := range slices.Sorted(maps.Keys(c.FieldAliases)) {
 		target := c.FieldAliases[alias]
 		if alias == "" {
 			wrong("field_aliases", "an alias is empty; set the name that the messages use")
 		}
 		if fieldNamed(alias) != noField {
-			wrong("field_aliases", "%q is a name of the contract and cannot be an alias", alias)
+			wrong("field_aliases", "%s is a name of the contract and cannot be an alias", alias)
 		}
 		if fieldNamed(target) == noField {
-			wrong("field_aliases", "%q maps to %q, which is not a field of the contract", alias, target)
+			wrong("field_aliases", "alias %d of %d, in alphabetical order, maps to a name that is not a field of the contract", i+1, len(c.FieldAliases))
 		}
 	}
 	if _, err := loadZone(c.SourceTimezone); err != nil {
@@ -104,7 +100,7 @@ func (c Config) Validate() error {
 	switch c.UnknownAction {
 	case KeepUnknown, DeadLetterUnknown, DropUnknown:
 	default:
-		wrong("unknown_action", "%q is not one of keep, dead_letter, drop", c.UnknownAction)
+		wrong("unknown_action", "is not one of keep, dead_letter, drop")
 	}
 	return errors.Join(errs...)
 }

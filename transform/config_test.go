@@ -54,25 +54,26 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 	}
 }
 
-// TestConfig_RepeatsNoAddress: an error text is read by others than who wrote
-// the value, which may have come under the wrong key.
-func TestConfig_RepeatsNoAddress(t *testing.T) {
-	const address = "kim@example.com"
-	config := Defaults()
-	config.FieldAliases = map[string]string{address: "user_mail", "user_id": address}
-	config.SourceTimezone = address
-	config.UnknownAction = address
-	config.InternalUserIDs = []string{address, ""}
-	config.InternalEmailDomains = []string{address}
-	_, err := New(config)
-	if err == nil || strings.Count(err.Error(), "transform.") < 6 {
-		t.Fatalf("not every mistake is reported: %v", err)
-	}
-	if strings.Contains(err.Error(), address) {
-		t.Errorf("the error repeats an address: %v", err)
-	}
-	if !strings.Contains(err.Error(), "user_mail") {
-		t.Errorf("the error does not say which target is unknown: %v", err)
+// An error is read by others than who wrote the value, which may have come under the
+// wrong key.
+func TestConfig_RepeatsNoValue(t *testing.T) {
+	for _, value := range []string{"kim@example.com", "canary-9f27-secret"} {
+		config := Defaults()
+		config.FieldAliases = map[string]string{value: "user_mail", "event_time": value}
+		config.SourceTimezone = value
+		config.UnknownAction = UnknownAction(value)
+		config.InternalUserIDs = []string{value, ""}
+		config.InternalEmailDomains = []string{value}
+		_, err := New(config)
+		if err == nil || strings.Count(err.Error(), "transform.") < 6 {
+			t.Fatalf("not every mistake is reported: %v", err)
+		}
+		if strings.Contains(err.Error(), value) {
+			t.Errorf("the error repeats a value: %v", err)
+		}
+		if !strings.Contains(err.Error(), "alias 2 of 2") {
+			t.Errorf("the error does not show which alias is wrong: %v", err)
+		}
 	}
 }
 

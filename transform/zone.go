@@ -1,7 +1,7 @@
 package transform
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"slices"
 	"sort"
@@ -27,15 +27,15 @@ var (
 	zoneEnd   = time.Date(2202, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
+// errZone does not repeat the name, which may be a misplaced secret.
+var errZone = errors.New("is not an IANA time zone; set one such as Europe/Copenhagen")
+
 // loadZone finds a zone by its IANA name. It refuses "Local": the meaning of a
 // message must not depend on the machine.
 func loadZone(name string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("set an IANA name such as Europe/Copenhagen: %w", err)
-	case name == "" || name == "Local":
-		return nil, fmt.Errorf("%q is not a time zone; set an IANA name such as Europe/Copenhagen", name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, errZone
 	}
 	return location, nil
 }

@@ -51,6 +51,8 @@ func TestExitCodes(t *testing.T) {
 		"unknown flag":                  {args: []string{"transform", "--nwo", "x"}, want: exitUsage, says: "Try pianola transform --help"},
 		"too many arguments":            {args: []string{"transform", "a", "b"}, want: exitUsage},
 		"flag of the wrong kind":        {args: []string{"transform", "--transform.max_message_bytes", "big"}, want: exitUsage, says: "is not a size"},
+		"secret as the value of a flag": {args: []string{"migrate", "--clickhouse.insert_timeout", "hunter2"}, want: exitUsage, says: "--clickhouse.insert_timeout: is not a duration"},
+		"secret instead of a number":    {args: []string{"dlq", "list", "--limit", "hunter2"}, want: exitUsage, says: "--limit: "},
 		"secret as a flag":              {args: []string{"migrate", "--clickhouse.password", "x"}, want: exitUsage, says: "use --clickhouse.password_file or PIANOLA_CLICKHOUSE_PASSWORD"},
 		"time of the wrong form":        {args: []string{"transform", "--now", "noon"}, want: exitUsage, says: "--now"},
 		"reason that does not exist":    {args: []string{"dlq", "list", "--reason", "bad"}, want: exitUsage, says: "invalid_json"},
@@ -71,6 +73,9 @@ func TestExitCodes(t *testing.T) {
 			}
 			if !strings.Contains(got.stderr, c.says) {
 				t.Errorf("standard error does not say %q:\n%s", c.says, got.stderr)
+			}
+			if strings.Contains(got.stderr, "hunter2") {
+				t.Errorf("the message shows a secret: %s", got.stderr)
 			}
 			if c.want != exitDone && got.stdout != "" {
 				t.Errorf("a failure printed a result: %s", got.stdout)

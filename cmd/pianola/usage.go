@@ -14,9 +14,17 @@ import (
 // usageWidth is the width of help texts where no terminal limits it.
 const usageWidth = 100
 
-// flagError explains where a secret belongs: every user of the machine can read the
-// command line.
+// flagError does not repeat a value, and explains where a secret belongs: every user of the
+// machine can read the command line.
 func flagError(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) { // pflag repeats the value, which may be a misplaced secret
+		flag := invalid.GetFlag()
+		if config.IsSetting(flag) {
+			return fmt.Errorf("--%s: %w", flag.Name, invalid.Unwrap())
+		}
+		return fmt.Errorf("--%s: is not a valid %s", flag.Name, flag.Value.Type())
+	}
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return err

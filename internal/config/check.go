@@ -15,10 +15,22 @@ import (
 // sections (without arguments: in all sections). Unknown keys and an unreadable file
 // are mistakes for every caller.
 func (l *Loaded) Check(sections ...string) (Config, error) {
-	c, p := l.config, l.problems.clone()
 	wants := func(names ...string) bool {
 		return len(sections) == 0 || !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(sections, name) })
 	}
+	found := slices.DeleteFunc(l.mistakes(wants), func(one Problem) bool {
+		_, known := l.byKey[one.Key]
+		return known && (!wants(sectionOf(one.Key)) || l.follows(one.Key))
+	})
+	if len(found) > 0 {
+		return Config{}, &Error{Problems: found}
+	}
+	return l.config, nil
+}
+
+// mistakes returns those of loading and those that the checks of the wanted sections find.
+func (l *Loaded) mistakes(wants func(sections ...string) bool) []Problem {
+	c, p := l.config, l.problems.clone()
 	for _, one := range []struct {
 		sections []string
 		check    func(*problems)
@@ -38,14 +50,7 @@ func (l *Loaded) Check(sections ...string) (Config, error) {
 			one.check(p)
 		}
 	}
-	found := slices.DeleteFunc(p.list, func(one Problem) bool {
-		_, known := l.byKey[one.Key]
-		return known && (!wants(sectionOf(one.Key)) || l.follows(one.Key))
-	})
-	if len(found) > 0 {
-		return Config{}, &Error{Problems: found}
-	}
-	return c, nil
+	return p.list
 }
 
 // follows reports whether a mistake may be a consequence of an unreadable file, because
@@ -53,11 +58,7 @@ func (l *Loaded) Check(sections ...string) (Config, error) {
 func (l *Loaded) follows(key string) bool { return l.unread && l.origins[key].kind == "" }
 
 func (c Config) checkKafka(p *problems) {
-	for _, broker := range c.Kafka.Brokers {
-		if strings.Contains(broker, "@") {
-			p.unreadable("kafka.brokers", "contains an @: use host:port, and kafka.sasl for the login")
-		}
-	}
+	checkAddresses(p, "kafka.brokers", c.Kafka.Brokers, "kafka-1:9092", "kafka.sasl")
 	k := c.ConsumerConfig()
 	if k.DrainTimeout <= 0 {
 		k.DrainTimeout = time.Second // reported as shutdown.timeout
@@ -70,11 +71,7 @@ func (c Config) checkKafka(p *problems) {
 }
 
 func (c Config) checkClickHouse(p *problems) {
-	for _, addr := range c.ClickHouse.Addr {
-		if strings.Contains(addr, "@") {
-			p.unreadable("clickhouse.addr", "contains an @: use host:port, and clickhouse.user and clickhouse.password_file for the login")
-		}
-	}
+	checkAddresses(p, "clickhouse.addr", c.ClickHouse.Addr, "clickhouse:9000", "clickhouse.user and clickhouse.password_file")
 	if err := (schemas.Options{Database: c.ClickHouse.Database}).Validate(); err != nil {
 		p.unreadable("clickhouse.database", "%v", err)
 	}
@@ -94,7 +91,7 @@ func (c Config) checkPiano(p *problems) {
 		switch {
 		case err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http"):
 			p.unreadable(u.key, "is not a URL such as https://api.piano.io/api/v3")
-		case parsed.User != nil || parsed.RawQuery != "":
+		case parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
 			p.unreadable(u.key, "contains a login or parameters; use piano.api_token_file for the token")
 		case parsed.Scheme == "http" && !loopback(parsed.Host):
 			p.add(u.key, "is http, which sends the token unencrypted; use https")
@@ -117,8 +114,8 @@ func (c Config) checkReconcile(p *problems) {
 }
 
 func (c Config) checkHTTP(p *problems) {
-	if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
-		p.add("http.listen", "is not host:port such as %s", defaultListen)
+	if mistake := listenMistake(c.HTTP.Listen); mistake != "" {
+		p.add("http.listen", "%s; use host:port such as %s", mistake, defaultListen)
 	}
 }
 
@@ -131,8 +128,11 @@ func (c Config) checkLog(p *problems) {
 	}
 }
 
+// maxShutdown is far above any insert.
+const maxShutdown = time.Hour
+
 func (c Config) checkShutdown(p *problems) {
-	if c.Shutdown.Timeout <= 0 || c.Shutdown.Timeout > time.Hour {
+	if c.Shutdown.Timeout <= 0 || c.Shutdown.Timeout > maxShutdown {
 		p.unreadable("shutdown.timeout", "%v is not between 0 and 1h", c.Shutdown.Timeout)
 	}
 }

@@ -26,8 +26,8 @@ nonsense: 1
 		Environment: []string{"PIANOLA_KAFKA_SASL_MECHANISM=gssapi", "PIANOLA_TRANSFORM_UNKNOWN_ACTION=guess", "PIANOLA_KAFKA_BROKRS=x"},
 	})
 	for _, want := range []string{
-		`kafka.brokers: "one" is not host:port`,
-		`kafka.brokers: "two" is not host:port`,
+		"kafka.brokers: address 1 is not host:port",
+		"kafka.brokers: address 2 is not host:port",
 		"kafka.rebalance_timeout: is not a duration such as",
 		"kafka.sesion_timeout: unknown setting", "did you mean kafka.session_timeout?",
 		"clickhouse: is a section",
@@ -73,14 +73,11 @@ func TestCheck_UnreadableFileIsTheOnlyMistake(t *testing.T) {
 
 func TestCheck_ConflictingSettings(t *testing.T) {
 	for setting, want := range map[string]string{
-		"PIANOLA_KAFKA_REBALANCE_TIMEOUT=35s":                   "clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)",
-		"PIANOLA_KAFKA_SESSION_TIMEOUT=60s":                     "kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout",
 		"PIANOLA_SHUTDOWN_TIMEOUT=5s":                           "shutdown.timeout: 5s is shorter than clickhouse.insert_timeout",
 		"PIANOLA_SHUTDOWN_TIMEOUT=-1s":                          "shutdown.timeout: -1s is not between",
-		"PIANOLA_TRANSFORM_MAX_MESSAGE_BYTES=128MiB":            "batch.max_bytes: 64MiB is less than transform.max_message_bytes",
 		"PIANOLA_KAFKA_TLS_CA_FILE=/x":                          "kafka.tls.enabled: is false although kafka.tls.ca_file is set",
 		"PIANOLA_CLICKHOUSE_DATABASE=a-b":                       "clickhouse.database: ",
-		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092":        "kafka.brokers: contains an @",
+		"PIANOLA_KAFKA_BROKERS=user:hunter2@broker:9092":        "kafka.brokers: address 1 contains an @; use host:port such as kafka-1:9092 (a login belongs in kafka.sasl)",
 		"PIANOLA_PIANO_API_TOKEN=t":                             "piano.aid: is empty",
 		"PIANOLA_PIANO_BASE_URL=http://api.example.com":         "piano.base_url: is http",
 		"PIANOLA_PIANO_BASE_URL=api.piano.io":                   "piano.base_url: is not a URL",
@@ -90,7 +87,7 @@ func TestCheck_ConflictingSettings(t *testing.T) {
 		"PIANOLA_PIANO_RATE=fast":                               "piano.rate: is not a number such as",
 		"PIANOLA_PIANO_RATE=NaN":                                "piano.rate: is not a number such as",
 		"PIANOLA_PIANO_TIMEOUT=0s":                              "piano.timeout: 0s is not above 0",
-		"PIANOLA_PIANO_RETRY_INITIAL=2m":                        "piano.retry.initial: 2m0s is not above 0 and at most piano.retry.max",
+		"PIANOLA_PIANO_RETRY_INITIAL=0s":                        "piano.retry.initial: 0s is not above 0 and at most piano.retry.max",
 		"PIANOLA_PIANO_RETRY_ATTEMPTS=0":                        "piano.retry.attempts: 0 is below 1",
 		"PIANOLA_RECONCILE_INTERVAL=1s":                         "reconcile.interval: 1s is shorter",
 		"PIANOLA_RECONCILE_INTERVAL=-1h":                        "reconcile.interval: -1h0m0s is shorter",
@@ -112,6 +109,59 @@ func TestCheck_ConflictingSettings(t *testing.T) {
 	}
 }
 
+func TestCheck_ExplicitSettingsConflict(t *testing.T) {
+	for want, settings := range map[string][]string{
+		"clickhouse.insert_timeout: 20s is more than half of kafka.rebalance_timeout (35s)": {"KAFKA_REBALANCE_TIMEOUT=35s", "CLICKHOUSE_INSERT_TIMEOUT=20s"},
+		"kafka.session_timeout: 1m0s is not shorter than kafka.rebalance_timeout":           {"KAFKA_SESSION_TIMEOUT=60s", "KAFKA_REBALANCE_TIMEOUT=60s"},
+		"kafka.heartbeat_interval: 3s is more than a third of kafka.session_timeout (6s)":   {"KAFKA_SESSION_TIMEOUT=6s", "KAFKA_HEARTBEAT_INTERVAL=3s"},
+		"batch.max_bytes: 64MiB is less than transform.max_message_bytes":                   {"BATCH_MAX_BYTES=64MiB", "TRANSFORM_MAX_MESSAGE_BYTES=128MiB"},
+		"piano.retry.initial: 2m0s is not above 0 and at most piano.retry.max":              {"PIANO_RETRY_INITIAL=2m", "PIANO_RETRY_MAX=1m"},
+		"shutdown.timeout: 1h0m0s is shorter than clickhouse.insert_timeout":                {"CLICKHOUSE_INSERT_TIMEOUT=2h"},
+	} {
+		if got := mistakes(t, with(settings...)); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%q: got %q, want one mistake that begins %q", settings, got, want)
+		}
+	}
+}
+
+func TestCheck_Addresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"kafka:9092": "", "kafka-1.example.com:65535": "", "10.0.0.7:1": "", "[::1]:9092": "", "[fe80::1%eth0]:9092": "", "kafka_1:9092": "",
+		"kafka":                       "is not host:port",
+		":9092":                       "is not host:port",
+		"kafka:":                      "is not host:port",
+		"::1:9092":                    "is not host:port",
+		"kafka:0":                     "has no port between 1 and 65535",
+		"kafka:65536":                 "has no port between 1 and 65535",
+		"kafka:-1":                    "has no port between 1 and 65535",
+		"kafka:+1":                    "has no port between 1 and 65535",
+		"kafka:http":                  "has no port between 1 and 65535",
+		"kafka:9092/path":             "contains a path or parameters",
+		"kafka:9092?x=1":              "contains a path or parameters",
+		"http://kafka:9092":           "is a URL",
+		"PLAINTEXT://kafka:9092":      "is a URL",
+		"clickhouse://u:p@h:9000?a=b": "is a URL",
+		"user:hunter2@kafka:9092":     "contains an @",
+		`"kafka:9092`:                 "contains quotes",
+		"kaf ka:9092":                 "has a host name with characters other than",
+		"käfka:9092":                  "has a host name with characters other than",
+	} {
+		for _, key := range []string{"kafka.brokers", "clickhouse.addr"} {
+			variable := strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+			got := mistakes(t, with(variable+"="+address))
+			if want == "" && got != nil || want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], key+": address 1 "+want) || !strings.Contains(got[0], "host:port")) {
+				t.Errorf("%s=%s: got %q, want %q", key, address, got, want)
+			}
+		}
+	}
+	for listen, valid := range map[string]bool{":8095": true, "127.0.0.1:0": true, "0.0.0.0:8080": true, "[::]:8095": true,
+		"8095": false, ":": false, ":http": false, ":65536": false, "http://127.0.0.1:8095": false, "127.0.0.1:8095/metrics": false} {
+		if got := mistakes(t, with("HTTP_LISTEN="+listen)); (got == nil) != valid {
+			t.Errorf("http.listen %q: got %q", listen, got)
+		}
+	}
+}
+
 func TestCheck_OnlyGivenSections(t *testing.T) {
 	broken := Source{Environment: []string{"PIANOLA_KAFKA_ISOLATION=some", "PIANOLA_LOG_LEVEL=loud"}}
 	if got := mistakes(t, broken, "transform"); got != nil {
@@ -123,6 +173,72 @@ func TestCheck_OnlyGivenSections(t *testing.T) {
 	unknown := Source{Environment: []string{"PIANOLA_KAFKA_X=1"}}
 	if got := mistakes(t, unknown, "transform"); len(got) != 1 {
 		t.Errorf("an unknown setting concerns everybody, got %q", got)
+	}
+}
+
+// docker run --env-file does not remove quotes. As a part of the value they once switched
+// the filter of internal users off, without a message.
+func TestLoad_QuotesAroundAValueAreAMistake(t *testing.T) {
+	const wrapped, brackets = "is wrapped in quotes", "is a list in brackets"
+	for setting, want := range map[string]string{
+		`TRANSFORM_INTERNAL_USER_IDS="u1,u2"`:                  wrapped,
+		`TRANSFORM_INTERNAL_USER_IDS='u1'`:                     wrapped,
+		`TRANSFORM_INTERNAL_USER_IDS=u1, "u2"`:                 wrapped,
+		`TRANSFORM_INTERNAL_USER_IDS=["u1","u2"]`:              brackets,
+		`TRANSFORM_INTERNAL_EMAIL_DOMAINS="example.com"`:       wrapped,
+		`TRANSFORM_FIELD_ALIASES="event_time:event_timestamp"`: wrapped,
+		`TRANSFORM_FIELD_ALIASES="event_time":event_timestamp`: wrapped,
+		`KAFKA_GROUP="pianola"`:                                wrapped,
+		`KAFKA_GROUP= "pianola" `:                              wrapped,
+		`KAFKA_BROKERS="kafka:9092"`:                           wrapped,
+		`BATCH_MAX_ROWS="1000"`:                                wrapped,
+		`KAFKA_TLS_ENABLED="true"`:                             wrapped,
+		`CLICKHOUSE_PASSWORD="hunter2"`:                        wrapped,
+		`PIANO_AID=""`:                                         wrapped,
+		`CLICKHOUSE_PASSWORD="`:                                "",
+		`CLICKHOUSE_PASSWORD="a'`:                              "",
+		`KAFKA_GROUP=a"b`:                                      "",
+	} {
+		got := mistakes(t, with(setting))
+		if want == "" && got != nil || want != "" && (len(got) != 1 || !strings.Contains(got[0], want)) {
+			t.Errorf("%s: got %q, want %q", setting, got, want)
+		}
+		if strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("%s: the message shows a password", setting)
+		}
+	}
+	for _, text := range []string{
+		"transform: {internal_user_ids: ['\"u1\"']}\n", "transform: {internal_user_ids: '\"u1\"'}\n", "kafka: {group: '\"g\"'}\n",
+		"transform: {field_aliases: {other: '\"user_id\"'}}\n",
+	} {
+		if got := mistakes(t, Source{File: file(t, text), Environment: minimal}); len(got) != 1 || !strings.Contains(got[0], wrapped) {
+			t.Errorf("%s: got %q", text, got)
+		}
+	}
+}
+
+func TestFile_SecondDocumentIsAMistake(t *testing.T) {
+	for text, want := range map[string]string{
+		"kafka: {group: a}\n---\nkafka: {group: b}\n":        "line 3",
+		"---\n---\n# here\nkafka: {group: b}\n":              "line 4",
+		"kafka: {group: a}\n---\n---\n- hunter2\n":           "line 4",
+		"kafka: {group: a}\n...\n---\n{hunter2: [\n":         "line ",
+		"kafka: {group: a}\n---\n":                           "",
+		"---\nkafka: {group: a}\n...\n":                      "",
+		"# only a comment\n":                                 "",
+		"%YAML 1.1\n---\nkafka: {group: a}\n--- # nothing\n": "",
+	} {
+		got := mistakes(t, Source{File: file(t, text), Environment: minimal})
+		if want == "" && got != nil || want != "" && (len(got) != 1 || !strings.Contains(got[0], "second YAML document begins at "+want)) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+		if strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("%q: the message quotes the file", text)
+		}
+	}
+	// What the second document sets is not reported as missing.
+	if got := mistakes(t, Source{File: file(t, "kafka: {brokers: [a:1]}\n---\nclickhouse: {addr: [b:2]}\n")}); len(got) != 1 {
+		t.Errorf("got %q", got)
 	}
 }
 

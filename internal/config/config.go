@@ -37,7 +37,7 @@ type Kafka struct {
 	Isolation         string        `koanf:"isolation" values:"read_committed,read_uncommitted" help:"isolation level of reads"`
 	RebalanceTimeout  time.Duration `koanf:"rebalance_timeout" help:"maximum time for members to rejoin during a rebalance"`
 	SessionTimeout    time.Duration `koanf:"session_timeout" help:"consumer group session timeout"`
-	HeartbeatInterval time.Duration `koanf:"heartbeat_interval" help:"heartbeat interval; at most a third of kafka.session_timeout"`
+	HeartbeatInterval time.Duration `koanf:"heartbeat_interval" help:"heartbeat interval"`
 	MetadataInterval  time.Duration `koanf:"metadata_interval" help:"interval of checks for new partitions"`
 	FetchMaxBytes     Size          `koanf:"fetch_max_bytes" help:"maximum bytes per fetch response; bounds memory per partition"`
 	FetchMinBytes     Size          `koanf:"fetch_min_bytes" help:"minimum bytes per fetch response"`
@@ -64,7 +64,9 @@ type TLS struct {
 	KeyFile    string `koanf:"key_file" help:"private key of the client certificate (PEM)"`
 	ServerName string `koanf:"server_name" help:"expected name in the server certificate; empty for the host name"`
 
-	built *tls.Config // built from the files; nil when not enabled
+	// current returns the configuration of the next connection, with the certificates
+	// that the files contain by then; nil when not enabled.
+	current func() *tls.Config
 }
 
 // ClickHouse is the destination of rows.
@@ -76,7 +78,7 @@ type ClickHouse struct {
 	Password      Secret        `koanf:"password" help:"password"`
 	PasswordFile  string        `koanf:"password_file" help:"file that contains the password"`
 	Compression   string        `koanf:"compression" values:"lz4,none" help:"compression of inserts"`
-	InsertTimeout time.Duration `koanf:"insert_timeout" help:"timeout of one insert attempt; at most half of kafka.rebalance_timeout"`
+	InsertTimeout time.Duration `koanf:"insert_timeout" help:"timeout of one insert attempt"`
 	DialTimeout   time.Duration `koanf:"dial_timeout" help:"timeout of a connection attempt"`
 	Retry         Retry         `koanf:"retry"`
 	TLS           TLS           `koanf:"tls"`

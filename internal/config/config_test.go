@@ -26,6 +26,17 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
+// with is minimal and more variables, without the prefix.
+func with(variables ...string) Source {
+	s := Source{Environment: slices.Clone(minimal)}
+	for _, one := range variables {
+		name, _, _ := strings.Cut(one, "=")
+		s.Environment = slices.DeleteFunc(s.Environment, func(v string) bool { return strings.HasPrefix(v, environmentPrefix+name+"=") })
+		s.Environment = append(s.Environment, environmentPrefix+one)
+	}
+	return s
+}
+
 func flags(t *testing.T, arguments ...string) *pflag.FlagSet {
 	t.Helper()
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
@@ -146,6 +157,37 @@ transform:
 		want(t, Source{Flags: flags(t, "--batch.max_rows", "1000", "--batch.max_bytes", "32MiB", "--batch.max_wait", "250ms", "--kafka.tls.enabled", "--piano.rate", "2.5",
 			"--transform.internal_user_ids", "a,b", "--transform.field_aliases", "event_time:event_timestamp,sub:subscription_id")})
 	})
+}
+
+// Kubernetes sets these in every container of a namespace with a service called pianola,
+// pianola-metrics and so on. Once every command, the health probe included, ended with
+// status 78.
+func TestLoad_IgnoresServiceLinks(t *testing.T) {
+	var links []string
+	for _, service := range []string{"", "METRICS_", "KAFKA_", "KAFKA_UI_", "CONFIG_", "HTTP_2_", "PORT_", "SERVICE_"} {
+		for _, one := range []string{
+			"SERVICE_HOST=10.0.0.7", "SERVICE_PORT=8095", "SERVICE_PORT_HTTP=8095", "SERVICE_PORT_HTTP_METRICS=8095", "PORT=tcp://10.0.0.7:8095",
+			"PORT_8095_TCP=tcp://10.0.0.7:8095", "PORT_8095_TCP_PROTO=tcp", "PORT_8095_TCP_PORT=8095", "PORT_8095_TCP_ADDR=10.0.0.7",
+			"PORT_53_UDP=udp://[fd00::7]:53", "PORT_53_UDP_ADDR=fd00::7", "PORT_9_SCTP_PROTO=sctp",
+		} {
+			links = append(links, service+one)
+		}
+	}
+	for _, sections := range [][]string{nil, {"http"}, {"clickhouse"}} {
+		if got := mistakes(t, with(links...), sections...); got != nil {
+			t.Errorf("%v: got %q", sections, got)
+		}
+	}
+	for _, mistake := range []string{"PORT=8095", "HTTP_PORT=8095", "PORT_8095=x", "SERVICE=x", "SERVICE_HOSTS=x", "PORT_X_TCP=tcp://a:1", "KAFKA_BROKERS_=a:1"} {
+		if got := mistakes(t, with(mistake)); len(got) != 1 || !strings.Contains(got[0], "unknown setting") {
+			t.Errorf("%s: got %q", mistake, got)
+		}
+	}
+	for _, s := range settings() {
+		if isServiceLink(s.environment(), "tcp://10.0.0.7:8095") {
+			t.Errorf("%s looks like a service link", s.environment())
+		}
+	}
 }
 
 func TestSettings_EveryKeyIsUsable(t *testing.T) {

@@ -1,6 +1,11 @@
 package config
 
 import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/consumer"
@@ -21,7 +26,7 @@ func (c Config) ConsumerConfig() consumer.Config {
 		DrainTimeout: c.Shutdown.Timeout, MetadataInterval: k.MetadataInterval,
 		FetchMaxBytes: int(k.FetchMaxBytes), FetchMinBytes: int(k.FetchMinBytes), FetchMaxWait: k.FetchMaxWait,
 		DialTimeout: k.DialTimeout, RequestTimeout: k.RequestTimeout,
-		TLS:  k.TLS.built,
+		TLS:  k.TLS.current,
 		SASL: consumer.SASL{Mechanism: consumer.Mechanism(k.SASL.Mechanism), User: k.SASL.User, Password: k.SASL.Password.Reveal()},
 	}
 }
@@ -31,7 +36,7 @@ func (c Config) SinkConfig() sink.Config {
 	h := c.ClickHouse
 	return sink.Config{
 		Addr: h.Addr, Protocol: sink.Protocol(h.Protocol), Database: h.Database, User: h.User, Password: h.Password.Reveal(),
-		TLS: h.TLS.built, Compression: sink.Compression(h.Compression), InsertTimeout: h.InsertTimeout, DialTimeout: h.DialTimeout,
+		TLS: h.TLS.current, Compression: sink.Compression(h.Compression), InsertTimeout: h.InsertTimeout, DialTimeout: h.DialTimeout,
 		Retry: sink.Retry{Initial: h.Retry.Initial, Max: h.Retry.Max}, Instance: c.Consumer.Instance,
 	}
 }
@@ -79,10 +84,25 @@ func (c Config) ReconcileConfig() reconcile.Config {
 func (c Config) ClickHouseOptions() *clickhouse.Options {
 	h := c.ClickHouse
 	options := &clickhouse.Options{
-		Protocol: clickhouse.Native, Addr: h.Addr, TLS: h.TLS.built,
+		Protocol: clickhouse.Native, Addr: h.Addr,
 		Auth:        clickhouse.Auth{Username: h.User, Password: h.Password.Reveal()},
 		DialTimeout: h.DialTimeout, ReadTimeout: h.InsertTimeout,
 		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
+	}
+	encrypted := func(ctx context.Context, addr string) (net.Conn, error) {
+		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: h.DialTimeout}, Config: h.TLS.current()}
+		return dialer.DialContext(ctx, "tcp", addr)
+	}
+	switch {
+	case h.TLS.current == nil:
+	case h.Protocol == string(sink.HTTP):
+		options.TLS = h.TLS.current() // selects https; each connection takes the current one
+		options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+			t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return encrypted(ctx, addr) }
+			return t, nil
+		}
+	default:
+		options.DialContext = encrypted
 	}
 	if h.Protocol == string(sink.HTTP) {
 		options.Protocol = clickhouse.HTTP

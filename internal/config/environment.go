@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,7 @@ func (l *Loaded) fromEnvironment(variables []string) layer {
 		switch {
 		case !strings.HasPrefix(name, environmentPrefix), strings.HasPrefix(name, testPrefix), slices.Contains(otherVariables, name):
 		case known && text == "":
+		case !known && isServiceLink(name, text):
 		case !known:
 			l.unknown(name, "in the environment")
 		default:
@@ -55,4 +57,17 @@ func FileFromEnvironment(variables []string) string {
 		}
 	}
 	return ""
+}
+
+// serviceLink and servicePort match the variables that Kubernetes sets in every
+// container of a namespace for a service called pianola or pianola-….
+var (
+	serviceLink = regexp.MustCompile(`^PIANOLA_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$`)
+	servicePort = regexp.MustCompile(`^PIANOLA_(\w+_)?PORT$`)
+)
+
+// isServiceLink reports whether a variable is a service link. A name like PIANOLA_PORT may
+// also be a mistake of a person, so its value decides: in a service link it is a URL.
+func isServiceLink(name, text string) bool {
+	return serviceLink.MatchString(name) || servicePort.MatchString(name) && strings.Contains(text, "://")
 }

@@ -1,18 +1,24 @@
 package config
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 
-	"github.com/knadh/koanf/parsers/yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // maxFile limits the size of a configuration or secret file, so that a wrong path is a
 // clear error.
 const maxFile = 1 << 20
+
+// yamlLine finds the place in an error of the parser.
+var yamlLine = regexp.MustCompile(`line \d+`)
 
 // fromFile reads the layer of the YAML file; an empty path means no file.
 func (l *Loaded) fromFile(path string) layer {
@@ -22,14 +28,15 @@ func (l *Loaded) fromFile(path string) layer {
 	}
 	text, err := readBounded(path, maxFile)
 	if err != nil {
-		l.problems.add("", "configuration file: %v", err)
+		l.problems.add("", "configuration file %s: %v", path, cause(err))
 		l.unread = true
 		return found
 	}
-	tree, err := yaml.Parser().Unmarshal(text)
-	if err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	var tree map[string]any
+	if err := documents.Decode(&tree); err != nil && !errors.Is(err, io.EOF) {
 		// The parser quotes the text, which may be a secret.
-		where := regexp.MustCompile(`line \d+`).FindString(err.Error())
+		where := yamlLine.FindString(err.Error())
 		if where == "" {
 			where = "its content"
 		}
@@ -37,8 +44,32 @@ func (l *Loaded) fromFile(path string) layer {
 		l.unread = true
 		return found
 	}
+	if line := secondDocument(documents); line > 0 {
+		l.problems.add("", "configuration file %s: a second YAML document begins at line %d, and only the first is read; merge them into one", path, line)
+		l.unread = true
+	}
 	l.flatten(found, origin{kind: FromFile, name: path}, tree, "")
 	return found
+}
+
+// secondDocument returns the line of the first content after the first document, or 0.
+// A separator without content after it loses nothing. What cannot be parsed counts as
+// content.
+func secondDocument(documents *yaml.Decoder) int {
+	for {
+		var document yaml.Node
+		err := documents.Decode(&document)
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0
+		case err != nil:
+			line := 1
+			_, _ = fmt.Sscanf(yamlLine.FindString(err.Error()), "line %d", &line)
+			return line
+		case len(document.Content) > 0 && document.Content[0].Tag != "!!null":
+			return document.Content[0].Line
+		}
+	}
 }
 
 // flatten converts the tree into keys, in order, so that problems are in order too.
@@ -77,6 +108,15 @@ func (l *Loaded) flatten(found layer, from origin, tree map[string]any, prefix s
 	}
 }
 
+// cause is the error without the operation and the path.
+func cause(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
 // readBounded reads a file or a pipe of a shell or service manager.
 func readBounded(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
@@ -86,7 +126,7 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("read %s: the file is larger than %v", path, Size(limit))
+		err = fmt.Errorf("the file is larger than %v", Size(limit))
 	}
 	return text, err
 }

@@ -30,6 +30,9 @@ func (s setting) usage() string {
 		text += " [" + strings.Join(s.values, "|") + "]"
 	}
 	if d := s.defaultText(); d != "" {
+		if rule := s.followRule(); rule != "" {
+			d += ", " + rule
+		}
 		text += " (default " + d + ")"
 	}
 	return text

@@ -43,6 +43,7 @@ type layer map[string]given
 type Loaded struct {
 	config   Config
 	origins  map[string]origin
+	followed map[string]string // how a default differs from the documented one, by key
 	problems problems
 	unread   bool // the file was unreadable, so its values are unknown
 
@@ -52,7 +53,7 @@ type Loaded struct {
 
 // Load reads all sources. It always returns a value; Check reports the mistakes.
 func Load(s Source) *Loaded {
-	l := &Loaded{all: settings(), byKey: map[string]setting{}, origins: map[string]origin{}}
+	l := &Loaded{all: settings(), byKey: map[string]setting{}, origins: map[string]origin{}, followed: map[string]string{}}
 	for _, one := range l.all {
 		l.byKey[one.key] = one
 	}
@@ -61,6 +62,7 @@ func Load(s Source) *Loaded {
 		l.config.Consumer.Instance = s.Instance
 	}
 	l.merge(l.fromFile(s.File), l.fromEnvironment(s.Environment), fromFlags(s.Flags))
+	l.followDefaults()
 	l.readSecretFiles()
 	l.config.Kafka.TLS.build("kafka.tls", &l.problems)
 	l.config.ClickHouse.TLS.build("clickhouse.tls", &l.problems)

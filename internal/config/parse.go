@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +22,20 @@ var (
 	errList     = errors.New("is not a list of texts; write items that look like numbers in quotes")
 	errMap      = errors.New("is not a map of texts such as other: known")
 	errPairs    = errors.New("is not a list of pairs such as other:known,another:known")
+	errWrapped  = errors.New("is wrapped in quotes, which would be part of the value; remove them (docker run --env-file keeps quotes)")
+	errPassword = errors.New("is wrapped in quotes, which would be part of the secret; remove them, or use the _file setting if they belong to it")
+	errBrackets = errors.New("is a list in brackets; write a,b,c")
 )
 
-// parseText reads a value in the notation of environment and flags.
+// parseText reads a value in the notation of environment and flags. Quotes around a value
+// are a mistake: as a part of it they would match nothing, without any message.
 func (s setting) parseText(text string) (any, error) {
+	if isQuoted(text) {
+		if s.secret() {
+			return nil, errPassword
+		}
+		return nil, errWrapped
+	}
 	switch s.kind {
 	case reflect.TypeFor[time.Duration]():
 		d, err := time.ParseDuration(text)
@@ -55,7 +66,10 @@ func (s setting) parseText(text string) (any, error) {
 		}
 		return nil, errBool
 	case reflect.TypeFor[[]string]():
-		return splitList(text), nil
+		if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+			return nil, errBrackets
+		}
+		return unquoted(splitList(text))
 	case reflect.TypeFor[map[string]string]():
 		return splitPairs(text)
 	case reflect.TypeFor[Secret]():
@@ -132,7 +146,22 @@ func textList(values []any) ([]string, error) {
 		}
 		list = append(list, text)
 	}
+	return unquoted(list)
+}
+
+// unquoted rejects a list with an item in quotes.
+func unquoted(list []string) ([]string, error) {
+	if slices.ContainsFunc(list, isQuoted) {
+		return nil, errWrapped
+	}
 	return list, nil
+}
+
+// isQuoted reports whether the text, without white space around it, begins and ends with
+// the same quote.
+func isQuoted(text string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) >= 2 && text[0] == text[len(text)-1] && (text[0] == '"' || text[0] == '\'')
 }
 
 func textMap(values map[string]any) (map[string]string, error) {
@@ -141,6 +170,9 @@ func textMap(values map[string]any) (map[string]string, error) {
 		text, ok := v.(string)
 		if !ok {
 			return nil, errMap
+		}
+		if isQuoted(k) || isQuoted(text) {
+			return nil, errWrapped
 		}
 		m[k] = text
 	}
@@ -164,6 +196,9 @@ func splitPairs(text string) (map[string]string, error) {
 	for _, item := range splitList(text) {
 		name, value, found := strings.Cut(item, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if isQuoted(name) || isQuoted(value) {
+			return nil, errWrapped
+		}
 		if _, twice := m[name]; !found || name == "" || value == "" || twice {
 			return nil, errPairs
 		}

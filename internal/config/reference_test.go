@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +76,11 @@ Every setting can come from four places. The first place that has it wins:
 4. the default
 
 ` + "`pianola config show`" + ` prints each value and where it comes from. ` + "`pianola config validate`" + ` reports every mistake at once.
-An unknown key is a mistake. A file looks like this:
+A default that depends on another setting follows it, as the tables below show: with ` + "`kafka.session_timeout: 6s`" + ` the heartbeat interval is 2s.
+
+An unknown key is a mistake, and so are a second YAML document and a value in quotes: ` + "`docker run --env-file`" + ` passes quotes on.
+The variables that Kubernetes sets for a service called ` + "`pianola`" + ` or ` + "`pianola-…`" + ` are ignored (` + "`PIANOLA_SERVICE_HOST`, `PIANOLA_PORT`, `PIANOLA_PORT_8095_TCP_ADDR`" + `).
+An address is ` + "`host:port`" + `, without scheme, login and path. A file looks like this:
 
 ` + "```yaml" + `
 kafka:
@@ -98,7 +103,9 @@ batch:
 | size | bytes, or ` + "`512KiB`, `64MiB`, `1GiB`" + ` |
 | list | a YAML list; in flags and environment ` + "`a,b,c`" + ` |
 | map | a YAML map; in flags and environment ` + "`a:b,c:d`" + ` |
-| secret | text that no output shows; it has no flag. Its twin with ` + "`_file`" + ` names a file to read it from. Set one of the two. |
+| secret | text that no output shows; it has no flag. Its twin with ` + "`_file`" + ` names a file to read it from. Set one of the two; when both are set in different places, the first place of the list above wins. |
+
+No output shows a secret. ` + "`pianola config show`" + ` also masks a text that may be a misplaced secret: one with a mistake, and a file name that leads to no file.
 `)
 	sections := reflect.TypeFor[Config]()
 	all := settings()
@@ -107,7 +114,7 @@ batch:
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| setting | environment | type | default | description |\n|---|---|---|---|---|\n", name, sections.Field(i).Tag.Get("help"))
 		for _, s := range all {
 			if s.section() == name {
-				fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", s.key, s.environment(), s.typeName(), code(s.defaultText()), s.description())
+				fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", s.key, s.environment(), s.typeName(), s.defaultColumn(), s.description())
 			}
 		}
 	}
@@ -127,6 +134,15 @@ func (s setting) description() string {
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	return text + "."
+}
+
+// defaultColumn is the default and the rule by which it follows other settings.
+func (s setting) defaultColumn() string {
+	text := code(s.defaultText())
+	if rule := s.followRule(); rule != "" {
+		text += ", " + regexp.MustCompile(`[a-z]+\.[a-z_.]+`).ReplaceAllString(rule, "`$0`")
+	}
+	return text
 }
 
 // code formats a default value. Text with spaces is a description, not a value.

@@ -53,8 +53,8 @@ func (c Config) Validate() error {
 	}
 	for key, text := range map[string]string{"piano.base_url": c.BaseURL, "piano.reports_url": c.ReportsURL} {
 		u, err := url.Parse(text)
-		check(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.User == nil,
-			"%s: want http(s)://host/path without query and login", key)
+		check(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil,
+			"%s: want http(s)://host/path without query, fragment and login", key)
 	}
 	check(c.PageSize >= 2 && c.PageSize <= 10_000, "piano.page_size: %d is not between 2 and 10000", c.PageSize)
 	check(c.Rate > 0 && c.Rate <= 10_000, "piano.rate: %v is not above 0 and at most 10000", c.Rate)

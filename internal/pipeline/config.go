@@ -63,6 +63,6 @@ func (c Config) Validate() error {
 	check(c.MaxBytes >= 1<<20 && c.MaxBytes <= 1<<30, "batch.max_bytes: %d is not between 1 MiB and 1 GiB", c.MaxBytes)
 	check(c.MaxWait > 0 && c.MaxWait <= time.Hour, "batch.max_wait: %v is not between 0 and 1h", c.MaxWait)
 	check(c.OnDataLoss == FailOnDataLoss || c.OnDataLoss == ContinueOnDataLoss,
-		"consumer.on_data_loss: %q is neither fail nor continue", c.OnDataLoss)
+		"consumer.on_data_loss: is neither fail nor continue")
 	return errors.Join(errs...)
 }
