@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/safetext"
 )
 
 // app is what every command shares: the streams, environment and clock of the
@@ -132,25 +134,27 @@ func (a *app) logger(c config.Log) (*zap.Logger, error) {
 		}
 		encoder = zapcore.NewConsoleEncoder(form)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(a.progress)), level)), nil
+	output := safetext.Writer(a.progress, levelColours()...)
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(output)), level)), nil
 }
 
 // printJSON writes a result as one indented JSON document.
 func (a *app) printJSON(value any) error {
 	a.progress.hide()
-	encoder := json.NewEncoder(a.stdout)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		return outputError{err}
+		return fmt.Errorf("encode result: %w", err)
 	}
-	return nil
+	return a.print(text.String())
 }
 
-// print writes a complete result in one call.
+// print writes a complete result in one call, without characters that act on a terminal.
 func (a *app) print(text string) error {
 	a.progress.hide()
-	if _, err := io.WriteString(a.stdout, text); err != nil {
+	if _, err := io.WriteString(a.stdout, safetext.Lines(text, colours...)); err != nil {
 		return outputError{err}
 	}
 	return nil

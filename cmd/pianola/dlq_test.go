@@ -117,10 +117,15 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 	})
 	t.Run("show", func(t *testing.T) {
 		got := call(t, environment, "", "dlq", "show", "topic@1/0/5")
-		for _, want := range []string{"invalid_json", "The producer must send the message again", "xxx·[31m 99", strings.Repeat("ab", 32), "2026-01-03 00:00:00"} {
+		for _, want := range []string{"invalid_json", "The producer must send the message again", "xxx·[31m 99··", strings.Repeat("ab", 32), "2026-01-03 00:00:00"} {
 			if !strings.Contains(got.stdout, want) {
 				t.Errorf("does not show %q:\n%s", want, got.stdout)
 			}
+		}
+		var escaped letter
+		encoded := call(t, environment, "", "dlq", "show", "topic@1/0/5", "--json").stdout
+		if err := json.Unmarshal([]byte(encoded), &escaped); err != nil || *escaped.Payload != "xxx\x1b[31m 99\u009b\u202e" || strings.ContainsAny(encoded, "\x1b\u009b\u202e") {
+			t.Errorf("%v, %+q", err, encoded)
 		}
 		var one letter
 		if err := json.Unmarshal([]byte(call(t, environment, "", "dlq", "show", "topic/0/7", "--json").stdout), &one); err != nil || one.ResolvedAt == nil || one.At != "topic/0/7" {
@@ -143,7 +148,7 @@ func fill(t *testing.T, database string) {
 		"'kafka', 'topic', 0, 0, 7, 'invalid_value', 'user_email', 'no address', 'sub-7', '{}', NULL, '2025-12-31 23:59:59', '2026-01-04 00:00:00', 2, '2026-01-04 00:00:00'",
 		"'kafka', 'topic', 0, 1, 8, 'invalid_timestamp', 'event_timestamp', 'unreadable', NULL, '{}', NULL, '2025-12-31 23:59:59', '2026-01-01 00:00:00', 1, NULL",
 		`'kafka', 'topic', 0, 2, 9, 'invalid_timestamp', 'event_timestamp', 'unreadable', 'sub\t1', '{}', NULL, '2025-12-31 23:59:59', '2026-01-02 00:00:00', 2, NULL`,
-		`'kafka', 'topic', 1, 0, 5, 'invalid_json', NULL, 'the message is not JSON', NULL, 'xxx\x1b[31m 99', repeat('ab', 32), '2025-12-31 23:59:59', '2026-01-03 00:00:00', 1, NULL`,
+		`'kafka', 'topic', 1, 0, 5, 'invalid_json', NULL, 'the message is not JSON', NULL, concat('xxx\x1b[31m 99', char(0xc2, 0x9b, 0xe2, 0x80, 0xae)), repeat('ab', 32), '2025-12-31 23:59:59', '2026-01-03 00:00:00', 1, NULL`,
 	} {
 		if err := conn.Exec(t.Context(), "INSERT INTO "+database+".dead_letters "+columns+" SELECT "+row); err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/safetext"
 )
 
 // The exit statuses.
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environment: environment, now: time.Now}
 	a.progress = a.newProgressLine()
 	err := a.execute(ctx, args)
+	stderr = safetext.Writer(stderr) // errors can contain texts from outside
 	var mistakes *config.Error
 	switch {
 	case err == nil:

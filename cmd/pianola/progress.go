@@ -95,7 +95,7 @@ func (p *progressLine) show() {
 	if p.step.Name == "" {
 		return
 	}
-	text := stepText(p.step, p.now().Sub(p.since), p.now())
+	text := printable(stepText(p.step, p.now().Sub(p.since), p.now()))
 	if p.width == 0 {
 		_, _ = io.WriteString(p.out, "progress: "+text+"\n")
 		return

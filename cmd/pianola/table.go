@@ -6,18 +6,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/pianola/pianola/internal/safetext"
 )
 
-// printable replaces control and format characters by ·. Text from outside (ids,
-// file names, payloads) cannot then move the cursor or break a table.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
-			return '·'
-		}
-		return r
-	}, text)
-}
+// printable is a text from outside (ids, file names, payloads) that cannot move the cursor
+// or break a table.
+func printable(text string) string { return safetext.Cell(text) }
 
 const (
 	columnGap = "  "

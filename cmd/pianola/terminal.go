@@ -32,15 +32,33 @@ func (a *app) terminalOf(w io.Writer) (t terminal, ok bool) {
 	return t, true
 }
 
-func (t terminal) green(text string) string { return t.painted(text, 32) }
-func (t terminal) red(text string) string   { return t.painted(text, 31) }
+// The escape sequences of results. No other sequence reaches standard output.
+const (
+	green  = "\x1b[32m"
+	red    = "\x1b[31m"
+	normal = "\x1b[0m"
+)
+
+var colours = []string{green, red, normal}
+
+func (t terminal) green(text string) string { return t.painted(text, green) }
+func (t terminal) red(text string) string   { return t.painted(text, red) }
 
 // painted adds an ANSI colour when the stream shows colours.
-func (t terminal) painted(text string, code int) string {
+func (t terminal) painted(text, colour string) string {
 	if !t.colour {
 		return text
 	}
-	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, text)
+	return colour + text + normal
+}
+
+// levelColours are the sequences with which zap colours a level.
+func levelColours() []string {
+	all := []string{normal}
+	for colour := 31; colour <= 37; colour++ {
+		all = append(all, fmt.Sprintf("\x1b[%dm", colour))
+	}
+	return all
 }
 
 // variable is the value of an environment variable; empty when it is not set.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/safetext"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -75,6 +76,7 @@ func transformLines(ctx context.Context, rules *transform.Rules, limit int, now 
 	// pipe.
 	lines := transform.NewLines(&flushFirst{&interruptible{ctx: ctx, from: in}, w}, limit)
 	worker := rules.NewWorker()
+	var encoded []byte
 	for {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
@@ -85,7 +87,8 @@ func transformLines(ctx context.Context, rules *transform.Rules, limit int, now 
 		}
 		result := worker.Apply(line, now())
 		counts.add(result)
-		if _, err := w.Write(append(result.AppendJSON(w.AvailableBuffer()), '\n')); err != nil {
+		encoded = result.AppendJSON(encoded[:0])
+		if _, err := w.Write(append(safetext.Append(w.AvailableBuffer(), encoded), '\n')); err != nil {
 			return outputError{err}
 		}
 	}

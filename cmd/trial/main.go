@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/pianola/pianola/internal/safetext"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
@@ -34,24 +35,26 @@ func main() {
 	// The second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 
-	o, err := parse(os.Args[1:], os.Stderr)
+	// Errors and results can contain texts from outside.
+	stdout, stderr := safetext.Writer(os.Stdout), safetext.Writer(os.Stderr)
+	o, err := parse(os.Args[1:], stderr)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "trial: %v\nTry trial --help.\n", err)
+		fmt.Fprintf(stderr, "trial: %v\nTry trial --help.\n", err)
 		os.Exit(2)
 	}
-	switch err := run(ctx, o, os.Stdout, os.Stderr); {
+	switch err := run(ctx, o, stdout, stderr); {
 	case errors.Is(err, errBroken):
-		fmt.Fprintf(os.Stderr, "trial: %v\n", err)
+		fmt.Fprintf(stderr, "trial: %v\n", err)
 		os.Exit(3)
 	case err != nil && ctx.Err() != nil:
 		// The error says only that what was running was cancelled.
-		fmt.Fprintln(os.Stderr, "trial: interrupted before it was done")
+		fmt.Fprintln(stderr, "trial: interrupted before it was done")
 		os.Exit(1)
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "trial: %v\n", err)
+		fmt.Fprintf(stderr, "trial: %v\n", err)
 		os.Exit(1)
 	}
 }

@@ -102,6 +102,24 @@ func TestReadyz(t *testing.T) {
 	})
 }
 
+// A server's text reaches the terminal of who runs curl.
+func TestReadyz_ActsOnNoTerminal(t *testing.T) {
+	const hostile = "a\x1b[2J\u009b31m\u202eb"
+	url := start(t, Config{Ready: []Check{{"check", func(context.Context) error { return errors.New(hostile) }}}})
+	text := func(page string) string {
+		_, body := get(t, url+page)
+		if strings.ContainsAny(body, "\x1b\u009b\u202e") || !strings.Contains(body, `\u009b`) {
+			t.Errorf("%s: got %+q", page, body)
+		}
+		return body
+	}
+	text("/readyz")
+	var report Report
+	if err := json.Unmarshal([]byte(text("/readyz?format=json")), &report); err != nil || report.Checks[0].Error != hostile {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 func TestReadyz_HangingCheckTimesOut(t *testing.T) {
 	url := start(t, Config{
 		Ready:        []Check{{"kafka", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}},

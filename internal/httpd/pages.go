@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/pianola/pianola/internal/safetext"
 )
 
 // index lists the pages.
@@ -33,12 +35,12 @@ func serveReport(p *prober) http.HandlerFunc {
 		if wantsJSON(r) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(status)
-			_ = json.NewEncoder(w).Encode(report) // as above
+			_ = json.NewEncoder(safetext.Writer(w)).Encode(report) // as above
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(report.Text())) // as above
+		_, _ = safetext.Writer(w).Write([]byte(report.Text())) // as above
 	}
 }
 
