@@ -3,7 +3,6 @@ package consumer_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -14,20 +13,14 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // startApacheKafka gives a broker for the length of a test.
 func startApacheKafka(t *testing.T) []string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("not in the fast tier: starts Apache Kafka")
-	}
-	if err := apachekafka.Available(); err != nil {
-		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
-			t.Fatal(err)
-		}
-		t.Skipf("this test runs Apache Kafka: %v", err)
-	}
+	tier.Full(t, "starts Apache Kafka")
+	tier.Needs(t, apachekafka.Available())
 	// The first start fetches the broker.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

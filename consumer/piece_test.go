@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go/compress"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // pieces decodes a whole response as a reader does, one set at a time. It returns
@@ -44,9 +46,7 @@ func pieces(t *testing.T, data []byte, position int64, value string) (offsets []
 // out in pieces, whole and in order, from wherever in it, and never needs the
 // memory of the whole.
 func TestBatches_decode_pieces(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: decodes every split of large batches")
-	}
+	tier.Full(t, "decodes every split of large batches")
 	const records = 30
 	value := strings.Repeat("v", 1<<20)
 	large := testBatch{base: 100, last: records + 3, producer: -1, value: value} // compaction has taken the last ones
@@ -112,9 +112,7 @@ func TestBatches_decode_piecesOfOne(t *testing.T) {
 // TestBatches_decode_piecesBroken: what is wrong behind the first piece is found
 // when its turn comes.
 func TestBatches_decode_piecesBroken(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: decodes every split of large batches")
-	}
+	tier.Full(t, "decodes every split of large batches")
 	value := strings.Repeat("v", 1<<20)
 	for name, batch := range map[string]testBatch{
 		"longer than its records":        {deltas: offsetsFrom(0, 20), last: 19, trailing: []byte("more")},

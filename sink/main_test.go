@@ -1,11 +1,7 @@
 package sink_test
 
 import (
-	"fmt"
-	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 )
@@ -13,11 +9,4 @@ import (
 // server is shared by the tests of the package.
 var server engine.Engine
 
-func TestMain(m *testing.M) {
-	code := server.Run(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.RunWithoutLeaks(m) }

@@ -8,15 +8,14 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestSubscription_ActionsReconcile resumes and upgrades against a simulated Piano:
 // the events come back through the stream, and the next reconciliation compares
 // these subscriptions too and finds nothing.
 func TestSubscription_ActionsReconcile(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs a whole simulated year")
-	}
+	tier.Full(t, "runs a whole simulated year")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
 	s.Publish()

@@ -7,15 +7,14 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestRun_KillNine repeatedly kills the real binary at random times during ingestion
 // and compares the views with the truth at the end. It also checks that the killed
 // processes were working, so that the kills cover the whole topic.
 func TestRun_KillNine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: kills a process many times")
-	}
+	tier.Full(t, "kills a process many times")
 	const kills = 12
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("kill moments are drawn from seed %d", seed)

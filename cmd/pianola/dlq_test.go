@@ -13,6 +13,7 @@ import (
 	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -34,9 +35,7 @@ func protocols(t *testing.T) map[string][]string {
 // TestCommands_OnARealServer walks through the commands that need ClickHouse in
 // the order in which an operator meets them.
 func TestCommands_OnARealServer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs every command")
-	}
+	tier.Full(t, "runs every command")
 	for name, environment := range protocols(t) {
 		t.Run(name, func(t *testing.T) {
 			environment = append(environment, "PIANOLA_CLICKHOUSE_DATABASE=walk_"+name)

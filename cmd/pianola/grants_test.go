@@ -17,6 +17,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // grantsPage documents the grants of each ClickHouse user.
@@ -78,9 +79,7 @@ const (
 // documentation gives it, with exactly the documented grants. Then it takes one
 // privilege after the other away: a command must fail and name what is missing.
 func TestGrants(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: restarts ClickHouse for each privilege")
-	}
+	tier.Full(t, "restarts ClickHouse for each privilege")
 	documented := documentedGrants(t)
 	services, err := sandbox.Start(t.Context(), sandbox.Loopback(nil))
 	if err != nil {

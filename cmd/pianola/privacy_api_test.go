@@ -11,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/service"
 )
 
@@ -18,9 +19,7 @@ import (
 // contain addresses, names and the token in every place, and that fail in every way. It
 // searches all output of the binary for them: tables, log, pages and results.
 func TestPrivacy_NoPersonalDataFromTheAPI(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs every command")
-	}
+	tier.Full(t, "runs every command")
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkAPI(t, binary, protocol) })

@@ -19,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -40,9 +41,7 @@ const (
 // place a message and a configuration have, and looks for them in everything that
 // the shipped binary lets out: tables, log, pages and what the commands print.
 func TestPrivacy_NoPersonalDataFromMessages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs every command")
-	}
+	tier.Full(t, "runs every command")
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkPrivacy(t, binary, protocol) })

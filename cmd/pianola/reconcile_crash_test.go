@@ -9,15 +9,14 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestReconcile_KilledDuringARun kills the real binary while it reads the API and
 // while it asks again: no partial run is visible, and the next process
 // continues.
 func TestReconcile_KilledDuringARun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: builds and kills a process")
-	}
+	tier.Full(t, "builds and kills a process")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
 	s.Publish()
 	s.Ingest()

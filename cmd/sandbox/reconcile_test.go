@@ -15,6 +15,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -87,21 +88,8 @@ func (s *pianoEnv) Positions(context.Context) ([]reconcile.Position, error) {
 // drift returns the open rows of the table, as "kind subscription".
 func (s *pianoEnv) drift() []string {
 	s.Helper()
-	rows, err := s.Analyst.Query(s.Context(), `SELECT concat(kind, ' ', subscription_id), verified FROM drift FINAL WHERE closed_at IS NULL`)
-	s.Must(err)
-	defer rows.Close()
 	var found []string
-	for rows.Next() {
-		var one string
-		var verified bool
-		s.Must(rows.Scan(&one, &verified))
-		if !verified {
-			one += " unverified"
-		}
-		found = append(found, one)
-	}
-	s.Must(rows.Err())
-	slices.Sort(found)
+	s.One(`SELECT arraySort(groupArray(concat(kind, ' ', subscription_id, if(verified, '', ' unverified')))) FROM drift FINAL WHERE closed_at IS NULL`, &found)
 	return found
 }
 
@@ -111,9 +99,7 @@ func without(a, b []string) []string {
 }
 
 func TestReconciliation_FindsPlantedDrift(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs a whole simulated year")
-	}
+	tier.Full(t, "runs a whole simulated year")
 	servers := testbed.Start(t)
 	left := map[string]uint64{}
 	for seed := uint64(1); seed <= 5; seed++ {
@@ -155,9 +141,7 @@ func TestReconciliation_FindsPlantedDrift(t *testing.T) {
 }
 
 func TestReconciliation_FindsNoDriftDuringActions(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs a whole simulated year")
-	}
+	tier.Full(t, "runs a whole simulated year")
 	servers := testbed.Start(t)
 	s := open(t, servers, 6, 500)
 	s.Publish()
@@ -193,9 +177,7 @@ func TestReconciliation_FindsNoDriftDuringActions(t *testing.T) {
 // Measurements with the synthetic store are valid only if its events and its API
 // agree.
 func TestReconciliation_FindsNoDriftInSyntheticStore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs a whole simulated year")
-	}
+	tier.Full(t, "runs a whole simulated year")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
 	store := pianoapi.Synthetic{Subscriptions: 3000, Begin: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)}
 	server, err := pianoapi.Start(pianoapi.Config{}, store)

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // small returns options of a demonstration on free ports that takes about a second.
@@ -24,9 +25,7 @@ func small(t *testing.T) options {
 }
 
 func TestDemonstrate_ReportsEqualViews(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs the whole demonstration")
-	}
+	tier.Full(t, "runs the whole demonstration")
 	o := small(t)
 	o.verbose = true // the log and the progress share one writer
 	o.dataDir = t.TempDir()
@@ -53,9 +52,7 @@ func TestDemonstrate_ReportsEqualViews(t *testing.T) {
 // An interrupt before the result once returned success, which misled scripts that
 // wait for --exit.
 func TestDemonstrate_InterruptIsAnError(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs the whole demonstration")
-	}
+	tier.Full(t, "runs the whole demonstration")
 	o := small(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
@@ -79,24 +76,6 @@ func (w trigger) Write(p []byte) (int, error) {
 		w.call()
 	}
 	return len(p), nil
-}
-
-func TestGrid_AlignsNumbersRight(t *testing.T) {
-	n := 2.5
-	g := grid{
-		columns: []gridColumn{{name: "plan"}, {name: "revenue", right: true}, {name: "mean", right: true}},
-		rows: [][]string{
-			{"1 måned", cell(reflect.ValueOf(3373058.0)), cell(reflect.ValueOf(&n))},
-			{"year", cell(reflect.ValueOf(uint64(7))), cell(reflect.ValueOf((*float64)(nil)))},
-		},
-	}
-	want := "" +
-		"  plan     revenue  mean\n" +
-		"  1 måned  3373058   2.5\n" +
-		"  year           7     –\n"
-	if got := g.String(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
 }
 
 func TestParse_RejectsInvalidOptions(t *testing.T) {

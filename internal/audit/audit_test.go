@@ -7,6 +7,7 @@ import (
 
 	"github.com/pianola/pianola/internal/audit"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestAudit_CleanRun(t *testing.T) {
@@ -62,9 +63,7 @@ func TestAudit_NothingWasEverConsumed(t *testing.T) {
 // TestAudit_Planted puts one thing wrong into the tables of a clean run, and wants
 // exactly that to be found.
 func TestAudit_Planted(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: plants every kind of fault in turn")
-	}
+	tier.Full(t, "plants every kind of fault in turn")
 	// Ranges large enough to hold messages that left rows behind, whenever the
 	// consumer happened to flush.
 	const middle = "source_partition = 1 AND start_offset = (SELECT argMax(start_offset, messages) FROM ingest_ledger WHERE source_partition = 1 AND start_offset > 0 " +
@@ -303,9 +302,7 @@ func TestAudit_OtherRules(t *testing.T) {
 // TestAudit_WhileConsumersRun audits again and again while two instances share the
 // topic, and while one of them comes and goes.
 func TestAudit_WhileConsumersRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: audits while consumers run")
-	}
+	tier.Full(t, "audits while consumers run")
 	s := newEnv(t, "native", 600)
 	s.Settings.Batch.MaxRows = 100
 	s.Publish()

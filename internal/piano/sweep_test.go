@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func sweep(t *testing.T, s *shelf, size int) (seen map[string]int, report piano.SweepReport) {
@@ -30,9 +31,7 @@ func sweep(t *testing.T, s *shelf, size int) (seen map[string]int, report piano.
 }
 
 func TestSweep_ReadsAll(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: reads a whole simulated year")
-	}
+	tier.Full(t, "reads a whole simulated year")
 	for _, n := range []int{0, 1, 2, 9, 10, 11, 19, 100, 101} {
 		for _, most := range []int{0, 1, 2, 7} { // the API may give fewer than are asked for
 			seen, report := sweep(t, &shelf{ids: numbered(n), most: most}, 10)

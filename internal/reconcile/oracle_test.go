@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -16,9 +17,7 @@ import (
 // world's own rules, which were written without SQL, say what an API would: there
 // is no drift. Then one thing is changed in some of them, and that is the drift.
 func TestRun_AgreesWithTheOracle(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: compares 1,500 random subscriptions")
-	}
+	tier.Full(t, "compares 1,500 random subscriptions")
 	s := newFixture(t)
 	s.cfg.Verify = maxVerify
 	seed := uint64(time.Now().UnixNano())

@@ -10,6 +10,8 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // recordingConn is a connection that keeps what is inserted into, and refuses one
@@ -48,9 +50,7 @@ func (s *fixture) inRanges(conn driver.Conn) (*Report, error) {
 // TestRun_WritesDriftARangeAtATime: where all is drift no statement is about all of it.
 // A run that ends between two ranges counts as none, and the next one makes up for it.
 func TestRun_WritesDriftARangeAtATime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: writes many ranges")
-	}
+	tier.Full(t, "writes many ranges")
 	s := newFixture(t)
 	for i := range 100 {
 		s.pairs(agreeing(fmt.Sprint(i * 7919)).status("expired"))

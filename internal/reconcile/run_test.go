@@ -12,6 +12,7 @@ import (
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestRun_OpensUpdatesClosesAndReopens follows one disagreement through its days.
@@ -180,9 +181,7 @@ func TestRun_AsksAboutNoHash(t *testing.T) {
 // TestRun_InBucketsFindsTheSame compares a few subscriptions at a time, and over
 // HTTP.
 func TestRun_InBucketsFindsTheSame(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs several times")
-	}
+	tier.Full(t, "runs several times")
 	s := newFixture(t)
 	var all []*pair
 	for i := range 100 {
@@ -224,9 +223,7 @@ func TestRun_InBucketsFindsTheSame(t *testing.T) {
 // The run's context ends in each phase. Open drift stays open, nothing else is visible,
 // and the next run completes.
 func TestRun_CancelledInAnyPhaseLeavesNoPartialResult(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs once for each phase")
-	}
+	tier.Full(t, "runs once for each phase")
 	for _, phase := range []Phase{PhaseSnapshot, PhaseSettle, PhaseCompare, PhaseVerify, "get"} {
 		t.Run(string(phase), func(t *testing.T) {
 			s := newFixture(t)

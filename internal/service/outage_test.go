@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestService_ClickHouseOutage stops ClickHouse during ingestion. Fetching stops at
 // the memory limit; the process stays alive, is not ready, and recovers by itself. Then
 // ClickHouse works but its answers are lost, so that every active insert is repeated.
 func TestService_ClickHouseOutage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: waits for an outage")
-	}
+	tier.Full(t, "waits for an outage")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newFixture(t, protocol)
@@ -60,9 +60,7 @@ func TestService_ClickHouseOutage(t *testing.T) {
 // TestService_KafkaOutage takes the broker away in the middle, and brings it back
 // where it was.
 func TestService_KafkaOutage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: waits for an outage")
-	}
+	tier.Full(t, "waits for an outage")
 	s := newFixture(t, "native")
 	s.tell(0.5)
 	i := s.start()
@@ -88,9 +86,7 @@ func TestService_KafkaOutage(t *testing.T) {
 // TestService_DrainWithoutClickHouse: with rows in hand that cannot be stored, a
 // drain ends when shutdown.timeout says so, and what it drops is read again.
 func TestService_DrainWithoutClickHouse(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: waits for an outage")
-	}
+	tier.Full(t, "waits for an outage")
 	s := newFixture(t, "native")
 	s.Settings.Shutdown.Timeout = 2 * time.Second
 	i := s.start()

@@ -10,14 +10,13 @@ import (
 	"testing"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
 
 // TestService_StartsBeforeItsServers waits for each server and names it.
 func TestService_StartsBeforeItsServers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: waits for servers")
-	}
+	tier.Full(t, "waits for servers")
 	s := newFixture(t, "native")
 	s.tell(1)
 	s.Services.Kafka.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
@@ -79,18 +80,14 @@ var leftOut = map[string]string{
 
 // TestTrials_Embedded shares one environment, because its start takes longest.
 func TestTrials_Embedded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs processes under faults")
-	}
+	tier.Full(t, "runs processes under faults")
 	wantHolds(t, open(t, harness.Embedded), func(one harness.Trial) bool { return leftOut[one.Name] == "" })
 }
 
 // TestTrials_Apache runs one trial with the broker that users run. The command runs all of
 // them with both.
 func TestTrials_Apache(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: starts Apache Kafka")
-	}
+	tier.Full(t, "starts Apache Kafka")
 	if err := apachekafka.Available(); err != nil {
 		skip(t, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano/subscriptionlog"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -375,9 +376,7 @@ func live() uint64 {
 }
 
 func TestReader_MemoryDoesNotGrow(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: reads a large file")
-	}
+	tier.Full(t, "reads a large file")
 	const lines = 30_000
 	text := written(t, all(), everything)
 	// The header has no quotes in it.

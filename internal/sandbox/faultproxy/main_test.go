@@ -3,13 +3,11 @@ package faultproxy_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 
 	chgo "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"go.uber.org/goleak"
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
@@ -18,14 +16,7 @@ import (
 // server is shared by the tests of the package.
 var server engine.Engine
 
-func TestMain(m *testing.M) {
-	code := server.Run(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.RunWithoutLeaks(m) }
 
 var (
 	databases atomic.Int32

@@ -3,15 +3,12 @@ package tlsproxy_test
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"os"
 	"testing"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-	"go.uber.org/goleak"
 
 	"github.com/pianola/pianola/internal/sandbox/authority"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
@@ -20,14 +17,7 @@ import (
 
 var server engine.Engine
 
-func TestMain(m *testing.M) {
-	code := server.Run(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.RunWithoutLeaks(m) }
 
 // listen puts a proxy with a certificate of a new authority in front of addr.
 func listen(t *testing.T, addr string, clientCertificate tls.ClientAuthType) (*tlsproxy.Proxy, *authority.Authority) {

@@ -10,23 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
 func TestSmallDisk(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: mounts a disk")
-	}
+	tier.Full(t, "mounts a disk")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "disk")
 	d, err := newSmallDisk(ctx, dir, 2<<20)
 	if errors.Is(err, harness.ErrUnavailable) {
-		// In .ci/run everything is there, or that is the failure.
-		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tier.Needs(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestMain(m *testing.M) {
@@ -21,9 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestEnv shares one environment, because its start takes longest.
 func TestEnv(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs processes under faults")
-	}
+	tier.Full(t, "runs processes under faults")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	e, err := Open(ctx, Embedded, func(sentence string) { t.Log(sentence) })
@@ -108,9 +107,7 @@ func wantEnded(t *testing.T, e *Env) {
 // TestProcess_Drain_before_its_signal_handler is SIGTERM to a process that has no
 // handler for it yet.
 func TestProcess_Drain_before_its_signal_handler(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: builds and runs a process")
-	}
+	tier.Full(t, "builds and runs a process")
 	sleeper := filepath.Join(t.TempDir(), "sleeper")
 	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/apachekafka"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
@@ -34,9 +35,7 @@ func open(t *testing.T, kafka harness.Kafka) *harness.Env {
 }
 
 func TestForms_Embedded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: runs processes under faults")
-	}
+	tier.Full(t, "runs processes under faults")
 	e := open(t, harness.Embedded)
 	wantForms(t, e)
 	t.Run("uncommitted", func(t *testing.T) { wantUncommitted(t, e) })
@@ -44,9 +43,7 @@ func TestForms_Embedded(t *testing.T) {
 
 // TestForms_Apache: the embedded broker's cleaner and its timestamps are not Kafka's.
 func TestForms_Apache(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in the fast tier: starts Apache Kafka")
-	}
+	tier.Full(t, "starts Apache Kafka")
 	if err := apachekafka.Available(); err != nil {
 		if os.Getenv("PIANOLA_TEST_NO_SKIP") != "" { // .ci/run: everything is there, or that is the failure
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/goleak"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/schemas"
@@ -48,6 +49,15 @@ func (e *Engine) Run(m *testing.M) int {
 	}()
 	return m.Run()
 }
+
+// RunWithoutLeaks is Run, and ends the process. Goroutines that are left are a failure.
+func (e *Engine) RunWithoutLeaks(m *testing.M) {
+	goleak.VerifyTestMain(run(func() int { return e.Run(m) }))
+}
+
+type run func() int
+
+func (r run) Run() int { return r() }
 
 // Server is the running server.
 func (e *Engine) Server(t testing.TB) *clickhouse.Server {

@@ -1,0 +1,29 @@
+// Package tier says which tests run. The fast tier is `go test -short`; the full tier has
+// all tests.
+package tier
+
+import (
+	"os"
+	"testing"
+)
+
+// Full leaves a test out of the fast tier. why completes "not in the fast tier: ".
+func Full(t testing.TB, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in the fast tier: " + why)
+	}
+}
+
+// Needs skips a test where this machine lacks something. In .ci/run, which installs
+// everything, the test fails instead.
+func Needs(t testing.TB, missing error) {
+	t.Helper()
+	switch {
+	case missing == nil:
+	case os.Getenv("PIANOLA_TEST_NO_SKIP") != "":
+		t.Fatal(missing)
+	default:
+		t.Skip(missing)
+	}
+}
