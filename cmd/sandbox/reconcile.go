@@ -48,7 +48,9 @@ func reconciliation(ctx context.Context, p *publisher, i *instance, out io.Write
 		planted[disagreement{one.Kind, one.SubscriptionID}] = true
 	}
 	fmt.Fprintln(out)
-	byKind(planted, found, report).write(out)
+	if err := writeKinds(out, planted, found, report); err != nil {
+		return err
+	}
 	if wrong := differing(planted, found); len(wrong) > 0 {
 		fmt.Fprintf(out, "\nNO. %s\n", strings.Join(wrong[:min(20, len(wrong))], "\n    "))
 		return errMisjudged
@@ -58,24 +60,22 @@ func reconciliation(ctx context.Context, p *publisher, i *instance, out io.Write
 }
 
 // disagreement is one kind of drift of one subscription.
-type disagreement struct{ kind, subscription string }
+type disagreement struct {
+	Kind         string `ch:"kind"`
+	Subscription string `ch:"subscription_id"`
+}
 
 // openDrift reads the rows of the table drift that are open.
 func openDrift(ctx context.Context, i *instance) (map[disagreement]bool, error) {
-	rows, err := i.analyst.Query(ctx, `SELECT kind, subscription_id FROM piano.drift FINAL WHERE closed_at IS NULL`)
-	if err != nil {
+	var rows []disagreement
+	if err := i.analyst.Select(ctx, &rows, `SELECT kind, subscription_id FROM piano.drift FINAL WHERE closed_at IS NULL`); err != nil {
 		return nil, fmt.Errorf("read the drift: %w", err)
 	}
-	defer rows.Close()
 	found := map[disagreement]bool{}
-	for rows.Next() {
-		var one disagreement
-		if err := rows.Scan(&one.kind, &one.subscription); err != nil {
-			return nil, fmt.Errorf("read the drift: %w", err)
-		}
+	for _, one := range rows {
 		found[one] = true
 	}
-	return found, rows.Err()
+	return found, nil
 }
 
 // differing describes the disagreements that only one side has.
@@ -83,28 +83,20 @@ func differing(planted, found map[disagreement]bool) []string {
 	var wrong []string
 	for one := range planted {
 		if !found[one] {
-			wrong = append(wrong, fmt.Sprintf("not found: %s of %s", one.kind, one.subscription))
+			wrong = append(wrong, fmt.Sprintf("not found: %s of %s", one.Kind, one.Subscription))
 		}
 	}
 	for one := range found {
 		if !planted[one] {
-			wrong = append(wrong, fmt.Sprintf("not planted: %s of %s", one.kind, one.subscription))
+			wrong = append(wrong, fmt.Sprintf("not planted: %s of %s", one.Kind, one.Subscription))
 		}
 	}
 	slices.Sort(wrong)
 	return wrong
 }
 
-// tally is one line of the printed table: a kind and its counts.
-type tally struct {
-	kind           string
-	planted, found int
-	example        string
-}
-
-type tallies []tally
-
-func byKind(planted, found map[disagreement]bool, report *reconcile.Report) tallies {
+// writeKinds prints how much drift of each kind was planted and found, with an example.
+func writeKinds(out io.Writer, planted, found map[disagreement]bool, report *reconcile.Report) error {
 	examples := map[string]string{}
 	for _, k := range report.Drift {
 		if len(k.Examples) > 0 {
@@ -112,30 +104,20 @@ func byKind(planted, found map[disagreement]bool, report *reconcile.Report) tall
 			examples[string(k.Kind)] = fmt.Sprintf("%s: %s → %s", one.SubscriptionID, value(one.Stream), value(one.API))
 		}
 	}
-	var all tallies
+	count := func(all map[disagreement]bool, kind string) (n int) {
+		for one := range all {
+			if one.Kind == kind {
+				n++
+			}
+		}
+		return n
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  kind\tplanted\tfound\texample: events → API")
 	for _, kind := range pianoapi.Kinds() {
-		t := tally{kind: kind, example: examples[kind]}
-		for one := range planted {
-			if one.kind == kind {
-				t.planted++
-			}
-		}
-		for one := range found {
-			if one.kind == kind {
-				t.found++
-			}
-		}
-		all = append(all, t)
+		fmt.Fprintf(table, "  %s\t%d\t%d\t%s\n", kind, count(planted, kind), count(found, kind), examples[kind])
 	}
-	return all
-}
-
-func (t tallies) write(out io.Writer) {
-	g := grid{columns: []gridColumn{{name: "kind"}, {name: "planted", right: true}, {name: "found", right: true}, {name: "example: events → API"}}}
-	for _, one := range t {
-		g.rows = append(g.rows, []string{one.kind, fmt.Sprint(one.planted), fmt.Sprint(one.found), one.example})
-	}
-	fmt.Fprint(out, g.String())
+	return table.Flush()
 }
 
 func value(text *string) string {

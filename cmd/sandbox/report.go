@@ -15,13 +15,13 @@ import (
 // report prints the message counts, a few queries, the comparison with the truth,
 // and the result of reconciliation. It returns errUnequal when views and truth
 // differ, and errMisjudged when found and planted drift differ.
-func report(ctx context.Context, w *world.World, truth *world.Truth, p *publisher, i *instance, out io.Writer) error {
+func report(ctx context.Context, s *sandbox.Services, w *world.World, truth *world.Truth, p *publisher, i *instance, out io.Writer) error {
 	if err := outcomes(ctx, i, out); err != nil {
 		return err
 	}
 	for _, q := range questions {
 		fmt.Fprintf(out, "\n%s\n\n%s\n\n", q.asks, q.sql)
-		if err := answer(ctx, i.analyst, out, q.sql); err != nil {
+		if err := answer(ctx, s, out, q.sql); err != nil {
 			return fmt.Errorf("%s: %w", q.asks, err)
 		}
 	}
@@ -51,21 +51,16 @@ func outcomes(ctx context.Context, i *instance, out io.Writer) error {
 	line(a.Stored-rows, "  redeliveries of an event that already has a row")
 	line(a.Filtered, "filtered: internal users (only the subscription ids are stored)")
 	line(a.DeadLettered, "dead letters")
-	reasons, err := i.analyst.Query(ctx, `SELECT reason, count() FROM piano.dead_letters FINAL GROUP BY reason ORDER BY reason`)
+	var reasons []struct {
+		Reason  string `ch:"reason"`
+		Letters uint64 `ch:"letters"`
+	}
+	err = i.analyst.Select(ctx, &reasons, `SELECT reason, count() AS letters FROM piano.dead_letters FINAL GROUP BY reason ORDER BY reason`)
 	if err != nil {
 		return fmt.Errorf("count the dead letters: %w", err)
 	}
-	defer reasons.Close()
-	for reasons.Next() {
-		var reason string
-		var n uint64
-		if err := reasons.Scan(&reason, &n); err != nil {
-			return fmt.Errorf("count the dead letters: %w", err)
-		}
-		line(n, "  "+reason)
-	}
-	if err := reasons.Err(); err != nil {
-		return fmt.Errorf("count the dead letters: %w", err)
+	for _, r := range reasons {
+		line(r.Letters, "  "+r.Reason)
 	}
 	line(a.Skipped, "skipped: tombstones")
 	return table.Flush()

@@ -86,7 +86,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		if err := ingest(running, o, s, w, pianola, progress); err != nil {
 			return err
 		}
-		return report(running, w, truth, piano, pianola, out)
+		return report(running, s, w, truth, piano, pianola, out)
 	}()
 	reached := verdict == nil || errors.Is(verdict, errUnequal) || errors.Is(verdict, errMisjudged)
 	if reached && !o.exit && running.Err() == nil {

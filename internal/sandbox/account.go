@@ -17,26 +17,15 @@ type Account struct {
 
 // ReadAccount sums the ledger's flushes. conn is connected to its database.
 func ReadAccount(ctx context.Context, conn driver.Conn, topic string) (Account, error) {
-	a := Account{next: map[int32]int64{}}
-	rows, err := conn.Query(ctx, `SELECT source_partition, max(next_offset),
-  sum(messages), sum(stored), sum(filtered), sum(dead_lettered), sum(skipped)
-FROM ingest_ledger WHERE kind = 'flush' AND source_name = $1 GROUP BY source_partition`, topic)
+	var a Account
+	err := conn.QueryRow(ctx, `SELECT sum(messages), sum(stored), sum(filtered), sum(dead_lettered), sum(skipped),
+  maxMap(map(source_partition, next_offset))
+FROM ingest_ledger WHERE kind = 'flush' AND source_name = $1`, topic).
+		Scan(&a.Messages, &a.Stored, &a.Filtered, &a.DeadLettered, &a.Skipped, &a.next)
 	if err != nil {
 		return a, fmt.Errorf("read the ledger: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var partition int32
-		var next int64
-		var messages, stored, filtered, deadLettered, skipped uint64
-		if err := rows.Scan(&partition, &next, &messages, &stored, &filtered, &deadLettered, &skipped); err != nil {
-			return a, fmt.Errorf("read the ledger: %w", err)
-		}
-		a.next[partition] = next
-		a.Messages, a.Stored, a.Filtered = a.Messages+messages, a.Stored+stored, a.Filtered+filtered
-		a.DeadLettered, a.Skipped = a.DeadLettered+deadLettered, a.Skipped+skipped
-	}
-	return a, rows.Err()
+	return a, nil
 }
 
 // Covers says whether the ledger has come to the topic's end.

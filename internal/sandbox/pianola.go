@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -42,10 +43,7 @@ func Migrate(ctx context.Context, cfg config.Config, log *zap.Logger) error {
 	if err == nil {
 		_, err = migrator.Up(ctx)
 	}
-	if closeErr := db.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make the schema: %w", err)
 	}
 	return nil
