@@ -1,4 +1,4 @@
-// Package wait sleeps for a duration or until a context ends.
+// Package wait sleeps for a duration, or until something holds or a context ends.
 package wait
 
 import (
@@ -15,5 +15,18 @@ func For(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	case <-timer.C:
 		return nil
+	}
+}
+
+// Until asks at an interval until holds returns true or an error. It returns the error, or
+// the context's cause when ctx ends earlier.
+func Until(ctx context.Context, every time.Duration, holds func() (bool, error)) error {
+	for {
+		if ok, err := holds(); ok || err != nil {
+			return err
+		}
+		if err := For(ctx, every); err != nil {
+			return err
+		}
 	}
 }

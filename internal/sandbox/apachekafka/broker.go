@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/loopback"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // Config configures the broker.
@@ -86,12 +87,8 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	classes := filepath.Join(home, "*")
-	arguments := []string{"-cp", classes, "kafka.tools.StorageTool",
-		"format", "--ignore-formatted", "--cluster-id", clusterID(cfg.DataDir), "--config", file}
-	if cfg.Secure != nil {
-		arguments = append(arguments, cfg.Secure.scramArguments()...)
-	}
-	format := exec.CommandContext(ctx, "java", arguments...)
+	format := exec.CommandContext(ctx, "java", "-cp", classes, "kafka.tools.StorageTool",
+		"format", "--ignore-formatted", "--cluster-id", clusterID(cfg.DataDir), "--config", file)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format kafka's storage: %w: %s", err, out)
 	}
@@ -144,21 +141,22 @@ func (b *Broker) Stop() error {
 
 // await waits until the broker accepts connections. It opens its listener last.
 func (b *Broker) await(ctx context.Context) error {
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		var dialer net.Dialer
-		if conn, err := dialer.DialContext(ctx, "tcp", b.addr); err == nil {
-			return conn.Close()
-		}
+	err := wait.Until(ctx, 50*time.Millisecond, func() (bool, error) {
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for kafka: %w", ctx.Err())
 		case <-b.ended:
-			return fmt.Errorf("wait for kafka: process ended: %w", b.err)
-		case <-ticker.C:
+			return false, fmt.Errorf("process ended: %w", b.err)
+		default:
 		}
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", b.addr)
+		if err != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
+		}
+		return true, conn.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("wait for kafka: %w", err)
 	}
+	return nil
 }
 
 // writeProperties writes the settings of a small, combined broker and controller that

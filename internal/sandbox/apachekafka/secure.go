@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // Secure configures a second listener with TLS and SASL: PLAIN, SCRAM-SHA-256 or
@@ -29,16 +31,7 @@ type Secure struct {
 	ClientCAs []byte
 	// Optional also accepts clients without a certificate.
 	Optional bool
-	Plain    map[string]string // passwords by user
-	Scram    []ScramUser
-}
-
-// ScramUser is a SCRAM user. Name and password must be letters and digits, because they
-// are not escaped for the storage tool.
-type ScramUser struct {
-	Mechanism      string // SCRAM-SHA-256 or SCRAM-SHA-512
-	Name, Password string
-	Salt           string // base64; empty selects a random salt
+	Plain    map[string]string // passwords by user; SCRAM's are set through Kafka's API
 }
 
 // listenerName is the name of the secure listener. Its properties have it in lower case.
@@ -99,19 +92,6 @@ func ofListener(key string) string {
 	return "listener.name." + strings.ToLower(listenerName) + "." + key
 }
 
-// scramArguments returns the arguments of the storage tool that add the users.
-func (s *Secure) scramArguments() []string {
-	var all []string
-	for _, u := range s.Scram {
-		salt := ""
-		if u.Salt != "" {
-			salt = fmt.Sprintf(",salt=%q", u.Salt)
-		}
-		all = append(all, "--add-scram", fmt.Sprintf("%s=[name=%q%s,iterations=4096,password=%q]", u.Mechanism, u.Name, salt, u.Password))
-	}
-	return all
-}
-
 // writeKeystore writes certificate and key to one PEM file. Each version has another name,
 // because the broker reloads only when the name changes.
 func writeKeystore(dir string, version int, certificate, key []byte) (string, error) {
@@ -159,9 +139,8 @@ func (b *Broker) awaitCertificate(ctx context.Context, certificate []byte) error
 		return errors.New("set certificate: not PEM")
 	}
 	const inARow = 2 * 3 // num.network.threads is 3 by default
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for seen := 0; ; {
+	seen := 0
+	err := wait.Until(ctx, 10*time.Millisecond, func() (bool, error) {
 		var shown []byte
 		dialer := tls.Dialer{Config: &tls.Config{
 			InsecureSkipVerify: true, // the certificate is only compared
@@ -176,13 +155,10 @@ func (b *Broker) awaitCertificate(ctx context.Context, certificate []byte) error
 		if seen++; !bytes.Equal(shown, want.Bytes) {
 			seen = 0
 		}
-		if seen == inARow {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("set certificate: not active: %w", ctx.Err())
-		}
+		return seen == inARow, nil
+	})
+	if err != nil {
+		return fmt.Errorf("set certificate: not active: %w", err)
 	}
+	return nil
 }

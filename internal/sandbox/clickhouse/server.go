@@ -15,6 +15,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse/library"
+	"github.com/pianola/pianola/internal/sandbox/filelock"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // Server is a ClickHouse server with its data directory, through any number of
@@ -223,19 +225,13 @@ const maxPredecessor = 3 * time.Second
 
 // lockDirectory takes the lock of a data directory.
 func lockDirectory(ctx context.Context, dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	ctx, cancel := context.WithTimeout(ctx, maxPredecessor)
+	defer cancel()
+	lock, err := filelock.Await(ctx, filepath.Join(dir, "lock"), func() {})
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, fmt.Errorf("%w; another server uses the directory", err)
 	}
-	err = retryFor(ctx, maxPredecessor, func() (bool, error) {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		return errors.Is(err, syscall.EWOULDBLOCK), err
-	})
-	if err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("lock %s: %w; another server uses the directory", dir, err)
-	}
-	return f, nil
+	return lock, nil
 }
 
 // freePort is the port of an address, which is free. The server itself would
@@ -252,31 +248,13 @@ func freePort(ctx context.Context, addr string) (int, error) {
 	if port == 0 {
 		return 0, nil
 	}
-	return port, retryFor(ctx, maxPredecessor, func() (bool, error) {
+	for until := time.Now().Add(maxPredecessor); ; {
 		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			return errors.Is(err, syscall.EADDRINUSE), err
+		if err == nil {
+			return port, l.Close()
 		}
-		return false, l.Close()
-	})
-}
-
-// retryFor tries until it is done, an error is not temporary, or the time is over.
-func retryFor(ctx context.Context, limit time.Duration, try func() (temporary bool, err error)) error {
-	const pause = 20 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		temporary, err := try()
-		if err == nil || !temporary {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return err
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(until) || wait.For(ctx, 20*time.Millisecond) != nil {
+			return 0, err
 		}
 	}
 }

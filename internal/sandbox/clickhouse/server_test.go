@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // parentVariable makes this test binary the parent of a server on a directory,
@@ -226,13 +227,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("timed out waiting for %s", what)
-		}
+	if err := wait.Until(ctx, 10*time.Millisecond, func() (bool, error) { return done(), nil }); err != nil {
+		t.Fatalf("wait for %s: %v", what, err)
 	}
 }

@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/pianola/pianola/internal/sandbox/filelock"
 )
 
 // MaxMessageBytes is the maximum size of a record batch. It is well above the contract's
@@ -20,7 +24,7 @@ type Broker struct {
 	cluster    *kfake.Cluster
 	addr       string // advertised address
 	listenAddr string
-	lock       *dirLock
+	lock       *os.File // of the data directory; nil without one
 }
 
 // Start starts the broker and creates missing topics. An existing topic keeps its data.
@@ -38,7 +42,7 @@ func Start(cfg Config) (*Broker, error) {
 	b := &Broker{lock: lock}
 	b.cluster, err = kfake.NewCluster(append(options(cfg, port), kfake.ListenFn(b.listener(cfg.Advertise)))...)
 	if err != nil {
-		lock.release()
+		_ = lock.Close()
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, fmt.Errorf("start kafka: port %d on 127.0.0.1 is in use; stop the other process, or select another port with --kafka 127.0.0.1:PORT", port)
 		}
@@ -50,6 +54,23 @@ func Start(cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// lockDir creates the directory and excludes other processes from it, because two brokers
+// would corrupt the log.
+func lockDir(dir string) (*os.File, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create kafka data directory: %w", err)
+	}
+	// Beside the directory, because kfake owns its content.
+	lock, err := filelock.Take(filepath.Clean(dir) + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("kafka data directory: %w; stop another sandbox that uses it, or select another directory with --data DIR", err)
+	}
+	return lock, nil
 }
 
 func options(cfg Config, port int) []kfake.Opt {
@@ -112,7 +133,7 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 // the directory can be opened again. A second Close has no effect.
 func (b *Broker) Close() {
 	b.cluster.Close()
-	b.lock.release()
+	_ = b.lock.Close() // an error means that there is none any more
 }
 
 func sortedKeys(topics map[string]int) []string {

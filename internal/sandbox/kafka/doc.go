@@ -2,7 +2,7 @@
 // Kafka protocol in this process. It stores its data on disk and listens only on
 // loopback.
 //
-// The main path: Start locks the data directory (lock.go), starts kfake with the options
+// The main path: Start locks the data directory, starts kfake with the options
 // for listener, TLS and logins (advertise.go, login.go), and creates the topics
 // (broker.go). A Producer fills them (producer.go).
 //

@@ -46,7 +46,7 @@ func NewProducer(addr string, opts ...kgo.Opt) (*Producer, error) {
 		kgo.MaxBufferedBytes(64 << 20),
 		// Full batches are faster than no delay for a year of messages.
 		kgo.ProducerLinger(5 * time.Millisecond),
-		kgo.RecordPartitioner(chosenOrByKey{kgo.StickyKeyPartitioner(nil)}),
+		kgo.RecordPartitioner(chosenOrByKey()),
 	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("create kafka producer: %w", err)
@@ -101,21 +101,15 @@ func (p *Producer) Flush(ctx context.Context) error {
 func (p *Producer) Close() { p.client.Close() }
 
 // chosenOrByKey uses the partition of the record, or the hash of its key for ByKey.
-type chosenOrByKey struct{ byKey kgo.Partitioner }
-
-func (c chosenOrByKey) ForTopic(topic string) kgo.TopicPartitioner {
-	return chosenOrByKeyTopic{c.byKey.ForTopic(topic)}
-}
-
-type chosenOrByKeyTopic struct{ kgo.TopicPartitioner }
-
-func (c chosenOrByKeyTopic) RequiresConsistency(r *kgo.Record) bool {
-	return r.Partition >= 0 || c.TopicPartitioner.RequiresConsistency(r)
-}
-
-func (c chosenOrByKeyTopic) Partition(r *kgo.Record, n int) int {
-	if r.Partition >= 0 {
-		return int(r.Partition)
-	}
-	return c.TopicPartitioner.Partition(r, n)
+func chosenOrByKey() kgo.Partitioner {
+	byKey := kgo.StickyKeyPartitioner(nil)
+	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
+		hashed := byKey.ForTopic(topic)
+		return func(r *kgo.Record, n int) int {
+			if r.Partition >= 0 {
+				return int(r.Partition)
+			}
+			return hashed.Partition(r, n)
+		}
+	})
 }

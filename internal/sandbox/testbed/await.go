@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // patience bounds every wait for something that has to come. It is no measure of
@@ -15,22 +17,10 @@ const patience = 2 * time.Minute
 func Await(ctx context.Context, what string, holds func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		ok, err := holds()
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if ok {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %v: %w", what, patience, ctx.Err())
-		}
+	if err := wait.Until(ctx, 10*time.Millisecond, holds); err != nil {
+		return fmt.Errorf("wait for %s: %w", what, err)
 	}
+	return nil
 }
 
 // Eventually waits until holds returns true. It fails the test when one of the runs

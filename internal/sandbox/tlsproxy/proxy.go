@@ -13,28 +13,26 @@ import (
 	"sync"
 )
 
-// Proxy is one listener. Its methods are safe for concurrent use.
+// Proxy is one listener.
 type Proxy struct {
 	listener net.Listener
-	config   *tls.Config
 	target   string
+	quit     context.Context // ends with Close
+	cancel   context.CancelFunc
 	work     sync.WaitGroup
-
-	mu     sync.Mutex
-	conns  map[net.Conn]struct{} // both sides of all connections
-	closed bool
 }
 
 // Listen accepts connections on addr, a loopback address, until Close, and passes
 // them on to target. The configuration decides which certificate is shown and
-// whether clients have to show one.
+// whether clients have to show one. ctx bounds only Listen.
 func Listen(ctx context.Context, addr, target string, config *tls.Config) (*Proxy, error) {
 	var listen net.ListenConfig
 	l, err := listen.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for TLS: %w", err)
 	}
-	p := &Proxy{listener: l, config: config, target: target, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{listener: tls.NewListener(l, config), target: target}
+	p.quit, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.work.Go(p.accept)
 	return p, nil
 }
@@ -44,12 +42,7 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Close closes the listener and every connection, and waits for their end.
 func (p *Proxy) Close() error {
-	p.mu.Lock()
-	p.closed = true
-	for conn := range p.conns {
-		_ = conn.Close()
-	}
-	p.mu.Unlock()
+	p.cancel()
 	err := p.listener.Close()
 	p.work.Wait()
 	if errors.Is(err, net.ErrClosed) {
@@ -64,28 +57,23 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return // closed
 		}
-		if !p.register(conn) {
-			return
-		}
-		p.work.Go(func() {
-			defer p.release(conn)
-			p.serve(conn)
-		})
+		p.work.Go(func() { p.serve(conn.(*tls.Conn)) })
 	}
 }
 
 // serve passes bytes in both directions. The end of the server ends the
 // connection; a client that ends its requests still gets the answers.
-func (p *Proxy) serve(raw net.Conn) {
-	client := tls.Server(raw, p.config)
-	if err := client.Handshake(); err != nil {
+func (p *Proxy) serve(client *tls.Conn) {
+	defer client.NetConn().Close()
+	if err := client.HandshakeContext(p.quit); err != nil {
 		return // the client gets the alert that says why
 	}
-	server, err := net.Dial("tcp", p.target)
-	if err != nil || !p.register(server) {
+	server, err := new(net.Dialer).DialContext(p.quit, "tcp", p.target)
+	if err != nil {
 		return
 	}
-	defer p.release(server)
+	defer server.Close()
+	defer context.AfterFunc(p.quit, func() { _, _ = client.NetConn().Close(), server.Close() })()
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -95,24 +83,4 @@ func (p *Proxy) serve(raw net.Conn) {
 	_, _ = io.Copy(server, client) // how a side ends is passed on, not reported
 	_ = server.(*net.TCPConn).CloseWrite()
 	<-answered
-}
-
-// register keeps a connection for Close. It closes the connection and returns
-// false when the proxy is closed.
-func (p *Proxy) register(conn net.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		_ = conn.Close()
-		return false
-	}
-	p.conns[conn] = struct{}{}
-	return true
-}
-
-func (p *Proxy) release(conn net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.conns, conn)
-	_ = conn.Close()
 }

@@ -74,14 +74,20 @@ func startBroker(ctx context.Context, kind Kafka, dir string) (*Broker, error) {
 		started.Compact = b.Cluster().Compact
 		behind, stop = b.ListenAddr(), func() error { b.Close(); return nil }
 	}
-	if started.Proxy, err = tcpproxy.New("kafka", front, behind); err != nil {
-		return nil, errors.Join(err, stop())
+	return started, started.Front(front, behind, stop)
+}
+
+// Front puts a proxy at an address before the broker's own. stop is called where that
+// fails; otherwise Stop ends both.
+func (b *Broker) Front(addr, own string, stop func() error) (err error) {
+	if b.Proxy, err = tcpproxy.New("kafka", addr, own); err != nil {
+		return errors.Join(err, stop())
 	}
-	started.Stop = func() error {
-		started.Proxy.Close()
+	b.Stop = func() error {
+		b.Proxy.Close()
 		return stop()
 	}
-	return started, nil
+	return nil
 }
 
 func apacheProperties(front string) map[string]string {

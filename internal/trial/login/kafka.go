@@ -25,7 +25,6 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/trial/harness"
-	"github.com/pianola/pianola/internal/trial/tcpproxy"
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -53,14 +52,7 @@ func (x *servers) startKafka(ctx context.Context, kind harness.Kafka) (*securedK
 	if err != nil {
 		return nil, err
 	}
-	if k.Proxy, err = tcpproxy.New("secured-kafka", door, behind); err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	k.Stop = func() error {
-		k.Proxy.Close()
-		return stop()
-	}
-	return k, nil
+	return k, k.Front(door, behind, stop)
 }
 
 // startEmbedded starts kfake, which has one listener. The harness connects to it past the
@@ -164,18 +156,16 @@ func (k *securedKafka) setPassword(ctx context.Context, password string) error {
 
 // awaitLogin waits until a login is accepted: a new password takes a moment.
 func (k *securedKafka) awaitLogin(ctx context.Context, login sasl.Mechanism) error {
-	for {
+	err := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
 		client, err := kgo.NewClient(kgo.SeedBrokers(k.door), kgo.SASL(login), kgo.DialTLSConfig(k.of.observerTLS()))
 		if err != nil {
-			return fmt.Errorf("make a kafka client: %w", err)
+			return false, err
 		}
-		err = client.Ping(ctx)
-		client.Close()
-		if err == nil {
-			return nil
-		}
-		if err := wait.For(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("wait for a password: %w", err)
-		}
+		defer client.Close()
+		return client.Ping(ctx) == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for a password: %w", err)
 	}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/pianola/pianola/internal/sandbox/filelock"
 )
 
 // LibraryVariable names the environment variable that points at a library. When
@@ -48,13 +50,13 @@ func locateIn(ctx context.Context, dir string, progress func(string)) (string, e
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the library's directory: %w", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"), func() {
+	lock, err := filelock.Await(ctx, filepath.Join(dir, "lock"), func() {
 		progress("waiting for another process that fetches the ClickHouse library")
 	})
 	if err != nil {
 		return "", fmt.Errorf("lock the library's directory: %w", err)
 	}
-	defer unlock()
+	defer lock.Close()
 	if found(path) {
 		return path, nil
 	}

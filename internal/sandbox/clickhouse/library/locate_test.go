@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -124,47 +122,4 @@ func TestRemoveLeftovers(t *testing.T) {
 	if err != nil || len(left) != 1 || left[0].Name() != libraryFile {
 		t.Errorf("%v, %v", left, err)
 	}
-}
-
-func TestLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	t.Run("one holder at a time", func(t *testing.T) {
-		var holders, most int
-		var mu sync.Mutex
-		var all sync.WaitGroup
-		for range 4 {
-			all.Go(func() {
-				unlock, err := lock(context.Background(), path, func() {})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				holders++
-				most = max(most, holders)
-				mu.Unlock()
-				mu.Lock()
-				holders--
-				mu.Unlock()
-				unlock()
-			})
-		}
-		all.Wait()
-		if most != 1 {
-			t.Errorf("%d at once", most)
-		}
-	})
-	t.Run("waiting is reported once and ends with the context", func(t *testing.T) {
-		unlock, err := lock(context.Background(), path, func() {})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-		defer cancel()
-		reported := 0
-		if _, err := lock(ctx, path, func() { reported++ }); !errors.Is(err, context.DeadlineExceeded) || reported != 1 {
-			t.Errorf("%v, reported %d times", err, reported)
-		}
-	})
 }
