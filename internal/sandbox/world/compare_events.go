@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -69,7 +70,7 @@ func (tr *Truth) compareEvents(ctx context.Context, conn driver.Conn, _ *Report)
 	return tr.compareRows(ctx, conn, eventQuery{
 		name: "table subscription_events", columns: names,
 		sql: "SELECT subscription_id, toString(event_id), " + line + " FROM subscription_events FINAL ORDER BY subscription_id",
-		key: func(r *Row) string { return string(appendUUID(nil, r.ID)) },
+		key: func(r *Row) string { return uuid.UUID(r.ID).String() },
 		line: func(r *Row) string {
 			b := append(r.appendDecided(nil), source...)
 			for _, n := range []int64{int64(r.Epoch), int64(r.Partition), r.Offset} {

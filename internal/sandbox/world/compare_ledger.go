@@ -13,7 +13,11 @@ import (
 // flush is one row of the ledger.
 type flush struct {
 	Range
-	messages, stored, filtered, deadLettered, skipped uint64
+	Messages     uint64 `ch:"messages"`
+	Stored       uint64 `ch:"stored"`
+	Filtered     uint64 `ch:"filtered"`
+	DeadLettered uint64 `ch:"dead_lettered"`
+	Skipped      uint64 `ch:"skipped"`
 }
 
 // compareLedger checks four things. The flush ranges cover every partition from its
@@ -27,7 +31,8 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 		return check, err
 	}
 	// A retried flush may have written its row twice.
-	rows, err := conn.Query(ctx, `
+	var flushes []flush
+	err := conn.Select(ctx, &flushes, `
 		SELECT source_epoch, source_partition, start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped
 		FROM ingest_ledger WHERE kind = 'flush' AND source = $1 AND source_name = $2
 		ORDER BY source_epoch, source_partition, start_offset, next_offset LIMIT 1 BY insert_token, source_partition, source_name`,
@@ -36,19 +41,8 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 		return check, err
 	}
 	account := ledgerCheck{truth: tr, check: &check, reached: map[Range]int64{}}
-	for rows.Next() {
-		var f flush
-		if err := rows.Scan(&f.Epoch, &f.Partition, &f.Start, &f.Next, &f.messages, &f.stored, &f.filtered, &f.deadLettered, &f.skipped); err != nil {
-			_ = rows.Close()
-			return check, err
-		}
+	for _, f := range flushes {
 		account.add(f)
-	}
-	if err := rows.Close(); err != nil {
-		return check, err
-	}
-	if err := rows.Err(); err != nil {
-		return check, err
 	}
 	account.close()
 	report.ReadAgain = account.again
@@ -58,36 +52,28 @@ func (tr *Truth) compareLedger(ctx context.Context, conn driver.Conn, report *Re
 // compareLosses compares all rows that are not flushes of the topic with the expected
 // rows of kind lost.
 func (tr *Truth) compareLosses(ctx context.Context, conn driver.Conn, check *Check) error {
-	line := func(kind, source, name string, r Range, cause string) string {
-		return fmt.Sprintf("%s of %s %s, %s %s", kind, source, name, r, cause)
-	}
 	var wanted []string
 	for _, n := range tr.history.LedgerLosses {
-		wanted = append(wanted, line(string(schemas.LedgerLost), string(schemas.SourceKafka), tr.w.cfg.Topic, n.Range, string(n.Cause)))
+		wanted = append(wanted, fmt.Sprintf("%s of %s %s, %s %s", schemas.LedgerLost, schemas.SourceKafka, tr.w.cfg.Topic, n.Range, n.Cause))
 	}
-	rows, err := conn.Query(ctx, `SELECT kind, source, source_name, source_epoch, source_partition, start_offset, next_offset, cause
+	db, err := read(ctx, conn, 1, `
+		SELECT format('{} of {} {}, epoch {}, partition {} [{}, {}) {}',
+			kind, source, source_name, source_epoch, source_partition, start_offset, next_offset, cause)
 		FROM ingest_ledger WHERE kind != 'flush' OR source != $1 OR source_name != $2`, string(schemas.SourceKafka), tr.w.cfg.Topic)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // rows.Err returns the error
-	for rows.Next() {
-		var kind, source, name, cause string
-		var r Range
-		if err := rows.Scan(&kind, &source, &name, &r.Epoch, &r.Partition, &r.Start, &r.Next, &cause); err != nil {
-			return err
-		}
-		have := line(kind, source, name, r, cause)
-		if i := slices.Index(wanted, have); i >= 0 {
+	for ; db.more; db.next() {
+		if i := slices.Index(wanted, db.text[0]); i >= 0 {
 			wanted = slices.Delete(wanted, i, i+1)
 			continue
 		}
-		check.unexpected(have)
+		check.unexpected(db.text[0])
 	}
 	for _, want := range wanted {
 		check.missing(want)
 	}
-	return rows.Err()
+	return db.close()
 }
 
 // ledgerCheck walks the flushes in order of epoch, partition and offset.
@@ -106,20 +92,20 @@ func (a *ledgerCheck) add(f flush) {
 		return
 	}
 	low, high := a.truth.messageCount(f.Partition, f.Start, f.Next)
-	if f.messages != f.stored+f.filtered+f.deadLettered+f.skipped || f.messages < low || f.messages > high {
+	if f.Messages != f.Stored+f.Filtered+f.DeadLettered+f.Skipped || f.Messages < low || f.Messages > high {
 		a.check.different(f.String(), fmt.Sprintf("%d messages, %d stored, %d filtered, %d dead-lettered, %d skipped do not balance, or are not the %d to %d messages of the range",
-			f.messages, f.stored, f.filtered, f.deadLettered, f.skipped, low, high))
+			f.Messages, f.Stored, f.Filtered, f.DeadLettered, f.Skipped, low, high))
 	}
 	key := Range{Epoch: f.Epoch, Partition: f.Partition}
 	reached := a.reached[key]
 	a.gap(Range{f.Epoch, f.Partition, reached, f.Start})
 	a.again += max(0, min(reached, f.Next)-f.Start)
 	a.reached[key] = max(reached, f.Next)
-	a.sum.messages += f.messages
-	a.sum.stored += f.stored
-	a.sum.filtered += f.filtered
-	a.sum.deadLettered += f.deadLettered
-	a.sum.skipped += f.skipped
+	a.sum.Messages += f.Messages
+	a.sum.Stored += f.Stored
+	a.sum.Filtered += f.Filtered
+	a.sum.DeadLettered += f.DeadLettered
+	a.sum.Skipped += f.Skipped
 }
 
 // gap reports the offsets of a range without a flush as missing, unless they were
@@ -151,9 +137,9 @@ func (a *ledgerCheck) close() {
 		want int
 		gone int // compacted records, which may have been counted before
 	}{
-		{"messages", a.sum.messages, counts.Messages, a.truth.compacted}, {"stored", a.sum.stored, counts.Stored, 0},
-		{"filtered", a.sum.filtered, counts.Filtered, 0}, {"dead_lettered", a.sum.deadLettered, counts.DeadLettered, 0},
-		{"skipped", a.sum.skipped, counts.Skipped, a.truth.compacted},
+		{"messages", a.sum.Messages, counts.Messages, a.truth.compacted}, {"stored", a.sum.Stored, counts.Stored, 0},
+		{"filtered", a.sum.Filtered, counts.Filtered, 0}, {"dead_lettered", a.sum.DeadLettered, counts.DeadLettered, 0},
+		{"skipped", a.sum.Skipped, counts.Skipped, a.truth.compacted},
 	} {
 		if s.have < uint64(s.want) || a.again == 0 && s.have > uint64(s.want+s.gone) {
 			a.check.different("the sum of "+s.name, fmt.Sprintf("is %d, want %d", s.have, s.want))

@@ -63,36 +63,13 @@ func (o *oracle) emailHash() {
 // text puts a text into its column of the row.
 func (o *oracle) text(f field, want []byte) {
 	r := &o.row
-	switch f {
-	case fSubscriptionID:
-		r.SubscriptionID = want
-	case fUserID:
-		r.UserID = want
-	case fSubscriptionAction:
-		r.SubscriptionActionRaw = want
-	case fEventName:
-		r.EventName = want
-	case fResourceName:
-		r.ResourceName = want
-	case fBillingPeriod:
-		r.BillingPeriod = want
-	case fTermType:
-		r.TermType = want
-	case fTermName:
-		r.TermName = want
-	case fTrialDuration:
-		r.TrialDuration = want
-	case fBillingCountryCode:
-		r.BillingCountryCode = want
-	case fPaymentMode:
-		r.PaymentMode = want
-	case fUpgradeToSubscriptionID:
-		r.UpgradeToSubscriptionID = want
-	case fUserEmailHash:
-		r.UserEmailHashSHA256 = want
-	default:
-		r.ExperienceName = want
+	columns := [fieldCount]*[]byte{
+		fSubscriptionID: &r.SubscriptionID, fUserID: &r.UserID, fSubscriptionAction: &r.SubscriptionActionRaw, fEventName: &r.EventName,
+		fResourceName: &r.ResourceName, fBillingPeriod: &r.BillingPeriod, fTermType: &r.TermType, fTermName: &r.TermName,
+		fTrialDuration: &r.TrialDuration, fBillingCountryCode: &r.BillingCountryCode, fPaymentMode: &r.PaymentMode,
+		fUpgradeToSubscriptionID: &r.UpgradeToSubscriptionID, fUserEmailHash: &r.UserEmailHashSHA256, fExperienceName: &r.ExperienceName,
 	}
+	*columns[f] = want
 }
 
 // result decides the outcome of the written object. Of two faults the pipeline

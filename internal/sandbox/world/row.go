@@ -3,6 +3,8 @@ package world
 import (
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -34,7 +36,7 @@ func (r *Row) AppendStored(b []byte) []byte {
 
 // appendDecided writes the columns of AppendStored up to the version.
 func (r *Row) appendDecided(b []byte) []byte {
-	b = appendUUID(b, r.ID)
+	b = append(b, uuid.UUID(r.ID).String()...)
 	b = r.append20(append(b, '\t'), false)
 	b = appendTSV(append(b, '\t'), r.SubscriptionActionRaw)
 	return strconv.AppendUint(append(b, '\t'), r.Version, 10)
@@ -116,17 +118,6 @@ func appendTSV(b, text []byte) []byte {
 		default:
 			b = append(b, c)
 		}
-	}
-	return b
-}
-
-func appendUUID(b []byte, id schemas.EventID) []byte {
-	const digits = "0123456789abcdef"
-	for i, c := range id {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			b = append(b, '-')
-		}
-		b = append(b, digits[c>>4], digits[c&15])
 	}
 	return b
 }

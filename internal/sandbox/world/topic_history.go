@@ -23,9 +23,10 @@ type TopicHistory struct {
 
 // Range is the offsets [Start, Next) of a partition in one epoch.
 type Range struct {
-	Epoch       uint32
-	Partition   int32
-	Start, Next int64
+	Epoch     uint32 `ch:"source_epoch"`
+	Partition int32  `ch:"source_partition"`
+	Start     int64  `ch:"start_offset"`
+	Next      int64  `ch:"next_offset"`
 }
 
 // LedgerLoss is a ledger row of kind lost.

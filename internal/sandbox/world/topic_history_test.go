@@ -93,18 +93,18 @@ func TestLedgerCheck_gaps(t *testing.T) {
 		check := Check{}
 		a := ledgerCheck{truth: tr, check: &check, reached: map[Range]int64{}}
 		for p, end := range tr.endsOf(0)[1:] {
-			a.add(flush{Range: Range{Partition: int32(p + 1), Next: end}, messages: uint64(end), stored: uint64(end)})
+			a.add(flush{Range: Range{Partition: int32(p + 1), Next: end}, Messages: uint64(end), Stored: uint64(end)})
 		}
 		for _, r := range c.covered {
-			a.add(flush{Range: r, messages: uint64(r.Next - r.Start), stored: uint64(r.Next - r.Start)})
+			a.add(flush{Range: r, Messages: uint64(r.Next - r.Start), Stored: uint64(r.Next - r.Start)})
 		}
-		a.sum = flush{messages: uint64(tr.Counts.Messages), stored: uint64(tr.Counts.Stored), filtered: uint64(tr.Counts.Filtered),
-			deadLettered: uint64(tr.Counts.DeadLettered), skipped: uint64(tr.Counts.Skipped)}
+		a.sum = flush{Messages: uint64(tr.Counts.Messages), Stored: uint64(tr.Counts.Stored), Filtered: uint64(tr.Counts.Filtered),
+			DeadLettered: uint64(tr.Counts.DeadLettered), Skipped: uint64(tr.Counts.Skipped)}
 		a.close()
 		if check.Missing != c.missing || check.Unexpected+check.Different != 0 {
 			t.Errorf("%s: %s", name, check.String())
 		}
-		a.add(flush{Range: Range{Epoch: 2, Next: 1}, messages: 1, stored: 1})
+		a.add(flush{Range: Range{Epoch: 2, Next: 1}, Messages: 1, Stored: 1})
 		if check.Unexpected != 1 {
 			t.Errorf("%s: an epoch that the topic never had: %s", name, check.String())
 		}
