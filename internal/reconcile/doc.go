@@ -31,23 +31,26 @@
 //
 // # The five phases of a run
 //
-// run.phases calls them in this order:
+// run.phases (run.go) calls them in this order:
 //
-//  1. snapshot: store.fromAPI or store.fromCSV writes the rows with a snapshotWriter.
-//     Its complete method adds tombstones (writeTombstones), decides whether the
-//     snapshot is whole (decideWhole) and writes the state complete.
-//  2. settle: waits for reconcile.settle, then until the consumer group has
+//  1. snapshot (snapshot.go, csv.go): store.fromAPI or store.fromCSV writes the rows
+//     with a snapshotWriter. Its complete method adds tombstones (writeTombstones,
+//     tombstone.go), decides whether the snapshot is whole (decideWhole) and writes the
+//     state complete (snapshot_record.go).
+//  2. settle (settle.go): waits for reconcile.settle, then until the consumer group has
 //     committed what the log held at that time.
-//  3. compare: finds when the stream starts (readStreamStart), cuts the ids into
-//     ranges (cut) and compares one range a statement (queries/compare.sql). The
-//     results are rows of reconciliation_comparisons under the run's id.
-//  4. verify: asks the API again about candidates (chooseCandidates, askAgain) and
-//     compares the answers with the same statement.
-//  5. drift: counts the results for the report (countResults), then opens, updates
-//     and closes drift one range at a time (writeDrift, queries/drift.sql).
+//  3. compare (compare.go): finds when the stream starts (readStreamStart), cuts the ids
+//     into ranges (cut, ranges.go) and compares one range a statement
+//     (queries/compare.sql). The results are rows of reconciliation_comparisons under the
+//     run's id.
+//  4. verify (verify.go): asks the API again about candidates (chooseCandidates,
+//     askAgain) and compares the answers with the same statement.
+//  5. drift (drift.go): counts the results for the report (countResults, report.go), then
+//     opens, updates and closes drift one range at a time (writeDrift,
+//     queries/drift.sql).
 //
-// run.complete writes the run's state last. cleanup drops old snapshots and what
-// killed runs left, before the first phase and at the end.
+// run.complete writes the run's state last (run_record.go). cleanup (cleanup.go) drops old
+// snapshots and what killed runs left, before the first phase and at the end.
 //
 // # Invariants
 //
