@@ -118,16 +118,16 @@ func (s *answers) strike(ctx context.Context) (int, error) {
 		return 1, s.rejectRow(ctx)
 	}
 	if s.Dice.IntN(8) == 0 {
-		return s.strikeRecheck(ctx)
+		return s.strikeLettersQuery(ctx)
 	}
 	// Events are in every flush, the others in most.
 	kinds := []statement{eventsInsert, eventsInsert, eventsInsert, lettersInsert, ledgerInsert, filteredInsert}
 	return s.give(ctx, kinds[s.Dice.IntN(len(kinds))])
 }
 
-// strikeRecheck kills the consumer between dead letters and ledger, so that the next one
+// strikeLettersQuery kills the consumer between dead letters and ledger, so that the next one
 // has to look for them, and gives an answer to that.
-func (s *answers) strikeRecheck(ctx context.Context) (int, error) {
+func (s *answers) strikeLettersQuery(ctx context.Context) (int, error) {
 	if met, err := meet(ctx, s.Round, lettersInsert, faultproxy.Fault{At: faultproxy.After, Hang: true}, 1); err != nil || !met {
 		return 0, err
 	}
@@ -135,7 +135,7 @@ func (s *answers) strikeRecheck(ctx context.Context) (int, error) {
 	if err := s.StartConsumer(ctx); err != nil {
 		return 0, err
 	}
-	return s.give(ctx, recheck)
+	return s.give(ctx, lettersQuery)
 }
 
 // give waits until the next answer has been given: to one to three statements of a kind,
@@ -187,6 +187,7 @@ type provocation struct {
 var provocations = []provocation{
 	{241, "by the profile's max_memory_usage", lowMemory},
 	{252, "by the table's parts_to_throw_insert", manyParts},
+	{159, "by the profile's max_execution_time", shortTime},
 	{202, "by other queries of the user", manyQueries},
 	{394, "by KILL QUERY", killInserts},
 }
@@ -208,6 +209,23 @@ func lowMemory(ctx context.Context, s *answers) (func(context.Context) error, er
 	err := s.ClickHouse.RestartWith(ctx, serverAccess(map[string]string{"max_memory_usage": "300000"}), clickhouse.Settings{})
 	return func(ctx context.Context) error {
 		return s.ClickHouse.RestartWith(ctx, serverAccess(nil), clickhouse.Settings{})
+	}, err
+}
+
+// A constraint that makes inserts last long enough to be interrupted.
+const (
+	addSlow  = "ALTER TABLE subscription_events ADD CONSTRAINT slow CHECK sleepEachRow(0.002) = 0"
+	dropSlow = "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS slow"
+)
+
+// shortTime limits the time of the service's statements.
+func shortTime(ctx context.Context, s *answers) (func(context.Context) error, error) {
+	err := s.Exec(ctx, addSlow)
+	if err == nil {
+		err = s.ClickHouse.RestartWith(ctx, serverAccess(map[string]string{"max_execution_time": "0.1"}), clickhouse.Settings{})
+	}
+	return func(ctx context.Context) error {
+		return errors.Join(s.Exec(ctx, dropSlow), s.ClickHouse.RestartWith(ctx, serverAccess(nil), clickhouse.Settings{}))
 	}, err
 }
 
@@ -240,16 +258,16 @@ func manyQueries(ctx context.Context, s *answers) (func(context.Context) error, 
 	}, nil
 }
 
-// killInserts kills the service's inserts. A constraint makes them last long enough.
+// killInserts kills the service's inserts.
 func killInserts(ctx context.Context, s *answers) (func(context.Context) error, error) {
 	const every = 5 * time.Millisecond
 	running, stop := context.WithCancel(ctx)
 	var group errgroup.Group
 	undo := func(ctx context.Context) error {
 		stop()
-		return errors.Join(group.Wait(), s.Exec(ctx, "ALTER TABLE subscription_events DROP CONSTRAINT IF EXISTS slow"))
+		return errors.Join(group.Wait(), s.Exec(ctx, dropSlow))
 	}
-	if err := s.Exec(ctx, "ALTER TABLE subscription_events ADD CONSTRAINT slow CHECK sleepEachRow(0.002) = 0"); err != nil {
+	if err := s.Exec(ctx, addSlow); err != nil {
 		return undo, err
 	}
 	group.Go(func() error {

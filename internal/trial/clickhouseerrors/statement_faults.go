@@ -19,8 +19,8 @@ type statement struct {
 var (
 	eventsInsert   = insertInto("subscription_events")
 	filteredInsert = insertInto("filtered_subscriptions")
-	// recheck looks for dead letters of a range that may have been read before.
-	recheck = statement{"the re-check", func(s faultproxy.Statement) bool {
+	// lettersQuery looks for dead letters of a range that may have been read before.
+	lettersQuery = statement{"the query for earlier dead letters", func(s faultproxy.Statement) bool {
 		return s.Verb == "SELECT" && s.Table == "dead_letters" && strings.Contains(s.Text, "attempts")
 	}}
 	lettersInsert = insertInto("dead_letters")

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +30,7 @@ func Soak() harness.Trial {
 		ClickHouse: harness.OwnClickHouse(harness.Access(harness.Grants("*"))),
 		New: func(r *harness.Round) harness.Scenario {
 			s := &soak{Round: r}
-			s.deck = harness.Shuffled(r.Dice, soakFaults(r)...)
+			s.deck = harness.Shuffled(r.Dice, s.faults()...)
 			return harness.Scenario{Run: s.run, Publish: r.TruthFromLog(s.publishSteadily)}
 		},
 	}
@@ -48,7 +47,7 @@ type soak struct {
 	*harness.Round
 	goes  *harness.Process // nil while it is absent
 	watch *usage.Watch
-	deck  *harness.Deck[soakFault]
+	deck  *harness.Deck[outage]
 	over  atomic.Bool // the publisher need not keep its pace any more
 }
 
@@ -71,11 +70,9 @@ func (s *soak) run(ctx context.Context, b harness.Bounds) (faults int, err error
 	rate := time.NewTicker(soakEvery)
 	defer rate.Stop()
 	faults, err = s.CauseFaults(harness.FaultLoop{End: s.judgeGrowth, Strike: func(ctx context.Context) (int, error) {
-		f := s.deck.Draw()
-		if err := f.strike(ctx, s); err != nil {
-			return 0, fmt.Errorf("%s: %w", f.name, err)
+		if n, err := s.deck.Draw().cause(ctx, s.Round); err != nil {
+			return n, err
 		}
-		s.Count(f.name, 1)
 		select {
 		case <-rate.C:
 			return 1, nil
@@ -106,40 +103,34 @@ func (s *soak) judgeGrowth(ctx context.Context) error {
 	return g.Judge()
 }
 
-// soakFault is one kind of fault in a soak. It is healed when strike returns. An error
-// means that it could not be caused, or that a process did not survive it.
-type soakFault struct {
-	name   string
-	strike func(context.Context, *soak) error
-}
-
-// soakFaults are all that a process can survive and the round's servers allow. To add a
-// kind, add a line.
-func soakFaults(r *harness.Round) []soakFault {
-	network := func(ctx context.Context, s *soak) error {
-		_, err := strikeNetwork(ctx, s.Round)
+// faults are all that a process can survive and the round's servers allow. Each is healed
+// when its strike returns. An error means that it could not be caused, or that a process
+// did not survive it. To add a kind, add a line.
+func (s *soak) faults() []outage {
+	network := func(ctx context.Context, r *harness.Round) error {
+		_, err := strikeNetwork(ctx, r)
 		return err
 	}
-	all := []soakFault{
-		{"instance killed", func(ctx context.Context, s *soak) error {
+	all := []outage{
+		{"instance killed", func(ctx context.Context, _ *harness.Round) error {
 			return s.joinOrLeave(ctx, func(p *harness.Process) error { p.Kill(); return nil })
 		}},
-		{"instance drained", func(ctx context.Context, s *soak) error {
+		{"instance drained", func(ctx context.Context, _ *harness.Round) error {
 			return s.joinOrLeave(ctx, func(p *harness.Process) error { return p.Drain(ctx) })
 		}},
 		{"lines", network},
 		{"lines again", network},
-		{"error answered", func(ctx context.Context, s *soak) error { return clickhouseerrors.AnswerOnce(ctx, s.Round) }},
-		{"ClickHouse killed", func(ctx context.Context, s *soak) error {
-			return errors.Join(s.ClickHouse.Kill(), s.Pause(ctx, maxDown), s.ClickHouse.Restart(ctx))
+		{"error answered", clickhouseerrors.AnswerOnce},
+		{"ClickHouse killed", func(ctx context.Context, r *harness.Round) error {
+			return errors.Join(r.ClickHouse.Kill(), r.Pause(ctx, maxDown), r.ClickHouse.Restart(ctx))
 		}},
-		{"ClickHouse hung", func(ctx context.Context, s *soak) error {
-			return errors.Join(s.ClickHouse.Pause(), s.Pause(ctx, maxDown), s.ClickHouse.Resume())
+		{"ClickHouse hung", func(ctx context.Context, r *harness.Round) error {
+			return errors.Join(r.ClickHouse.Pause(), r.Pause(ctx, maxDown), r.ClickHouse.Resume())
 		}},
 	}
-	if r.Env.Broker.Apache != nil {
+	if s.Env.Broker.Apache != nil {
 		for _, o := range brokerOutages {
-			all = append(all, soakFault{"broker " + o.name, func(ctx context.Context, s *soak) error { return o.strike(ctx, s.Round) }})
+			all = append(all, outage{"broker " + o.name, o.strike})
 		}
 	}
 	return all

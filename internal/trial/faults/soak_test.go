@@ -9,7 +9,7 @@ import (
 
 func TestSoak_faults_are_those_that_the_servers_allow(t *testing.T) {
 	allowed := map[string]bool{}
-	for _, f := range soakFaults(&harness.Round{Env: &harness.Env{Broker: &harness.Broker{}}}) {
+	for _, f := range (&soak{Round: &harness.Round{Env: &harness.Env{Broker: &harness.Broker{}}}}).faults() {
 		allowed[f.name] = true
 	}
 	if !allowed["error answered"] || !allowed["instance killed"] || !allowed["ClickHouse killed"] || allowed["broker hung"] {

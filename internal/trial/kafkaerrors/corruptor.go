@@ -4,70 +4,36 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Corruptor sits in the brokers' connections and changes the answers to one kind of
-// request. There is one corruption at a time.
-type Corruptor struct {
-	mu      sync.Mutex
-	current *Corruption
+// corruption changes the answers to one kind of request. There is one at a time
+// (threeBrokers.corruption), and each is used once.
+type corruption struct {
+	key     kmsg.Key // of the requests that are answered
+	minSize int      // bytes; shorter answers stay whole
+	most    int      // how many answers are changed; 0: all
+	effect  effect
+	hits    atomic.Int32 // how many have been changed
 }
 
-// Corruption is what happens to answers. It is used by one Corruptor, once.
-type Corruption struct {
-	Key     kmsg.Key // of the requests that are answered
-	MinSize int      // bytes; shorter answers stay whole
-	Left    int      // how many answers are still to be changed; -1: all
-	Effect  Effect
-	hits    int
-}
-
-// Effect changes one answer, of a version of the protocol. written says that it has
+// effect changes one answer, of a version of the protocol. written says that it has
 // written the answer, or part of it. Otherwise the answer is sent whole.
-type Effect func(conn *Conn, answer []byte, version int16) (written bool, err error)
+type effect func(conn *corruptedConn, answer []byte, version int16) (written bool, err error)
 
-// Set replaces the corruption. nil removes it.
-func (c *Corruptor) Set(to *Corruption) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.current = to
+// changes says whether an answer is to be changed. Two connections may both do the last
+// one.
+func (c *corruption) changes(key kmsg.Key, size int) bool {
+	return c != nil && key == c.key && size >= c.minSize && (c.most == 0 || int(c.hits.Load()) < c.most)
 }
 
-// Hits is how many answers a corruption has changed.
-func (c *Corruptor) Hits(one *Corruption) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return one.hits
-}
-
-// take returns the corruption that an answer meets; nil: none.
-func (c *Corruptor) take(key kmsg.Key, size int) *Corruption {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := c.current; now != nil && now.Key == key && size >= now.MinSize && now.Left != 0 {
-		return now
-	}
-	return nil
-}
-
-// done counts one. Two connections may both do the last one.
-func (c *Corruptor) done(one *Corruption) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if one.hits++; one.Left > 0 {
-		one.Left--
-	}
-}
-
-// Listener wraps the connections of a listener.
-func (c *Corruptor) Listener(l net.Listener) net.Listener { return corruptedListener{l, c} }
-
+// corruptedListener wraps the connections of a broker.
 type corruptedListener struct {
 	net.Listener
-	corruptor *Corruptor
+	current *atomic.Pointer[corruption]
 }
 
 func (l corruptedListener) Accept() (net.Conn, error) {
@@ -75,14 +41,15 @@ func (l corruptedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: conn, corruptor: l.corruptor}, nil
+	return &corruptedConn{Conn: conn, current: l.current}, nil
 }
 
-// Conn is a connection to a broker. It follows the requests, so that it knows which one an
-// answer belongs to: kfake answers in order, and writes each answer in one Write.
-type Conn struct {
+// corruptedConn is a connection to a broker. It follows the requests, so that it knows
+// which one an answer belongs to: kfake answers in order, and writes each answer in one
+// Write.
+type corruptedConn struct {
 	net.Conn
-	corruptor *Corruptor
+	current *atomic.Pointer[corruption]
 
 	mu       sync.Mutex
 	head     []byte // of the present request: length, key, version
@@ -99,7 +66,7 @@ type request struct {
 // requestHead is a request's length, key and version (Kafka's protocol).
 const requestHead = 4 + 2 + 2
 
-func (c *Conn) Read(b []byte) (int, error) {
+func (c *corruptedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,7 +90,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *Conn) Write(b []byte) (int, error) {
+func (c *corruptedConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	var answered request
 	if len(c.requests) > 0 {
@@ -134,29 +101,29 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if mute {
 		return len(b), nil
 	}
-	one := c.corruptor.take(answered.key, len(b))
-	if one == nil {
+	one := c.current.Load()
+	if !one.changes(answered.key, len(b)) {
 		return c.Conn.Write(b)
 	}
-	written, err := one.Effect(c, b, answered.version)
+	written, err := one.effect(c, b, answered.version)
 	if written {
-		c.corruptor.done(one)
+		one.hits.Add(1)
 	} else if err == nil {
 		return c.Conn.Write(b)
 	}
 	return len(b), err
 }
 
-// CutInside ends the connection in the middle of an answer.
-func CutInside(c *Conn, answer []byte, _ int16) (bool, error) {
+// cutInside ends the connection in the middle of an answer.
+func cutInside(c *corruptedConn, answer []byte, _ int16) (bool, error) {
 	_, _ = c.Conn.Write(answer[:len(answer)/2]) // the client may have left
 	_ = c.Close()
 	return true, net.ErrClosed
 }
 
-// Reset sends RST in place of the answer, like a machine that has lost its connections.
+// reset sends RST in place of the answer, like a machine that has lost its connections.
 // The request has been executed.
-func Reset(c *Conn, _ []byte, _ int16) (bool, error) {
+func reset(c *corruptedConn, _ []byte, _ int16) (bool, error) {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
@@ -164,9 +131,9 @@ func Reset(c *Conn, _ []byte, _ int16) (bool, error) {
 	return true, net.ErrClosed
 }
 
-// Silence sends the beginning of an answer. The connection stays open, and nothing
+// silence sends the beginning of an answer. The connection stays open, and nothing
 // follows.
-func Silence(c *Conn, answer []byte, _ int16) (bool, error) {
+func silence(c *corruptedConn, answer []byte, _ int16) (bool, error) {
 	c.mu.Lock()
 	c.mute = true
 	c.mu.Unlock()
@@ -174,18 +141,18 @@ func Silence(c *Conn, answer []byte, _ int16) (bool, error) {
 	return true, err
 }
 
-// Late sends the answer after 300 ms.
-func Late(c *Conn, answer []byte, _ int16) (bool, error) {
+// late sends the answer after 300 ms.
+func late(c *corruptedConn, answer []byte, _ int16) (bool, error) {
 	<-time.NewTimer(300 * time.Millisecond).C
 	_, err := c.Conn.Write(answer)
 	return true, err
 }
 
-// Damage flips one bit in the last batch of a partition in a fetch answer, so that the
+// damage flips one bit in the last batch of a partition in a fetch answer, so that the
 // checksum is wrong. Answers about other topics or partitions, or without records, stay
 // whole. A negative partition is any.
-func Damage(topic string, partition int32) Effect {
-	return func(c *Conn, answer []byte, version int16) (bool, error) {
+func damage(topic string, partition int32) effect {
+	return func(c *corruptedConn, answer []byte, version int16) (bool, error) {
 		// Length and correlation id. kafka-go's fetches are not of the flexible versions,
 		// whose header is longer.
 		const header = 8

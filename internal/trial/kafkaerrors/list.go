@@ -169,27 +169,27 @@ const corruptedTimes = 2
 // corrupted are good answers that are cut, delayed or damaged.
 func corrupted() []fault {
 	var all []fault
-	one := func(what string, times int, effect func(topic string) Effect, minSize int, key kmsg.Key) {
+	one := func(what string, times int, change func(topic string) effect, minSize int, key kmsg.Key) {
 		all = append(all, fault{kind: key.Name(), what: what, times: times, put: func(_ context.Context, s *scenario) (func() int, func(), error) {
-			hits, undo := s.corrupt(&Corruption{Key: key, MinSize: minSize, Left: times, Effect: effect(s.Topic)})
+			hits, undo := s.corrupt(&corruption{key: key, minSize: minSize, most: times, effect: change(s.Topic)})
 			return hits, s.andRejoin(key, times, undo), nil
 		}})
 	}
-	always := func(e Effect) func(string) Effect {
-		return func(string) Effect { return e }
+	always := func(e effect) func(string) effect {
+		return func(string) effect { return e }
 	}
 	const withRecords = 500 // bytes
-	one("answer cut inside", corruptedTimes, always(CutInside), withRecords, kmsg.Fetch)
-	one("connection reset", corruptedTimes, always(Reset), withRecords, kmsg.Fetch)
-	one("answer falls silent", 1, always(Silence), withRecords, kmsg.Fetch)
-	one("answers late", 5, always(Late), 0, kmsg.Fetch)
-	one("batch damaged, and whole the next time", corruptedTimes, func(topic string) Effect { return Damage(topic, -1) }, 0, kmsg.Fetch)
+	one("answer cut inside", corruptedTimes, always(cutInside), withRecords, kmsg.Fetch)
+	one("connection reset", corruptedTimes, always(reset), withRecords, kmsg.Fetch)
+	one("answer falls silent", 1, always(silence), withRecords, kmsg.Fetch)
+	one("answers late", 5, always(late), 0, kmsg.Fetch)
+	one("batch damaged, and whole the next time", corruptedTimes, func(topic string) effect { return damage(topic, -1) }, 0, kmsg.Fetch)
 	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.OffsetFetch, kmsg.ListOffsets} {
-		one("answer cut inside", 1, always(CutInside), 0, key)
+		one("answer cut inside", 1, always(cutInside), 0, key)
 	}
 	// These were committed.
-	one("answer cut inside", corruptedTimes, always(CutInside), 0, kmsg.OffsetCommit)
-	one("answer falls silent", 1, always(Silence), 0, kmsg.OffsetCommit)
+	one("answer cut inside", corruptedTimes, always(cutInside), 0, kmsg.OffsetCommit)
+	one("answer falls silent", 1, always(silence), 0, kmsg.OffsetCommit)
 	return all
 }
 
@@ -199,12 +199,12 @@ var damagedForGood = fault{
 	kind: kmsg.Fetch.Name(), what: "batch damaged for good", times: 1,
 	fatal: "read TOPIC/3/…corrupt batch: its checksum is wrong…restore",
 	put: func(_ context.Context, s *scenario) (func() int, func(), error) {
-		hits, undo := s.corrupt(&Corruption{Key: kmsg.Fetch, Left: -1, Effect: Damage(s.Topic, 3)})
+		hits, undo := s.corrupt(&corruption{key: kmsg.Fetch, effect: damage(s.Topic, 3)})
 		return hits, undo, nil
 	},
 }
 
-func (s *scenario) corrupt(c *Corruption) (hits func() int, undo func()) {
-	s.brokers.corruptor.Set(c)
-	return func() int { return s.brokers.corruptor.Hits(c) }, func() { s.brokers.corruptor.Set(nil) }
+func (s *scenario) corrupt(c *corruption) (hits func() int, undo func()) {
+	s.brokers.corruption.Store(c)
+	return func() int { return int(c.hits.Load()) }, func() { s.brokers.corruption.Store(nil) }
 }

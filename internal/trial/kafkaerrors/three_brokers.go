@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,16 +15,15 @@ import (
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// threeBrokers is a kfake of three brokers. kfake itself answers with errors, and the
-// corruptor changes good answers on their way out.
+// threeBrokers is a kfake of three brokers. kfake itself answers with errors, and a
+// corruption changes good answers on their way out.
 type threeBrokers struct {
-	cluster   *kfake.Cluster
-	corruptor *Corruptor
+	cluster    *kfake.Cluster
+	corruption atomic.Pointer[corruption] // the present one; nil: none
 }
 
 // start is the environment with three brokers in place of its one.
 func (b *threeBrokers) start(_ context.Context, e *harness.Env) (*harness.Env, error) {
-	b.corruptor = &Corruptor{}
 	var err error
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(3),
@@ -34,7 +34,7 @@ func (b *threeBrokers) start(_ context.Context, e *harness.Env) (*harness.Env, e
 			if err != nil {
 				return nil, err
 			}
-			return b.corruptor.Listener(l), nil
+			return corruptedListener{l, &b.corruption}, nil
 		}),
 	)
 	if err != nil {

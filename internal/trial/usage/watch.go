@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // sample is what a process uses at one moment, by its own metrics.
@@ -153,18 +154,15 @@ func newSample(metrics map[string]float64) (s sample, err error) {
 	return s, nil
 }
 
-// peakOf is the peak of a process's resident memory in bytes: VmHWM of Linux's /proc
-// (proc_pid_status(5)). 0: unknown.
+// peakOf is the peak of a process's resident memory in bytes. 0: unknown.
 func peakOf(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, is := strings.CutPrefix(line, "VmHWM:"); is {
-			kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return kilobytes << 10
-		}
+	status, err := process.NewStatus()
+	if err != nil {
+		return 0
 	}
-	return 0
+	return int64(status.VmHWM)
 }
