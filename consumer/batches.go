@@ -63,7 +63,7 @@ func (b *batches) drop() { b.rest, b.within = nil, batchProgress{} }
 func (b *batches) decode(limit int) error {
 	b.records = b.records[:0]
 	b.slab = b.slab[:0]
-	for len(b.rest) > 0 && len(b.slab) < limit {
+	for len(b.rest) > 0 && len(b.slab) < limit && len(b.records) < maxRecords {
 		batch, ok := b.cut()
 		if !ok {
 			// Brokers cut off the last batch at the fetch limit.
@@ -122,7 +122,7 @@ func (b *batches) one(batch []byte) (whole bool, err error) {
 	}
 	switch magic := batch[magicOffset]; magic {
 	case 0, 1:
-		return true, b.message(base, batch[headLength:])
+		return b.message(base, batch[headLength:])
 	case 2:
 		return b.batch(base, batch[headLength:])
 	default:
@@ -151,9 +151,17 @@ func (b *batches) decompress(data []byte, codec compress.Compression) ([]byte, e
 	slab, err := b.unpack.appendTo(b.slab, data, codec)
 	b.slab = slab
 	if err != nil {
-		return nil, b.corrupt(err.Error())
+		return nil, b.undecoded(err)
 	}
 	return b.slab[start:], nil
+}
+
+// undecoded is an error of the decompressor.
+func (b *batches) undecoded(err error) error {
+	if errors.Is(err, errLarge) {
+		return err // not a fault of the batch
+	}
+	return b.corrupt(err.Error())
 }
 
 // corrupt is an error about the batch at the position. The reader adds topic and

@@ -67,13 +67,13 @@ type Config struct {
 	// for new partitions.
 	MetadataInterval time.Duration
 
-	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response, and so the
-	// memory of one partition. A single larger batch may exceed it.
+	// FetchMaxBytes (kafka.fetch_max_bytes) bounds one fetch response. A single
+	// larger batch may exceed it. All partitions together hold at most fetchMemory.
 	FetchMaxBytes int
 	// HeldSets is how many readers may hold a record set at the same time. One
 	// more waits in Next until another calls Next or Close. So one goroutine that
 	// reads from more readers in turn waits for itself. It bounds the memory of
-	// decompressed records for any number of partitions.
+	// records for any number of partitions.
 	HeldSets int
 	// FetchMinBytes (kafka.fetch_min_bytes) is the minimum size of a fetch
 	// response. FetchMaxWait (kafka.fetch_max_wait) is how long a broker waits

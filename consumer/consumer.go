@@ -21,6 +21,10 @@ type Consumer struct {
 	login     sasl.Mechanism
 	transport *transport
 	free      workspaces
+	responses *responseMemory
+	// lookups is for the response of TimestampAt. A reader calls that while it
+	// holds a response, so the two must not wait for the same memory.
+	lookups *responseMemory
 }
 
 // New returns a consumer of a valid configuration. It does no I/O.
@@ -43,6 +47,8 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 		login:     login,
 		transport: newTransport(cfg, login),
 		free:      newWorkspaces(cfg.HeldSets),
+		responses: newResponseMemory(fetchMemory),
+		lookups:   newResponseMemory(lookupMemory),
 	}, nil
 }
 
@@ -58,7 +64,7 @@ func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int3
 	r := c.NewReader(topic, partition, offset)
 	defer r.Close()
 	// One byte without waiting: the broker returns the whole batch with the offset.
-	r.minBytes, r.maxBytes, r.maxWait = 0, 1, 0
+	r.minBytes, r.maxBytes, r.maxWait, r.memory = 0, 1, 0, c.lookups
 	set, err := r.Next(ctx)
 	if errors.Is(err, ErrTopicRecreated) {
 		set, err = r.Next(ctx) // the current topic is the one in question

@@ -25,8 +25,9 @@
 //     and commits in it.
 //   - Reader.Next (reader.go) fetches (fetch.go, exchange.go, transport.go),
 //     decodes the batches of a response (batches.go, recordbatch.go,
-//     messageset.go, piece.go, decompress.go, aborted.go) and returns a
+//     messageset.go, piece.go, decompress.go, zstd.go, aborted.go) and returns a
 //     RecordSet.
+//   - fetchmemory.go and workspace.go bound the memory of all readers together.
 //   - errors.go has the errors, classify.go their kinds.
 //
 // kafka-go does connections, TLS, SASL, routing to leaders and the group

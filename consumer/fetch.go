@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -15,8 +16,8 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// fetchAnswer is one partition of a fetch response. Records and aborted are
-// borrowed from the fetcher's buffer.
+// fetchAnswer is one partition of a fetch response. Records are borrowed from the
+// fetcher's buffer.
 type fetchAnswer struct {
 	code          kafka.Error // 0 for none
 	highWatermark int64
@@ -26,14 +27,21 @@ type fetchAnswer struct {
 	records       []byte
 }
 
-// fetcher fetches the records of one partition into the same buffer each time.
-// After a failed request it must not be used again: kafka-go may still read into
-// its buffer.
+// fetcher fetches the records of one partition. It holds the memory of at most
+// one response. After a failed request it must not be used again: kafka-go may
+// still read a response.
 type fetcher struct {
 	toLeader
 	request fetch.Request
-	buffer  []byte
 	answer  fetchAnswer
+	memory  *responseMemory
+	bound   time.Duration // of one request, without the wait for memory
+	timer   *time.Timer   // ends the context of the request
+
+	mu        sync.Mutex
+	abandoned bool   // nobody waits for the response any more
+	buffer    []byte // of the last response
+	size      int    // of the last response; 0 when its memory was returned
 }
 
 // noEpoch and noSession: this consumer does not use leader epochs or fetch
@@ -44,8 +52,8 @@ const (
 	asConsumer = -1 // instead of a replica's id
 )
 
-func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
-	f := &fetcher{request: fetch.Request{
+func (c *Consumer) newFetcher(topic string, partition int32, memory *responseMemory) *fetcher {
+	f := &fetcher{memory: memory, bound: c.cfg.RequestTimeout, request: fetch.Request{
 		ReplicaID: asConsumer,
 		// With one partition the partition's limit is the limit. kfake omits the
 		// aborted transactions from a response that MaxBytes cuts off.
@@ -68,27 +76,64 @@ func (c *Consumer) newFetcher(topic string, partition int32) *fetcher {
 	return f
 }
 
-// do fetches once. The answer is borrowed until the next do.
+// do fetches once. The answer is borrowed until the next do or release.
 func (f *fetcher) do(ctx context.Context, c *Consumer, at int64, minBytes, maxBytes int, wait time.Duration) (*fetchAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+c.cfg.RequestTimeout)
-	defer cancel()
+	f.release()
+	f.answer.records = nil // or it would keep the last response alive
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.timer = time.AfterFunc(wait+f.bound, func() { cancel(context.DeadlineExceeded) })
+	defer f.timer.Stop()
 	f.ctx = ctx
 	f.request.MaxWaitTime = int32(wait / time.Millisecond)
 	f.request.MinBytes = int32(minBytes)
 	partition := &f.request.Topics[0].Partitions[0]
 	partition.FetchOffset, partition.PartitionMaxBytes = at, int32(maxBytes)
 	if err := c.roundTrip(ctx, f); err != nil {
+		f.abandon()
+		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			err = fmt.Errorf("fetch: %w", context.DeadlineExceeded)
+		}
 		return nil, err
 	}
 	return &f.answer, nil
+}
+
+// release returns the memory of the last response.
+func (f *fetcher) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.size > 0 {
+		f.memory.give(f.buffer, f.size)
+	}
+	f.buffer, f.size = nil, 0
+}
+
+// abandon also returns the memory of a response that is still being read.
+func (f *fetcher) abandon() {
+	f.release()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.abandoned = true
+}
+
+// hold keeps a response, unless nobody waits for it.
+func (f *fetcher) hold(buffer []byte, size int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.abandoned {
+		return false
+	}
+	f.buffer, f.size = buffer, size
+	return true
 }
 
 // readStep is how much is allocated at a time: the announced length of a response
 // is not trusted before its bytes arrive.
 const readStep = 1 << 20
 
-// readResponse reads a whole response into the buffer and parses it.
-func (f *fetcher) readResponse(r io.Reader, version int16) error {
+// readResponse waits for memory, then reads a whole response and parses it.
+func (f *fetcher) readResponse(r io.Reader, version int16) (err error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
@@ -97,24 +142,27 @@ func (f *fetcher) readResponse(r io.Reader, version int16) error {
 	if size < 4 {
 		return fmt.Errorf("fetch response of %d bytes", size)
 	}
-	f.buffer = f.buffer[:0]
-	for len(f.buffer) < size {
-		step := min(size-len(f.buffer), max(readStep, cap(f.buffer)-len(f.buffer)))
-		f.buffer = slices.Grow(f.buffer, step)
-		n, err := io.ReadFull(r, f.buffer[len(f.buffer):len(f.buffer)+step])
-		f.buffer = f.buffer[:len(f.buffer)+n]
+	f.timer.Stop() // the other readers decide how long the wait for memory takes
+	buffer, err := f.memory.take(f.ctx, size)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil || !f.hold(buffer, size) {
+			f.memory.give(buffer, size)
+		}
+	}()
+	f.timer.Reset(f.bound)
+	for len(buffer) < size {
+		step := min(size-len(buffer), max(readStep, cap(buffer)-len(buffer)))
+		buffer = slices.Grow(buffer, step)
+		n, err := io.ReadFull(r, buffer[len(buffer):len(buffer)+step])
+		buffer = buffer[:len(buffer)+n]
 		if err != nil {
 			return err
 		}
 	}
-	return f.answer.parse(f.buffer, version, f.topic, f.partition)
-}
-
-// shrink frees a buffer that an oversized batch has left.
-func (f *fetcher) shrink(limit int) {
-	if cap(f.buffer) > 4*limit && len(f.buffer) < limit {
-		f.buffer = nil
-	}
+	return f.answer.parse(buffer, version, f.topic, f.partition)
 }
 
 var errFetchResponse = errors.New("fetch response is damaged")

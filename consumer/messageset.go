@@ -44,48 +44,50 @@ func parseOld(data []byte) (oldMessage, string) {
 }
 
 // message decodes one entry of a message set: a message, or a wrapper with a
-// compressed message set.
-func (b *batches) message(offset int64, data []byte) error {
+// compressed message set. whole reports that it was the last piece of it.
+func (b *batches) message(offset int64, data []byte) (whole bool, err error) {
 	m, problem := parseOld(data)
 	if problem != "" {
-		return b.corrupt(problem)
+		return false, b.corrupt(problem)
 	}
 	if m.codec == compress.None {
 		b.add(Record{Offset: offset, Timestamp: m.timestamp, Value: m.value})
-		b.moveTo(offset + 1)
-		return nil
-	}
-	if err := b.wrapped(offset, m); err != nil {
-		return err
+	} else if whole, err := b.wrapped(offset, m); err != nil || !whole {
+		return false, err
 	}
 	b.moveTo(offset + 1)
-	return nil
+	return true, nil
 }
 
 // wrapped decodes a compressed message set. The wrapper has the offset of its
-// last message; in format 1 the inner offsets count from the first.
-func (b *batches) wrapped(last int64, wrapper oldMessage) error {
+// last message; in format 1 the inner offsets count from the first. After
+// maxRecords records the rest follows as another piece.
+func (b *batches) wrapped(last int64, wrapper oldMessage) (whole bool, err error) {
 	inner, err := b.decompress(wrapper.value, wrapper.codec)
 	if err != nil {
-		return err
+		return false, err
 	}
 	base := int64(0)
 	if wrapper.magic == 1 {
 		if base, err = b.innerBase(last, inner); err != nil {
-			return err
+			return false, err
 		}
 	}
 	before := int64(-1)
 	for w := (wire{rest: inner}); len(w.rest) > 0; {
+		if len(b.records) == maxRecords {
+			b.moveTo(before + 1)
+			return false, nil
+		}
 		offset := base + w.int64()
 		m, problem := parseOld(w.bytes32())
 		switch {
 		case problem != "":
-			return b.corrupt(problem)
+			return false, b.corrupt(problem)
 		case m.codec != compress.None:
-			return b.corrupt("a compressed message inside of a compressed message")
+			return false, b.corrupt("a compressed message inside of a compressed message")
 		case offset > last || offset <= before:
-			return b.corrupt("its offsets are out of order")
+			return false, b.corrupt("its offsets are out of order")
 		}
 		before = offset
 		if wrapper.appended {
@@ -93,7 +95,7 @@ func (b *batches) wrapped(last int64, wrapper oldMessage) error {
 		}
 		b.add(Record{Offset: offset, Timestamp: m.timestamp, Value: m.value})
 	}
-	return nil
+	return true, nil
 }
 
 // innerBase is the base of the inner offsets, so that the last one is the

@@ -16,10 +16,17 @@ import (
 // unless configured otherwise.
 //
 // Two forms are decompressed in one piece: message sets of brokers before 0.11,
-// and snappy, which expands at most 21 times.
+// and snappy, which expands at most 21 times. When such a piece or one record is
+// larger than pieceBytes, only one reader at a time may hold it
+// (workspaces.enlarge).
 
-// pieceBytes is about how much of a batch is decompressed at a time.
-const pieceBytes = 8 << 20
+// pieceBytes is about how much of a batch is decompressed at a time. maxRecords
+// is how many records a set has at most: the table of records would be larger
+// than the records when these are empty.
+const (
+	pieceBytes = 4 << 20
+	maxRecords = 1 << 17
+)
 
 // batchProgress is how far the earlier pieces of a batch have come.
 type batchProgress struct {
@@ -35,7 +42,7 @@ func (b *batches) unpackPiece(data []byte, codec compress.Compression) (piece []
 	start := len(b.slab)
 	b.slab, rest, err = b.unpack.appendPiece(b.slab, data, codec, b.within.bytes)
 	if err != nil {
-		return nil, false, b.corrupt(err.Error())
+		return nil, false, b.undecoded(err)
 	}
 	return b.slab[start:], rest, nil
 }
@@ -45,29 +52,42 @@ func (d *decompressor) appendPiece(dst, src []byte, codec compress.Compression, 
 	switch codec {
 	case compress.Gzip, compress.Lz4, compress.Zstd:
 	default:
-		dst, err = d.appendTo(dst, src, codec)
-		return dst, true, err
+		start := len(dst)
+		if dst, err = d.appendTo(dst, src, codec); err != nil || skip > len(dst)-start {
+			return dst, true, err
+		}
+		return slices.Delete(dst, start, start+skip), true, nil
 	}
-	d.source.Reset(src)
 	defer d.source.Reset(nil)
-	r := codec.Codec().NewReader(&d.source)
+	r, err := d.open(src, codec)
+	if err != nil {
+		return dst, false, err
+	}
 	defer func() {
 		if closed := r.Close(); rest && err == nil {
 			err = closed // a reader that was not read to the end reports nothing
 		}
 	}()
-	if _, err := io.CopyN(io.Discard, r, int64(skip)); err != nil {
+	if _, err := io.CopyN(io.Discard, r, int64(skip)); errors.Is(err, io.EOF) {
 		return dst, false, errDamaged
+	} else if err != nil {
+		return dst, false, err
 	}
 	start := len(dst)
 	if dst, rest, err = appendUpTo(dst, r, pieceBytes); err != nil || rest {
 		return dst, rest, err
 	}
 	length, n := binary.Varint(dst[start:])
-	if length > int64(maxBatch-skip-n) {
+	switch {
+	case length > maxLarge:
+		return dst, false, errLargeRecord
+	case length > int64(maxBatch-skip-n):
 		return dst, false, errTooLarge
 	}
 	if missing := n + int(length) - (len(dst) - start); n > 0 && missing > 0 {
+		if !d.large {
+			return dst, false, errLarge
+		}
 		// One record is larger than a piece. Its memory is allocated at once,
 		// because doubling would need three times as much.
 		dst = slices.Grow(dst, missing)
@@ -87,12 +107,11 @@ func appendUpTo(dst []byte, r io.Reader, n int) (_ []byte, ended bool, err error
 		dst = slices.Grow(dst, 1) // grows by a quarter when full
 		read, err := r.Read(dst[len(dst):min(cap(dst), start+n)])
 		dst = dst[:len(dst)+read]
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
 			return dst, true, nil
 		}
 		if err != nil {
-			// The library's text may contain data.
-			return dst, false, errDamaged
+			return dst, false, err
 		}
 	}
 	return dst, false, nil

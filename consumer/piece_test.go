@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -15,21 +16,40 @@ import (
 // the offsets of the records and the largest slab that was needed.
 func pieces(t *testing.T, data []byte, position int64, value string) (offsets []int64, sets, slab int, err error) {
 	t.Helper()
-	b := batches{workspace: new(workspace)}
+	return decodeSets(t, data, position, func(got string) bool { return got == value })
+}
+
+func decodeSets(t *testing.T, data []byte, position int64, valid func(string) bool) (offsets []int64, sets, slab int, err error) {
+	t.Helper()
+	all := newWorkspaces(1)
+	b := batches{}
 	b.reset(data, position, true, nil)
 	for len(b.rest) > 0 {
 		if sets++; sets > 1000 {
 			t.Fatal("it does not come to an end")
 		}
 		at := b.position
-		if err := b.decode(1 << 20); err != nil {
+		if b.workspace, err = all.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err := b.decode(1 << 20)
+		if errors.Is(err, errLarge) && b.position == at {
+			if err := all.enlarge(t.Context(), b.workspace); err != nil {
+				t.Fatal(err)
+			}
+			err = b.decode(1 << 20)
+		}
+		if err != nil {
 			return offsets, sets, slab, err
+		}
+		if len(b.records) > maxRecords {
+			t.Fatalf("%d records in a set", len(b.records))
 		}
 		if b.stale {
 			t.Fatal("a piece that moved the position counts as none")
 		}
 		for _, r := range b.records {
-			if string(r.Value) != value || r.Offset < at {
+			if !valid(string(r.Value)) || r.Offset < at {
 				t.Fatalf("record %d has %d bytes", r.Offset, len(r.Value))
 			}
 			offsets, at = append(offsets, r.Offset), r.Offset+1
@@ -38,6 +58,8 @@ func pieces(t *testing.T, data []byte, position int64, value string) (offsets []
 			t.Fatalf("the position %d is behind the record %d", b.position, at-1)
 		}
 		slab = max(slab, cap(b.slab))
+		all.give(b.workspace, 1<<20)
+		b.workspace = nil
 	}
 	return offsets, sets, slab, nil
 }
@@ -126,5 +148,51 @@ func TestBatches_decode_piecesBroken(t *testing.T) {
 		if !errors.As(err, &corrupt) || len(offsets) == 0 || len(offsets) > 20 {
 			t.Errorf("%s: %d records, %v", name, len(offsets), err)
 		}
+	}
+}
+
+// TestBatches_decode_emptyRecords: a batch of a few kilobytes may hold a million
+// records without a value. The table of records is bounded too.
+func TestBatches_decode_emptyRecords(t *testing.T) {
+	const records = 2*maxRecords + 1000
+	batch := testBatch{base: 50, last: records - 1, producer: -1, deltas: offsetsFrom(0, records)}
+	old := func() []byte {
+		var inner []byte
+		for i := range int64(records) {
+			inner = append(inner, oldEntry(i, 1, 0, 7, nil)...)
+		}
+		return oldEntry(50+records-1, 1, byte(compress.Gzip), 7, compressed(compress.Gzip.Codec(), inner))
+	}
+	for name, data := range map[string]func() []byte{
+		"none":   batch.bytes,
+		"zstd":   func() []byte { b := batch; b.attributes = int16(compress.Zstd); return b.bytes() },
+		"snappy": func() []byte { b := batch; b.attributes = int16(compress.Snappy); return b.bytes() },
+		"old":    old,
+	} {
+		t.Run(name, func(t *testing.T) {
+			offsets, sets, _, err := pieces(t, data(), 0, "")
+			if err != nil || !slices.Equal(offsets, offsetsFrom(50, records)) || sets < 3 {
+				t.Errorf("%d records in %d sets, %v", len(offsets), sets, err)
+			}
+		})
+	}
+}
+
+// TestBatches_decode_largeRecord: a record that nobody could hold is reported with
+// its coordinates, and costs no memory.
+func TestBatches_decode_largeRecord(t *testing.T) {
+	var record []byte
+	record = binary.AppendVarint(record, maxLarge+1)
+	record = append(record, make([]byte, pieceBytes)...)
+	batch := testBatch{base: 7, deltas: nil, last: 0, producer: -1, trailing: record, attributes: int16(compress.Gzip)}
+	batch.deltas, batch.values = []int64{0}, []string{""}
+	batch.compress = func([]byte) []byte { return compressed(compress.Gzip.Codec(), record) }
+	var err error
+	if used := allocated(func() { _, _, _, err = pieces(t, batch.bytes(), 0, "") }); used > 8*pieceBytes {
+		t.Errorf("%d MiB were allocated", used>>20)
+	}
+	var corrupt *CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Offset != 0 || !strings.Contains(err.Error(), errLargeRecord.Error()) {
+		t.Errorf("%v", err)
 	}
 }

@@ -43,8 +43,9 @@ func (s *RecordSet) Lag(isolation Isolation) int64 {
 
 // Reader reads one partition from a position on. One goroutine at a time uses it.
 // It starts no goroutine and holds one connection while it waits. Its memory is
-// about one fetch response, plus the decompressed records while it holds a set
-// (Config.HeldSets).
+// one fetch response, while it has one that is not read to the end, and the
+// records while it holds a set. All readers together have bounds for both
+// (fetchmemory.go, workspace.go).
 type Reader struct {
 	c         *Consumer
 	log       *zap.Logger
@@ -52,7 +53,8 @@ type Reader struct {
 	partition int32
 
 	fetcher      *fetcher // nil after a failure
-	limit        int      // of one response and of one decoding step
+	memory       *responseMemory
+	limit        int // of one response and of one decoding step
 	minBytes     int
 	maxBytes     int // the limit, raised when a broker cuts off the first batch
 	maxWait      time.Duration
@@ -76,6 +78,7 @@ func (c *Consumer) NewReader(topic string, partition int32, offset int64) *Reade
 		minBytes:  c.cfg.FetchMinBytes,
 		maxBytes:  c.cfg.FetchMaxBytes,
 		maxWait:   c.cfg.FetchMaxWait,
+		memory:    c.responses,
 		pause:     newPause(),
 	}
 	r.batches.position = offset
@@ -95,7 +98,10 @@ func (r *Reader) Position() int64 { return r.batches.position }
 // Close frees the reader's memory. The last record set becomes invalid.
 func (r *Reader) Close() {
 	r.release()
-	r.fetcher = nil
+	if r.fetcher != nil {
+		r.fetcher.release()
+		r.fetcher = nil
+	}
 	r.batches = batches{position: r.batches.position}
 	r.set = RecordSet{}
 }
@@ -113,6 +119,7 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 			return nil, err
 		}
 		if len(r.batches.rest) == 0 {
+			r.batches.drop() // an empty slice keeps the response alive
 			if err := r.fetch(ctx); err != nil {
 				return nil, err
 			}
@@ -123,6 +130,12 @@ func (r *Reader) Next(ctx context.Context) (*RecordSet, error) {
 			return nil, err
 		}
 		err = r.batches.decode(r.limit)
+		if errors.Is(err, errLarge) && r.batches.position == start {
+			if err := r.c.free.enlarge(ctx, r.batches.workspace); err != nil {
+				return nil, err
+			}
+			err = r.batches.decode(r.limit)
+		}
 		switch {
 		case errors.Is(err, errPartial):
 			if err := r.widen(); err != nil {
@@ -206,7 +219,7 @@ func (r *Reader) fetch(ctx context.Context) error {
 // once fetches once, with a new fetcher after a failure.
 func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 	if r.fetcher == nil {
-		r.fetcher = r.c.newFetcher(r.topic, r.partition)
+		r.fetcher = r.c.newFetcher(r.topic, r.partition, r.memory)
 	}
 	answer, err := r.fetcher.do(ctx, r.c, r.batches.position, r.minBytes, r.maxBytes, r.maxWait)
 	if err != nil {
@@ -220,7 +233,6 @@ func (r *Reader) once(ctx context.Context) (*fetchAnswer, error) {
 func (r *Reader) take(answer *fetchAnswer) {
 	r.c.hooks.fetch(r.topic, r.partition, len(answer.records))
 	r.set.HighWatermark, r.set.LastStable, r.set.LogStart = answer.highWatermark, answer.lastStable, answer.logStart
-	r.fetcher.shrink(r.limit)
 	r.batches.reset(answer.records, r.batches.position, r.c.cfg.Isolation == ReadCommitted, answer.aborted)
 }
 

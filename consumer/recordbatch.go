@@ -62,7 +62,9 @@ func (b *batches) batch(base int64, data []byte) (whole bool, err error) {
 	wanted := head.last >= b.position && b.visible(head)
 	if control := head.attributes&controlBit != 0; wanted || control {
 		payload, whole := w.rest, true
-		if codec := compress.Compression(head.attributes & codecBits); codec != compress.None {
+		if codec := compress.Compression(head.attributes & codecBits); codec == compress.None {
+			payload = payload[min(b.within.bytes, len(payload)):]
+		} else {
 			if payload, whole, err = b.unpackPiece(payload, codec); err != nil {
 				return false, err
 			}
@@ -116,6 +118,10 @@ func (b *batches) recordsOf(head batchHead, payload []byte, rest bool) (whole bo
 		at.last = head.base - 1
 	}
 	for at.records < head.count && (rest || holdsRecord(w.rest)) {
+		if len(b.records) == maxRecords {
+			rest = false
+			break
+		}
 		r := wire{rest: w.varbytes()}
 		_ = r.int8() // attributes, none of them used
 		timestamp := head.firstTime + r.varint()

@@ -39,7 +39,7 @@ type Kafka struct {
 	SessionTimeout    time.Duration `koanf:"session_timeout" help:"consumer group session timeout"`
 	HeartbeatInterval time.Duration `koanf:"heartbeat_interval" help:"heartbeat interval"`
 	MetadataInterval  time.Duration `koanf:"metadata_interval" help:"interval of checks for new partitions"`
-	FetchMaxBytes     Size          `koanf:"fetch_max_bytes" help:"maximum bytes per fetch response; bounds memory per partition"`
+	FetchMaxBytes     Size          `koanf:"fetch_max_bytes" help:"maximum bytes per fetch response; all responses together are bounded to 32 MiB"`
 	FetchMinBytes     Size          `koanf:"fetch_min_bytes" help:"minimum bytes per fetch response"`
 	FetchMaxWait      time.Duration `koanf:"fetch_max_wait" help:"maximum time a broker waits for kafka.fetch_min_bytes"`
 	DialTimeout       time.Duration `koanf:"dial_timeout" help:"timeout of a connection attempt"`

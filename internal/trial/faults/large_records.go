@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -25,6 +27,9 @@ type largeKind struct {
 	message func(d *rand.ChaCha8, n int) (value []byte, stored int)
 	// options are the producer's, which decides how much is in a batch.
 	options []kgo.Opt
+
+	partitions int // of the topic; 0: as the round's
+	each       int // messages in a partition, at least
 }
 
 var largeKinds = []largeKind{
@@ -37,6 +42,18 @@ var largeKinds = []largeKind{
 		// Batches that are tiny on the wire, and 64 MiB when they are unpacked.
 		name: "unpacking", message: padded,
 		options: []kgo.Opt{kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.ProducerBatchMaxBytes(64 << 20), kgo.ProducerLinger(time.Second)},
+	},
+	{
+		// Ordinary batches of a megabyte in many partitions. A broker returns at least one
+		// batch for each, whatever the limit is.
+		name: "partitions", message: ordinary, partitions: 300, each: 500,
+		options: []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(100 * time.Millisecond)},
+	},
+	{
+		// Batches of a few kilobytes whose headers ask for the largest window that Kafka's
+		// own clients read.
+		name: "windows", message: ordinary, partitions: 32, each: 200,
+		options: []kgo.Opt{kgo.WithCompressor(&largeWindows{}), kgo.ProducerBatchMaxBytes(16 << 10)},
 	},
 }
 
@@ -64,6 +81,38 @@ func padded(_ *rand.ChaCha8, n int) ([]byte, int) {
 	return append(head, tail...), len("gold")
 }
 
+// ordinary has two kilobytes, of which half is stored.
+func ordinary(d *rand.ChaCha8, n int) ([]byte, int) {
+	raw := make([]byte, 768)
+	_, _ = d.Read(raw) // never an error
+	text := base64.RawStdEncoding.EncodeToString(raw)
+	return fmt.Appendf(largeHead(n), `,"term_name":"%s","padding":"%s"}`, text, text), len(text)
+}
+
+// largeWindows compresses like a producer of the highest zstd level: each header asks for
+// a window of 128 MiB, whatever the size of the batch.
+type largeWindows struct {
+	mu      sync.Mutex
+	encoder *zstd.Encoder
+}
+
+// Compress implements kgo.Compressor.
+func (c *largeWindows) Compress(dst *bytes.Buffer, src []byte, _ ...kgo.CompressFlag) ([]byte, kgo.CompressionCodecType) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.encoder == nil {
+		// Only mistakes in options are errors.
+		c.encoder, _ = zstd.NewWriter(nil, zstd.WithWindowSize(128<<20), zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	}
+	c.encoder.Reset(dst)
+	for _, part := range [][]byte{src[:1], src[1:]} { // a first flush, so that the header has no size
+		_, _ = c.encoder.Write(part) // into memory
+		_ = c.encoder.Flush()
+	}
+	_ = c.encoder.Close()
+	return dst.Bytes(), kgo.CodecZstd
+}
+
 // largeHead is the beginning of an event. Months differ, so that an insert holds more
 // than one.
 func largeHead(n int) []byte {
@@ -73,7 +122,7 @@ func largeHead(n int) []byte {
 // large publishes n large messages to another topic, has them read under the memory
 // bound, and compares the table with what was published.
 func (s memory) large(ctx context.Context, kind largeKind, n int) error {
-	beside, end, err := s.Beside(ctx, kind.name)
+	beside, end, err := s.Beside(ctx, kind.name, kind.partitions)
 	if err != nil {
 		return err
 	}
@@ -111,7 +160,7 @@ func publishLarge(ctx context.Context, r *harness.Round, kind largeKind, n int) 
 	defer client.Close()
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], r.Seed)
-	d, ends := rand.NewChaCha8(seed), make([]int64, r.World.Config().Partitions)
+	d, ends := rand.NewChaCha8(seed), make([]int64, r.Partitions)
 	for i := range n {
 		value, bytes := kind.message(d, i)
 		stored += uint64(bytes)

@@ -29,9 +29,9 @@ func Memory() harness.Trial {
 type memory struct{ *harness.Round }
 
 // run has one process read the round's world, which is complete before the process
-// starts, while ClickHouse is down part of the time. Then it does the same with topics of
-// the largest messages that the contract allows. The peak has to stay below the bound each
-// time. The faults are backlogs.
+// starts, while ClickHouse is down part of the time. Then it does the same with topics
+// whose batches cost the most memory (largeKinds). The peak has to stay below the bound
+// each time. The faults are backlogs.
 func (s memory) run(ctx context.Context, _ harness.Bounds) (int, error) {
 	published := func(context.Context) (bool, error) { return s.Published(), nil }
 	err := s.Until(ctx, "the whole backlog published", nil, published)
@@ -41,9 +41,9 @@ func (s memory) run(ctx context.Context, _ harness.Bounds) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.Count(fmt.Sprintf("of %d partitions", s.World.Config().Partitions), 1)
+	s.Count(fmt.Sprintf("of %d partitions", s.Partitions), 1)
 	for _, kind := range largeKinds {
-		if err := s.large(ctx, kind, max(minLarge, s.World.Total()/largeShare)); err != nil {
+		if err := s.large(ctx, kind, max(minLarge, kind.partitions*kind.each, s.World.Total()/largeShare)); err != nil {
 			return 0, fmt.Errorf("%s: %w", kind.name, err)
 		}
 	}

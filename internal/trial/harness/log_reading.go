@@ -91,7 +91,7 @@ func (r *Round) ReadLog(ctx context.Context, ends []int64) (*LogReading, error) 
 
 // StableEnds is where the partitions end, once no transaction is open.
 func (r *Round) StableEnds(ctx context.Context) ([]int64, error) {
-	ends := make([]int64, r.World.Config().Partitions)
+	ends := make([]int64, r.Partitions)
 	err := r.Until(ctx, "the ends of all transactions", nil, func(ctx context.Context) (bool, error) {
 		stable, err := r.Env.Admin.ListCommittedOffsets(ctx, r.Topic)
 		if err := errors.Join(err, stable.Error()); err != nil {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,14 +34,16 @@ const Patience = 2 * time.Minute
 
 // Round is one world that passes through the processes of a scenario.
 type Round struct {
-	Env      *Env
-	Seed     uint64
-	Dice     *rand.Rand // of the scenario; the publisher has dice of its own
-	World    *world.World
-	Topic    string
-	Protocol string        // to ClickHouse: native or http
-	Config   config.Config // of the processes and of the audit
-	Conn     driver.Conn   // of the harness; no fault affects it
+	Env   *Env
+	Seed  uint64
+	Dice  *rand.Rand // of the scenario; the publisher has dice of its own
+	World *world.World
+	Topic string
+	// Partitions is how many the topic has.
+	Partitions int
+	Protocol   string        // to ClickHouse: native or http
+	Config     config.Config // of the processes and of the audit
+	Conn       driver.Conn   // of the harness; no fault affects it
 	// Settings are the trial's, by key path. A scenario may change them between two
 	// starts.
 	Settings   map[string]string
@@ -78,7 +81,7 @@ func (e *Env) newRound(ctx context.Context, t Trial, seed uint64, subscribers in
 		return nil, err
 	}
 	r := &Round{
-		Env: e, Seed: seed, Dice: rand.New(rand.NewPCG(seed, 9)), World: w, Topic: name, Protocol: protocol(seed),
+		Env: e, Seed: seed, Dice: rand.New(rand.NewPCG(seed, 9)), World: w, Topic: name, Partitions: c.Partitions, Protocol: protocol(seed),
 		Settings: map[string]string{}, trial: t, truth: w.Truth(), counted: map[string]int{}, generations: map[int32]bool{},
 	}
 	maps.Copy(r.Settings, t.Settings)
@@ -111,11 +114,12 @@ func (r *Round) prepare(ctx context.Context) (err error) {
 func (r *Round) OnClose(f func()) { r.closers = append(r.closers, f) }
 
 // Beside is a round with a topic, group and database of its own, and otherwise with
-// all that r has. The caller ends it.
-func (r *Round) Beside(ctx context.Context, name string) (beside *Round, end func(), err error) {
+// all that r has. partitions is how many its topic has; 0: as r. The caller ends it.
+func (r *Round) Beside(ctx context.Context, name string, partitions int) (beside *Round, end func(), err error) {
 	beside = &Round{
 		Env: r.Env, Seed: r.Seed, Dice: r.Dice, World: r.World, Topic: r.Topic + "_" + name, Protocol: r.Protocol,
 		Settings: r.Settings, Proxy: r.Proxy, Statements: r.Statements, ClickHouse: r.ClickHouse, trial: r.trial, counted: map[string]int{}, generations: map[int32]bool{},
+		Partitions: cmp.Or(partitions, r.Partitions),
 	}
 	beside.Config = r.Env.config(r.World, beside.Topic)
 	if err := InOrder(ctx, beside.CreateTopic, beside.openDatabase); err != nil {
@@ -130,7 +134,7 @@ func (r *Round) Beside(ctx context.Context, name string) (beside *Round, end fun
 // CreateTopic creates the round's topic.
 func (r *Round) CreateTopic(ctx context.Context) error {
 	keep, size := "-1", strconv.Itoa(8<<20)
-	created, err := r.Env.Admin.CreateTopic(ctx, int32(r.World.Config().Partitions), 1,
+	created, err := r.Env.Admin.CreateTopic(ctx, int32(r.Partitions), 1,
 		map[string]*string{"retention.ms": &keep, "max.message.bytes": &size}, r.Topic)
 	if err := errors.Join(err, created.Err); err != nil {
 		return fmt.Errorf("create topic %s: %w", r.Topic, err)

@@ -147,7 +147,7 @@ func (r *Round) Offsets(ctx context.Context) ([]int64, error) {
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no member has ever joined
 		return nil, fmt.Errorf("fetch the group's offsets: %w", err)
 	}
-	all := make([]int64, r.World.Config().Partitions)
+	all := make([]int64, r.Partitions)
 	for p := range all {
 		all[p] = -1
 		if o, found := offsets.Lookup(r.Topic, int32(p)); found {
@@ -202,7 +202,7 @@ func (r *Round) MaxByPartition(ctx context.Context, query string, args ...any) (
 	if err := r.Conn.Select(ctx, &rows, query, args...); err != nil {
 		return nil, fmt.Errorf("read offsets: %w", err)
 	}
-	all := make([]int64, r.World.Config().Partitions)
+	all := make([]int64, r.Partitions)
 	for _, row := range rows {
 		all[row.Partition] = row.Offset
 	}
