@@ -80,7 +80,8 @@ func (s *pianoEnv) Positions(context.Context) ([]reconcile.Position, error) {
 	var all []reconcile.Position
 	committed := s.Committed()
 	for p := range int32(testbed.Partitions) {
-		all = append(all, reconcile.Position{Topic: s.Topic, Partition: p, Committed: committed[p], LastStable: s.Services.Kafka.EndOffset(s.Topic, p)})
+		end := s.Services.Kafka.EndOffset(s.Topic, p)
+		all = append(all, reconcile.Position{Topic: s.Topic, Partition: p, Committed: committed[p], LastStable: end, LogEnd: end})
 	}
 	return all, nil
 }

@@ -98,7 +98,8 @@ func (l *lane) run(ctx context.Context, f *Flow, g *limiter, lanes int) error {
 	worker := f.rules.NewWorker()
 	beat := f.watchdog.watch(fmt.Sprintf("partition %s/%d", l.topic, l.partition))
 	defer beat.stop()
-	defer f.metrics.dropLag(l.topic, l.partition)
+	defer f.metrics.dropPartition(l.topic, l.partition)
+	var transaction openTransaction
 
 	for {
 		beat.wait()
@@ -113,6 +114,9 @@ func (l *lane) run(ctx context.Context, f *Flow, g *limiter, lanes int) error {
 			return nil // only ctx ends the wait for room
 		}
 		f.metrics.setLag(l.topic, l.partition, set.Lag(f.config.Isolation))
+		if f.config.Isolation == consumer.ReadCommitted {
+			transaction.observe(f, set)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
@@ -56,11 +57,17 @@ func (s *fixture) start(decorate decorator) *instance {
 // has run.
 func newFlow(t testing.TB, cfg config.Config, registry *prometheus.Registry, decorate decorator) (flow *pipeline.Flow, closeParts func()) {
 	t.Helper()
+	return buildFlow(t, cfg, registry, decorate, time.Now, testbed.Log())
+}
+
+// buildFlow is newFlow with a clock and a log.
+func buildFlow(t testing.TB, cfg config.Config, registry *prometheus.Registry, decorate decorator,
+	now func() time.Time, log *zap.Logger) (flow *pipeline.Flow, closeParts func()) {
+	t.Helper()
 	if err := cfg.PipelineConfig().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	log := testbed.Log()
-	metrics := pipeline.NewMetrics(registry, time.Now)
+	metrics := pipeline.NewMetrics(registry, now)
 	rules, err := transform.New(cfg.TransformConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +76,7 @@ func newFlow(t testing.TB, cfg config.Config, registry *prometheus.Registry, dec
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer, err := sink.Open(t.Context(), cfg.SinkConfig(), log, metrics.SinkHooks(time.Now))
+	writer, err := sink.Open(t.Context(), cfg.SinkConfig(), log, metrics.SinkHooks(now))
 	if err != nil {
 		source.Close()
 		t.Fatal(err)
@@ -80,7 +87,7 @@ func newFlow(t testing.TB, cfg config.Config, registry *prometheus.Registry, dec
 	}
 	flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
 		Source: source, Rules: rules, Sink: out, Metrics: metrics,
-		Watchdog: pipeline.NewWatchdog(time.Minute, time.Now), Now: time.Now, Log: log,
+		Watchdog: pipeline.NewWatchdog(time.Hour, now), Now: now, Log: log,
 	})
 	return flow, func() { _ = writer.Close(); source.Close() }
 }

@@ -21,6 +21,7 @@ type Metrics struct {
 	deadLetters   *prometheus.CounterVec // reason
 	notes         *prometheus.CounterVec // kind
 	lag           *prometheus.GaugeVec   // topic, partition
+	unstable      *prometheus.GaugeVec   // topic, partition
 	batchRows     prometheus.Histogram
 	batchBytes    prometheus.Histogram
 	insertSeconds *prometheus.HistogramVec // table
@@ -53,6 +54,9 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 			"Irregularities that the stages accept and count, by kind."), []string{"kind"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "partition_lag_messages",
 			Help: "Offsets between the next one this group reads and the last one it may read; absent when the partition is not assigned."},
+			[]string{"topic", "partition"}),
+		unstable: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "partition_open_transaction_messages",
+			Help: "Offsets from the last stable offset to the high watermark: they wait for an open transaction and are not in the lag; absent when the partition is not assigned."},
 			[]string{"topic", "partition"}),
 		batchRows: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "batch_rows",
 			Help: "Event rows in a flush.", Buckets: prometheus.ExponentialBuckets(1, 4, 11)}),
@@ -93,7 +97,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		}
 		return math.NaN()
 	})
-	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.batchRows, m.batchBytes, m.insertSeconds,
+	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.unstable, m.batchRows, m.batchBytes, m.insertSeconds,
 		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, freshness)
 
 	// Series that alerts name exist from the start, with value 0.
@@ -110,8 +114,14 @@ func (m *Metrics) setLag(topic string, partition int32, lag int64) {
 	m.lag.WithLabelValues(topic, strconv.Itoa(int(partition))).Set(float64(max(lag, 0)))
 }
 
-func (m *Metrics) dropLag(topic string, partition int32) {
+func (m *Metrics) setUnstable(topic string, partition int32, offsets int64) {
+	m.unstable.WithLabelValues(topic, strconv.Itoa(int(partition))).Set(float64(offsets))
+}
+
+// dropPartition removes the gauges of a partition that is not read any more.
+func (m *Metrics) dropPartition(topic string, partition int32) {
 	m.lag.DeleteLabelValues(topic, strconv.Itoa(int(partition)))
+	m.unstable.DeleteLabelValues(topic, strconv.Itoa(int(partition)))
 }
 
 func (m *Metrics) addLost(loss *DataLossError) {

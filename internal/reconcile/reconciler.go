@@ -35,7 +35,8 @@ type Position struct {
 	Partition  int32
 	Committed  int64 // the next offset to read; -1 where nothing was committed yet
 	LogStart   int64
-	LastStable int64 // the end of what readers may see
+	LastStable int64 // the end of what readers may see now
+	LogEnd     int64 // the end with what waits for an open transaction
 }
 
 // Hooks inform an observer, such as a metrics registry. Each may be nil. The goroutine

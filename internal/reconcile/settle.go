@@ -20,10 +20,11 @@ const (
 
 // settle waits until the tables hold everything that happened before this moment. It
 // waits for reconcile.settle, in which late messages may arrive, and then until the
-// group has committed every partition up to where its log ended at that time. The wait
-// has no limit of its own: a comparison without these messages would find only what is
-// on its way. The age of the last success shows that nothing completes; ctx ends the
-// wait.
+// group has committed every partition up to where its log ended at that time. What waits
+// for an open transaction is part of the log: it may be committed, and then it happened
+// before. The wait has no limit of its own: a comparison without these messages would
+// find only what is on its way. The age of the last success shows that nothing
+// completes; ctx ends the wait.
 //
 // A partition that appears later holds nothing from before. One that is gone or was
 // truncated is not waited for: what was lost is drift. A file that describes a moment
@@ -43,7 +44,7 @@ func (r *Reconciler) settle(ctx context.Context, s summary) error {
 	}
 	targets := map[partition]int64{}
 	for _, p := range all {
-		targets[p.partition()] = p.LastStable
+		targets[p.partition()] = p.LogEnd
 	}
 	ticker, logTicker := time.NewTicker(positionsInterval), time.NewTicker(waitLogInterval)
 	defer ticker.Stop()
@@ -86,7 +87,8 @@ func (p Position) partition() partition { return partition{p.Topic, p.Partition}
 // laggingPartition has not reached its target.
 type laggingPartition struct {
 	Position
-	lag int64 // offsets
+	lag     int64 // offsets
+	blocked bool  // by an open transaction: the group has read what it may
 }
 
 // laggingPartitions are those whose committed offset is below their target. Without a
@@ -99,14 +101,14 @@ func laggingPartitions(all []Position, targets map[partition]int64) []laggingPar
 		if at < 0 {
 			at = p.LogStart
 		}
-		if target := min(targets[p.partition()], p.LastStable); at < target {
-			lagging = append(lagging, laggingPartition{p, target - at})
+		if target := min(targets[p.partition()], p.LogEnd); at < target {
+			lagging = append(lagging, laggingPartition{p, target - at, at >= p.LastStable})
 		}
 	}
 	return lagging
 }
 
-// describe names a few partitions, each with its lag.
+// describe names a few partitions, each with its lag and an open transaction.
 func describe(lagging []laggingPartition) string {
 	var parts []string
 	for i, one := range lagging {
@@ -114,7 +116,11 @@ func describe(lagging []laggingPartition) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(lagging)-maxPartitionsNamed))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s/%d by %d", one.Topic, one.Partition, one.lag))
+		part := fmt.Sprintf("%s/%d by %d", one.Topic, one.Partition, one.lag)
+		if one.blocked {
+			part += fmt.Sprintf(" (an open transaction from offset %d on)", one.LastStable)
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ")
 }

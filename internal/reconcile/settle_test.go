@@ -31,7 +31,12 @@ func (f *scriptedStream) Positions(context.Context) ([]Position, error) {
 }
 
 func at(partition int32, committed, lastStable int64) Position {
-	return Position{Topic: "t", Partition: partition, Committed: committed, LastStable: lastStable}
+	return Position{Topic: "t", Partition: partition, Committed: committed, LastStable: lastStable, LogEnd: lastStable}
+}
+
+// blocked is a partition of which a transaction holds the end.
+func blocked(committed, lastStable, end int64) Position {
+	return Position{Topic: "t", Committed: committed, LastStable: lastStable, LogEnd: end}
 }
 
 // settles runs settle with a clock that only waiting moves.
@@ -62,8 +67,11 @@ func TestSettle_WaitsForTheStream(t *testing.T) {
 		"a_new_partition_is_later":           {[][]Position{{at(0, 4, 10)}, {at(0, 10, 10), at(1, -1, 7)}}, fresh, 15*time.Minute + 5*time.Second},
 		"one_that_has_gone_is_not_awaited":   {[][]Position{{at(0, 10, 10), at(1, 3, 4)}, {at(0, 10, 10)}}, fresh, 15*time.Minute + 5*time.Second},
 		"a_recreated_topic":                  {[][]Position{{at(0, 4, 10)}, {at(0, 2, 3)}, {at(0, 3, 3)}}, fresh, 15*time.Minute + 10*time.Second},
-		"nothing_committed_and_nothing_left": {[][]Position{{{Topic: "t", Committed: -1, LogStart: 8, LastStable: 8}}}, fresh, 15 * time.Minute},
-		"nothing_committed_yet":              {[][]Position{{{Topic: "t", Committed: -1, LogStart: 7, LastStable: 8}}, {at(0, 8, 8)}}, fresh, 15*time.Minute + 5*time.Second},
+		"nothing_committed_and_nothing_left": {[][]Position{{{Topic: "t", Committed: -1, LogStart: 8, LastStable: 8, LogEnd: 8}}}, fresh, 15 * time.Minute},
+		"nothing_committed_yet":              {[][]Position{{{Topic: "t", Committed: -1, LogStart: 7, LastStable: 8, LogEnd: 8}}, {at(0, 8, 8)}}, fresh, 15*time.Minute + 5*time.Second},
+		"until_an_open_transaction_has_ended": {[][]Position{{blocked(10, 10, 60)}, {blocked(10, 10, 70)}, {blocked(40, 70, 70)}, {blocked(60, 70, 90)}},
+			fresh, 15*time.Minute + 15*time.Second},
+		"a_transaction_that_began_later": {[][]Position{{at(0, 9, 10)}, {blocked(10, 10, 60)}}, fresh, 15*time.Minute + 5*time.Second},
 		"a_file_of_last_week": {[][]Position{{at(0, 10, 10)}}, func(now time.Time) summary {
 			return summary{Source: sourceCSV, AsOf: now.Add(-7 * aDay), CompletedAt: now, Until: now.Add(-7 * aDay)}
 		}, 0},
@@ -107,6 +115,14 @@ func TestSettle_SaysWhatItWaitsForAndEnds(t *testing.T) {
 			t.Fatalf("%d lines in two minutes and a half", n)
 		}
 		if got := logs.All()[0].ContextMap()["behind"]; got != "t/0 by 1, t/1 by 2, t/2 by 3, t/3 by 4, t/4 by 5, and 3 more" {
+			t.Errorf("got %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute+90*time.Second)
+		defer cancel()
+		_, logs, _ := settles(ctx, &scriptedStream{frames: [][]Position{{blocked(10, 10, 510)}}}, fresh)
+		if got := logs.All()[0].ContextMap()["behind"]; got != "t/0 by 500 (an open transaction from offset 10 on)" {
 			t.Errorf("got %v", got)
 		}
 	})

@@ -91,8 +91,8 @@ type stream struct {
 	isolation consumer.Isolation
 }
 
-// Positions implements reconcile.Stream. With read_uncommitted the end is the high
-// watermark, not the last stable offset.
+// Positions implements reconcile.Stream. With read_uncommitted no transaction keeps a
+// reader from the end of the log.
 func (s stream) Positions(ctx context.Context) ([]reconcile.Position, error) {
 	assignments, err := s.kafka.Offsets(ctx)
 	if err != nil {
@@ -100,11 +100,12 @@ func (s stream) Positions(ctx context.Context) ([]reconcile.Position, error) {
 	}
 	all := make([]reconcile.Position, 0, len(assignments))
 	for _, a := range assignments {
-		end := a.LastStable
+		stable := a.LastStable
 		if s.isolation == consumer.ReadUncommitted {
-			end = a.HighWatermark
+			stable = a.HighWatermark
 		}
-		all = append(all, reconcile.Position{Topic: a.Topic, Partition: a.Partition, Committed: a.Committed, LogStart: a.LogStart, LastStable: end})
+		all = append(all, reconcile.Position{Topic: a.Topic, Partition: a.Partition, Committed: a.Committed, LogStart: a.LogStart,
+			LastStable: stable, LogEnd: a.HighWatermark})
 	}
 	return all, nil
 }
