@@ -9,17 +9,17 @@ import (
 
 // auditText has one line for each partition, then the findings and the result.
 func auditText(r *audit.Report, width int) string {
-	partitions := table{right: true, titles: []string{"PARTITION", "FROM", "TO", "COMMITTED", "LOG END", "BEHIND", "MESSAGES", "STORED",
+	partitions := table{right: true, titles: []string{"PARTITION", "FROM", "TO", "COMMITTED", "LOG END", "BEHIND", "OPEN TXN", "MESSAGES", "STORED",
 		"FILTERED", "DEAD", "SKIPPED", "READ AGAIN", "GAPS", "LOST"}}
 	for _, p := range r.Partitions {
-		committed, end, behind := "-", "-", "-"
+		committed, end, behind, open := "-", "-", "-", "-"
 		if p.Kafka != nil {
-			end, behind = fmt.Sprint(p.Kafka.LogEnd), fmt.Sprint(p.Kafka.Behind)
+			end, behind, open = fmt.Sprint(p.Kafka.LogEnd), fmt.Sprint(p.Kafka.Behind), fmt.Sprint(p.Kafka.OpenTransaction)
 			if p.Kafka.Committed >= 0 {
 				committed = fmt.Sprint(p.Kafka.Committed)
 			}
 		}
-		partitions.row(printable(p.String()), p.Start, p.Next, committed, end, behind,
+		partitions.row(printable(p.String()), p.Start, p.Next, committed, end, behind, open,
 			p.Messages, p.Stored, p.Filtered, p.DeadLettered, p.Skipped, p.ReadAgain, p.Gaps, len(p.Lost))
 	}
 	var b strings.Builder
@@ -47,8 +47,17 @@ func auditResult(r *audit.Report) string {
 	if !r.Clean {
 		return fmt.Sprintf("%d findings", len(r.Findings))
 	}
-	result := fmt.Sprintf("no findings: the ledger covers every committed offset of group %s, and the event ids of %d rows are correct",
-		printable(r.Group), r.Events)
+	read, offsets := 0, int64(0)
+	for _, p := range r.Partitions {
+		if p.Kafka != nil && p.Kafka.Committed > 0 {
+			read, offsets = read+1, offsets+p.Kafka.Committed
+		}
+	}
+	if read == 0 && r.Events == 0 {
+		return fmt.Sprintf("nothing to check: the topics have no records, and group %s has committed no offset", printable(r.Group))
+	}
+	result := fmt.Sprintf("no findings: the ledger covers every committed offset of group %s, %d in %d partitions, and the event ids of %d rows are correct",
+		printable(r.Group), offsets, read, r.Events)
 	if r.Deep {
 		var messages uint64
 		for _, p := range r.Partitions {

@@ -92,6 +92,7 @@ func (a *Audit) Run(ctx context.Context, deep bool) (*Report, error) {
 			return nil, err
 		}
 	}
+	a.checkSubjects(before)
 	a.finish(report)
 	return report, nil
 }
@@ -174,7 +175,7 @@ func (a *Audit) matchEpochs(ctx context.Context, before, after []consumer.Assign
 			end = b.LastStable
 		}
 		one.Kafka = &Brokers{Committed: b.Committed, LogStart: b.LogStart, LogEnd: b.HighWatermark, LastStable: b.LastStable,
-			Behind: max(0, end-max(b.Committed, b.LogStart))}
+			Behind: max(0, end-max(b.Committed, b.LogStart)), OpenTransaction: max(0, b.HighWatermark-end)}
 		if !changed {
 			current[k] = f
 		}
@@ -217,6 +218,10 @@ func (a *Audit) note(p *Partition) {
 	}
 	if p.Repeated > 0 {
 		say("%s: %d ledger rows repeat another of the same flush and are not counted", p.Key, p.Repeated)
+	}
+	if k := p.Kafka; k != nil && k.OpenTransaction > 0 {
+		say("%s: %d offsets from %d on wait for an open transaction; a read_committed consumer gets none of them until it ends",
+			p.Key, k.OpenTransaction, k.LastStable)
 	}
 	if r := p.Reread; r != nil && r.Otherwise > 0 {
 		say("%s: %d messages had another outcome at ingestion (other rules, another clock, or refused by ClickHouse); they are where that outcome puts them", p.Key, r.Otherwise)

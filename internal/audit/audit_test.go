@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/audit"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
@@ -54,9 +58,83 @@ func TestAudit_NothingWasEverConsumed(t *testing.T) {
 	s := newEnv(t, "native", 5)
 	s.produce(0, 0, 10)
 	r := s.audit(true)
-	s.wantClean(r)
+	s.wantOnly(r, audit.NoOffsets, "", "has committed no offset, and Kafka has 10 offsets")
 	if k := r.Partitions[0].Kafka; k.Committed != -1 || k.Behind != 10 {
 		t.Errorf("got %+v", k)
+	}
+}
+
+// TestAudit_NothingToCompare: an audit that has looked at nothing is not a pass.
+func TestAudit_NothingToCompare(t *testing.T) {
+	s := newEnv(t, "native", 5)
+	t.Run("a topic that never held a record", func(t *testing.T) {
+		s := s.in(t)
+		s.wantClean(s.audit(true))
+	})
+	s.produce(0, 0, 20)
+	s.Ingest()
+	s.wantClean(s.audit(true))
+	t.Run("a mistyped group", func(t *testing.T) {
+		s := s.in(t)
+		s.Settings.Kafka.Group += "-mistyped"
+		f := s.wantOnly(s.audit(true), audit.NoOffsets, "", "-mistyped has committed no offset, and Kafka has 20 offsets; the ledger has rows of the topic: check kafka.group")
+		if f.Partition != audit.WholeTopic || f.Messages != 20 {
+			t.Errorf("got %+v", f)
+		}
+	})
+	t.Run("an empty database under a topic with records", func(t *testing.T) {
+		s := s.in(t)
+		s.Exec("TRUNCATE TABLE ingest_ledger")
+		s.Exec("TRUNCATE TABLE subscription_events")
+		s.wantOnly(s.audit(false), audit.CommittedBeyond, audit.OffsetReset, "/0 [0, 20)")
+	})
+	t.Run("an empty database, and retention has removed what was read", func(t *testing.T) {
+		s := s.in(t)
+		s.DeleteBefore(0, 20)
+		s.wantOnly(s.audit(true), audit.EmptyLedger, "", "has committed offsets, and the ledger has no row of the topic")
+	})
+}
+
+// TestAudit_ResolvedDeadLetter: a resolved dead letter says that the message has passed,
+// so it does not stand for a row that is gone.
+func TestAudit_ResolvedDeadLetter(t *testing.T) {
+	s := newEnv(t, "native", 5)
+	s.Settings.Transform.UnknownAction = "dead_letter"
+	s.Produce(kafka.Record{Time: time.UnixMilli(1_750_000_000_000), Value: []byte(`{"subscription_id":"S1","event_timestamp":1750000000,"subscription_action":"Pondered"}`)})
+	s.Ingest()
+	s.wantClean(s.audit(true))
+	s.Settings.Transform.UnknownAction = "keep"
+	s.wantClean(s.audit(true)) // an open one stands for the row that today's rules would make
+	const resolve = "INSERT INTO dead_letters SELECT * REPLACE (decided_at + INTERVAL 1 SECOND AS decided_at, now64(3) AS resolved_at) FROM dead_letters FINAL"
+	s.Exec(resolve)
+	s.wantOnly(s.audit(true), audit.EventMissing, "", "its event is neither a row of this version or a higher one, nor an open dead letter")
+	s.Settings.Transform.UnknownAction = "dead_letter"
+	s.wantOnly(s.audit(true), audit.DeadLetterMissing, "", "neither an open dead letter nor the origin of a row")
+}
+
+// TestAudit_OpenTransaction shows what a read_committed consumer cannot see.
+func TestAudit_OpenTransaction(t *testing.T) {
+	s := newEnv(t, "native", 5)
+	s.produce(0, 0, 10)
+	s.Ingest()
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.Services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	s.Must(err)
+	defer producer.Close()
+	s.Must(producer.BeginTransaction())
+	s.Must(producer.ProduceSync(s.Context(), &kgo.Record{Topic: s.Topic, Value: []byte("{}")}).FirstErr())
+	s.produce(0, 10, 5)
+	r := s.audit(true)
+	s.wantClean(r)
+	if k := r.Partitions[0].Kafka; k.OpenTransaction != 6 || k.Behind != 0 || k.LogEnd != 16 {
+		t.Errorf("got %+v", k)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "/0: 6 offsets from 10 on wait for an open transaction") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	s.Must(producer.EndTransaction(s.Context(), kgo.TryCommit))
+	s.Ingest()
+	if r := s.audit(true); r.Partitions[0].Kafka.OpenTransaction != 0 || len(r.Notes) != 0 {
+		t.Errorf("after its end: %+v, %v", r.Partitions[0].Kafka, r.Notes)
 	}
 }
 
@@ -103,7 +181,7 @@ func TestAudit_Planted(t *testing.T) {
 		"a dead letter removed": {plant: []string{"ALTER TABLE dead_letters DELETE WHERE " + letter},
 			kind: audit.DeadLettersMissing, text: "--deep names them"},
 		"a row removed": {plant: []string{"ALTER TABLE subscription_events DELETE WHERE " + event},
-			deep: true, kind: audit.EventMissing, text: "neither a row of this version or a higher one, nor a dead letter", many: true},
+			deep: true, kind: audit.EventMissing, text: "neither a row of this version or a higher one, nor an open dead letter", many: true},
 		"a row of an older version": {plant: []string{
 			"INSERT INTO subscription_events SELECT * REPLACE (0 AS version, source_offset + 1000000 AS source_offset, 'x' AS term_name) FROM subscription_events WHERE " + event,
 			"ALTER TABLE subscription_events DELETE WHERE version > 0 AND " + event},
@@ -308,6 +386,7 @@ func TestAudit_WhileConsumersRun(t *testing.T) {
 	s.Publish()
 	stay := s.Serve()
 	guest := s.Serve()
+	s.Eventually("a first commit", func() bool { return len(s.Committed()) > 0 }, stay.Run)
 	audits, running := 0, true
 	for running {
 		r := s.audit(audits%2 == 1)

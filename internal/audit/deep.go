@@ -204,12 +204,12 @@ func missing(k Kind, c Cause) string {
 	case EventOlder:
 		return "the stored event has an older version than this message"
 	case DeadLetterMissing:
-		return "today's rules refuse it, and it is neither a dead letter nor the origin of a row"
+		return "today's rules refuse it, and it is neither an open dead letter nor the origin of a row"
 	case FilteredMissing:
 		return "today's rules filter it, and its subscription is not in filtered_subscriptions"
 	}
 	if c == EarlierRules {
-		return "its event is neither a row nor a dead letter; its subscription was filtered before, so earlier rules may be the cause"
+		return "its event is neither a row nor an open dead letter; its subscription was filtered before, so earlier rules may be the cause"
 	}
-	return "its event is neither a row of this version or a higher one, nor a dead letter"
+	return "its event is neither a row of this version or a higher one, nor an open dead letter"
 }

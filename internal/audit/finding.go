@@ -19,7 +19,9 @@ const (
 	Unbalanced         Kind = "unbalanced"              // a ledger row does not add up
 	DeadLettersMissing Kind = "dead_letters_missing"    // fewer dead letters in a range than the ledger counts
 	WrongEventID       Kind = "wrong_event_id"          // differs from the one that ClickHouse computes
-	EventMissing       Kind = "event_missing"           // deep: neither a row nor a dead letter
+	NoOffsets          Kind = "no_offsets"              // the group has committed nothing of a topic, so there was nothing to check
+	EmptyLedger        Kind = "empty_ledger"            // the ledger has no row of a topic, so there was nothing to check
+	EventMissing       Kind = "event_missing"           // deep: neither a row nor an open dead letter
 	EventOlder         Kind = "event_older"             // deep: the row has a lower version than this message
 	DeadLetterMissing  Kind = "dead_letter_missing"     // deep: a refused message is no dead letter
 	FilteredMissing    Kind = "filtered_missing"        // deep: a filtered message's subscription is not recorded
@@ -46,8 +48,11 @@ const (
 	EarlierRules Cause = "earlier_rules"
 )
 
-// Finding breaks the promise. Start and Next are its offsets; Messages is the number of
-// messages or rows, where it is known.
+// WholeTopic is the partition of a finding about all partitions of a topic.
+const WholeTopic = -1
+
+// Finding breaks the promise, or says that nothing could be checked. Start and Next are
+// its offsets; Messages is the number of messages or rows, where it is known.
 type Finding struct {
 	Kind Kind `json:"kind"`
 	Key
@@ -101,6 +106,13 @@ func (f *findings) add(one Finding) {
 	o.more++
 	o.messages += one.Messages
 	o.within = span{min(o.within.start, one.Start), max(o.within.next, one.Next)}
+}
+
+// about reports whether anything was found about a topic.
+func (f *findings) about(topic string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.list, func(one Finding) bool { return one.Topic == topic })
 }
 
 // all returns the findings in order of partition and offset, with one at the end of each

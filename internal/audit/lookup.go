@@ -67,14 +67,25 @@ func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[stri
 	return found, err
 }
 
+// events returns those of the offsets that an event row names.
+func (t *tables) events(ctx context.Context, k Key, offsets []int64) (map[int64]bool, error) {
+	return t.at(ctx, t.name("subscription_events"), "", k, offsets)
+}
+
+// openDeadLetters returns those of the offsets that have an open dead letter. FINAL takes
+// the last version of each, which says whether it is resolved.
+func (t *tables) openDeadLetters(ctx context.Context, k Key, offsets []int64) (map[int64]bool, error) {
+	return t.at(ctx, t.name("dead_letters")+" FINAL", " AND resolved_at IS NULL", k, offsets)
+}
+
 // at returns those of the offsets that a table has a row of.
-func (t *tables) at(ctx context.Context, table string, k Key, offsets []int64) (map[int64]bool, error) {
+func (t *tables) at(ctx context.Context, table, condition string, k Key, offsets []int64) (map[int64]bool, error) {
 	found := map[int64]bool{}
 	if len(offsets) == 0 {
 		return found, nil
 	}
-	err := t.rows(ctx, "look up coordinates", `SELECT DISTINCT source_offset FROM `+t.name(table)+ofPartition+`
-		AND source_offset IN (`+numbers(offsets)+`)`, k.parameters(nil), func(rows driver.Rows) error {
+	err := t.rows(ctx, "look up coordinates", `SELECT DISTINCT source_offset FROM `+table+ofPartition+`
+		AND source_offset IN (`+numbers(offsets)+`)`+condition, k.parameters(nil), func(rows driver.Rows) error {
 		var offset int64
 		err := rows.Scan(&offset)
 		found[offset] = true

@@ -23,7 +23,7 @@ type batchLookup struct {
 }
 
 // lookUp looks for a batch in the places that the promise allows, in this order: where
-// today's rules put a message; among the dead letters, by its coordinates; among the
+// today's rules put a message; among the open dead letters, by its coordinates; among the
 // events, by its coordinates, for what other rules accepted. Each lookup gets the indexes
 // of unresolved messages and returns those that it did not resolve.
 func (t *tables) lookUp(ctx context.Context, k Key, messages []expected) ([]lookupResult, error) {
@@ -78,9 +78,10 @@ func (l *batchLookup) todaysPlace(ctx context.Context, in []int) (unresolved []i
 	return unresolved, nil
 }
 
-// deadLetters resolves the messages that are dead letters.
+// deadLetters resolves the messages that are open dead letters. A resolved one says that
+// the message has passed since: then its row has to be there.
 func (l *batchLookup) deadLetters(ctx context.Context, in []int) (unresolved []int, err error) {
-	found, err := l.tables.at(ctx, "dead_letters", l.key, l.offsets(in))
+	found, err := l.tables.openDeadLetters(ctx, l.key, l.offsets(in))
 	for _, i := range in {
 		if !found[l.messages[i].offset] {
 			unresolved = append(unresolved, i)
@@ -94,7 +95,7 @@ func (l *batchLookup) deadLetters(ctx context.Context, in []int) (unresolved []i
 // events resolves the messages that are stored, except where the row is older than the
 // message: then its version is what is wrong.
 func (l *batchLookup) events(ctx context.Context, in []int) (unresolved []int, err error) {
-	found, err := l.tables.at(ctx, "subscription_events", l.key, l.offsets(in))
+	found, err := l.tables.events(ctx, l.key, l.offsets(in))
 	for _, i := range in {
 		if l.results[i].kind == EventOlder || !found[l.messages[i].offset] {
 			unresolved = append(unresolved, i)

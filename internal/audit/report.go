@@ -78,6 +78,9 @@ type Brokers struct {
 	LogEnd     int64 `json:"log_end"`     // high watermark
 	LastStable int64 `json:"last_stable"` // end of what a read_committed reader sees
 	Behind     int64 `json:"behind"`      // offsets still to read
+	// OpenTransaction counts the offsets that wait for an open transaction. They are
+	// not in Behind, because nobody may read them yet.
+	OpenTransaction int64 `json:"open_transaction"`
 }
 
 // Reread counts what the deep audit read from Kafka, by today's rules.
