@@ -26,7 +26,11 @@ func TestAudit_Command(t *testing.T) {
 			t.Errorf("%s, no tables yet: %+v", way, got)
 		}
 	}
+	if got := call(t, ways["native"], "", "audit"); got.code != exitFound || !strings.Contains(got.stdout, "no_offsets: ") {
+		t.Errorf("nothing was consumed yet: %+v", got)
+	}
 	one := s.Serve() // runs until the end of the test
+	s.Eventually("a first commit", func() bool { return len(s.Committed()) > 0 }, one.Run)
 
 	report := func(environment []string, args ...string) (audit.Report, outcome) {
 		t.Helper()
