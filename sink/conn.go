@@ -9,61 +9,145 @@ import (
 	"net/http"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // openConn opens clickhouse-go's pool for all statements except the event insert.
-// It connects at the first use, and skips an address that cannot be reached.
 func openConn(cfg Config) (driver.Conn, error) {
-	options := &clickhouse.Options{
-		Addr:             cfg.Addr,
-		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
-		Auth:             clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
-		DialTimeout:      cfg.DialTimeout,
-		ReadTimeout:      cfg.InsertTimeout,
-		MaxOpenConns:     4, // flush, assignment check, ping and one spare
-		MaxIdleConns:     2,
-		Settings:         clickhouse.Settings{},
-	}
-	if cfg.TLS != nil {
-		options.TLS = cfg.TLS() // selects https; each connection takes the current one
-	}
+	options := Options(cfg)
+	options.MaxOpenConns = 4 // flush, assignment check, ping and one spare
+	options.MaxIdleConns = 2
 	for _, kv := range insertSettings() {
 		options.Settings[kv.name] = kv.value
 	}
 	if cfg.Compression == LZ4 {
 		options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
-	}
-	switch cfg.Protocol {
-	case HTTP:
-		options.Protocol = clickhouse.HTTP
-		// The HTTP status must report the outcome: clickhouse-go does not read
-		// the body of a statement's 200.
-		options.Settings["wait_end_of_query"] = "1"
-		options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
-			if cfg.TLS != nil {
-				t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
-					ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
-					defer cancel()
-					return dialTCP(ctx, addr, cfg.TLS)
-				}
+		if cfg.Protocol == HTTP {
+			plain := options.TransportFunc
+			options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+				inner, err := plain(t)
+				return framedTransport{inner}, err
 			}
-			if cfg.Compression == LZ4 {
-				return framedTransport{t}, nil
-			}
-			return t, nil
-		}
-	default:
-		options.Protocol = clickhouse.Native
-		// clickhouse-go's own dialer ignores the context.
-		options.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
-			return dialTCP(ctx, addr, cfg.TLS)
 		}
 	}
 	return clickhouse.Open(options)
 }
+
+// Options are the connection options that every connection of clickhouse-go in
+// Pianola starts from. A connection is made at its first use, in the order of the
+// addresses. An address that does not answer gets its share of the time, so that
+// the next one can be tried. Compression is off.
+func Options(cfg Config) *clickhouse.Options {
+	options := &clickhouse.Options{
+		Protocol:         clickhouse.Native,
+		Addr:             cfg.Addr,
+		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
+		Auth:             clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
+		DialTimeout:      cfg.DialTimeout,
+		ReadTimeout:      cfg.InsertTimeout,
+		Settings:         clickhouse.Settings{},
+	}
+	if cfg.TLS != nil {
+		options.TLS = cfg.TLS() // selects https; each connection takes the current one
+	}
+	for _, kv := range pinnedSettings() {
+		options.Settings[kv.name] = kv.value
+	}
+	dial := dialer{timeout: cfg.DialTimeout, addresses: len(cfg.Addr), tls: cfg.TLS, greeted: cfg.Protocol != HTTP}
+	if cfg.Protocol != HTTP {
+		options.DialContext = dial.dial
+		return options
+	}
+	options.Protocol = clickhouse.HTTP
+	// The HTTP status must report the outcome: clickhouse-go does not read the body
+	// of a statement's 200, and by default ClickHouse sends the status before the
+	// statement ends.
+	options.Settings["wait_end_of_query"] = "1"
+	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+		connect := func(ctx context.Context, _, addr string) (net.Conn, error) { return dial.dial(ctx, addr) }
+		t.DialContext, t.DialTLSContext = connect, connect // it calls the one for the scheme
+		return unredirected{t}, nil
+	}
+	options.DialStrategy = func(ctx context.Context, id int, o *clickhouse.Options, connect clickhouse.Dial) (clickhouse.DialResult, error) {
+		bounded := func(ctx context.Context, addr string, o *clickhouse.Options) (clickhouse.DialResult, error) {
+			ctx, cancel := context.WithDeadline(ctx, dial.end(ctx))
+			defer cancel()
+			return connect(ctx, addr, o)
+		}
+		return clickhouse.DefaultDialStrategy(ctx, id, o, bounded)
+	}
+	return options
+}
+
+// unredirected does not follow redirects: net/http would send the password, which
+// is in the headers, to another server, and perhaps without TLS. Without a Location
+// the answer is an error with its status.
+type unredirected struct{ *http.Transport }
+
+// RoundTrip removes the Location of an answer.
+func (u unredirected) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := u.Transport.RoundTrip(r)
+	if err == nil {
+		answer.Header.Del("Location")
+	}
+	return answer, err
+}
+
+// dialer opens connections for clickhouse-go, whose own dialer ignores the context.
+type dialer struct {
+	timeout   time.Duration
+	addresses int
+	tls       func() *tls.Config // nil: plain text
+	// greeted closes a connection on which the server says nothing: the handshake
+	// of the native protocol waits for the dial timeout whatever the context says.
+	greeted bool
+}
+
+// end is when the next address has used up its share of the time that is left.
+func (d dialer) end(ctx context.Context) time.Time {
+	left := d.timeout
+	if end, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(end))
+	}
+	return time.Now().Add(left / time.Duration(max(d.addresses, 1)))
+}
+
+func (d dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
+	end := d.end(ctx)
+	bounded, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	conn, err := dialTCP(bounded, addr, d.tls)
+	if err != nil || !d.greeted {
+		return conn, err
+	}
+	mute := time.AfterFunc(time.Until(end), func() { _ = conn.Close() })
+	return &greetedConn{conn, mute}, nil
+}
+
+// greetedConn stops a timer when the server says its first word.
+type greetedConn struct {
+	net.Conn
+	mute *time.Timer // closes the connection
+}
+
+func (c *greetedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.mute.Stop()
+	}
+	return n, err
+}
+
+func (c *greetedConn) Close() error {
+	c.mute.Stop()
+	return c.Conn.Close()
+}
+
+// SyscallConn lets clickhouse-go see that an idle connection was closed.
+func (c *greetedConn) SyscallConn() (syscall.RawConn, error) { return rawConn(c.Conn) }
 
 // drainConn discards writes after a reset, so that the client can read
 // ClickHouse's exception. A server that refuses an insert in the middle of the
@@ -92,8 +176,13 @@ func (c *drainConn) Write(p []byte) (int, error) {
 }
 
 // SyscallConn lets clickhouse-go see that an idle connection was closed.
-func (c *drainConn) SyscallConn() (syscall.RawConn, error) {
-	inner, ok := c.Conn.(syscall.Conn)
+func (c *drainConn) SyscallConn() (syscall.RawConn, error) { return rawConn(c.Conn) }
+
+func rawConn(conn net.Conn) (syscall.RawConn, error) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	inner, ok := conn.(syscall.Conn)
 	if !ok {
 		return nil, fmt.Errorf("access the raw connection: %w", errors.ErrUnsupported)
 	}

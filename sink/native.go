@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -54,7 +55,7 @@ func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 	}
 	next := 0
 	q := n.query
-	for _, kv := range append(insertSettings(), setting{dedupToken, s.token}) {
+	for _, kv := range slices.Concat(pinnedSettings(), insertSettings(), []setting{{dedupToken, s.token}}) {
 		q.Settings = append(q.Settings, ch.Setting{Key: kv.name, Value: kv.value, Important: true})
 	}
 	q.OnInput = func(context.Context) error {

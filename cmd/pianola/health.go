@@ -43,7 +43,8 @@ is 3 when the instance is not healthy.`,
 		if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}
-		client := http.Client{Timeout: 5 * time.Second}
+		// Another server's answer says nothing about this instance.
+		client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+net.JoinHostPort(host, port)+page, nil)
 		if err != nil {
 			return fmt.Errorf("request %s: %w", page, err)

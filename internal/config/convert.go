@@ -1,11 +1,6 @@
 package config
 
 import (
-	"context"
-	"crypto/tls"
-	"net"
-	"net/http"
-
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/consumer"
@@ -82,32 +77,7 @@ func (c Config) ReconcileConfig() reconcile.Config {
 // flow. They have no database, so that a connection works before the database exists.
 // Statements qualify their tables.
 func (c Config) ClickHouseOptions() *clickhouse.Options {
-	h := c.ClickHouse
-	options := &clickhouse.Options{
-		Protocol: clickhouse.Native, Addr: h.Addr,
-		Auth:        clickhouse.Auth{Username: h.User, Password: h.Password.Reveal()},
-		DialTimeout: h.DialTimeout, ReadTimeout: h.InsertTimeout,
-		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
-	}
-	encrypted := func(ctx context.Context, addr string) (net.Conn, error) {
-		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: h.DialTimeout}, Config: h.TLS.current()}
-		return dialer.DialContext(ctx, "tcp", addr)
-	}
-	switch {
-	case h.TLS.current == nil:
-	case h.Protocol == string(sink.HTTP):
-		options.TLS = h.TLS.current() // selects https; each connection takes the current one
-		options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
-			t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return encrypted(ctx, addr) }
-			return t, nil
-		}
-	default:
-		options.DialContext = encrypted
-	}
-	if h.Protocol == string(sink.HTTP) {
-		options.Protocol = clickhouse.HTTP
-		// By default ClickHouse sends the HTTP status before the statement ends.
-		options.Settings = clickhouse.Settings{"wait_end_of_query": "1"}
-	}
+	options := sink.Options(c.SinkConfig())
+	options.Auth.Database = ""
 	return options
 }

@@ -96,7 +96,8 @@ func (w *Watch) look(ctx context.Context) {
 
 // client bounds one request. The pages are small, and the machine is busy: a sample that
 // takes longer is left out.
-var client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // Page gets a page of a process.
 func Page(ctx context.Context, url string) (string, error) {
