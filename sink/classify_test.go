@@ -19,10 +19,11 @@ import (
 
 func TestFailed_Codes(t *testing.T) {
 	want := map[Class][]int32{
-		ClassRetry: {159, 202, 209, 210, 236, 394, 242, 319, 999, 252},
-		ClassSplit: {241},
-		ClassRow:   {469, 69, 321, 407, 6, 38, 41, 72, 131, 349, 395, 691},
-		ClassFatal: {16, 60, 81, 164, 497, 516, 1, 53, 75, 243, 452, 4321},
+		ClassRetry: {159, 202, 209, 210, 236, 394, 242, 319, 999, 252, 279, 285, 286, 425, 439, 499, 745, 1001,
+			198, 218, 225, 265, 289, 500, 733},
+		ClassSplit: {241, 173},
+		ClassRow:   {469, 69, 321, 407, 6, 38, 41, 72, 131, 349, 395, 691, 153},
+		ClassFatal: {16, 60, 81, 164, 497, 516, 1, 53, 75, 115, 201, 243, 396, 452, 4321},
 	}
 	for class, codes := range want {
 		for _, code := range codes {
@@ -73,7 +74,12 @@ func TestFailed_Client(t *testing.T) {
 		"bad gateway":             {&clickhouse.HTTPError{StatusCode: 502, Err: errors.New(secretText)}, ClassRetry, nil},
 		"too many requests":       {&clickhouse.HTTPError{StatusCode: 429, Err: errors.New(secretText)}, ClassRetry, nil},
 		"forbidden by a proxy":    {&clickhouse.HTTPError{StatusCode: 403, Err: errors.New(secretText)}, ClassFatal, nil},
-		"not ClickHouse":          {&clickhouse.HTTPError{StatusCode: 404, Err: errors.New(secretText)}, ClassFatal, nil},
+		"not found by an ingress": {&clickhouse.HTTPError{StatusCode: 404, Err: errors.New(secretText)}, ClassRetry, nil},
+		"unavailable":             {&clickhouse.HTTPError{StatusCode: 503, Err: errors.New(secretText)}, ClassRetry, nil},
+		"gateway timeout":         {&clickhouse.HTTPError{StatusCode: 504, Err: errors.New(secretText)}, ClassRetry, nil},
+		"too large for a proxy":   {&clickhouse.HTTPError{StatusCode: 413, Err: errors.New(secretText)}, ClassSplit, nil},
+		"redirected":              {&clickhouse.HTTPError{StatusCode: 307, Err: errors.New(secretText)}, ClassFatal, nil},
+		"not ClickHouse":          {&clickhouse.HTTPError{StatusCode: 400, Err: errors.New(secretText)}, ClassFatal, nil},
 		"another protocol":        {errors.New("bad server packet type 72"), ClassFatal, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

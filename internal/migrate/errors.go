@@ -49,6 +49,10 @@ func (e *ServerError) hint() string {
 		return "a table is missing; run pianola migrate"
 	case 81: // UNKNOWN_DATABASE
 		return "the database is missing; run pianola migrate"
+	case 46, 47, 115: // UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_SETTING
+		return "the server is older than the oldest ClickHouse that docs/operations.md names, or the schema is not this version's"
+	case 158, 307, 396: // TOO_MANY_ROWS, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES
+		return "the user's profile limits what a query may read; raise the limit"
 	case 164: // READONLY
 		return "the user may only read; migrate with a user who may change the schema"
 	case 192, 193, 194, 516: // unknown user, wrong password, no password, authentication failed
@@ -87,6 +91,10 @@ func Explain(err error) error {
 	case errors.As(err, &exception):
 		// The exception's name is a C++ class, the same for every code.
 		return &ServerError{Code: exception.Code, Name: codeName(exception.Code), Missing: sink.MissingGrant(exception.Message)}
+	case errors.As(err, &status) && status.StatusCode >= 300 && status.StatusCode < 400:
+		return fmt.Errorf("http status %d redirects to another address, which is not followed, check clickhouse.addr and clickhouse.tls", status.StatusCode)
+	case errors.As(err, &status) && status.StatusCode == http.StatusRequestEntityTooLarge:
+		return fmt.Errorf("http status %d of a proxy in front of clickhouse, raise its limit on the size of a request", status.StatusCode)
 	case errors.As(err, &status): // its text is the body, of any sender
 		return fmt.Errorf("http status %d is not an answer of clickhouse, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
 	case errors.As(err, &certificate):
