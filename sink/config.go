@@ -124,6 +124,10 @@ type Hooks struct {
 	// OnRetry is called after each failed attempt that is retried, whole or in
 	// halves. Code is ClickHouse's, 0 after a network error.
 	OnRetry func(class Class, code int32)
+	// OnViewFailure is called for rows that are stored although a materialized
+	// view on the table failed for them. view is empty where ClickHouse did not
+	// name it.
+	OnViewFailure func(view string, rows int)
 }
 
 func (h Hooks) withDefaults() Hooks {
@@ -135,6 +139,9 @@ func (h Hooks) withDefaults() Hooks {
 	}
 	if h.OnRetry == nil {
 		h.OnRetry = func(Class, int32) {}
+	}
+	if h.OnViewFailure == nil {
+		h.OnViewFailure = func(string, int) {}
 	}
 	return h
 }

@@ -13,7 +13,7 @@ import (
 const DeadLettersTable = "dead_letters"
 
 func deadLettersTable() table {
-	return table{DeadLettersTable, append(coordinateColumns(),
+	return table{name: DeadLettersTable, columns: append(coordinateColumns(),
 		schemas.Column{Name: "source_offset", Type: "Int64"},
 		schemas.Column{Name: "reason", Type: "LowCardinality(String)"},
 		schemas.Column{Name: "field", Type: "LowCardinality(Nullable(String))"},
@@ -71,6 +71,7 @@ func (w *Writer) writeDeadLetters(ctx context.Context, token string, all []schem
 		cut := deadLetterSlice(all)
 		rows := all[:cut]
 		all = all[cut:]
+		t.has = func(ctx context.Context) (bool, error) { return w.hasDeadLetters(ctx, rows) }
 		err := w.insertRows(ctx, t, token+":dead_letters/"+strconv.Itoa(n), len(rows),
 			func(i int) []any { return deadLetterRow(&rows[i]) })
 		if err != nil {
@@ -78,6 +79,35 @@ func (w *Writer) writeDeadLetters(ctx context.Context, token string, all []schem
 		}
 	}
 	return nil
+}
+
+// hasDeadLetters looks for decisions that were written together.
+func (w *Writer) hasDeadLetters(ctx context.Context, all []schemas.DeadLetter) (bool, error) {
+	wanted := make(map[schemas.Coordinates]schemas.Millis, len(all))
+	since := all[0].DecidedAt
+	for i := range all {
+		wanted[all[i].At] = all[i].DecidedAt
+		since = min(since, all[i].DecidedAt)
+	}
+	rows, err := w.conn.Query(ctx, `SELECT source, source_name, source_epoch, source_partition, source_offset, toUnixTimestamp64Milli(decided_at)
+		FROM `+DeadLettersTable+` WHERE decided_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')`, int64(since))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var at schemas.Coordinates
+		var source string
+		var decided int64
+		if err := rows.Scan(&source, &at.Name, &at.Epoch, &at.Partition, &at.Offset, &decided); err != nil {
+			return false, err
+		}
+		at.Source = schemas.Source(source)
+		if wanted[at] == schemas.Millis(decided) {
+			delete(wanted, at)
+		}
+	}
+	return len(wanted) == 0, rows.Err()
 }
 
 // deadLetterSlice is the number of rows for the next INSERT, at least one.
@@ -101,13 +131,7 @@ const versionShift = 20
 // raw message and its SHA-256 are no longer available.
 func (c *Chunk) deadLetter(row int, code int32) schemas.DeadLetter {
 	d := schemas.DeadLetter{
-		At: schemas.Coordinates{
-			Source:    schemas.Source(c.source.row(row)),
-			Name:      string(c.sourceName.row(row)),
-			Epoch:     c.sourceEpoch.values[row],
-			Partition: c.sourcePartition.values[row],
-			Offset:    c.sourceOffset.values[row],
-		},
+		At:             c.coordinates(row),
 		Reason:         schemas.RejectedByServer,
 		Detail:         "ClickHouse refused this row with code " + strconv.Itoa(int(code)) + " " + codeName(code),
 		SubscriptionID: c.subscriptionID.values.Row(row),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -57,6 +58,9 @@ func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, atte
 		}
 		if slow++; !late {
 			slow = 0
+		}
+		if failure.Status == http.StatusRequestEntityTooLarge && !divisible {
+			return delivery{attempts: n}, failure.fatal() // the same request stays too large
 		}
 		failure.Class = effectiveClass(failure.Class, slow, divisible)
 		switch failure.Class {

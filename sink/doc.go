@@ -11,16 +11,20 @@
 //     sends. A retry sends the same segment, block for block, under its own
 //     token (attemptToken explains why).
 //   - class: how to handle an error, decided in one place (classify.go):
-//     retry, split, row (bisect) or fatal (stop).
-//   - refused row: a row that ClickHouse does not accept. It becomes a dead
-//     letter with the reason rejected_by_server.
+//     retry, split, row (find the refused rows) or fatal (stop).
+//   - refused row: a row that ClickHouse does not accept, and that is not in
+//     the table. It becomes a dead letter with the reason rejected_by_server.
+//   - view failure: a materialized view on a table failed, so that ClickHouse
+//     reported a failed INSERT, but the rows are in the table.
 //
 // The main path is [Writer.Flush] (flush.go):
 //
 //   - wholeBatch (segment.go) makes one segment of all rows.
 //   - inserter.insert (insert.go) sends it over the native or HTTP transport
 //     (native.go, http.go). deliverer.deliver (deliver.go) retries each
-//     attempt by the class of its error (classify.go).
+//     attempt by the class of its error (classify.go). lookup.go asks the
+//     table for rows after a failure.
+//   - guard (guard.go) stops the process when too many rows were refused.
 //   - writeFiltered (rows.go), decide and writeDeadLetters (flush.go,
 //     deadletters.go) and resolve (recheck.go) write filtered ids, dead
 //     letters and resolutions.

@@ -8,9 +8,9 @@ import (
 
 // Sentinels for errors.Is.
 var (
-	// ErrTooManyRefused: ClickHouse refused more than 1 % of a batch of at least
-	// 100 rows. The table is wrong, not the rows.
-	ErrTooManyRefused = errors.New("clickhouse refused more than 1% of the batch")
+	// ErrTooManyRefused: ClickHouse refused more than 1 % of the last rows
+	// (guard.go). The table is wrong, not the rows.
+	ErrTooManyRefused = errors.New("clickhouse refused more than 1% of the rows")
 )
 
 // Class is how to handle an error; classify.go decides it.
@@ -21,7 +21,7 @@ const (
 	ClassFatal Class = iota // stop, commit nothing
 	ClassRetry              // repeat with back-off
 	ClassSplit              // send halves under new tokens
-	ClassRow                // bisect until the refused rows are isolated
+	ClassRow                // find the refused rows
 )
 
 // String is the name of the class in logs and metrics.
@@ -48,8 +48,19 @@ type Error struct {
 	Code   int32  // ClickHouse's error code, or 0
 	Name   string // the code's name, from a fixed list
 	Status int    // the HTTP status of an answer without a code
+	View   string // the materialized view that failed; usually empty
 	Hint   string // what to do; empty when only waiting helps
 	cause  error  // free of values
+
+	row      int  // the row of the INSERT that a constraint of the table refuses, from 1; 0: unknown
+	viewOnly bool // the code is fatal unless the rows are in the table and only the view failed
+}
+
+// fatal is the same failure as one that stops the process.
+func (e *Error) fatal() *Error {
+	stops := *e
+	stops.Class = ClassFatal
+	return &stops
 }
 
 // Error is the operation, the server, the cause and the hint.

@@ -19,6 +19,7 @@ type memory struct {
 	rows     map[int64]int // offset → times stored
 	order    []int64
 	seen     map[string]bool // tokens whose rows are in
+	stores   []int           // rows of each insert that stored some
 }
 
 func (m *memory) insert(ctx context.Context, s segment) error {
@@ -48,6 +49,7 @@ func (m *memory) store(s segment) {
 		return
 	}
 	m.seen[s.token] = true
+	m.stores = append(m.stores, s.rows)
 	for _, offset := range offsets(s) {
 		m.rows[offset]++
 		m.order = append(m.order, offset)
@@ -55,6 +57,33 @@ func (m *memory) store(s segment) {
 }
 
 func (m *memory) close() error { return nil }
+
+// absent and stored answer as the table would.
+func (m *memory) absent(_ context.Context, s segment) (missing segment, _ error) {
+	for i, offset := range offsets(s) {
+		if m.rows[offset] == 0 {
+			missing.append(s.slice(i, i+1, ""))
+		}
+	}
+	return missing, nil
+}
+
+func (m *memory) stored(_ context.Context, all segment, refused []refusal) ([]bool, error) {
+	stored := make([]bool, len(refused))
+	for _, b := range all.blocks {
+		for i, r := range refused {
+			if r.part == b.part {
+				stored[i] = m.rows[b.chunk.sourceOffset.values[r.row]] > 0
+			}
+		}
+	}
+	return stored, nil
+}
+
+// insertAll is insert with the limit of a flush.
+func (t *inserter) insertAll(ctx context.Context, s segment) (insertResult, error) {
+	return t.insert(ctx, s, maxRefused(s.rows))
+}
 
 // offsets are those of the segment's rows, in order.
 func offsets(s segment) (all []int64) {
@@ -95,7 +124,7 @@ type retried struct {
 }
 
 // inserterOver is a inserter as Open makes it, over another inserter.
-func inserterOver(t transport, log *zap.Logger, seen *[]retried) *inserter {
+func inserterOver(t *memory, log *zap.Logger, seen *[]retried) *inserter {
 	cfg := Defaults()
 	return &inserter{
 		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: func(c Class, code int32) {
@@ -104,6 +133,7 @@ func inserterOver(t transport, log *zap.Logger, seen *[]retried) *inserter {
 			}
 		}},
 		transport: t,
+		lookup:    t,
 		onInsert:  func(string, int, int, time.Duration) {},
 		clock:     time.Now,
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -41,13 +43,17 @@ func (w *Writer) Flush(ctx context.Context, b *Batch) (FlushStats, error) {
 		bl.chunk.syncedAt.value = now
 	}
 	stats := FlushStats{Bytes: all.bytes()}
-	events, err := w.events.insert(ctx, all)
+	events, err := w.events.insert(ctx, all, maxRefused(all.rows))
 	stats.Attempts, stats.Splits = events.attempts, events.splits
 	if err != nil {
 		return stats, err
 	}
 	stats.Refused = len(events.refused)
 	stats.Rows = all.rows - stats.Refused
+	w.reportViews(events.views)
+	if err := w.guard(ctx, b, events.refused); err != nil {
+		return stats, err
+	}
 
 	if err := w.writeFiltered(ctx, token, b.Parts, now); err != nil {
 		return stats, err
@@ -100,6 +106,22 @@ func (w *Writer) decide(ctx context.Context, b *Batch, refused []refusal, now sc
 		resolved[i] = recheck(before, failing)
 	}
 	return deadLetters, resolved, nil
+}
+
+// LogViewFailed is logged where a materialized view failed and the rows are stored.
+const LogViewFailed = "materialized view failed, rows stored"
+
+// reportViews logs and counts the views that failed for rows of a flush.
+func (w *Writer) reportViews(views map[viewFailure]int) {
+	for failed, rows := range views {
+		w.viewFailed(EventsTable, failed, rows)
+	}
+}
+
+func (w *Writer) viewFailed(table string, failed viewFailure, rows int) {
+	w.log.Error(LogViewFailed, zap.String("table", table), zap.String("view", failed.view), zap.Int("rows", rows),
+		zap.Int32("code", failed.code), zap.String("name", codeName(failed.code)), zap.String("hint", viewHint(failed.view)))
+	w.hooks.OnViewFailure(failed.view, rows)
 }
 
 // ledgerRows are the ledger rows of all parts. Refused rows move from stored to

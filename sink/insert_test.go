@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ClickHouse/ch-go"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
@@ -19,7 +20,7 @@ import (
 
 func inserted(t *testing.T, m *memory, b *Batch) insertResult {
 	t.Helper()
-	done, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(b, b.Token))
+	done, err := inserterOver(m, zap.NewNop(), nil).insertAll(t.Context(), wholeBatch(b, b.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,7 @@ func TestSettler_Context(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err(), false
 			}}
-			_, err := inserterOver(m, zap.NewNop(), nil).insert(ctx, wholeBatch(batchOf(1), "t"))
+			_, err := inserterOver(m, zap.NewNop(), nil).insertAll(ctx, wholeBatch(batchOf(1), "t"))
 			var fatal *Error
 			if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fatal) {
 				t.Fatal(err)
@@ -151,7 +152,7 @@ func TestSettler_Context(t *testing.T) {
 				return answer(202), false
 			}}
 			start := time.Now()
-			_, err := inserterOver(m, zap.NewNop(), nil).insert(ctx, wholeBatch(batchOf(1), "t"))
+			_, err := inserterOver(m, zap.NewNop(), nil).insertAll(ctx, wholeBatch(batchOf(1), "t"))
 			if !errors.Is(err, context.Canceled) || time.Since(start) > time.Millisecond {
 				t.Fatal(err, time.Since(start))
 			}
@@ -238,37 +239,69 @@ func refusing(bad ...int64) func(context.Context, int, segment) (error, bool) {
 	}
 }
 
+// naming is refusing by a constraint: ClickHouse names the first row.
+func naming(bad ...int64) func(context.Context, int, segment) (error, bool) {
+	return func(_ context.Context, _ int, s segment) (error, bool) {
+		for i, offset := range offsets(s) {
+			if slices.Contains(bad, offset) {
+				return &ch.Exception{Code: 469, Message: fmt.Sprintf("DB::Exception: Constraint `a` for table piano.subscription_events "+
+					"(7b2f0a4e-0d5c-4a55-9d8e-0a4b8f0c1d2e) is violated at row %d. Expression: (x). Column values: secret", i+1)}, false
+			}
+		}
+		return nil, false
+	}
+}
+
 func TestSettler_Refused(t *testing.T) {
+	t.Run("rows that ClickHouse names are found with one insert each, and the others stored by one", func(t *testing.T) {
+		var bad []int64
+		for offset := int64(50); offset < 20_000; offset += 111 {
+			bad = append(bad, offset)
+		}
+		m := &memory{fault: naming(bad...)}
+		done := inserted(t, m, batchOf(12_000, 8_000))
+		if len(done.refused) != len(bad) || done.attempts > len(bad)+len(bad)/4 || len(m.stores) != 1 {
+			t.Fatalf("%d of %d refused rows found by %d inserts, the others stored by %d", len(done.refused), len(bad), done.attempts, len(m.stores))
+		}
+		storedOnce(t, m, slices.DeleteFunc(upTo(20_000), func(o int64) bool { return slices.Contains(bad, o) }))
+	})
+	t.Run("a row that the table has is not refused", func(t *testing.T) {
+		for name, fault := range map[string]func(context.Context, int, segment) (error, bool){
+			"at once": func(context.Context, int, segment) (error, bool) { return answer(395), true },
+			"half of them": func(_ context.Context, attempt int, s segment) (error, bool) {
+				if attempt == 1 {
+					return answer(395), false
+				}
+				return answer(395), true
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				m := &memory{fault: fault}
+				done := inserted(t, m, batchOf(30, 20))
+				stored := 0
+				for _, rows := range done.views {
+					stored += rows
+				}
+				if len(done.refused) != 0 || stored != 50 || len(m.rows) != 50 {
+					t.Fatalf("%d refused, %d counted, %d stored", len(done.refused), stored, len(m.rows))
+				}
+			})
+		}
+	})
+
 	t.Run("the refused rows are found and all others stored", func(t *testing.T) {
 		m := &memory{fault: refusing(0, 42, 43, 299)}
 		done := inserted(t, m, batchOf(43, 100, 257))
-		want := []refusal{{0, 0, 469}, {0, 42, 469}, {1, 0, 469}, {2, 156, 469}}
+		want := []refusal{{part: 0, row: 0, code: 469}, {part: 0, row: 42, code: 469}, {part: 1, row: 0, code: 469}, {part: 2, row: 156, code: 469}}
 		if !slices.Equal(done.refused, want) {
 			t.Fatalf("refused %v", done.refused)
 		}
 		storedOnce(t, m, slices.DeleteFunc(upTo(400), func(o int64) bool { return slices.Contains([]int64{0, 42, 43, 299}, o) }))
 	})
-	t.Run("1% of 100 rows is tolerated, more is fatal", func(t *testing.T) {
-		done := inserted(t, &memory{fault: refusing(17)}, batchOf(100))
-		if len(done.refused) != 1 {
-			t.Fatalf("refused %v", done.refused)
-		}
-		_, err := inserterOver(&memory{fault: refusing(17, 80)}, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(100), "t"))
-		var fatal *Error
-		if !errors.Is(err, ErrTooManyRefused) || !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != 469 {
-			t.Fatal(err)
-		}
-	})
-	t.Run("a batch under 100 rows may be refused whole", func(t *testing.T) {
-		done := inserted(t, &memory{fault: refusing(upTo(99)...)}, batchOf(99))
-		if len(done.refused) != 99 {
-			t.Fatalf("refused %d", len(done.refused))
-		}
-	})
 	t.Run("a table that refuses everything ends soon", func(t *testing.T) {
 		m := &memory{fault: refusing(upTo(10_000)...)}
-		_, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(10_000), "t"))
-		if !errors.Is(err, ErrTooManyRefused) || m.attempts > 400 {
+		_, err := inserterOver(m, zap.NewNop(), nil).insertAll(t.Context(), wholeBatch(batchOf(10_000), "t"))
+		if !errors.Is(err, ErrTooManyRefused) || m.attempts > 600 {
 			t.Fatalf("%v after %d attempts", err, m.attempts)
 		}
 	})
@@ -278,7 +311,7 @@ func TestSettler_Fatal(t *testing.T) {
 	for _, code := range []int32{16, 60, 81, 164, 497, 516, 12_345} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			m := &memory{fault: func(context.Context, int, segment) (error, bool) { return answer(code), false }}
-			_, err := inserterOver(m, zap.NewNop(), nil).insert(t.Context(), wholeBatch(batchOf(200), "t"))
+			_, err := inserterOver(m, zap.NewNop(), nil).insertAll(t.Context(), wholeBatch(batchOf(200), "t"))
 			var fatal *Error
 			if !errors.As(err, &fatal) || fatal.Class != ClassFatal || fatal.Code != code || fatal.Hint == "" || m.attempts != 1 {
 				t.Fatalf("%v after %d attempts", err, m.attempts)
@@ -296,6 +329,7 @@ func TestInserter_AnyFaults(t *testing.T) {
 		all := wholeBatch(b, "t")
 		bad := rapid.SliceOfNDistinct(rapid.Int64Range(0, 99), 0, maxRefused(all.rows)/2, rapid.ID).Draw(rt, "refused")
 		room := rapid.IntRange(1, 100).Draw(rt, "room")
+		named := rapid.Bool().Draw(rt, "named")
 		faults := rapid.SliceOfN(rapid.SampledFrom([]int32{202, 252, 159, 241, 0, 0}), 0, 20).Draw(rt, "faults")
 		m := &memory{}
 		m.fault = func(ctx context.Context, attempt int, s segment) (error, bool) {
@@ -305,12 +339,15 @@ func TestInserter_AnyFaults(t *testing.T) {
 			if s.rows > room {
 				return answer(241), false
 			}
+			if named {
+				return naming(bad...)(ctx, attempt, s)
+			}
 			return refusing(bad...)(ctx, attempt, s)
 		}
 		var done insertResult
 		var err error
 		synctest.Test(t, func(t *testing.T) {
-			done, err = inserterOver(m, zap.NewNop(), nil).insert(t.Context(), all)
+			done, err = inserterOver(m, zap.NewNop(), nil).insertAll(t.Context(), all)
 		})
 		if err != nil {
 			rt.Fatal(err)
@@ -320,8 +357,8 @@ func TestInserter_AnyFaults(t *testing.T) {
 			refused[b.Parts[r.part].Chunk.sourceOffset.values[r.row]] = true
 		}
 		for _, offset := range upTo(all.rows) {
-			isBad := slices.Contains(bad, offset)
-			if isBad != refused[offset] || !isBad && m.rows[offset] == 0 {
+			// A row that an attempt has stored is not a refused one, whatever was answered.
+			if absent := m.rows[offset] == 0; refused[offset] != absent || absent && !slices.Contains(bad, offset) {
 				rt.Fatalf("offset %d: refused %t, stored %d times", offset, refused[offset], m.rows[offset])
 			}
 		}
@@ -337,7 +374,7 @@ func TestSettler_Privacy(t *testing.T) {
 			m := &memory{fault: func(_ context.Context, attempt int, _ segment) (error, bool) {
 				return faults[min(attempt, len(faults))-1], false
 			}}
-			_, err := inserterOver(m, zap.New(core), nil).insert(t.Context(), wholeBatch(batchOf(300), "t"))
+			_, err := inserterOver(m, zap.New(core), nil).insertAll(t.Context(), wholeBatch(batchOf(300), "t"))
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				if strings.Contains(fmt.Sprintf("%v %+v", e, e), "secret") {
 					t.Fatalf("error shows the server's text: %v", e)
@@ -375,7 +412,7 @@ func TestSettler_Hooks(t *testing.T) {
 			}
 			rows += n
 		}
-		if _, err := s.insert(t.Context(), wholeBatch(batchOf(9), "t")); err != nil {
+		if _, err := s.insertAll(t.Context(), wholeBatch(batchOf(9), "t")); err != nil {
 			t.Fatal(err)
 		}
 		if want := []retried{{ClassRetry, 202}, {ClassSplit, 241}}; !slices.Equal(seen, want) || rows != 9 {

@@ -2,7 +2,7 @@ package sink
 
 import (
 	"context"
-	"fmt"
+	"crypto/rand"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -11,7 +11,7 @@ import (
 const LedgerTable = "ingest_ledger"
 
 func ledgerTable() table {
-	return table{LedgerTable, append(coordinateColumns(),
+	return table{name: LedgerTable, columns: append(coordinateColumns(),
 		schemas.Column{Name: "kind", Type: "LowCardinality(String)"},
 		schemas.Column{Name: "cause", Type: "LowCardinality(String)"},
 		schemas.Column{Name: "start_offset", Type: "Int64"},
@@ -30,8 +30,8 @@ func ledgerTable() table {
 }
 
 // WriteLedger appends rows of lost ranges, which belong to no flush. It sets
-// instance and time in rows without them. The insert token comes from the ranges,
-// so a repetition is the same insert. Errors and retries are as Flush's.
+// instance and time in rows without them. Errors and retries are as Flush's: a
+// repetition after an unknown outcome looks for the rows first.
 func (w *Writer) WriteLedger(ctx context.Context, rows []schemas.LedgerRow) error {
 	if len(rows) == 0 {
 		return nil
@@ -47,19 +47,13 @@ func (w *Writer) WriteLedger(ctx context.Context, rows []schemas.LedgerRow) erro
 		}
 		stamped[i] = row
 	}
-	return w.appendLedger(ctx, lostToken(rows), stamped)
-}
-
-func lostToken(rows []schemas.LedgerRow) string {
-	token := "ledger"
-	for _, r := range rows {
-		token += fmt.Sprintf(":%s:%s@%d/%d:%d-%d", r.Kind, r.Name, r.Epoch, r.Partition, r.StartOffset, r.NextOffset)
-	}
-	return token
+	return w.appendLedger(ctx, "ledger@"+rand.Text(), stamped)
 }
 
 func (w *Writer) appendLedger(ctx context.Context, token string, rows []schemas.LedgerRow) error {
-	return w.insertRows(ctx, ledgerTable(), token, len(rows), func(i int) []any {
+	t := ledgerTable()
+	t.has = func(ctx context.Context) (bool, error) { return w.hasLedgerRows(ctx, rows) }
+	return w.insertRows(ctx, t, token, len(rows), func(i int) []any {
 		r := &rows[i]
 		return []any{
 			string(r.Source), r.Name, r.Epoch, r.Partition, string(r.Kind), string(r.Cause),
@@ -67,4 +61,13 @@ func (w *Writer) appendLedger(ctx context.Context, token string, rows []schemas.
 			r.LastOffset, instant(r.LastTimestamp), r.Token, r.Instance, instant(r.WrittenAt),
 		}
 	})
+}
+
+// hasLedgerRows looks for rows that were written together.
+func (w *Writer) hasLedgerRows(ctx context.Context, rows []schemas.LedgerRow) (bool, error) {
+	var found uint64
+	err := w.conn.QueryRow(ctx, `SELECT uniqExact(source, source_name, source_epoch, source_partition, kind, start_offset, next_offset)
+		FROM `+LedgerTable+` WHERE written_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND instance = ? AND insert_token = ?`,
+		int64(rows[0].WrittenAt), rows[0].Instance, rows[0].Token).Scan(&found)
+	return found >= uint64(len(rows)), err
 }

@@ -73,10 +73,11 @@ func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, er
 	}
 	// All rows may be refused: these messages have failed before, so many
 	// refusals say nothing about the table.
-	events, err := w.events.insertUpTo(ctx, all, all.rows)
+	events, err := w.events.insert(ctx, all, all.rows)
 	if err != nil {
 		return RedriveStats{}, err
 	}
+	w.reportViews(events.views)
 	if err := w.writeFiltered(ctx, token, []*Part{r.Part}, now); err != nil {
 		return RedriveStats{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -14,11 +15,15 @@ import (
 type table struct {
 	name    string
 	columns []schemas.Column
+	// has reports whether the table has all rows of an INSERT of which only the
+	// outcome is unknown, or that failed in a materialized view. nil: it may be
+	// repeated, since the rows replace themselves.
+	has func(context.Context) (bool, error)
 }
 
-// insertRows inserts n rows into a small table as one INSERT and retries until
-// ctx ends. This package makes these rows, so a refused row is fatal. An insert
-// that is too large for memory waits for memory.
+// insertRows inserts n rows into a small table and retries until ctx ends. It is
+// one INSERT, or several when one is too large. This package makes these rows, so a
+// refused row is fatal. A row that is too large for the memory waits for memory.
 func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, row func(i int) []any) error {
 	if n == 0 {
 		return nil
@@ -28,7 +33,12 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
 	}
 	start := w.hooks.Now()
-	err := w.persist(ctx, insertOp(t.name), func(ctx context.Context, attempt int) error {
+	tooLarge, err := w.statement(ctx, insertOp(t.name), n > 1, func(ctx context.Context, attempt int) error {
+		if attempt > 1 && t.has != nil {
+			if has, err := t.has(ctx); err != nil || has {
+				return err
+			}
+		}
 		ctx = clickhouse.Context(ctx,
 			clickhouse.WithSettings(clickhouse.Settings{dedupToken: attemptToken(token, attempt)}),
 			clickhouse.WithColumnNamesAndTypes(types)) // saves a DESCRIBE over HTTP
@@ -42,18 +52,48 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 				return err
 			}
 		}
-		return batch.Send()
+		return w.unlessView(ctx, t, n, batch.Send())
 	})
-	if err == nil {
-		w.hooks.OnInsert(t.name, n, 0, w.hooks.Now().Sub(start))
+	switch {
+	case err != nil:
+		return err
+	case tooLarge != nil:
+		w.log.Warn(LogInsertHalved, zap.String("table", t.name), zap.Int("rows", n), zap.Error(tooLarge))
+		w.hooks.OnRetry(ClassSplit, tooLarge.Code)
+		if err := w.insertRows(ctx, t, token+"/0", n/2, row); err != nil {
+			return err
+		}
+		return w.insertRows(ctx, t, token+"/1", n-n/2, func(i int) []any { return row(n/2 + i) })
 	}
-	return err
+	w.hooks.OnInsert(t.name, n, 0, w.hooks.Now().Sub(start))
+	return nil
+}
+
+// unlessView returns nil instead of the failure of a materialized view when the
+// rows are in the table.
+func (w *Writer) unlessView(ctx context.Context, t table, rows int, failure error) error {
+	code, text, answered := exception(failure)
+	if !answered || viewOf(text) == "" || t.has == nil {
+		return failure
+	}
+	if has, err := t.has(ctx); err != nil || !has {
+		return failure
+	}
+	w.viewFailed(t.name, viewFailure{viewOf(text), code}, rows)
+	return nil
 }
 
 // persist repeats an idempotent statement until it succeeds, fails fatally, or
 // ctx ends. do receives the number of the attempt, for its token.
 func (w *Writer) persist(ctx context.Context, op string, do func(context.Context, int) error) error {
-	d, err := w.events.deliver(ctx, op, false, func(ctx context.Context, attempt int) error {
+	_, err := w.statement(ctx, op, false, do)
+	return err
+}
+
+// statement is persist for a statement that may be divided: tooLarge is the failure
+// after which its parts must be sent.
+func (w *Writer) statement(ctx context.Context, op string, divisible bool, do func(context.Context, int) error) (tooLarge *Error, err error) {
+	d, err := w.events.deliver(ctx, op, divisible, func(ctx context.Context, attempt int) error {
 		err := do(ctx, attempt)
 		if err == nil {
 			return nil
@@ -63,12 +103,16 @@ func (w *Writer) persist(ctx context.Context, op string, do func(context.Context
 		}
 		return w.newError(op, err)
 	})
-	if err == nil && d.refused != nil {
-		d.refused.Class = ClassFatal
-		d.refused.Hint = "compare the table's constraints and column types with `pianola schema ddl`"
-		return d.refused
+	if err != nil || d.refused == nil {
+		return nil, err
 	}
-	return err
+	if d.refused.Class == ClassSplit {
+		return d.refused, nil
+	}
+	if d.refused.View == "" {
+		d.refused.Hint = "compare the table's constraints and column types with `pianola schema ddl`"
+	}
+	return nil, d.refused.fatal()
 }
 
 // insertOp names an INSERT in errors and logs.
@@ -108,7 +152,7 @@ func (w *Writer) writeFiltered(ctx context.Context, token string, parts []*Part,
 			rows[i].FilteredAt = max(rows[i].FilteredAt, f.FilteredAt)
 		}
 	}
-	t := table{FilteredTable, []schemas.Column{
+	t := table{name: FilteredTable, columns: []schemas.Column{
 		{Name: "subscription_id", Type: "String"},
 		{Name: "filtered_at", Type: "DateTime64(3, 'UTC')"},
 	}}

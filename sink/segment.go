@@ -45,21 +45,34 @@ func (s segment) bytes() (n int) {
 // halves cuts a segment of at least two rows in the middle. Each half has its own
 // token, so that no token names two sets of rows.
 func (s segment) halves() (left, right segment) {
-	left.token, right.token = s.token+"/0", s.token+"/1"
-	left.rows = s.rows / 2
-	right.rows = s.rows - left.rows
-	room := left.rows
+	return s.slice(0, s.rows/2, s.token+"/0"), s.slice(s.rows/2, s.rows, s.token+"/1")
+}
+
+// slice is the rows [from, to) of the segment, under another token.
+func (s segment) slice(from, to int, token string) segment {
+	part := segment{token: token}
 	for _, b := range s.blocks {
-		cut := min(room, b.rows())
-		room -= cut
-		if cut > 0 {
-			left.blocks = append(left.blocks, block{b.part, b.chunk, b.from, b.from + cut})
+		first, last := max(from, 0), min(to, b.rows())
+		if first < last {
+			part.blocks = append(part.blocks, block{b.part, b.chunk, b.from + first, b.from + last})
+			part.rows += last - first
 		}
-		if cut < b.rows() {
-			right.blocks = append(right.blocks, block{b.part, b.chunk, b.from + cut, b.to})
-		}
+		from, to = from-b.rows(), to-b.rows()
 	}
-	return left, right
+	return part
+}
+
+// append adds the rows of another segment at the end. Neighbouring rows of a chunk
+// become one block. No other segment may share the blocks of s.
+func (s *segment) append(other segment) {
+	for _, b := range other.blocks {
+		if n := len(s.blocks); n > 0 && s.blocks[n-1].chunk == b.chunk && s.blocks[n-1].to == b.from {
+			s.blocks[n-1].to = b.to
+			continue
+		}
+		s.blocks = append(s.blocks, b)
+	}
+	s.rows += other.rows
 }
 
 // block is the rows [from, to) of one part's chunk: one block of an INSERT.
@@ -96,7 +109,8 @@ const dedupToken = "insert_deduplication_token"
 // flush and partition.
 //
 // A statement without a token is deduplicated by the content of its rows, with
-// the same risk.
+// the same risk. So token must not be one that an earlier call has used: it ends in
+// a random part.
 func attemptToken(token string, n int) string {
 	if n == 1 {
 		return token

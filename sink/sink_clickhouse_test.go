@@ -149,7 +149,7 @@ func TestWriter_Flush_Refused(t *testing.T) {
 			spoil(a, 1000)
 			spoil(b, 1001, 1002)
 			stats := d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{a, b}})
-			if stats.Rows != 600 || stats.Refused != 3 || stats.Splits == 0 {
+			if stats.Rows != 600 || stats.Refused != 3 || stats.Attempts != 4 {
 				t.Errorf("%+v", stats)
 			}
 			d.is("SELECT count() FROM $.piano_subscriber_event_stream", "(600)")
@@ -162,7 +162,9 @@ func TestWriter_Flush_Refused(t *testing.T) {
 		})
 		t.Run("more than 1% stops, and nothing is dead-lettered or accounted for", func(t *testing.T) {
 			p := part(7, 2000, 2100)
-			spoil(p, 3000, 3001)
+			for offset := range int64(20) {
+				spoil(p, 3000+offset)
+			}
 			_, err := d.Flush(t.Context(), &sink.Batch{Token: "bad", Parts: []*sink.Part{p}})
 			var fatal *sink.Error
 			if !errors.Is(err, sink.ErrTooManyRefused) || !errors.As(err, &fatal) || fatal.Class != sink.ClassFatal || fatal.Code != 469 {

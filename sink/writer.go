@@ -41,6 +41,7 @@ func Open(_ context.Context, cfg Config, log *zap.Logger, hooks Hooks) (*Writer,
 		onInsert:  hooks.OnInsert,
 		clock:     hooks.Now,
 	}
+	w.events.lookup = w
 	if cfg.Protocol == HTTP {
 		w.events.transport = newHTTPTransport(cfg, conn)
 	} else {

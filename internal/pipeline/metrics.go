@@ -36,6 +36,7 @@ type Metrics struct {
 	lost          *prometheus.CounterVec // topic, partition, cause
 	losses        *prometheus.CounterVec // topic, partition, cause
 	resolved      prometheus.Counter
+	viewFailures  *prometheus.CounterVec // view
 
 	newest atomic.Int64 // newest stored event in ms; 0 before the first
 }
@@ -89,6 +90,8 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 			"Detected cases of messages removed or skipped before they were read."), []string{"topic", "partition", "cause"}),
 		resolved: prometheus.NewCounter(counter("dead_letters_resolved_total",
 			"Dead letters resolved because the message was read again and passed.")),
+		viewFailures: prometheus.NewCounterVec(counter("view_failures_total",
+			"Stored rows for which a materialized view on the table failed, by view."), []string{"view"}),
 	}
 	freshness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "pianola", Name: "event_freshness_seconds",
 		Help: "Seconds since the newest stored event that is not in the future; NaN before the first."}, func() float64 {
@@ -98,7 +101,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		return math.NaN()
 	})
 	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.unstable, m.batchRows, m.batchBytes, m.insertSeconds,
-		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, freshness)
+		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, m.viewFailures, freshness)
 
 	// Series that alerts name exist from the start, with value 0.
 	for _, outcome := range []string{"stored", "filtered", "dead_letter", "skipped"} {
@@ -173,6 +176,7 @@ func (m *Metrics) SinkHooks(now func() time.Time) sink.Hooks {
 		OnRetry: func(class sink.Class, code int32) {
 			m.retries.WithLabelValues(class.String(), strconv.Itoa(int(code))).Inc()
 		},
+		OnViewFailure: func(view string, rows int) { m.viewFailures.WithLabelValues(view).Add(float64(rows)) },
 	}
 }
 
