@@ -44,7 +44,6 @@ type action struct {
 	*Actions
 	id     uuid.UUID
 	report *Report
-	steps  int // rows in actions_log
 	// After the guard, as in actions_log and the report.
 	subscription, user, from, to string
 }

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -39,17 +40,18 @@ var errUnwritten = errors.New("write actions_log")
 // after ctx has ended.
 func (a *action) step(ctx context.Context, step, request string, outcome Outcome, code int, answer string) error {
 	s := Step{Step: step, Request: request, Outcome: outcome, Code: code, Answer: transform.Guard(answer), At: a.Now().UTC().Truncate(time.Millisecond)}
-	a.steps++
 	var err error
 	if step == stepAsked || len(a.report.Steps) == 0 {
 		bounded, cancel := context.WithTimeout(ctx, firstRowTimeout)
 		defer cancel()
-		err = migrate.Explain(a.insert(bounded, s))
+		err = migrate.Explain(a.insert(bounded, s, 1))
 	} else {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), resultRetryLimit)
 		defer cancel()
+		attempt := 0
 		err = statement.Retry(bounded, a.Log, "insert into actions_log", resultRetryLimit, func(ctx context.Context) error {
-			return migrate.Explain(a.insert(ctx, s))
+			attempt++
+			return migrate.Explain(a.insert(ctx, s, attempt))
 		})
 	}
 	if err != nil {
@@ -59,11 +61,18 @@ func (a *action) step(ctx context.Context, step, request string, outcome Outcome
 	return nil
 }
 
-// insert writes one row. The token prevents a second row by a second attempt.
-func (a *action) insert(ctx context.Context, s Step) error {
+// insert writes one row, unless an attempt before has done so: its outcome may be
+// unknown. A token that a server knows proves nothing (sink's attemptToken), so each
+// attempt has a token of its own, and the table is asked.
+func (a *action) insert(ctx context.Context, s Step, attempt int) error {
+	if attempt > 1 {
+		if written, err := a.written(ctx, s); err != nil || written {
+			return err
+		}
+	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"async_insert": 0, "insert_deduplicate": 1, "distributed_foreground_insert": 1,
-		"insert_deduplication_token": "action " + a.id.String() + " " + strconv.Itoa(a.steps),
+		"insert_deduplication_token": "action " + rand.Text(),
 	}))
 	batch, err := a.Conn.PrepareBatch(ctx, "INSERT INTO "+a.Tables.Table("actions_log")+` (action_id, step, action, request, actor,
   subscription_id, user_id, from_term, to_term, outcome, code, answer, instance, written_at)`)
@@ -76,4 +85,13 @@ func (a *action) insert(ctx context.Context, s Step) error {
 		return err
 	}
 	return batch.Send()
+}
+
+// written reports whether the row of a step is in the table.
+func (a *action) written(ctx context.Context, s Step) (bool, error) {
+	var rows uint64
+	err := a.Conn.QueryRow(clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
+		"action": a.id.String(), "step": s.Step, "at": strconv.FormatInt(s.At.UnixMilli(), 10),
+	})), "SELECT count() FROM "+a.Tables.Table("actions_log")+` WHERE action_id = {action:UUID} AND step = {step:String} AND toUnixTimestamp64Milli(written_at) = {at:Int64}`).Scan(&rows)
+	return rows > 0, err
 }
