@@ -146,7 +146,7 @@ func (s *env) answer(w http.ResponseWriter, r *http.Request) {
 		rows := []record{}
 		for _, one := range s.subscriptions {
 			whose, _ := one["user"].(map[string]any)
-			if s.unfiltered || one["status"] == r.Form.Get("status") && whose["uid"] == r.Form.Get("uid") {
+			if s.unfiltered || one["status"] == r.Form.Get("type") && whose["uid"] == r.Form.Get("uid") {
 				rows = append(rows, one)
 			}
 		}

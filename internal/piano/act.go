@@ -15,13 +15,13 @@ import (
 // wraps ErrOutcomeUnknown means that the result is unknown; any other error means that
 // nothing was done. Piano refused it, or did not accept it within MaxPrecheckAge (ErrBusy).
 func (c *Client) Resume(ctx context.Context, id string) error {
-	return c.change(ctx, "/publisher/subscription/resume", url.Values{"subscription_id": {id}})
+	return c.change(ctx, resumeSubscription, url.Values{"subscription_id": {id}})
 }
 
 // SetAutoRenew turns auto-renew on or off. For a payment term that is most likely the same
 // as to resume it.
 func (c *Client) SetAutoRenew(ctx context.Context, id string, on bool) error {
-	return c.change(ctx, "/publisher/subscription/update",
+	return c.change(ctx, updateSubscription,
 		url.Values{"subscription_id": {id}, "auto_renew": {strconv.FormatBool(on)}})
 }
 
@@ -49,13 +49,11 @@ type TermChange struct {
 
 // CanChange reports whether a subscription's term can be changed now.
 func (c *Client) CanChange(ctx context.Context, id string) (bool, error) {
-	// This POST changes nothing, so it may be retried.
-	e, err := c.call(ctx, request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: "/publisher/term/change/can",
-		params: url.Values{"subscription_id": {id}}})
+	e, err := c.call(ctx, request{endpoint: canChangeTerm, params: url.Values{"subscription_id": {id}}})
 	if err != nil {
 		return false, err
 	}
-	return e.yes("/publisher/term/change/can")
+	return e.yes(canChangeTerm)
 }
 
 // Change changes the term. There is no /subscription/upgrade in the API.
@@ -68,12 +66,12 @@ func (c *Client) Change(ctx context.Context, t TermChange) error {
 	if t.ToPeriod != "" {
 		params.Set("term_to_period_id", t.ToPeriod)
 	}
-	return c.change(ctx, "/publisher/term/change/do", params)
+	return c.change(ctx, changeTerm, params)
 }
 
 // CancelChange cancels a pending change.
 func (c *Client) CancelChange(ctx context.Context, id string) error {
-	return c.change(ctx, "/publisher/term/change/cancel", url.Values{"subscription_from": {id}})
+	return c.change(ctx, cancelTermChange, url.Values{"subscription_from": {id}})
 }
 
 // ChangeStatus is the status of a change of term.
@@ -106,11 +104,9 @@ func (s ChangeStatus) Final() bool {
 }
 
 // ChangeStatus returns the status of a change of term. Without a change the error wraps
-// ErrNotFound.
+// ErrNotFound, or ErrNoStatus where the answer leaves the status out.
 func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus, error) {
-	const endpoint = "/publisher/term/change/getSubscriptionUpgradeStatus"
-	e, err := c.call(ctx, request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint,
-		params: url.Values{"uid": {uid}, "subscription_id": {id}}})
+	e, err := c.call(ctx, request{endpoint: termChangeStatus, params: url.Values{"uid": {uid}, "subscription_id": {id}}})
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +121,7 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 	case json.Unmarshal(e.payload, &object) == nil && object.Status != nil:
 		return *object.Status, nil
 	default:
-		return 0, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: %w", ErrShape, ErrNoStatus)}
+		return 0, &Error{Endpoint: termChangeStatus.path, Status: http.StatusOK, cause: fmt.Errorf("%w: %w", ErrShape, ErrNoStatus)}
 	}
 }
 
@@ -135,13 +131,14 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 const MaxPrecheckAge = 5 * time.Second
 
 // change sends a request that changes something; the answer true means done.
-func (c *Client) change(ctx context.Context, endpoint string, params url.Values) error {
-	r := request{method: http.MethodPost, base: c.cfg.BaseURL, endpoint: endpoint, params: params, changes: true, maxAge: MaxPrecheckAge}
+func (c *Client) change(ctx context.Context, call endpoint, params url.Values) error {
+	r := request{endpoint: call, params: params, maxAge: MaxPrecheckAge}
 	e, err := c.call(ctx, r)
 	if err != nil {
 		return err
 	}
-	// update answers with the subscription, the others with true or false.
+	// All are documented to answer with true or false. Some answers of update have the
+	// subscription instead.
 	if want := params.Get("auto_renew"); want != "" && len(e.payload) > 0 && e.payload[0] == '{' {
 		var subscription struct {
 			AutoRenew *bool `json:"auto_renew"`
@@ -149,23 +146,23 @@ func (c *Client) change(ctx context.Context, endpoint string, params url.Values)
 		if json.Unmarshal(e.payload, &subscription) == nil && subscription.AutoRenew != nil && strconv.FormatBool(*subscription.AutoRenew) == want {
 			return nil
 		}
-		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.unknown(fmt.Errorf("%w: the subscription does not have the requested value", ErrShape))}
+		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: r.unknown(fmt.Errorf("%w: the subscription does not have the requested value", ErrShape))}
 	}
-	done, err := e.yes(endpoint)
+	done, err := e.yes(call)
 	if err != nil {
-		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: r.unknown(err)}
+		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: r.unknown(err)}
 	}
 	if !done {
-		return &Error{Endpoint: endpoint, Status: http.StatusOK, cause: ErrRefused}
+		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: ErrRefused}
 	}
 	return nil
 }
 
 // yes decodes a payload of true or false.
-func (e *envelope) yes(endpoint string) (bool, error) {
+func (e *envelope) yes(of endpoint) (bool, error) {
 	var yes *bool
 	if json.Unmarshal(e.payload, &yes) != nil || yes == nil {
-		return false, &Error{Endpoint: endpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: %s: want true or false", ErrShape, shown(e.key))}
+		return false, &Error{Endpoint: of.path, Status: http.StatusOK, cause: fmt.Errorf("%w: %s: want true or false", ErrShape, of.payload[0])}
 	}
 	return *yes, nil
 }

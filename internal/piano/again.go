@@ -18,7 +18,7 @@ const LogRetrying = "request failed, retrying"
 // before another one.
 func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
 	var answer *envelope
-	log := c.log.With(zap.String("endpoint", r.endpoint))
+	log := c.log.With(zap.String("endpoint", r.endpoint.path))
 	err := c.repeat(ctx, log, LogRetrying, c.cfg.Retry.Attempts, r.maxAge, func() (wait time.Duration, again bool, err error) {
 		answer, wait, err = c.once(ctx, r)
 		return wait, err != nil && repeatable(r, err), err

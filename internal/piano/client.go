@@ -27,6 +27,8 @@ type Client struct {
 	hooks  Hooks
 	http   *http.Client
 	rate   *rate.Limiter
+
+	maxExport int64 // bytes of the file of an export
 }
 
 // New creates a client. It does no I/O. filter marks subscriptions of internal users; nil
@@ -50,7 +52,8 @@ func New(cfg Config, filter Filter, log *zap.Logger, hooks Hooks) (*Client, erro
 			// A redirect would send the token to another server.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		rate: rate.NewLimiter(rate.Limit(cfg.Rate), 1),
+		rate:      rate.NewLimiter(rate.Limit(cfg.Rate), 1),
+		maxExport: maxExport,
 	}, nil
 }
 

@@ -2,7 +2,8 @@
 //
 // Piano's SDKs and public client code are the only source about the API: the client was
 // never run against Piano. So the package states its assumptions, and rejects an answer
-// of another form with the path of the field.
+// of another form with the path of the field. In a list a few unreadable rows are reported
+// and the others are read.
 //
 // Words:
 //
@@ -18,12 +19,13 @@
 //
 // Every request goes through [Client] call: it waits for the rate limit, sends the
 // request (once), opens the envelope, and retries what may be retried (repeatable).
+// endpoints.go lists the calls, and which of them may change something.
 // [Client.Sweep] and [Client.Find] read lists with a pager, [Client.Get] reads one
 // subscription, and the requests of act.go change one. [Client.Export] schedules an
 // export, waits until it is ready and downloads the file. Package subscriptionlog reads
 // it.
 //
 // Personal data is not decoded: addresses are read for the internal-user filter only and
-// dropped, names are not read. Errors contain no token, no parameter and no text of
-// Piano's that is not in the vocabulary.
+// dropped, names are not read. Errors contain no token, no parameter, and a text of Piano's
+// only where it is a known sentence (sentences.go).
 package piano

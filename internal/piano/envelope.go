@@ -18,7 +18,8 @@ var errNoJSON = errors.New("no JSON")
 // errNoEnvelope: the object has no code.
 var errNoEnvelope = fmt.Errorf("%w: code is missing", ErrShape)
 
-// envelope is the object around every answer; the payload is the value of any other key.
+// envelope is the object around every answer. The documented key of a payload is often
+// not the one that is sent, so the payload is what remains without the envelope's keys.
 type envelope struct {
 	Code    *int   `json:"code"`
 	Message string `json:"message"`
@@ -30,7 +31,6 @@ type envelope struct {
 	Codes   json.RawMessage `json:"error_code_list"`
 
 	payload json.RawMessage // nil without one
-	key     string          // the key of the payload
 }
 
 var envelopeKeys = []string{"code", "ts", "limit", "offset", "total", "count", "message", "validation_errors", "error_code_list"}
@@ -38,12 +38,12 @@ var envelopeKeys = []string{"code", "ts", "limit", "offset", "total", "count", "
 // open opens the envelope of an answer with status 200. A code that is not 0 is an
 // error.
 func (r request) open(body []byte) (*envelope, error) {
-	e, err := open(body)
-	if r.bare && errors.Is(err, errNoEnvelope) {
-		return &envelope{payload: body}, nil
+	e, err := open(body, r.endpoint.payload)
+	if r.endpoint.reports && errors.Is(err, errNoEnvelope) {
+		return &envelope{payload: body}, nil // the reports API may answer without an envelope
 	}
 	if err != nil {
-		return nil, &Error{Endpoint: r.endpoint, Status: http.StatusOK, cause: r.unknown(err)}
+		return nil, &Error{Endpoint: r.endpoint.path, Status: http.StatusOK, cause: r.unknown(err)}
 	}
 	if *e.Code != 0 {
 		return nil, r.refused(http.StatusOK, e)
@@ -51,7 +51,7 @@ func (r request) open(body []byte) (*envelope, error) {
 	return e, nil
 }
 
-func open(body []byte) (*envelope, error) {
+func open(body []byte, known []string) (*envelope, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
 		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '<' {
@@ -69,16 +69,30 @@ func open(body []byte) (*envelope, error) {
 	if *e.Code != 0 {
 		return &e, nil // an error has no payload
 	}
-	for key, value := range fields {
-		if slices.Contains(envelopeKeys, key) {
-			continue
-		}
-		if e.payload != nil {
-			return nil, fmt.Errorf("%w: more than one payload", ErrShape)
-		}
-		e.key, e.payload = key, value
-	}
+	e.payload = payloadOf(fields, known, body)
 	return &e, nil
+}
+
+// payloadOf returns the value of a known key, or else of the only other key. Several
+// unknown keys are the payload themselves: some answers have no key around it.
+func payloadOf(fields map[string]json.RawMessage, known []string, body []byte) json.RawMessage {
+	for _, key := range known {
+		if value, ok := fields[key]; ok {
+			return value
+		}
+	}
+	var only json.RawMessage
+	others := 0
+	for key, value := range fields {
+		if !slices.Contains(envelopeKeys, key) {
+			only = value
+			others++
+		}
+	}
+	if others > 1 {
+		return body
+	}
+	return only
 }
 
 // errUnknownCode: the code may mean a refusal, or a failure in the middle of a change.
@@ -86,20 +100,20 @@ var errUnknownCode = errors.New("unknown code")
 
 // refused is the error of an answer with a code.
 func (r request) refused(status int, e *envelope) error {
-	hint, cause := byCode(*e.Code)
-	if r.changes && hint == "" && len(e.Invalid) == 0 {
-		// A failure of Piano also has a code and status 200.
-		cause = r.unknown(errUnknownCode)
+	code, known := codes[*e.Code]
+	cause := code.cause
+	if !known && len(e.Invalid) == 0 {
+		cause = errUnknownCode
 	}
-	refused := &Error{Endpoint: r.endpoint, Status: status, Code: *e.Code, Message: shown(e.Message), Hint: hint, cause: cause}
+	if r.endpoint.changes && (!known || code.unclear) && len(e.Invalid) == 0 {
+		// A failure of Piano also has a code and status 200.
+		cause = r.unknown(cause)
+	}
+	refused := &Error{Endpoint: r.endpoint.path, Status: status, Code: *e.Code, Message: sentence(e.Message), Hint: code.hint, cause: cause}
 	var invalid map[string]json.RawMessage
 	if json.Unmarshal(e.Invalid, &invalid) == nil {
 		for field, what := range invalid {
-			var text string
-			if json.Unmarshal(what, &text) != nil {
-				text = "invalid"
-			}
-			refused.Invalid = append(refused.Invalid, shown(field)+": "+shown(text))
+			refused.Invalid = append(refused.Invalid, parameter(field)+": "+validation(what))
 		}
 		slices.Sort(refused.Invalid)
 	}
@@ -109,7 +123,7 @@ func (r request) refused(status int, e *envelope) error {
 // refusal is that error for an answer whose status is not 200; nil where the body is not
 // in the form of the API.
 func (r request) refusal(status int, body []byte) error {
-	if e, err := open(body); err == nil && *e.Code != 0 {
+	if e, err := open(body, nil); err == nil && *e.Code != 0 {
 		return r.refused(status, e)
 	}
 	return nil

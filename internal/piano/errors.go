@@ -37,8 +37,8 @@ type Error struct {
 	Endpoint string   // path of the API, such as /publisher/subscription/list
 	Status   int      // of HTTP; 0 where there was no answer
 	Code     int      // Piano's; 0 without one
-	Message  string   // Piano's, without words that may be a name
-	Invalid  []string // Piano's validation errors, likewise: "field: what is wrong"
+	Message  string   // Piano's, where it is a known sentence
+	Invalid  []string // Piano's validation errors, likewise: "parameter: what is wrong"
 	Hint     string   // what to do; may be empty
 
 	cause error
@@ -71,21 +71,3 @@ func (e *Error) Error() string {
 
 // Unwrap returns the sentinel or the network's error.
 func (e *Error) Unwrap() error { return e.cause }
-
-// byCode returns the meaning of the known codes of Piano.
-func byCode(code int) (hint string, cause error) {
-	switch code {
-	case 2:
-		return "check piano.api_token and piano.aid, and the token's rights", ErrAccess
-	case 1012:
-		return "the terms have no such change option in Piano", ErrNotFound
-	case 8001:
-		return "the next bill date must be in the future", nil
-	case 8002, 8004:
-		return "Piano could not cancel or refund", nil
-	case 8005:
-		return "there is no such subscription in this application", ErrNotFound
-	default:
-		return "", nil
-	}
-}

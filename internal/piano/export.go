@@ -36,7 +36,7 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Durat
 		ready, err := c.exportReady(ctx, id)
 		switch {
 		case ctx.Err() != nil:
-			return &Error{Endpoint: statusEndpoint, cause: noTime{ctx.Err()}, Hint: "the export was not finished in time"}
+			return &Error{Endpoint: exportStatus.path, cause: noTime{ctx.Err()}, Hint: "the export was not finished in time"}
 		case err != nil:
 			return err
 		case ready:
@@ -51,12 +51,6 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, poll time.Durat
 	}
 }
 
-const (
-	scheduleEndpoint = "/export/schedule/vx/subscriptionLog"
-	statusEndpoint   = "/export/status"
-	urlEndpoint      = "/export/download/url"
-)
-
 // job is an export in the reports API: bare, or in the Publisher API's envelope.
 type job struct {
 	ID        string `json:"export_id"`
@@ -69,7 +63,7 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 	const day = "2006-01-02"
 	// A unique name, so that no earlier export is mistaken for this one.
 	name := "pianola-" + time.Now().UTC().Format("20060102T150405.000Z")
-	j, err := c.report(ctx, request{method: http.MethodPost, endpoint: scheduleEndpoint, changes: true, params: url.Values{
+	j, err := c.report(ctx, request{endpoint: scheduleExport, params: url.Values{
 		"start_date_from": {from.UTC().Format(day)}, "start_date_to": {to.UTC().Format(day)},
 		"file_name": {name}, "attribute_groups": attributeGroups,
 	}})
@@ -81,7 +75,7 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 	case err != nil:
 		return "", err
 	case j.ID == "":
-		return "", &Error{Endpoint: scheduleEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText),
+		return "", &Error{Endpoint: scheduleExport.path, Status: http.StatusOK, Message: sentence(j.ErrorText),
 			cause: fmt.Errorf("%w: export_id is missing", ErrShape)}
 	}
 	c.log.Info("export scheduled", zap.String("file_name", name)) // Piano's id is untrusted text
@@ -89,34 +83,36 @@ func (c *Client) schedule(ctx context.Context, from, to time.Time) (id string, e
 }
 
 func (c *Client) exportReady(ctx context.Context, id string) (bool, error) {
-	j, err := c.report(ctx, request{method: http.MethodGet, endpoint: statusEndpoint, params: url.Values{"export_id": {id}}})
+	j, err := c.report(ctx, request{endpoint: exportStatus, params: url.Values{"export_id": {id}}})
 	if err != nil {
 		return false, err
 	}
 	switch j.Status {
 	case "FINISHED":
 		return true, nil
-	case "CREATED", "IN_PROGRESS", "REPROCESS", "DUPLICATE":
+	case "CREATED", "QUEUED", "IN_PROGRESS", "RUNNING", "REPROCESS", "DUPLICATE":
 		c.log.Debug("export not finished", zap.String("job_status", j.Status))
 		return false, nil
 	case "INTERNAL_ERROR", "REMOVED", "FAILED":
-		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, Message: shown(j.ErrorText), cause: ErrExport,
+		return false, &Error{Endpoint: exportStatus.path, Status: http.StatusOK, Message: sentence(j.ErrorText), cause: ErrExport,
 			Hint: "its status is " + j.Status + "; run again, or export from the console (Reports, Logs, Subscriptions)"}
 	default:
-		return false, &Error{Endpoint: statusEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: job_status is unknown", ErrShape)}
+		return false, &Error{Endpoint: exportStatus.path, Status: http.StatusOK, cause: fmt.Errorf("%w: job_status is unknown", ErrShape)}
 	}
 }
 
-// report sends a request to the reports API, whose bare answers have no code.
+// report sends a request to the reports API.
 func (c *Client) report(ctx context.Context, r request) (job, error) {
-	r.base, r.bare = c.cfg.ReportsURL, true
 	e, err := c.call(ctx, r)
 	if err != nil {
 		return job{}, err
 	}
 	var j job
+	if json.Unmarshal(e.payload, &j.URL) == nil {
+		return j, nil // the address alone, beside the envelope's keys
+	}
 	if err := json.Unmarshal(e.payload, &j); err != nil {
-		return job{}, &Error{Endpoint: r.endpoint, Status: http.StatusOK, cause: shape("", err)}
+		return job{}, &Error{Endpoint: r.endpoint.path, Status: http.StatusOK, cause: shape("", err)}
 	}
 	return j, nil
 }

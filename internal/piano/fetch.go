@@ -14,7 +14,12 @@ import (
 var (
 	errAddress = fmt.Errorf("%w: the file's address is not https", ErrShape)
 	errStalled = errors.New("the download stalled")
+	errLarge   = fmt.Errorf("%w: the file is larger than %d GiB", ErrShape, maxExport>>30)
 )
+
+// maxExport limits the file of an export, so that a wrong address cannot fill the disk. A
+// subscription takes about 500 bytes: it is enough for 30 million.
+const maxExport = 16 << 30
 
 // fetch requests the address of the file and downloads it, once. The address is on another
 // server and contains its own permission, which may expire. So the token is not sent
@@ -22,12 +27,12 @@ var (
 // after an error of the request, which was retried, or of writing. wait is the server's
 // Retry-After, 0 without one.
 func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, error)) (wait time.Duration, again bool, err error) {
-	j, err := c.report(ctx, request{method: http.MethodGet, endpoint: urlEndpoint, params: url.Values{"export_id": {id}}})
+	j, err := c.report(ctx, request{endpoint: exportURL, params: url.Values{"export_id": {id}}})
 	if err != nil {
 		return 0, false, err
 	}
 	fail := func(status int, cause error) (time.Duration, bool, error) {
-		err := &Error{Endpoint: urlEndpoint, Status: status, cause: cause, Hint: "the download failed; run again, or export from the console (Reports, Logs, Subscriptions)"}
+		err := &Error{Endpoint: exportURL.path, Status: status, cause: cause, Hint: "the download failed; run again, or export from the console (Reports, Logs, Subscriptions)"}
 		return wait, errors.Is(err, errStalled) || repeatable(request{}, err), err
 	}
 	address, err := url.Parse(j.URL)
@@ -63,6 +68,8 @@ func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, 
 		return fail(status, fmt.Errorf("%w: %w", ErrExport, ErrBusy))
 	case status != http.StatusOK:
 		return fail(status, ErrExport)
+	case answer.ContentLength > c.maxExport:
+		return fail(status, errLarge)
 	}
 	silence.Stop() // the time of begin does not count
 	dst, err := begin()
@@ -70,8 +77,10 @@ func (c *Client) fetch(ctx context.Context, id string, begin func() (io.Writer, 
 		return 0, false, fmt.Errorf("create the file for the export: %w", err)
 	}
 	to := &errorWriter{dst: dst}
-	_, err = io.Copy(to, &timedReader{from: answer.Body, silence: silence, max: c.cfg.Timeout})
+	n, err := io.Copy(to, &timedReader{from: io.LimitReader(answer.Body, c.maxExport+1), silence: silence, max: c.cfg.Timeout})
 	switch {
+	case n > c.maxExport:
+		return fail(answer.StatusCode, errLarge)
 	case to.err != nil:
 		return 0, false, fmt.Errorf("write the export: %w", to.err)
 	case errors.Is(err, io.ErrUnexpectedEOF):

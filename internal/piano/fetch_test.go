@@ -107,3 +107,26 @@ func TestExport_FetchesNoLongerThanItMay(t *testing.T) {
 		}
 	})
 }
+
+// A file that is larger than any log is not written to its end, whether its size is
+// announced or not, and is not fetched again.
+func TestExport_BoundsTheFile(t *testing.T) {
+	for name, announced := range map[string]int64{"announced": 1 << 40, "not_announced": -1} {
+		client, _ := offline(t, nil)
+		piano.SetMaxExport(client, 1000)
+		fetched := 0
+		piano.SetTransport(client, made(func(*http.Request) (*http.Response, error) {
+			fetched++
+			return &http.Response{StatusCode: 200, ContentLength: announced, Body: io.NopCloser(io.LimitReader(endless{}, 1<<20))}, nil
+		}))
+		var dst bytes.Buffer
+		err := client.Export(t.Context(), time.Now(), time.Now(), time.Millisecond, into(&dst))
+		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "larger than") || dst.Len() > 1001 || fetched != 1 {
+			t.Errorf("%s: %v, %d bytes, fetched %d times", name, err, dst.Len(), fetched)
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("x"), len(p))), nil }

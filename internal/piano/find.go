@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/pianola/pianola/transform"
@@ -26,8 +25,11 @@ func (c *Client) Find(ctx context.Context, uid string, limit int) (all []Subscri
 	known, whose, rows := map[string]int{}, transform.Guard(uid), 0
 	take := func(page []Subscription) error {
 		for _, one := range page {
+			if one.Unreadable {
+				continue // reported by sweepStatus
+			}
 			if one.UserID != whose {
-				return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: ErrUnfiltered}
+				return listError(ErrUnfiltered)
 			}
 			if i, again := known[one.ID]; again {
 				all[i] = one
@@ -42,16 +44,19 @@ func (c *Client) Find(ctx context.Context, uid string, limit int) (all []Subscri
 		// Shifting rows are read again, but not without limit. The page is processed first:
 		// one page may have more rows than the limit.
 		if rows += len(page); rows > 100*limit {
-			return &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same subscriptions again and again", ErrShape)}
+			return listError(fmt.Errorf("%w: the same subscriptions again and again", ErrShape))
 		}
 		return nil
 	}
 	for _, status := range Statuses() {
 		var report SweepReport
-		query := url.Values{"uid": {uid}, "status": {status}}
+		query := url.Values{"uid": {uid}, statusParameter: {status}}
 		_, err := c.sweepStatus(ctx, query, take, &report)
 		if err == nil && report.Shifts > 0 {
 			_, err = c.sweepStatus(ctx, query, take, &report)
+		}
+		if err == nil {
+			err = report.Problem // support must see every subscription, or that one is missing
 		}
 		switch {
 		case errors.Is(err, errMore):

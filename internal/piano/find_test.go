@@ -15,7 +15,7 @@ import (
 // ofUser answers a list from a shelf, whose rows are all one user's, for a status.
 func ofUser(s *shelf, status string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Form.Get("uid") == "" || r.Form.Get("status") != status {
+		if r.Form.Get("uid") == "" || r.Form.Get("type") != status {
 			enveloped(w, "subscriptions", []any{}, map[string]any{"total": 0})
 			return
 		}
@@ -63,7 +63,7 @@ func TestFind_SurvivesShifts(t *testing.T) {
 // An API that ignores the parameter is not read completely.
 func TestFind_IsBounded(t *testing.T) {
 	everybody := func(w http.ResponseWriter, r *http.Request) {
-		r.Form.Set("status", "active")
+		r.Form.Set("type", "active")
 		(&shelf{ids: numbered(5000)}).answer(w, r)
 	}
 	a, c, _ := serve(t, everybody, nil)

@@ -70,7 +70,7 @@ func job(t *testing.T, status string, polls int, envelope bool) (*api, *piano.Cl
 			}
 			wrap(w, `{"export_id":"E1","job_status":"CREATED"}`)
 		case "/rest/export/status":
-			now := "IN_PROGRESS"
+			now := []string{"QUEUED", "IN_PROGRESS", "RUNNING", "REPROCESS", "DUPLICATE"}[asked%5]
 			if asked++; asked > polls {
 				now = status
 			}
@@ -86,7 +86,7 @@ func TestExport(t *testing.T) {
 	from, to := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
 	for _, envelope := range []bool{false, true} {
 		var dst bytes.Buffer
-		_, c := job(t, "FINISHED", 3, envelope)
+		_, c := job(t, "FINISHED", 5, envelope)
 		if err := c.Export(t.Context(), from, to, time.Millisecond, into(&dst)); err != nil || dst.String() != "Subscription ID\nS1\n" {
 			t.Errorf("got %q, %v", dst.String(), err)
 		}

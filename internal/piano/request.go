@@ -15,18 +15,11 @@ import (
 
 // request is one request to the API.
 type request struct {
-	method   string
-	base     string // piano.base_url or piano.reports_url
-	endpoint string
+	endpoint endpoint
 	params   url.Values
-	// changes: the request may change something. It is sent once, and without a clear
-	// answer the error is ErrOutcomeUnknown.
-	changes bool
 	// maxAge is how long after the first attempt another one may start: the read that it
 	// relies on gets old. 0 is no limit.
 	maxAge time.Duration
-	// bare: an answer may come without the envelope.
-	bare bool
 }
 
 // maxAnswer limits an answer in memory: a page of 10,000 subscriptions is a third of it.
@@ -35,7 +28,7 @@ const maxAnswer = 128 << 20
 // once sends the request once. wait is the API's Retry-After, 0 without one.
 func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait time.Duration, err error) {
 	fail := func(status int, cause error, hint string) error {
-		return &Error{Endpoint: r.endpoint, Status: status, cause: cause, Hint: hint}
+		return &Error{Endpoint: r.endpoint.path, Status: status, cause: cause, Hint: hint}
 	}
 	if err := c.rate.Wait(ctx); err != nil {
 		<-ctx.Done() // also where it would end before our turn
@@ -49,7 +42,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	status := 0
 	defer func() {
 		if c.hooks.OnRequest != nil {
-			c.hooks.OnRequest(r.endpoint, status, outcomeOf(err), time.Since(begun))
+			c.hooks.OnRequest(r.endpoint.path, status, outcomeOf(err), time.Since(begun))
 		}
 	}()
 	answer, err := c.http.Do(ask)
@@ -69,14 +62,13 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		opened, err := r.open(body)
 		return opened, 0, err
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		hint, _ := byCode(2)
-		return nil, 0, fail(status, ErrAccess, hint)
+		return nil, 0, fail(status, ErrAccess, codes[codeAccess].hint)
 	case status == http.StatusTooManyRequests:
 		return nil, retryAfter(answer.Header, time.Now()), fail(status, ErrBusy, "lower piano.rate")
-	case status >= 500:
+	case status >= 500, status == http.StatusRequestTimeout:
 		return nil, retryAfter(answer.Header, time.Now()), fail(status, r.unknown(ErrBusy), "")
 	case status >= 300 && status < 400:
-		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: redirects are not followed", ErrShape)), "check "+r.setting())
+		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: redirects are not followed", ErrShape)), "check "+r.endpoint.setting())
 	default:
 		// An answer in the form of the API is more precise than its status.
 		if refused := r.refusal(status, body); refused != nil {
@@ -86,16 +78,8 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		if !neverDone(status) {
 			cause = r.unknown(cause)
 		}
-		return nil, 0, fail(status, cause, "check "+r.setting())
+		return nil, 0, fail(status, cause, "check "+r.endpoint.setting())
 	}
-}
-
-// setting is the key that configures the address.
-func (r request) setting() string {
-	if strings.HasPrefix(r.endpoint, "/export/") {
-		return "piano.reports_url"
-	}
-	return "piano.base_url"
 }
 
 // neverDone reports whether a status means that the server did not start the request.
@@ -116,14 +100,18 @@ func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) 
 	for name, values := range r.params {
 		params[name] = values
 	}
-	address := strings.TrimSuffix(r.base, "/") + r.endpoint
+	base := c.cfg.BaseURL
+	if r.endpoint.reports {
+		base = c.cfg.ReportsURL
+	}
+	address := strings.TrimSuffix(base, "/") + r.endpoint.path
 	var form io.Reader
-	if r.method == http.MethodPost {
+	if r.endpoint.method == http.MethodPost {
 		form = strings.NewReader(params.Encode())
 	} else {
 		address += "?" + params.Encode()
 	}
-	ask, err := http.NewRequestWithContext(ctx, r.method, address, form)
+	ask, err := http.NewRequestWithContext(ctx, r.endpoint.method, address, form)
 	if err != nil {
 		return nil, errors.New("the address of the API is invalid: check piano.base_url and piano.reports_url")
 	}
@@ -152,7 +140,7 @@ func (r request) unanswered(err error) error {
 
 // unknown marks an error after which the outcome of a change is unknown.
 func (r request) unknown(err error) error {
-	if r.changes {
+	if r.endpoint.changes {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	return err
@@ -167,7 +155,7 @@ func repeatable(r request, err error) bool {
 	if errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests {
 		return true // refused before anything was done
 	}
-	if r.changes {
+	if r.endpoint.changes {
 		return false
 	}
 	var network net.Error
@@ -179,9 +167,14 @@ func repeatable(r request, err error) bool {
 // minutes: an error of the API must not stop a run for days.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	const maxWait = 10 * time.Minute
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return min(max(time.Duration(seconds)*time.Second, 0), maxWait)
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	// The number may have any length: only its size compared with the limit counts.
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err == nil && seconds >= 0, errors.Is(err, strconv.ErrRange) && seconds > 0:
+		return time.Duration(min(seconds, int64(maxWait/time.Second))) * time.Second
+	case err == nil:
+		return 0
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return min(max(at.Sub(now), 0), maxWait)

@@ -22,6 +22,10 @@ const found = `{"code":0,"subscription":{"subscription_id":"S1","status":"active
 var faults = map[string]http.HandlerFunc{
 	"429": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) },
 	"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+	"408": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(408) },
+	"code_1": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"code":1,"message":"Internal error at canary's"}`))
+	},
 	"503": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(503)
@@ -89,14 +93,17 @@ func TestGet_ExplainsRefusals(t *testing.T) {
 		is     error
 		want   string
 	}{
-		"code_2":      {200, `{"code":2,"message":"Access denied for kari@example.com"}`, piano.ErrAccess, "code 2 (Access denied for …)"},
+		"code_2":      {200, `{"code":2,"message":"Access denied for kari@example.com"}`, piano.ErrAccess, "code 2 (Piano's text is not shown: it may contain a name): access denied"},
 		"not_found":   {200, `{"code":8005,"message":"Subscription not found"}`, piano.ErrNotFound, "no such subscription"},
 		"401":         {401, ``, piano.ErrAccess, "check piano.api_token"},
 		"403":         {403, `{"code":2}`, piano.ErrAccess, "status 403"},
 		"404":         {404, `gone`, piano.ErrShape, "check piano.base_url"},
-		"400_in_form": {400, `{"code":1012,"message":"no option"}`, piano.ErrNotFound, "code 1012 (no option)"},
+		"400_in_form": {400, `{"code":1012,"message":"no option"}`, piano.ErrNotFound, "code 1012 (Piano's text is not shown: it may contain a name): not found: the terms"},
 		"redirect":    {302, ``, piano.ErrShape, "redirect"},
-		"validation":  {200, `{"code":5,"message":"bad","validation_errors":{"uid":"is a@b.com's","aid":3}}`, nil, "[aid: invalid; uid: is …]"},
+		"validation":  {200, `{"code":5,"message":"bad","validation_errors":{"uid":"is a@b.com's","aid":3,"Will Page":"is required"}}`, nil, "[aid: invalid; another parameter: is required; uid: invalid]"},
+		"a_name":      {200, `{"code":2004,"message":"User Will Page not found"}`, nil, "code 2004 (Piano's text is not shown: it may contain a name): there is no such user"},
+		"aid":         {200, `{"code":402,"message":"Invalid AID"}`, piano.ErrAccess, "code 402 (invalid aid): access denied: Piano does not know the application: check piano.aid"},
+		"no_such":     {200, `{"code":404,"message":"Not found"}`, piano.ErrNotFound, "code 404 (not found)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, client, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -185,15 +192,21 @@ func TestActions_SayWhatTheApiExpects(t *testing.T) {
 	if err := c.Resume(ctx, "S1"); !errors.Is(err, piano.ErrOutcomeUnknown) {
 		t.Errorf("nonsense: %v", err)
 	}
-	for text, want := range map[string]piano.ChangeStatus{`1`: piano.ChangeFailed, `{"status":3}`: piano.ChangeSuspended} {
-		answer = `{"code":0,"data":` + text + `}`
+	for text, want := range map[string]piano.ChangeStatus{
+		`"data":1`: piano.ChangeFailed, `"data":{"status":3}`: piano.ChangeSuspended,
+		`"subscription_upgrade_status":{"status":3}`: piano.ChangeSuspended, `"SubscriptionUpgradeStatus":{"status":3}`: piano.ChangeSuspended,
+		`"subscription_upgrade_status":{"status":3},"cancellable":true`: piano.ChangeSuspended, `"status":3,"cancellable":true`: piano.ChangeSuspended,
+	} {
+		answer = `{"code":0,` + text + `}`
 		if got, err := c.ChangeStatus(ctx, "u1", "S1"); err != nil || got != want {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
-	answer = `{"code":0,"data":null}`
-	if _, err := c.ChangeStatus(ctx, "u1", "S1"); !errors.Is(err, piano.ErrShape) {
-		t.Errorf("null: %v", err)
+	for _, none := range []string{`{"code":0,"data":null}`, `{"code":0,"ts":1}`, `{"code":0,"subscription_upgrade_status":null}`} {
+		answer = none
+		if _, err := c.ChangeStatus(ctx, "u1", "S1"); !errors.Is(err, piano.ErrNoStatus) {
+			t.Errorf("%s: %v", none, err)
+		}
 	}
 }
 
@@ -230,6 +243,29 @@ func TestRequests_WaitAsTold(t *testing.T) {
 			t.Errorf("ten requests in %v, at two a second", took)
 		}
 	})
+}
+
+// A wait that is too long for the program is the longest that it makes, and none is lost.
+func TestRequests_BoundTheWait(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1": time.Second, "599": 599 * time.Second, "601": 10 * time.Minute, "9223372037": 10 * time.Minute,
+		"99999999999999999999": 10 * time.Minute, "Fri, 31 Dec 9999 23:59:59 GMT": 10 * time.Minute,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, times := offline(t, func(attempt int) *http.Response {
+				if attempt == 1 {
+					return response(429, "", http.Header{"Retry-After": {text}})
+				}
+				return response(200, found, nil)
+			})
+			if _, err := c.Get(t.Context(), "S1"); err != nil {
+				t.Fatal(err)
+			}
+			if waited := (*times)[1].Sub((*times)[0]); waited != want {
+				t.Errorf("Retry-After %s: waited %v, want %v", text, waited, want)
+			}
+		})
+	}
 }
 
 func TestRequests_EndWithTheirContext(t *testing.T) {

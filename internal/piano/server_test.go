@@ -87,8 +87,9 @@ type shelf struct {
 	pages int
 	// before is called before each page of more than one row, with its number.
 	before func(s *shelf, page int)
-	most   int    // rows of a page, for any limit
-	user   string // whose they are; empty: each is of one of its own
+	most   int              // rows of a page, for any limit
+	user   string           // whose they are; empty: each is of one of its own
+	broken func(i int) bool // which rows have a term of another form
 }
 
 func numbered(n int) []string {
@@ -102,7 +103,7 @@ func numbered(n int) []string {
 func (s *shelf) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Form.Get("status") != "active" && r.Form.Get("uid") == "" {
+	if r.Form.Get("type") != "active" && r.Form.Get("uid") == "" {
 		enveloped(w, "subscriptions", []any{}, map[string]any{"total": 0, "count": 0})
 		return
 	}
@@ -129,6 +130,9 @@ func (s *shelf) answer(w http.ResponseWriter, r *http.Request) {
 			"user":       map[string]any{"uid": whose(s.ids[i]), "email": "canary@example.com", "first_name": "Canary"},
 			"term":       map[string]any{"term_id": "T1", "type": "payment", "payment_first_price": 9.99},
 			"auto_renew": true, "start_date": 1767225600, "unheard_of": []any{1, map[string]any{}}})
+		if s.broken != nil && s.broken(i) {
+			rows[len(rows)-1].(map[string]any)["term"] = "canary"
+		}
 	}
 	enveloped(w, "subscriptions", rows, map[string]any{"total": len(s.ids), "count": len(rows), "limit": limit, "offset": offset})
 }

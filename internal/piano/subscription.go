@@ -3,7 +3,6 @@ package piano
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -12,9 +11,16 @@ import (
 
 // Subscription is one subscription of the API, without personal data. Absent fields are
 // nil or empty. Instants are UTC.
+//
+// AutoRenew, InTrial and Term.HasFreeTrial are never nil: Piano leaves out booleans that
+// are false. Those that only Get returns are nil where Piano leaves them out, since an
+// older API may not have them.
 type Subscription struct {
-	ID     string // subscription_id, guarded
-	UserID string // user.uid, guarded; empty without one
+	// Unreadable: the row has another form than expected. It has only ID, and the
+	// subscription exists.
+	Unreadable bool
+	ID         string // subscription_id, guarded
+	UserID     string // user.uid, guarded; empty without one
 	// Internal: the internal-user filter drops it. This is decided while decoding, since
 	// the address is not kept.
 	Internal bool
@@ -54,16 +60,16 @@ type Filter interface {
 
 // item is a subscription as the API writes it. The address is used for the filter only.
 type item struct {
-	ID          string       `json:"subscription_id"`
-	Status      *string      `json:"status"`
-	StartDate   *json.Number `json:"start_date"`
-	EndDate     *json.Number `json:"end_date"`
-	NextBill    *json.Number `json:"next_bill_date"`
-	AutoRenew   *bool        `json:"auto_renew"`
-	BillingPlan *string      `json:"billing_plan"`
-	InTrial     *bool        `json:"is_in_trial"`
-	TrialEnd    *json.Number `json:"trial_period_end_date"`
-	ChargeCount *int         `json:"charge_count"`
+	ID          string  `json:"subscription_id"`
+	Status      *string `json:"status"`
+	StartDate   date    `json:"start_date"`
+	EndDate     date    `json:"end_date"`
+	NextBill    date    `json:"next_bill_date"`
+	AutoRenew   *bool   `json:"auto_renew"`
+	BillingPlan *string `json:"billing_plan"`
+	InTrial     *bool   `json:"is_in_trial"`
+	TrialEnd    date    `json:"trial_period_end_date"`
+	ChargeCount *int    `json:"charge_count"`
 	Term        *struct {
 		ID          *string      `json:"term_id"`
 		Name        *string      `json:"name"`
@@ -96,8 +102,8 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 		return Subscription{}, fmt.Errorf("%w: %s.status: is missing", ErrShape, path)
 	}
 	s := Subscription{
-		ID: transform.Guard(id), Status: guarded(i.Status), AutoRenew: i.AutoRenew, BillingPlan: guarded(i.BillingPlan),
-		InTrial: i.InTrial, ChargeCount: i.ChargeCount,
+		ID: transform.Guard(id), Status: guarded(i.Status), AutoRenew: orFalse(i.AutoRenew), BillingPlan: guarded(i.BillingPlan),
+		InTrial: orFalse(i.InTrial), ChargeCount: i.ChargeCount,
 		CanBeResumed: i.CanBeResumed, AutoRenewChangeEnabled: i.ChangeEnabled, WillAutoRenew: i.WillAutoRenew,
 	}
 	if u := i.User; u != nil {
@@ -106,26 +112,45 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 	}
 	if t := i.Term; t != nil {
 		s.Term = Term{ID: guarded(t.ID), Name: guarded(t.Name), Type: guarded(t.Type), BillingPlan: guarded(t.BillingPlan),
-			Currency: guarded(t.Currency), HasFreeTrial: t.FreeTrial}
+			Currency: guarded(t.Currency), HasFreeTrial: orFalse(t.FreeTrial)}
 		if t.FirstPrice != nil {
 			s.Term.FirstPrice = t.FirstPrice.String()
 		}
 	}
 	for _, instant := range []struct {
 		name string
-		from *json.Number
+		from date
 		into **time.Time
 	}{
 		{"start_date", i.StartDate, &s.StartedAt}, {"end_date", i.EndDate, &s.EndedAt},
 		{"next_bill_date", i.NextBill, &s.NextBillAt}, {"trial_period_end_date", i.TrialEnd, &s.TrialEndsAt},
 	} {
-		at, err := epochSeconds(instant.from)
+		at, err := instant.from.instant()
 		if err != nil {
 			return Subscription{}, fmt.Errorf("%w: %s.%s: %w", ErrShape, path, instant.name, err)
 		}
 		*instant.into = at
 	}
 	return s, nil
+}
+
+// unreadable is a row that decodeSubscription cannot decode. Its ID is empty where even
+// that cannot be read.
+func unreadable(raw json.RawMessage) Subscription {
+	var row struct {
+		ID string `json:"subscription_id"`
+	}
+	if json.Unmarshal(raw, &row) != nil {
+		return Subscription{Unreadable: true}
+	}
+	return Subscription{Unreadable: true, ID: transform.Guard(strings.TrimSpace(row.ID))}
+}
+
+func orFalse(b *bool) *bool {
+	if b == nil {
+		return new(bool)
+	}
+	return b
 }
 
 // guarded is a text as it may be kept: none is trusted to hold no address.
@@ -136,22 +161,4 @@ func text(s *string) string {
 		return ""
 	}
 	return strings.TrimSpace(*s)
-}
-
-// epochSeconds parses Piano's dates. 0 means no date, and so does a date after the year
-// 2199, which Piano uses for a date that never comes.
-func epochSeconds(n *json.Number) (*time.Time, error) {
-	const year2200 = 7_258_118_400
-	if n == nil || n.String() == "" {
-		return nil, nil
-	}
-	seconds, err := n.Float64()
-	if err != nil || math.IsNaN(seconds) || seconds < 0 {
-		return nil, fmt.Errorf("want seconds since 1970")
-	}
-	if seconds == 0 || seconds >= year2200 {
-		return nil, nil
-	}
-	at := time.Unix(int64(seconds), 0).UTC()
-	return &at, nil
 }

@@ -3,14 +3,13 @@ package piano
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 
 	"go.uber.org/zap"
 )
 
-// Statuses are the known statuses of the API; a sweep reads each.
+// Statuses are the known statuses of the API, in its own words. A sweep reads each.
 func Statuses() []string {
 	return []string{"active", "cancelled", "fail_and_retry", "expired_with_error", "expired", "completed",
 		"deleted", "wait_confirmed", "upgraded", "pending", "not_started"}
@@ -22,7 +21,26 @@ type SweepReport struct {
 	Rows   int
 	Shifts int // times that rows had shifted between two pages, and were read again
 	Again  int // statuses that were read a second time because of shifts or a changed total
+
+	// Unreadable counts rows with another form than expected. WithoutID counts those of
+	// them whose id is unreadable too: these are not passed on.
+	Unreadable int
+	WithoutID  int
+	Problem    error // of the first unreadable row; names the field
 }
+
+// maxUnreadableRows and maxUnreadablePercent limit the unreadable rows of one status. Single
+// rows that are broken must not hide all others. Many mean that the form of the API has
+// changed. Both limits must be exceeded, and the percentage is of the announced total, so
+// the decision depends neither on the size of a page nor on the order of the rows.
+const (
+	maxUnreadableRows    = 10
+	maxUnreadablePercent = 1
+)
+
+// maxRereads limits the pages that are read of one status: so many times as the announced
+// total needs. Rows that shift cost some. More mean that the API ignores the offset.
+const maxRereads = 8
 
 // maxShifts limits how often in a row one page is read again: when rows shift faster
 // than they are read, the sweep must continue. The second pass or a later Get finds
@@ -39,21 +57,22 @@ const maxShifts = 5
 //     others: an updated row may have skipped the reader, and a row that left one
 //     status has moved to another.
 //
-// So page may receive a subscription more than once, and the last one is the newest. The
-// error is page's, ctx's, or an *Error that names the page; then the sweep is incomplete.
+// So page may receive a subscription more than once, and the last one is the newest. It
+// receives an unreadable row too, if its id is readable. The error is page's, ctx's, or an
+// *Error that names the page; then the sweep is incomplete.
 func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (SweepReport, error) {
 	var report SweepReport
 	totals, shifted := map[string]int{}, map[string]bool{}
 	for _, status := range Statuses() {
 		before := report.Shifts
-		total, err := c.sweepStatus(ctx, url.Values{"status": {status}}, page, &report)
+		total, err := c.sweepStatus(ctx, url.Values{statusParameter: {status}}, page, &report)
 		if err != nil {
 			return report, err
 		}
 		totals[status], shifted[status] = total, report.Shifts > before
 	}
 	for _, status := range Statuses() {
-		now, err := c.list(ctx, url.Values{"status": {status}}, 0, 1)
+		now, err := c.list(ctx, url.Values{statusParameter: {status}}, 0, 1)
 		if err != nil {
 			return report, err
 		}
@@ -62,7 +81,7 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 			continue
 		}
 		report.Again++
-		if _, err := c.sweepStatus(ctx, url.Values{"status": {status}}, page, &report); err != nil {
+		if _, err := c.sweepStatus(ctx, url.Values{statusParameter: {status}}, page, &report); err != nil {
 			return report, err
 		}
 	}
@@ -73,34 +92,71 @@ func (c *Client) Sweep(ctx context.Context, page func([]Subscription) error) (Sw
 // as of its first page.
 func (c *Client) sweepStatus(ctx context.Context, query url.Values, page func([]Subscription) error, report *SweepReport) (total int, err error) {
 	var pages pager
+	unreadable := 0
 	for first := true; ; first = false {
 		offset := pages.offset
-		var done, back bool
+		fail := func(err error) error {
+			return fmt.Errorf("sweep of status %s, offset %d: %w", query.Get(statusParameter), offset, err)
+		}
 		got, err := c.list(ctx, query, offset, c.cfg.PageSize)
-		if err == nil {
-			done, back, err = pages.next(got.rows)
-		}
 		if err != nil {
-			return total, fmt.Errorf("sweep of status %s, offset %d: %w", query.Get("status"), offset, err)
+			return total, fail(err)
 		}
-		report.Pages++
-		report.Rows += len(got.rows)
 		if first {
 			total = got.total
 		}
-		if len(got.rows) > 0 {
-			if err := page(got.rows); err != nil {
+		repeated := pages.last != "" && len(got.rows) > 0 && got.rows[0].ID == pages.last // the last row of the page before
+		done, back, err := pages.next(got.rows, total)
+		if err != nil {
+			return total, fail(err)
+		}
+		report.Pages++
+		report.Rows += len(got.rows)
+		if !back { // a page that is read again counts once
+			unreadable += got.unreadable
+			if repeated && got.rows[0].Unreadable {
+				unreadable--
+			}
+		}
+		report.add(got)
+		if unreadable > maxUnreadableRows && unreadable*100 > maxUnreadablePercent*total {
+			return total, fail(fmt.Errorf("%d rows of %d are unreadable: %w", unreadable, total, report.Problem))
+		}
+		if named := withIDs(got.rows); len(named) > 0 {
+			if err := page(named); err != nil {
 				return total, err
 			}
 		}
 		if back {
 			report.Shifts++
-			c.log.Debug("rows shifted between two pages", zap.String("status", query.Get("status")), zap.Int("offset", offset))
+			c.log.Debug("rows shifted between two pages", zap.String("status", query.Get(statusParameter)), zap.Int("offset", offset))
 		}
 		if done {
 			return total, nil
 		}
 	}
+}
+
+// add counts the unreadable rows of a page.
+func (r *SweepReport) add(page listPage) {
+	r.Unreadable += page.unreadable
+	for i := range page.rows {
+		if page.rows[i].ID == "" {
+			r.WithoutID++
+		}
+	}
+	if r.Problem == nil {
+		r.Problem = page.problem
+	}
+}
+
+// withIDs are the rows that have an id.
+func withIDs(rows []Subscription) []Subscription {
+	without := func(s Subscription) bool { return s.ID == "" }
+	if !slices.ContainsFunc(rows, without) {
+		return rows
+	}
+	return slices.DeleteFunc(slices.Clone(rows), without)
 }
 
 // pager decides which page comes next. Each page starts with the last row of the page
@@ -112,16 +168,33 @@ type pager struct {
 	shifts int            // Pages in a row with a shift.
 	before []Subscription // The page before.
 	same   int            // Pages in a row with the rows of the page before.
+	read   int            // Pages.
+	step   int            // The least that a page has moved the offset on; 0 before the first.
 }
 
-// next sets the offset of the page after these rows. back: rows have shifted, and the
-// page before is read again. done: these rows are the last.
-func (p *pager) next(rows []Subscription) (done, back bool, err error) {
+// exhausted reports whether more pages were read than a list of this total needs, even
+// when rows shift.
+func (p *pager) exhausted(rows, total int) bool {
+	if step := max(rows-1, 1); p.step == 0 || step < p.step {
+		p.step = step
+	}
+	p.read++
+	return p.read > maxRereads*(total/p.step+2)
+}
+
+// next sets the offset of the page after these rows, of a list with this announced total.
+// back: rows have shifted, and the page before is read again. done: these rows are the
+// last.
+func (p *pager) next(rows []Subscription, total int) (done, back bool, err error) {
+	if p.exhausted(len(rows), total) {
+		return false, false, listError(fmt.Errorf("%w: %d pages read of a list of %d rows, and it does not end: the API ignores the offset, "+
+			"or its rows never keep their order", ErrShape, p.read, total))
+	}
 	if p.same++; len(rows) == 0 || !slices.EqualFunc(rows, p.before, sameID) {
 		p.same = 0
 	}
 	if p.same > maxShifts {
-		return false, false, &Error{Endpoint: listEndpoint, Status: http.StatusOK, cause: fmt.Errorf("%w: the same rows at every offset", ErrShape)}
+		return false, false, listError(fmt.Errorf("%w: the same rows at every offset", ErrShape))
 	}
 	p.before = rows
 	shifted := p.last != "" && (len(rows) == 0 || rows[0].ID != p.last)

@@ -143,22 +143,103 @@ func TestSweep_StopsWithTheCallersError(t *testing.T) {
 // Every wrong shape names the field and holds no value.
 func TestSweep_RefusesWrongShapes(t *testing.T) {
 	for payload, want := range map[string]string{
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","term":{"type":7}}]}`:            "subscriptions[0].term.type: want text, got number",
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active"},{"subscription_id":"canary"}]}`: "subscriptions[1].status: is missing",
-		`{"code":0,"total":1,"subscriptions":[{"status":"active"}]}`:                                                     "subscriptions[0].subscription_id: is missing",
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","auto_renew":"canary"}]}`:        "subscriptions[0].auto_renew: want true or false, got string",
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":-5}]}`:              "subscriptions[0].start_date: want seconds since 1970",
-		`{"code":0,"total":1,"subscriptions":[{"subscription_id":"S1","status":"active","start_date":"canary"}]}`:        "subscriptions[0] is invalid",
-		`{"code":0,"total":1,"subscriptions":{"S1":{}}}`:                                                                 "subscriptions: want array",
-		`{"code":0,"subscriptions":[]}`:             "total is missing",
-		`{"total":1,"subscriptions":[]}`:            "code is missing",
-		`{"code":0,"total":1}`:                      "the subscriptions are missing",
-		`{"code":"0","total":1,"subscriptions":[]}`: "code: want number, got string",
+		`{"code":0,"total":1,"subscriptions":{"S1":{}}}`: "subscriptions: want array",
+		`{"code":0,"subscriptions":[]}`:                  "total is missing",
+		`{"total":1,"subscriptions":[]}`:                 "code is missing",
+		`{"code":0,"total":1}`:                           "the subscriptions are missing",
+		`{"code":"0","total":1,"subscriptions":[]}`:      "code: want number, got string",
+		`{"code":0,"total":1,"rows":7,"others":[]}`:      "subscriptions: want array",
 	} {
 		_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(payload)) }, nil)
 		_, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
 		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s\n got %v\nwant %s", payload, err, want)
+		}
+	}
+}
+
+// A row with another form is passed on by its id, and reported with the field.
+func TestSweep_ReportsUnreadableRows(t *testing.T) {
+	for row, want := range map[string]struct {
+		problem   string
+		withoutID int
+	}{
+		`{"subscription_id":"B","status":"active","term":{"type":7}}`:               {problem: "subscriptions[1].term.type: want text, got number"},
+		`{"subscription_id":"B"}`:                                                   {problem: "subscriptions[1].status: is missing"},
+		`{"status":"active"}`:                                                       {problem: "subscriptions[1].subscription_id: is missing", withoutID: 1},
+		`{"subscription_id":"B","status":"active","auto_renew":"canary"}`:           {problem: "subscriptions[1].auto_renew: want true or false, got string"},
+		`{"subscription_id":"B","status":"active","start_date":-5}`:                 {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
+		`{"subscription_id":"B","status":"active","start_date":"canary"}`:           {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
+		`{"subscription_id":"B","status":"active","next_bill_date":20529}`:          {problem: "subscriptions[1].next_bill_date: is before the year 2000"},
+		`{"subscription_id":"B","status":"active","end_date":"1999-01-01"}`:         {problem: "subscriptions[1].end_date: is before the year 2000"},
+		`{"subscription_id":"B","status":"active","trial_period_end_date":{"a":1}}`: {problem: "subscriptions[1].trial_period_end_date: want seconds"},
+		`"canary"`: {problem: "subscriptions[1]: want object, got string", withoutID: 1},
+	} {
+		_, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Form.Get("type") != "active" || r.Form.Get("offset") != "0" {
+				_, _ = w.Write([]byte(`{"code":0,"total":0,"subscriptions":[]}`))
+				return
+			}
+			_, _ = w.Write([]byte(`{"code":0,"total":2,"subscriptions":[{"subscription_id":"A","status":"active"},` + row + `]}`))
+		}, nil)
+		got := map[string]bool{}
+		report, err := c.Sweep(t.Context(), func(page []piano.Subscription) error {
+			for _, one := range page {
+				got[one.ID] = one.Unreadable
+			}
+			return nil
+		})
+		if err != nil || report.Unreadable == 0 || report.WithoutID == 0 != (want.withoutID == 0) ||
+			!strings.Contains(fmt.Sprint(report.Problem), want.problem) || strings.Contains(fmt.Sprint(report.Problem), "canary") {
+			t.Errorf("%s: %+v, %v", row, report, err)
+		}
+		if want.withoutID == 0 && (len(got) != 2 || !got["B"] || got["A"]) || want.withoutID > 0 && len(got) != 1 {
+			t.Errorf("%s: passed on %v", row, got)
+		}
+	}
+}
+
+// Many unreadable rows mean that the API has changed. The limit does not depend on the
+// size of the pages or on the place of the rows.
+func TestSweep_RefusesManyUnreadableRows(t *testing.T) {
+	for _, c := range []struct {
+		rows, unreadable int
+		refused          bool
+	}{{20, 10, false}, {20, 11, true}, {1100, 11, false}, {1099, 11, true}, {3000, 30, false}, {3000, 31, true}} {
+		for _, size := range []int{100, 1000} {
+			for _, first := range []bool{true, false} {
+				broken := func(i int) bool {
+					if first {
+						return i%2 == 0 && i < 2*c.unreadable // never twice in a row: pages overlap in one
+					}
+					return i%2 == 1 && i >= c.rows-2*c.unreadable
+				}
+				if 2*c.unreadable > c.rows {
+					broken = func(i int) bool { return i > 0 && i <= c.unreadable }
+				}
+				s := &shelf{ids: numbered(c.rows), broken: broken}
+				_, client, _ := serve(t, s.answer, func(cfg *piano.Config) { cfg.PageSize = size })
+				_, err := client.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
+				if c.refused != errors.Is(err, piano.ErrShape) || c.refused != strings.Contains(fmt.Sprint(err), "are unreadable") {
+					t.Errorf("%+v, page size %d, at the start %v: %v", c, size, first, err)
+				}
+			}
+		}
+	}
+}
+
+// Piano has two words for a status. The list takes the raw one in the parameter type.
+func TestSweep_SelectsTheRawStatusByType(t *testing.T) {
+	a, c, _ := serve(t, (&shelf{ids: numbered(3)}).answer, nil)
+	if _, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Find(t.Context(), "u1", 5); err == nil {
+		t.Error("the shelf has other users' rows")
+	}
+	for _, asked := range a.asked {
+		if !strings.Contains(asked, "&type=") || strings.Contains(asked, "&status=") {
+			t.Errorf("asked %s", asked)
 		}
 	}
 }
@@ -173,6 +254,56 @@ func TestSweep_EndsWhereOffsetIsNotKnown(t *testing.T) {
 		_, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
 		if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), "at every offset") || a.count() > 10 {
 			t.Errorf("%d a page: %v after %d pages", n, err, a.count())
+		}
+	}
+}
+
+// Without a fixed order no page repeats another, so only the announced total bounds it.
+func TestSweep_EndsWhereOffsetIsIgnoredAndRowsHaveNoOrder(t *testing.T) {
+	for _, total := range []int{1, 2, 3, 40, 250} {
+		for _, most := range []int{0, 2} {
+			dice := rand.New(rand.NewPCG(uint64(total), 1))
+			s := &shelf{ids: numbered(total), most: most}
+			s.before = func(s *shelf, _ int) {
+				dice.Shuffle(len(s.ids), func(i, j int) { s.ids[i], s.ids[j] = s.ids[j], s.ids[i] })
+			}
+			a, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				r.Form.Set("offset", "0")
+				s.answer(w, r)
+			}, nil)
+			_, err := c.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
+			if !errors.Is(err, piano.ErrShape) || a.count() > 8*(total+3) || most == 0 && a.count() > 60 {
+				t.Errorf("%d at most %d a page: %v after %d requests", total, most, err, a.count())
+			}
+		}
+	}
+}
+
+func TestGet_ReadsBothFormsOfADate(t *testing.T) {
+	at := time.Date(2026, 3, 29, 16, 10, 2, 0, time.UTC)
+	for text, want := range map[string]*time.Time{
+		`1774800602`: &at, `"1774800602"`: &at, `"2026-03-29T16:10:02Z"`: &at, `"2026-03-29 18:10:02 +0200"`: &at,
+		`"2026-03-29T16:10:02"`: &at, `null`: nil, `""`: nil, `0`: nil, `"0"`: nil, `253402300799`: nil, `"9999-12-31T00:00:00Z"`: nil,
+	} {
+		_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"code":0,"subscription":{"subscription_id":"S1","status":"active","start_date":` + text + `}}`))
+		}, nil)
+		s, err := c.Get(t.Context(), "S1")
+		if err != nil || (s.StartedAt == nil) != (want == nil) || want != nil && !s.StartedAt.Equal(*want) {
+			t.Errorf("%s: %v, %v", text, s.StartedAt, err)
+		}
+	}
+}
+
+// Piano leaves out booleans that are false.
+func TestGet_TakesAnAbsentBooleanAsFalse(t *testing.T) {
+	for _, row := range []string{`"auto_renew":null,"is_in_trial":null,"term":{"payment_has_free_trial":null}`, `"term":{}`} {
+		_, c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"code":0,"subscription":{"subscription_id":"S1","status":"active",` + row + `}}`))
+		}, nil)
+		s, err := c.Get(t.Context(), "S1")
+		if err != nil || s.AutoRenew == nil || *s.AutoRenew || s.InTrial == nil || *s.InTrial || s.Term.HasFreeTrial == nil || *s.Term.HasFreeTrial || s.CanBeResumed != nil {
+			t.Errorf("%s: %+v, %v", row, s, err)
 		}
 	}
 }

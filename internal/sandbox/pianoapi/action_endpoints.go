@@ -47,8 +47,8 @@ func (s *Server) update(actor Actor, r *http.Request) answer {
 		}
 		next = &at
 	}
-	one, err := actor.Update(r.Context(), r.Form.Get("subscription_id"), auto, next)
-	return outcome("subscription", one, err)
+	done, err := actor.Update(r.Context(), r.Form.Get("subscription_id"), auto, next)
+	return outcome("data", done, err)
 }
 
 func (s *Server) cancel(actor Actor, r *http.Request) answer {
@@ -98,5 +98,8 @@ func (s *Server) cancelChange(actor Actor, r *http.Request) answer {
 
 func (s *Server) changeStatus(actor Actor, r *http.Request) answer {
 	status, err := actor.ChangeStatus(r.Context(), r.Form.Get("uid"), r.Form.Get("subscription_id"))
-	return outcome("data", map[string]any{"status": status}, err)
+	if err == nil && status == nil {
+		return succeeded("", nil) // without a change the key is missing
+	}
+	return outcome("subscription_upgrade_status", map[string]any{"status": status}, err)
 }

@@ -62,20 +62,20 @@ func (p *Publisher) doNow(ctx context.Context, d *action) error {
 }
 
 // Update implements Actor.
-func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (Subscription, error) {
+func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, err := p.recordFor(ctx, id)
 	if err != nil {
-		return Subscription{}, err
+		return false, err
 	}
 	closed := r.state.Status.Closed()
 	if nextBill != nil && (closed || !nextBill.After(p.now())) {
-		return Subscription{}, &apiError{codeNextBill, "Next bill date must be in the future"}
+		return false, &apiError{codeNextBill, "Next bill date must be in the future"}
 	}
 	if autoRenew != nil {
 		if closed || r.term != "payment" {
-			return Subscription{}, &apiError{codeInvalid, "Auto renew of this subscription cannot be changed"}
+			return false, &apiError{codeInvalid, "Auto renew of this subscription cannot be changed"}
 		}
 		action, already := schemas.AutoRenewDisabled, world.AutoRenewOff
 		if *autoRenew {
@@ -83,7 +83,7 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 		}
 		if r.state.AutoRenew != already {
 			if err := p.doNow(ctx, p.build.single(r, action)); err != nil {
-				return Subscription{}, err
+				return false, err
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 		r.nextBill, r.moved = schemas.NullMillis{Millis: schemas.Millis(nextBill.UnixMilli()), Valid: true}, true
 		p.refresh(r, p.factsOf(r))
 	}
-	return p.renderer.detailed(r), nil
+	return true, nil
 }
 
 // Cancel implements Actor.
@@ -189,23 +189,24 @@ func (p *Publisher) CancelChange(ctx context.Context, id string) (bool, error) {
 }
 
 // ChangeStatus implements Actor. A completed change remains pending for a few
-// requests, and is then not found.
-func (p *Publisher) ChangeStatus(ctx context.Context, uid, id string) (int, error) {
+// requests, and then no longer exists.
+func (p *Publisher) ChangeStatus(ctx context.Context, uid, id string) (*int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, err := p.recordFor(ctx, id)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	c := p.changes[r.id]
 	if c == nil || c.uid != uid {
-		return 0, &apiError{codeNoChange, "Term change not found"}
+		return nil, nil
 	}
 	if c.done {
 		if c.asked++; c.asked > pendingPolls {
 			delete(p.changes, r.id)
-			return 0, &apiError{codeNoChange, "Term change not found"}
+			return nil, nil
 		}
 	}
-	return c.status, nil
+	status := c.status
+	return &status, nil
 }

@@ -123,7 +123,7 @@ func TestActions_Change(t *testing.T) {
 			t.Errorf("status %v", status)
 		}
 	}
-	if !errors.Is(err, piano.ErrNotFound) || polls < 2 {
+	if !errors.Is(err, piano.ErrNoStatus) || polls < 2 {
 		t.Errorf("after %d polls: %v", polls, err)
 	}
 

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// The known codes of Piano. codeInvalid is invented, because Piano's code for invalid
-// parameters is not known.
+// The known codes of Piano.
 const (
 	codeAccess       = 2
-	codeInvalid      = 1
+	codeInvalid      = 400
+	codeInvalidAID   = 402
 	codeNoChange     = 1012
 	codeNextBill     = 8001
 	codeCancelFailed = 8002

@@ -49,7 +49,7 @@ var logColumns = []logColumn{
 	{"Start date", func(s *Subscription) string { return logDate(s.StartDate) }},
 	{"End date", func(s *Subscription) string { return maybeDate(s.EndDate) }},
 	{"Days subscribed", func(s *Subscription) string { return strconv.Itoa(daysSubscribed(s)) }},
-	{"Subscription status", func(s *Subscription) string { return s.StatusNameInReports }},
+	{"Subscription status", func(s *Subscription) string { return s.StatusName }},
 	{"Upgrade status", func(s *Subscription) string { return choose(s.Status == "upgraded", "Upgraded", "No upgrade") }},
 	{"Trial status", func(s *Subscription) string {
 		switch {

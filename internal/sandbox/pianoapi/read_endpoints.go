@@ -5,12 +5,25 @@ import (
 	"slices"
 )
 
-// statuses are the valid statuses.
+// statuses are the raw statuses, which the parameter "type" selects.
 var statuses = []string{"active", "cancelled", "fail_and_retry", "expired_with_error", "expired", "completed",
 	"deleted", "wait_confirmed", "upgraded", "pending", "not_started"}
 
+// reportStatuses are the words of the parameter "status", each with the raw status that it
+// selects. A raw word is not valid there. Piano has no report status for the others.
+var reportStatuses = map[string]string{
+	"active":         "active",
+	"failedAndRetry": "fail_and_retry",
+	"cancelled":      "cancelled",
+	"paymentFailure": "expired_with_error",
+	"expired":        "expired",
+	"renewed":        "", // not simulated: selects nothing
+	"completed":      "completed",
+	"upgraded":       "upgraded",
+}
+
 func (s *Server) list(r *http.Request) answer {
-	q := Query{Status: r.Form.Get("status"), UserID: r.Form.Get("uid"), SelectBy: r.Form.Get("select_by")}
+	q := Query{Status: r.Form.Get("type"), UserID: r.Form.Get("uid"), SelectBy: r.Form.Get("select_by")}
 	var ok bool
 	if q.Offset, ok = number(r, "offset", 0); !ok {
 		return invalid("offset", "must be a number from 0 on")
@@ -19,7 +32,16 @@ func (s *Server) list(r *http.Request) answer {
 		return invalid("limit", "must be a number from 1 on")
 	}
 	if q.Status != "" && !slices.Contains(statuses, q.Status) {
-		return invalid("status", "is unknown")
+		return invalid("type", "is unknown")
+	}
+	nothing := false
+	if word := r.Form.Get("status"); word != "" {
+		raw, known := reportStatuses[word]
+		if !known {
+			return invalid("status", "is unknown")
+		}
+		nothing = raw == "" || q.Status != "" && q.Status != raw
+		q.Status = raw
 	}
 	if q.SelectBy == "" {
 		q.SelectBy = "update"
@@ -28,7 +50,11 @@ func (s *Server) list(r *http.Request) answer {
 		return invalid("select_by", "is unknown")
 	}
 	q.Limit = min(q.Limit, s.cfg.MaxLimit)
-	part, total := s.store.List(q)
+	var part []Subscription
+	total := 0
+	if !nothing {
+		part, total = s.store.List(q)
+	}
 	if part == nil {
 		part = []Subscription{}
 	}

@@ -21,7 +21,7 @@ func (rd *renderer) render(r *record, a *account, draw *rand.Rand) Subscription 
 	plan := a.plan(draw, product.Currency)
 	s := Subscription{
 		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: "Visa ****4242", BillingPlan: plan.own,
-		Status: a.status, StatusName: statusName(a.status), StatusNameInReports: statusName(a.status),
+		Status: a.status, StatusName: statusName(a.status), StatusNameInReports: reportStatus(a.status),
 		Term: rd.renderTerm(r, a, plan), Resource: Resource{ID: "RR1", AID: DefaultAID, Name: r.resource, Type: "standard"},
 		User: User{UID: a.uid, Email: r.user.email, FirstName: r.user.first, LastName: r.user.last,
 			PersonalName: r.user.first + " " + r.user.last, CreateDate: seconds(r.begun), LastLogin: rd.now().Unix()},

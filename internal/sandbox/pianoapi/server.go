@@ -125,7 +125,7 @@ func (s *Server) endpoint(name, method string, respond func(*http.Request) answe
 			r.Form = r.PostForm // ignore parameters in the URL
 		}
 		if r.Form.Get("aid") != s.cfg.AID {
-			s.write(w, failed(codeAccess, "Access denied"))
+			s.write(w, failed(codeInvalidAID, "Invalid AID"))
 			return
 		}
 		s.faults.answer(w, r, name, func(w http.ResponseWriter) {

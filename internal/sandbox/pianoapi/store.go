@@ -29,14 +29,15 @@ type Query struct {
 // error is a failure of the server.
 type Actor interface {
 	// Update changes auto-renew and the next bill date, unless nil.
-	Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (Subscription, error)
+	Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (bool, error)
 	Cancel(ctx context.Context, id string, refund bool) (bool, error)
 	CancelDeferred(ctx context.Context, id string) (bool, error)
 	Resume(ctx context.Context, id string) (bool, error)
 	CanChange(id string) (bool, error)
 	Change(ctx context.Context, c Change) (bool, error)
 	CancelChange(ctx context.Context, id string) (bool, error)
-	ChangeStatus(ctx context.Context, uid, id string) (int, error)
+	// ChangeStatus returns nil without a change.
+	ChangeStatus(ctx context.Context, uid, id string) (*int, error)
 }
 
 // Change is a request to change the term.

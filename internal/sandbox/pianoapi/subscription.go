@@ -1,10 +1,10 @@
 package pianoapi
 
 // Subscription is a subscription as the API writes it, with Piano's misspellings.
-// Dates are seconds since 1970, or nil.
+// Dates are seconds since 1970, or nil. Booleans that are false are absent.
 type Subscription struct {
 	ID                  string   `json:"subscription_id"`
-	AutoRenew           bool     `json:"auto_renew"`
+	AutoRenew           bool     `json:"auto_renew,omitempty"`
 	NextBillDate        *int64   `json:"next_bill_date"`
 	NextVerification    *int64   `json:"next_verificaition_date"`
 	PaymentMethod       string   `json:"payment_method"`
@@ -16,10 +16,10 @@ type Subscription struct {
 	Resource            Resource `json:"resource"`
 	User                User     `json:"user"`
 	StartDate           int64    `json:"start_date"`
-	Cancelable          bool     `json:"cancelable"`
-	Refundable          bool     `json:"cancelable_and_refundadle"`
+	Cancelable          bool     `json:"cancelable,omitempty"`
+	Refundable          bool     `json:"cancelable_and_refundadle,omitempty"`
 	ConversionResult    *string  `json:"conversion_result"`
-	InTrial             bool     `json:"is_in_trial"`
+	InTrial             bool     `json:"is_in_trial,omitempty"`
 	TrialEndDate        *int64   `json:"trial_period_end_date"`
 	TrialAmount         *float64 `json:"trial_amount"`
 	TrialCurrency       *string  `json:"trial_currency"`
@@ -32,7 +32,8 @@ type Subscription struct {
 	periodText, priceText string // as the export has them
 }
 
-// Details are the fields that only get has.
+// Details are the fields that only get has. All are always present: a client cannot
+// otherwise tell that an action is not allowed from an API that lacks the field.
 type Details struct {
 	WillAutoRenew          bool   `json:"will_auto_renew"`
 	NextRenewalDate        *int64 `json:"next_renewal_date"`
@@ -56,7 +57,7 @@ type Term struct {
 	PlanDescription *string        `json:"payment_billing_plan_description"`
 	FirstPrice      *jsonAmount    `json:"payment_first_price"`
 	Currency        *string        `json:"payment_currency"`
-	HasFreeTrial    bool           `json:"payment_has_free_trial"`
+	HasFreeTrial    bool           `json:"payment_has_free_trial,omitempty"`
 	GracePeriod     int            `json:"payment_renew_grace_period"`
 	ChangeOptions   []ChangeOption `json:"change_options"`
 }
@@ -102,6 +103,16 @@ func live(status string) bool {
 	default:
 		return false
 	}
+}
+
+// reportStatus returns the word of the reports for a raw status; empty without one.
+func reportStatus(status string) string {
+	for word, raw := range reportStatuses {
+		if raw == status {
+			return word
+		}
+	}
+	return ""
 }
 
 // statusName returns a status as the console and the export display it.

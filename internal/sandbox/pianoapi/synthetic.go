@@ -126,7 +126,7 @@ func (s Synthetic) at(n int) Subscription {
 	plan, price, currency := "["+syntheticPrice+" EUR|1 month|*]", jsonAmount(syntheticPrice), "EUR"
 	one := Subscription{
 		ID: fmt.Sprintf("%s%09d", syntheticPrefix, n), AutoRenew: live(status), PaymentMethod: "Visa ****4242", BillingPlan: plan,
-		Status: status, StatusName: statusName(status), StatusNameInReports: statusName(status),
+		Status: status, StatusName: statusName(status), StatusNameInReports: reportStatus(status),
 		Term: Term{ID: "TMPAY00", AID: DefaultAID, Name: "Basic 1 month", Type: "payment", TypeName: "Payment",
 			BillingPlan: &plan, PlanDescription: &plan, FirstPrice: &price, Currency: &currency, ChangeOptions: []ChangeOption{}},
 		Resource: Resource{ID: "RR1", AID: DefaultAID, Name: "Digital Access", Type: "standard"},
