@@ -48,7 +48,16 @@ func (c *cell) id() string {
 	if strings.ContainsFunc(c.text, unicode.IsControl) {
 		c.problem = errControl
 	}
+	c.key()
 	return c.present()
+}
+
+// key is the id of any object.
+func (c *cell) key() string {
+	if err := damagedID(c.text); err != nil && c.problem == nil {
+		c.problem = err
+	}
+	return c.words()
 }
 
 // blank reports that a value which is no text is absent. The log leaves it empty; other
@@ -65,6 +74,10 @@ func (c *cell) blank() bool {
 // instant follows the rules of a message's optional timestamps.
 func (c *cell) instant() *time.Time {
 	if c.blank() {
+		return nil
+	}
+	if dayNumber.MatchString(c.text) {
+		c.problem = errDayNumber
 		return nil
 	}
 	at, err := c.rules.Timestamp(c.text)

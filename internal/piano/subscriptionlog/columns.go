@@ -18,6 +18,8 @@ type reading struct {
 	uid, email string // unchanged, for the filter only
 }
 
+const userColumn = "User ID (UID)"
+
 // columns are all known columns. A snapshot would be wrong without the required ones: id
 // and status are the row; without the user id internal users could not be filtered;
 // without term type and start date, subscriptions that the stream never had would count
@@ -41,16 +43,16 @@ var columns = []column{
 	{"Currently in grace period", false, func(r *reading, c *cell) { r.InGracePeriod = c.flag() }},
 	{"Grace period start date", false, func(r *reading, c *cell) { r.GracePeriodStartedAt = c.instant() }},
 	{"Grace period extended to", false, func(r *reading, c *cell) { r.GracePeriodExtendedTo = c.instant() }},
-	{"User ID (UID)", true, func(r *reading, c *cell) { r.uid, r.UserID = c.text, c.words() }},
+	{userColumn, true, func(r *reading, c *cell) { r.uid, r.UserID = c.text, c.key() }},
 	{"Access expiration date", false, func(r *reading, c *cell) { r.AccessExpiresAt = c.instant() }},
-	{"Resource ID (RID)", false, func(r *reading, c *cell) { r.ResourceID = c.words() }},
+	{"Resource ID (RID)", false, func(r *reading, c *cell) { r.ResourceID = c.key() }},
 	{"Resource name", false, func(r *reading, c *cell) { r.ResourceName = c.words() }},
-	{"Term ID", false, func(r *reading, c *cell) { r.TermID = c.words() }},
+	{"Term ID", false, func(r *reading, c *cell) { r.TermID = c.key() }},
 	{"Term name", false, func(r *reading, c *cell) { r.TermName = c.words() }},
 	{"Term type", true, func(r *reading, c *cell) { r.Traits.TermType = c.words() }},
-	{"Template ID", false, func(r *reading, c *cell) { r.TemplateID = c.words() }},
+	{"Template ID", false, func(r *reading, c *cell) { r.TemplateID = c.key() }},
 	{"Template name", false, func(r *reading, c *cell) { r.TemplateName = c.words() }},
-	{"Offer ID", false, func(r *reading, c *cell) { r.OfferID = c.words() }},
+	{"Offer ID", false, func(r *reading, c *cell) { r.OfferID = c.key() }},
 	{"Offer name", false, func(r *reading, c *cell) { r.OfferName = c.words() }},
 	{"Promo code", false, func(r *reading, c *cell) { r.PromoCode = c.words() }},
 

@@ -24,6 +24,8 @@ type Rules interface {
 // Reader reads the subscriptions of one file, in order. It is not safe for concurrent use.
 type Reader struct {
 	rules   Rules
+	file    io.ReaderAt
+	size    int64
 	records *csv.Reader
 	bound   *bound
 	columns []*column
@@ -32,6 +34,9 @@ type Reader struct {
 	err     error    // why it ended
 	counts  Counts
 	close   []io.Closer
+
+	repeats    *repeats
+	ids, users rounding // of Subscription ID and User ID (UID)
 }
 
 // Counts are what a reader has read so far.
@@ -47,6 +52,10 @@ type Counts struct {
 // OpenFile opens a regular file: the directory of a zip archive is at its end, so a pipe
 // cannot be read. The caller closes the reader.
 func OpenFile(name string, rules Rules) (*Reader, error) {
+	// To open a named pipe would wait for its writer, and no signal could end that.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, notRegular()
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the subscription log: %w", err)
@@ -66,10 +75,12 @@ func openFile(file *os.File, rules Rules) (*Reader, error) {
 		return nil, fmt.Errorf("open the subscription log: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, unreadable("save it to a file first", "is no regular file")
+		return nil, notRegular()
 	}
 	return Open(file, info.Size(), rules)
 }
+
+func notRegular() error { return unreadable("save it to a file first", "is no regular file") }
 
 // Open reads the header of a file of size bytes and checks it. The file must stay open and
 // unchanged until the last Next; closing the reader does not close it.
@@ -78,7 +89,7 @@ func Open(file io.ReaderAt, size int64, rules Rules) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{rules: rules, bound: &bound{from: content, left: maxRecord}}
+	r := &Reader{rules: rules, file: file, size: size, bound: &bound{from: content, left: maxRecord}, repeats: newRepeats()}
 	if closer != nil {
 		r.close = append(r.close, closer)
 	}
@@ -127,8 +138,14 @@ func (r *Reader) Next() (Row, error) {
 		return Row{}, r.err
 	}
 	row, err := r.next()
-	if errors.Is(err, io.EOF) && r.counts.Rows == 0 {
+	switch {
+	case !errors.Is(err, io.EOF):
+	case r.counts.Rows == 0:
 		err = unreadable("export another period, or another application's", "holds no subscription")
+	default:
+		if damaged := r.finish(); damaged != nil {
+			err = damaged
+		}
 	}
 	if err != nil {
 		r.err = err
@@ -156,17 +173,16 @@ func (r *Reader) next() (Row, error) {
 			problem = errUTF8
 		case r.columns[i] != nil:
 			r.columns[i].set(&now, &c)
-			problem = c.problem
+			if problem = c.problem; problem == nil && sheetError.MatchString(c.text) {
+				problem = errSheet
+			}
 		}
 		if problem != nil {
 			line, _ := r.records.FieldPos(i)
-			failed := &Error{Line: line, Column: r.names[i], cause: problem}
-			if errors.Is(problem, errUTF8) {
-				failed.Hint = "save the file as UTF-8"
-			}
-			return Row{}, failed
+			return Row{}, &Error{Line: line, Column: r.names[i], cause: problem, Hint: hintOf(problem)}
 		}
 	}
+	r.watch(record, &now)
 	now.Internal = r.rules.Internal(now.uid, now.email)
 	known := false
 	if now.Status, known = status(now.SubscriptionStatus, now.EndedAt != nil); !known {
@@ -176,6 +192,24 @@ func (r *Reader) next() (Row, error) {
 		r.counts.UnknownTermTypes++
 	}
 	return now.Row, nil
+}
+
+// watch looks for damage that one row does not show.
+func (r *Reader) watch(record []string, now *reading) {
+	id, values := r.hashes(record)
+	r.repeats.add(id, values, r.line)
+	r.ids.add(now.SubscriptionID, r.line)
+	r.users.add(now.uid, r.line)
+}
+
+// finish looks for damage of the whole file, after its last row.
+func (r *Reader) finish() error {
+	for column, ids := range map[string]*rounding{columns[0].name: &r.ids, userColumn: &r.users} {
+		if ids.found() {
+			return &Error{Line: ids.line, Column: column, cause: errRounded, Hint: exportAgain}
+		}
+	}
+	return r.contradictions()
 }
 
 // Counts returns the counts so far.

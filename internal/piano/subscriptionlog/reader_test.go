@@ -247,6 +247,23 @@ func TestReader_Refuses(t *testing.T) {
 		"amount_too_large":  {one("Total charged", "1e14"), "want an amount"},
 		"amount_with_comma": {one("Total charged", "6,02"), "want an amount"},
 		"count":             {one("Days subscribed", "1.5"), "column Days subscribed: want a whole number"},
+		"day_number":        {one("End date", "46082.4166667"), "line 3, column End date: a spreadsheet's number of days, and no date: a spreadsheet has changed the file: export the log again"},
+		"whole_day_number":  {one("Start date", "46082"), "line 3, column Start date: a spreadsheet's number of days"},
+		"day_number_comma":  {one("Start date", "46082,5"), "column Start date: a spreadsheet's number of days"},
+		"local_date":        {one("Start date", "3/29/26 18:10"), "column Start date: no timestamp by the contract's notations: if a spreadsheet has saved the file, export the log again"},
+		"scientific_id":     {one("Subscription ID", "1.23457E+11"), "line 3, column Subscription ID: an id in scientific notation: a spreadsheet has changed the file: export the log again"},
+		"scientific_comma":  {one("User ID (UID)", "1,2E+20"), "line 3, column User ID (UID): an id in scientific notation"},
+		"decimal_id":        {one("User ID (UID)", "4711.0"), "column User ID (UID): an id with decimal places"},
+		"formula_id":        {one("Subscription ID", `="RC1"`), "line 3, column Subscription ID: an id written as a spreadsheet formula or text mark"},
+		"marked_id":         {one("Subscription ID", "'RC1"), "an id written as a spreadsheet formula or text mark"},
+		"bare_formula_id":   {header + "S1,Active,,u,p\n=\"RC1\",Active,,u,p\n", "line 3, column Subscription ID: an unescaped quote: enclose a field with a quote in quotes, and double the quote; if a spreadsheet has saved the file, export the log again"},
+		"narrow_column":     {one("Start date", "########"), "column Start date: no timestamp"},
+		"error_value":       {one("Term type", "#NAME?"), "line 3, column Term type: an error value of a spreadsheet"},
+		"rounded_ids": {written(t, required, record{"Subscription ID": "123456789012345000"}, record{"Subscription ID": "123456789012346000"}),
+			"line 2, column Subscription ID: ids that end in zeros from the sixteenth digit on: they were rounded: a spreadsheet has changed the file"},
+		"rounded_users": {written(t, required, record{}, record{"User ID (UID)": "12345678901234500000"}), "line 3, column User ID (UID): ids that end in zeros"},
+		"contradiction": {header + "S1,Active,2026-01-01,u,p\nS2,Active,2026-01-01,u,p\nS1,Active,2026-01-02,u,p\n",
+			"line 4, column Subscription ID: the subscription of line 2 again, with other values: export the log again"},
 		"line_of_the_field": {header + "S1,\"Active\n\",\"\n" + canary + "\",u,p\n", "line 3, column Start date"},
 	} {
 		_, err := read(t, c.content)
@@ -255,6 +272,20 @@ func TestReader_Refuses(t *testing.T) {
 		} else if strings.Contains(err.Error(), canary) || !errors.As(err, new(*subscriptionlog.Error)) {
 			t.Errorf("%s: holds a value, or has another type: %v", name, err)
 		}
+	}
+}
+
+// What only resembles the damage of a spreadsheet is read.
+func TestReader_TakesWhatNoSpreadsheetHasChanged(t *testing.T) {
+	columns := append(required, "First name", "Term name", "Promo code")
+	rows, err := read(t, written(t, columns,
+		record{"Subscription ID": "RC12E5", "User ID (UID)": "1e5", "Start date": "1774800602", "Term name": "=SUM", "First name": "#NAME?"},
+		record{"Subscription ID": "1234567890123450", "User ID (UID)": "12345678901234500000"}, // one of the users ends in zeros
+		record{"Subscription ID": "1234567890123460", "User ID (UID)": "12345678901234567890"},
+		record{"Subscription ID": "1234567890123470", "User ID (UID)": "12345678901234567890"},
+		record{"Subscription ID": "1234567890123470", "User ID (UID)": "12345678901234567890", "First name": "another"})) // only a dropped column differs
+	if err != nil || len(rows) != 5 {
+		t.Errorf("%d rows, %v", len(rows), err)
 	}
 }
 

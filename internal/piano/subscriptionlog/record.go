@@ -29,7 +29,7 @@ func (r *Reader) record() ([]string, error) {
 		return nil, &Error{Line: parse.Line, cause: fmt.Errorf("has %d fields, the header %d", len(record), len(r.columns))}
 	default:
 		// The fields before the one with the quote came with the error.
-		failed := &Error{Line: parse.StartLine, cause: errQuote, Hint: "enclose a field with a quote in quotes, and double the quote"}
+		failed := &Error{Line: parse.StartLine, cause: errQuote, Hint: "enclose a field with a quote in quotes, and double the quote; " + perhapsSo}
 		if len(record) < len(r.names) {
 			failed.Column = r.names[len(record)]
 		}
