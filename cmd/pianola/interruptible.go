@@ -3,7 +3,28 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 )
+
+// openInterruptible opens a file for reading. To open a named pipe waits for its writer, and
+// ctx ends that wait; the goroutine then remains until the process ends.
+func openInterruptible(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		file *os.File
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		file, err := os.Open(name)
+		opened <- result{file, err}
+	}()
+	select {
+	case one := <-opened:
+		return one.file, one.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // interruptible is a reader whose Read returns when the context ends. A read of
 // standard input cannot be cancelled, so its goroutine remains until the process

@@ -33,30 +33,44 @@ run beside pianola run, which reconciles every reconcile.interval.
 
 --csv compares with a subscription log that was exported from Piano, as a CSV
 or ZIP file. It needs --as-of, the time of the export, but no API token.
-Differences stay unverified.
+Differences stay unverified. With --csv-from and --csv-to, the days of the start
+dates that were exported, subscriptions that the file lacks are differences too;
+the first and the last day do not count. A file that a spreadsheet has saved is
+refused if it is damaged: use the file as Piano made it.
+
+--accept-deletions accepts that up to NUMBER subscriptions were deleted in Piano,
+when a run has reported more missing subscriptions than it takes for deletions.
 
 --export requests a subscription log from Piano and compares with it. The log
 has more fields than the API's list, but Piano may take long to produce it. It
 needs the API token. The file is private and is deleted afterwards.
 
-The exit status is 3 when there is drift. Bill-date and price differences are
-reported but do not count as drift.`,
+The exit status is 3 when there is drift, or when nothing was compared although
+there are subscriptions to compare. Bill-date and price differences are reported
+but do not count as drift.`,
 		Example: `  pianola reconcile
   pianola reconcile --json | jq '.drift[] | {kind, count}'
   pianola reconcile --csv subscriptions.csv --as-of 2026-03-01T06:00:00Z
-  pianola reconcile --export --export-from 2024-01-01`,
+  pianola reconcile --export --export-from 2024-01-01
+  pianola reconcile --accept-deletions 1200`,
 		Args: cobra.NoArgs,
 	}
 	var from file
 	c.Flags().StringVar(&from.name, "csv", "", "compare with this subscription log instead of the API (`FILE`)")
 	asOf := c.Flags().String("as-of", "", "`TIME` of the export, RFC 3339")
+	firstDay := c.Flags().String("csv-from", "", "first start date that the file was exported for (`DAY`)")
+	lastDay := c.Flags().String("csv-to", "", "last start date that the file was exported for (`DAY`)")
+	accept := c.Flags().Uint64("accept-deletions", 0, "accept that up to `NUMBER` missing subscriptions were deleted in Piano")
 	export := exportFlags(c)
 	asJSON := jsonFlag(c)
 	sections := []string{"kafka", "clickhouse", "transform", "piano", "reconcile", "log"}
 	config.AddFlags(c.Flags(), append(sections, "consumer.instance")...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := errors.Join(from.setAsOf(*asOf, a.now()), export.check(c, from, a.now())); err != nil {
+		if err := errors.Join(from.setAsOf(*asOf, a.now()), from.setDays(*firstDay, *lastDay), export.check(c, from, a.now())); err != nil {
 			return usageError{err}
+		}
+		if *accept > 0 && (from.name != "" || export.wanted) {
+			return usageError{errors.New("--accept-deletions: needs the API; only its snapshots show that a subscription was deleted")}
 		}
 		settings, err := a.load(c).Check(sections...)
 		if err == nil && from.name == "" {
@@ -65,7 +79,7 @@ reported but do not count as drift.`,
 		if err != nil {
 			return err
 		}
-		report, err := a.reconcile(c.Context(), settings, from, export)
+		report, err := a.reconcile(c.Context(), settings, from, export, *accept)
 		if err != nil {
 			return fmt.Errorf("reconcile: %w", err)
 		}
@@ -74,10 +88,15 @@ reported but do not count as drift.`,
 		} else {
 			err = a.print(reconcileText(report, a.width()))
 		}
-		if err == nil && !report.Clean() {
-			err = fmt.Errorf("reconcile: %w: stream and API differ", errFound)
+		switch {
+		case err != nil:
+			return err
+		case !report.Clean():
+			return fmt.Errorf("reconcile: %w: stream and API differ", errFound)
+		case report.NothingCompared:
+			return fmt.Errorf("reconcile: %w: nothing was compared", errFound)
 		}
-		return err
+		return nil
 	}
 	return c
 }
@@ -87,6 +106,35 @@ type file struct {
 	name  string
 	asOf  time.Time
 	until time.Time // the latest time of its data
+	// firstDay and lastDay are of the start dates that it was exported for; zero where
+	// they are unknown.
+	firstDay, lastDay time.Time
+}
+
+// setDays parses the days that the file was exported for. Each of the two flags needs the
+// other.
+func (f *file) setDays(first, last string) (err error) {
+	switch {
+	case first == "" && last == "":
+		return nil
+	case f.name == "":
+		return errors.New("--csv-from, --csv-to: need a file; add --csv")
+	case first == "" || last == "":
+		return errors.New("--csv-from, --csv-to: each needs the other")
+	}
+	var mistakes []error
+	for _, day := range []struct {
+		flag, text string
+		into       *time.Time
+	}{{"--csv-from", first, &f.firstDay}, {"--csv-to", last, &f.lastDay}} {
+		if *day.into, err = time.Parse(time.DateOnly, day.text); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: not a day; use the form 2024-01-31", day.flag))
+		}
+	}
+	if len(mistakes) == 0 && f.lastDay.Before(f.firstDay) {
+		mistakes = append(mistakes, errors.New("--csv-to: is before --csv-from"))
+	}
+	return errors.Join(mistakes...)
 }
 
 // setAsOf parses the time of the export. Each of the two flags needs the other.
@@ -123,7 +171,7 @@ func requireAPI(p config.Piano) error {
 
 // reconcile runs once. It checks all connections first, because the snapshot and the
 // wait for the stream take many minutes.
-func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *export) (*reconcile.Report, error) {
+func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *export, acceptDeletions uint64) (*reconcile.Report, error) {
 	log, err := a.logger(settings.Log)
 	if err != nil {
 		return nil, err
@@ -173,13 +221,14 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 		}
 		defer made.Close()
 		from.until = a.now().UTC() // changes until here may be in the file
+		from.firstDay, from.lastDay = export.from, from.asOf.Truncate(24*time.Hour)
 		if csv, err = subscriptionlog.Open(made, size, rules); err != nil {
 			return nil, fmt.Errorf("read export: %w", err)
 		}
 	}
 	log.Info("reconciling: snapshot first, then wait for the stream", zap.Duration("settle", settings.Reconcile.Settle))
 	if csv != nil {
-		return r.RunCSV(ctx, csv, from.asOf, from.until)
+		return r.RunCSV(ctx, reconcile.File{Log: csv, AsOf: from.asOf, Until: from.until, FirstDay: from.firstDay, LastDay: from.lastDay})
 	}
-	return r.Run(ctx)
+	return r.RunAccepting(ctx, acceptDeletions)
 }

@@ -90,7 +90,8 @@ func notComparedReason(reason string) string {
 		"dead_letters":  "has open dead letters; see pianola dlq list",
 		"other_term":    "exists only in the API, with a term that is neither payment nor dynamic",
 		"before_stream": "has no events, because it started or ended before the stream",
-		"not_in_file":   "outside the range of the file",
+		"not_in_file":   "absent from the file, which may not cover it; see --csv-from",
+		"unreadable":    "the API returned it in a form that cannot be read",
 	}
 	if text := words[reason]; text != "" {
 		return reason + ": " + text
@@ -141,14 +142,20 @@ func alarms(r *reconcile.Report) []string {
 	var all []string
 	if n := r.Snapshot.TombstonesWithheld; n > 0 {
 		all = append(all, fmt.Sprintf("%d subscriptions are missing from two consecutive snapshots, too many to be deletions; "+
-			"check that the API still lists them (piano.aid, permissions of the token)", n))
+			"check that the API still lists them (piano.aid, permissions of the token); if they were deleted, add --accept-deletions %[1]d", n))
+	}
+	if n := r.Snapshot.Unreadable + r.Snapshot.WithoutID; n > 0 {
+		all = append(all, fmt.Sprintf("%d subscriptions of the API cannot be read; the log has the first, and they are not compared", n))
 	}
 	if plans := r.Snapshot.UnreadPlans; plans*100 > r.Snapshot.Rows {
 		all = append(all, fmt.Sprintf("the billing plans of %d of %d subscriptions cannot be read: their periods and prices are not compared",
 			plans, r.Snapshot.Rows))
 	}
-	if r.Compared == 0 {
-		all = append(all, "no subscription was compared, so the run proves nothing")
+	switch {
+	case r.NothingCompared:
+		all = append(all, "no subscription was compared although there are some to compare, so the run proves nothing")
+	case r.Compared == 0:
+		all = append(all, "there was no subscription to compare")
 	}
 	return all
 }
@@ -169,8 +176,10 @@ func reconcileResult(r *reconcile.Report) string {
 	switch {
 	case drift > 0:
 		return fmt.Sprintf("drift: %d differences; %s", drift, table)
+	case r.NothingCompared:
+		return "nothing was compared; " + table
 	case r.Compared == 0:
-		return "no drift, because nothing was compared; " + table
+		return "no drift, because there was nothing to compare; " + table
 	default:
 		return "no drift; " + table
 	}

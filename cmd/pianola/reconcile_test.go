@@ -137,6 +137,15 @@ func TestReconcile_Command(t *testing.T) {
 	if got.code != exitFound || !strings.Contains(got.stdout, "(unverified)") || !strings.Contains(got.stdout, "from a file: ") {
 		t.Errorf("with a file: %+v", got)
 	}
+
+	// One subscription from before the stream: there are others to compare, and none is.
+	old := filepath.Join(t.TempDir(), "old.csv")
+	s.Must(os.WriteFile(old, []byte("Subscription ID,Subscription status,Start date,User ID (UID),Term type\nRCOLD,Active,2001-01-01 00:00:00 +0000,u,Payment\n"), 0o600))
+	got = call(t, without, "", "reconcile", "--csv", old, "--as-of", now)
+	if got.code != exitFound || !strings.Contains(got.stdout, "ATTENTION: no subscription was compared") || !strings.Contains(got.stdout, "\nnothing was compared; ") ||
+		!strings.Contains(got.stderr, "the check found something: nothing was compared") {
+		t.Errorf("nothing is compared: %+v", got)
+	}
 }
 
 func TestReconcile_Errors(t *testing.T) {
@@ -164,6 +173,11 @@ func TestReconcile_Errors(t *testing.T) {
 		"a day of no form":       {all, []string{"--export", "--export-from", "1.1.2024"}, exitUsage, []string{"2024-01-31"}},
 		"a day to come":          {all, []string{"--export", "--export-from", "2190-01-01"}, exitUsage, []string{"is in the future"}},
 		"no time for an export":  {all, []string{"--export", "--export-wait", "0s"}, exitUsage, []string{"must be above 0"}},
+		"days without a file":    {all, []string{"--csv-from", "2024-01-01", "--csv-to", "2024-02-01"}, exitUsage, []string{"add --csv"}},
+		"one day of a file":      {all, []string{"--csv", garbled, "--as-of", at, "--csv-to", "2024-02-01"}, exitUsage, []string{"each needs the other"}},
+		"days of no form":        {all, []string{"--csv", garbled, "--as-of", at, "--csv-from", "1.1.2024", "--csv-to", "x"}, exitUsage, []string{"--csv-from: not a day", "--csv-to: not a day"}},
+		"days of no order":       {all, []string{"--csv", garbled, "--as-of", at, "--csv-from", "2024-02-01", "--csv-to", "2024-01-01"}, exitUsage, []string{"is before --csv-from"}},
+		"deletions and a file":   {all, []string{"--csv", garbled, "--as-of", at, "--accept-deletions", "3"}, exitUsage, []string{"--accept-deletions: needs the API"}},
 		"an export, no token":    {without, []string{"--export"}, exitConfiguration, []string{"piano.api_token: is empty"}},
 		"an export from nobody":  {all, []string{"--export", "--piano.reports_url", "http://127.0.0.1:1"}, exitFailed, []string{"/export/schedule", "connection refused"}},
 		"an export of no API's":  {all, []string{"--export", "--piano.reports_url", api.BaseURL()}, exitFailed, []string{"/export/schedule", "check piano.reports_url"}},
@@ -177,7 +191,7 @@ func TestReconcile_Errors(t *testing.T) {
 		"no topic":               {all, []string{"--kafka.topics", "nobody.made.this"}, exitFailed, []string{"nobody.made.this"}},
 		"no API":                 {all, []string{"--piano.base_url", "http://127.0.0.1:1"}, exitFailed, []string{"/publisher/subscription/list", "connection refused"}},
 		"a token of no use":      {append(slices.Clone(all), "PIANOLA_PIANO_API_TOKEN=wrong"), nil, exitFailed, []string{"check piano.api_token"}},
-		"another's application":  {all, []string{"--piano.aid", "another"}, exitFailed, []string{"check piano.api_token and piano.aid"}},
+		"another's application":  {all, []string{"--piano.aid", "another"}, exitFailed, []string{"check piano.aid"}},
 		"an address of no API's": {all, []string{"--piano.base_url", api.ReportsURL()}, exitFailed, []string{"check piano.base_url"}},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {

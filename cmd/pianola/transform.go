@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +51,7 @@ error gets a count of the outcomes. Dead letters are a result, not an error.`,
 		}
 		input := a.stdin
 		if len(args) == 1 && args[0] != "-" {
-			file, err := os.Open(args[0])
+			file, err := openInterruptible(c.Context(), args[0])
 			if err != nil {
 				return fmt.Errorf("open input: %w", err)
 			}

@@ -69,6 +69,9 @@ func (s *store) prune(ctx context.Context) error {
 	for _, one := range all {
 		switch one.State {
 		case stateComplete:
+			if one.Future {
+				continue
+			}
 			if complete[one.Source]++; complete[one.Source] <= s.keep || needed[one.ID] || shown[one.ID] {
 				continue
 			}
@@ -98,7 +101,7 @@ func neededForTombstones(all []snapshotRecord) map[uuid.UUID]bool {
 	needed := map[uuid.UUID]bool{}
 	var api []snapshotRecord
 	for _, one := range all {
-		if one.State == stateComplete && one.Source == sourceAPI {
+		if one.complete() && one.Source == sourceAPI {
 			api = append(api, one)
 		}
 	}

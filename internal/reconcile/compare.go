@@ -29,7 +29,7 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	r.store.progress.Report(progress.Step{Name: "prepare the comparison"})
-	for _, prepare := range []func(context.Context) error{r.readStreamStart, r.readCoverage, r.cut, r.markEffects} {
+	for _, prepare := range []func(context.Context) error{r.readStreamStart, r.cut, r.markEffects} {
 		if err := prepare(ctx); err != nil {
 			return err
 		}
@@ -46,12 +46,13 @@ func (r *run) compare(ctx context.Context) error {
 // parameters are those of a statement that compares with the rows of a snapshot.
 func (r *run) parameters(round int, snapshot uuid.UUID) clickhouse.Parameters {
 	millis := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+	coversFrom, coversTo := r.snapshot.coverage()
 	return clickhouse.Parameters{
 		"run": r.record.id.String(), "round": strconv.Itoa(round), "snapshot": snapshot.String(),
 		"as_of": millis(r.snapshot.AsOf), "cutoff": millis(r.snapshot.AsOf.Add(-r.cfg.Settle)),
 		"stream_start": strconv.FormatInt(r.streamStart, 10),
 		"complete":     strconv.FormatBool(r.snapshot.Source == sourceAPI),
-		"covers_from":  strconv.FormatInt(r.coversFrom, 10), "covers_to": strconv.FormatInt(r.coversTo, 10),
+		"covers_from":  strconv.FormatInt(coversFrom, 10), "covers_to": strconv.FormatInt(coversTo, 10),
 		"tolerance": strconv.FormatInt(r.cfg.StartedAtTolerance.Milliseconds(), 10),
 		"deferred":  strconv.FormatBool(r.cfg.DynamicCancel == DynamicCancelDeferred),
 	}
@@ -92,16 +93,15 @@ CROSS JOIN (SELECT toUnixTimestamp64Milli(min(event_timestamp)) AS start FROM `+
 	return err
 }
 
-// readCoverage finds which start dates a file covers: an export is made for a range of
-// them.
-func (r *run) readCoverage(ctx context.Context) error {
-	if r.snapshot.Source == sourceAPI {
-		return nil
+// coverage returns which start dates a file covers for certain, in milliseconds since
+// 1970; none where the days are unknown. Smallest and largest start date in the file do not
+// show it: one subscription can be older than all others. Piano's days are those of the
+// application's time zone, so the first and the last day do not count.
+func (s summary) coverage() (from, to int64) {
+	if s.FirstDay.IsZero() || s.LastDay.IsZero() {
+		return math.MaxInt64, math.MinInt64
 	}
-	r.coversFrom, r.coversTo = math.MaxInt64, math.MinInt64
-	return r.store.readOne(ctx, "read what the file covers", `SELECT toUnixTimestamp64Milli(assumeNotNull(min(started_at))), toUnixTimestamp64Milli(assumeNotNull(max(started_at)))
-FROM `+r.store.tables.Table("subscription_snapshots")+` WHERE snapshot_id = {id:UUID} AND NOT filtered HAVING countIf(started_at IS NOT NULL) > 0`,
-		clickhouse.Parameters{"id": r.snapshot.ID.String()}, &r.coversFrom, &r.coversTo)
+	return s.FirstDay.Add(24 * time.Hour).UnixMilli(), s.LastDay.UnixMilli()
 }
 
 // checkSnapshotKept fails where rows of the snapshot have been dropped meanwhile: they

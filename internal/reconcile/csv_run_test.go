@@ -22,7 +22,7 @@ func TestRunCSV_ComparesAFile(t *testing.T) {
 	lines := []string{line("agrees", "Active", day(40)), line("differs", "Expired", day(40)), line("unknown", "Active", day(41)), line("later", "Active", day(39))}
 	s.events(event{id: "later", user: "u", action: "Created", ago: 39 * aDay, next: aDay, term: "payment", period: "1 month", value: "9.99"})
 	s.clock = noon.Add(aDay)
-	report, err := s.reconciler().RunCSV(t.Context(), csvLog(t, lines...), noon, noon)
+	report, err := s.reconciler().RunCSV(t.Context(), File{Log: csvLog(t, lines...), AsOf: noon, Until: noon, FirstDay: noon.Add(-50 * aDay), LastDay: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestRunCSV_ComparesAFile(t *testing.T) {
 	if report.Snapshot.Source != sourceCSV || report.Verified != 0 || len(s.api.asked) != 0 || !report.AsOf.Equal(noon) {
 		t.Errorf("got %+v", report)
 	}
-	if _, err := s.reconciler().RunCSV(t.Context(), csvLog(t, lines...), noon.Add(2*aDay), noon.Add(2*aDay)); err == nil || !strings.Contains(err.Error(), "lies in the future") {
+	if _, err := s.reconciler().RunCSV(t.Context(), File{Log: csvLog(t, lines...), AsOf: noon.Add(2 * aDay), Until: noon.Add(2 * aDay)}); err == nil || !strings.Contains(err.Error(), "lies in the future") {
 		t.Errorf("a file of the future: %v", err)
 	}
 }

@@ -30,7 +30,7 @@ func csvLog(t *testing.T, lines ...string) *subscriptionlog.Reader {
 func TestSnapshot_StoresWhatAFileSays(t *testing.T) {
 	s := testStore(t)
 	of, err := s.fromCSV(t.Context(), csvLog(t,
-		`for a@example.com,A,Active,2026-01-01 00:00:00 +0100,u1,canary@example.com,Canary,Payment,1 month,6.02,TRUE,,6.0200,30,1`,
+		`for a@example.com,A,Cancelled,2026-01-01 00:00:00 +0100,u1,canary@example.com,Canary,Payment,1 month,6.02,FALSE,,6.0200,31,1`,
 		`,B,Expired,2026-01-01,u2,canary@example.com,Canary,Dynamic,whenever,,FALSE,2026-02-01,,,`,
 		`,I,Active,2026-01-01,u3,canary@publisher.example,Canary,Payment,,,,,,,`,
 		`for a@example.com,A,Cancelled,2026-01-01 00:00:00 +0100,u1,canary@example.com,Canary,Payment,1 month,6.02,FALSE,,6.0200,31,1`), noon)

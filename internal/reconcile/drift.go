@@ -29,12 +29,24 @@ FROM ` + r.store.tables.Table("reconciliation_comparisons") + ` FINAL WHERE run_
 	}
 	r.report.Compared = r.report.NotCompared[""]
 	delete(r.report.NotCompared, "")
+	r.report.NothingCompared = r.report.Compared == 0 && worthComparing(r.report.NotCompared)
 	query = "SELECT concat(d.kind, ':', ifNull(d.stream_value, ''), '→', ifNull(d.api_value, '')) AS difference, count() FROM " +
 		r.statements.results + " ARRAY JOIN differences AS d WHERE d.agrees GROUP BY difference"
 	if r.report.Agreed, err = r.countByName(ctx, "count differences that agree", query, ofRun); err != nil {
 		return err
 	}
 	return r.countDrift(ctx, ofRun)
+}
+
+// worthComparing reports whether one of these subscriptions should be compared in some run.
+// Those of internal users and of other terms never are.
+func worthComparing(notCompared map[string]uint64) bool {
+	for reason, n := range notCompared {
+		if n > 0 && reason != "filtered" && reason != "other_term" {
+			return true
+		}
+	}
+	return false
 }
 
 // countByName runs a query of names and counts.

@@ -89,6 +89,12 @@ func New(cfg Config, p Deps) (*Reconciler, error) {
 // When ctx ends it stops, and nothing of the run is visible, except where drift is
 // already being written: that continues to the end.
 func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
+	return r.RunAccepting(ctx, 0)
+}
+
+// RunAccepting is Run where an operator accepts that as many subscriptions were deleted in
+// Piano: up to this number get a tombstone, even if they are many at once.
+func (r *Reconciler) RunAccepting(ctx context.Context, deletions uint64) (*Report, error) {
 	if r.API == nil {
 		return nil, errNoAPI
 	}
@@ -99,26 +105,37 @@ func (r *Reconciler) Run(ctx context.Context) (*Report, error) {
 			if r.Hooks.OnPage != nil {
 				r.Hooks.OnPage(rows)
 			}
-		}})
+		}}, deletions)
 		of.Until = of.CompletedAt // the API was read until then
 		return of, err
 	})
 }
 
-// RunCSV does the same with a subscription-log export in place of the API; differences
-// stay unverified. The caller has opened the file, and RunCSV reads all of it. asOf
-// is the moment that the file describes, and until the latest moment that it may
-// describe: the same, or later where Piano took time to make it. Settling starts there.
-func (r *Reconciler) RunCSV(ctx context.Context, log *subscriptionlog.Reader, asOf, until time.Time) (*Report, error) {
+// File is a subscription-log export, and what is known about it.
+type File struct {
+	Log *subscriptionlog.Reader // opened by the caller; RunCSV reads all of it
+	// AsOf is the moment that the file describes, and Until the latest moment that it may
+	// describe: the same, or later where Piano took time to make it. Settling starts there.
+	AsOf, Until time.Time
+	// FirstDay and LastDay are the days of the start dates for which it was exported. Both
+	// are zero where that is unknown. Nothing in a file says what it lacks: without them, a
+	// subscription that is absent from it is not compared.
+	FirstDay, LastDay time.Time
+}
+
+// RunCSV does the same with a file in place of the API; differences stay unverified.
+func (r *Reconciler) RunCSV(ctx context.Context, f File) (*Report, error) {
 	switch {
-	case asOf.After(r.Now()):
-		return nil, fmt.Errorf("as of %s: lies in the future", asOf.UTC().Format(time.RFC3339))
-	case until.Before(asOf):
-		return nil, fmt.Errorf("until %s: lies before as of %s", until.UTC().Format(time.RFC3339), asOf.UTC().Format(time.RFC3339))
+	case f.AsOf.After(r.Now()):
+		return nil, fmt.Errorf("as of %s: lies in the future", f.AsOf.UTC().Format(time.RFC3339))
+	case f.Until.Before(f.AsOf):
+		return nil, fmt.Errorf("until %s: lies before as of %s", f.Until.UTC().Format(time.RFC3339), f.AsOf.UTC().Format(time.RFC3339))
+	case f.FirstDay.IsZero() != f.LastDay.IsZero(), f.LastDay.Before(f.FirstDay):
+		return nil, errors.New("the days of a file: want the first and the last, in this order")
 	}
 	return r.reconcile(ctx, func(ctx context.Context, s *store) (summary, error) {
-		of, err := s.fromCSV(ctx, log, asOf)
-		of.Until = until
+		of, err := s.fromCSV(ctx, f.Log, f.AsOf)
+		of.Until, of.FirstDay, of.LastDay = f.Until, f.FirstDay, f.LastDay
 		return of, err
 	})
 }

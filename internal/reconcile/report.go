@@ -59,7 +59,11 @@ type Report struct {
 	// started or ended before and has no events is not compared. Nil without events.
 	StreamBegan *time.Time `json:"stream_began"`
 
-	Compared    uint64            `json:"compared"`     // subscriptions
+	Compared uint64 `json:"compared"` // subscriptions
+	// NothingCompared: there was something to compare, and nothing was compared. So the run
+	// shows nothing, and is a finding.
+	NothingCompared bool `json:"nothing_compared"`
+
 	NotCompared map[string]uint64 `json:"not_compared"` // subscriptions, by reason
 	Agreed      map[string]uint64 `json:"agreed"`       // differences that count as agreement, as "kind:stream→api"
 	Candidates  uint64            `json:"candidates"`   // subscriptions that differed in the snapshot
@@ -115,6 +119,8 @@ type Snapshot struct {
 	Filtered           uint64    `json:"filtered"` // internal users
 	Repeated           uint64    `json:"repeated"` // read more than once
 	UnreadPlans        uint64    `json:"unread_plans"`
+	Unreadable         uint64    `json:"unreadable"` // of the rows: the API's row had another form than expected
+	WithoutID          uint64    `json:"without_id"` // rows of the API without a readable subscription
 	Tombstones         uint64    `json:"tombstones"`
 	TombstonesWithheld uint64    `json:"tombstones_withheld"` // too many at once: an alarm
 }

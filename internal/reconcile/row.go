@@ -28,10 +28,15 @@ type Row struct {
 
 	// UnreadPlan: the billing plan is outside the grammar of ParsePlan.
 	UnreadPlan bool
+	// Unreadable: the API's row had another form than expected. Only the id is known.
+	Unreadable bool
 }
 
 // FromAPI converts a subscription of the API to a snapshot row.
 func FromAPI(s piano.Subscription) Row {
+	if s.Unreadable {
+		return Row{SubscriptionID: s.ID, Unreadable: true}
+	}
 	r := Row{
 		SubscriptionID: s.ID, UserID: s.UserID, StartedAt: s.StartedAt, Status: s.Status, TermType: s.Term.Type,
 		AutoRenew: s.AutoRenew, NextBillAt: s.NextBillAt, EndedAt: s.EndedAt,

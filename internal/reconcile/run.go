@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
@@ -23,9 +24,7 @@ type run struct {
 	report     *Report
 
 	snapshot    summary
-	streamStart int64 // in milliseconds since 1970; 0 without events
-	coversFrom  int64 // the start dates that a file covers, in milliseconds since 1970
-	coversTo    int64
+	streamStart int64    // in milliseconds since 1970; 0 without events
 	ranges      []string // see cut
 }
 
@@ -67,6 +66,9 @@ func (r *Reconciler) newRun() (*run, error) {
 
 // phases does the work in the order of the package comment.
 func (r *run) phases(ctx context.Context, from source) error {
+	if err := r.checkClock(ctx); err != nil {
+		return err
+	}
 	r.cleanup(ctx)
 	for _, phase := range []struct {
 		name Phase
@@ -91,6 +93,25 @@ func (r *run) phases(ctx context.Context, from source) error {
 		}
 	}
 	return r.complete(ctx)
+}
+
+// maxClockAhead is how far the clock of this process may be ahead of ClickHouse's.
+const maxClockAhead = time.Minute
+
+// checkClock fails where the clock of this process is ahead. The snapshot's moment would
+// lie in the future: until then it would hide later snapshots, and later runs could not
+// change drift. A clock that is behind does no harm: subscriptions with events since then
+// are not compared.
+func (r *run) checkClock(ctx context.Context) error {
+	var server int64
+	before := r.Now()
+	if err := r.store.readOne(ctx, "read the time", "SELECT toUnixTimestamp64Milli(now64(3))", nil, &server); err != nil {
+		return err
+	}
+	if ahead := before.Sub(time.UnixMilli(server)); ahead > maxClockAhead {
+		return fmt.Errorf("the clock of this machine is %v ahead of ClickHouse's: a snapshot from the future would hide later ones; set the clocks (NTP)", ahead.Round(time.Second))
+	}
+	return nil
 }
 
 func (r *run) takeSnapshot(ctx context.Context, from source) (err error) {

@@ -42,9 +42,9 @@ func (s *store) recordRun(ctx context.Context, r runRecord) error {
 	if notCompared == nil {
 		notCompared = map[string]uint64{}
 	}
-	return s.insert(ctx, "reconciliation_runs", "run_id, snapshot_id, state, started_at, completed_at, as_of, compared, drift, agreed, "+
+	return s.insert(ctx, "reconciliation_runs", "run_id, snapshot_id, state, started_at, completed_at, as_of, compared, nothing_compared, drift, agreed, "+
 		"not_compared, candidates, verified, problem, instance, written_at", 1, func(int) []any {
-		return []any{r.id, snapshot, r.state, r.startedAt, r.completedAt, asOf, r.report.Compared, drift, agreed,
+		return []any{r.id, snapshot, r.state, r.startedAt, r.completedAt, asOf, r.report.Compared, r.report.NothingCompared, drift, agreed,
 			notCompared, r.report.Candidates, r.report.Verified, r.problem, s.instance, s.now().UTC()}
 	})
 }
@@ -58,7 +58,7 @@ func (s *store) superseding(ctx context.Context, source string) (asOf time.Time,
 		only = " AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + s.tables.Table("snapshot_runs") + " WHERE source = 'api')"
 	}
 	err = s.readOne(ctx, "read reconciliation_runs", `SELECT assumeNotNull(as_of)
-FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete'`+only+`
+FROM `+s.tables.Table("reconciliation_runs")+` FINAL WHERE state = 'complete' AND as_of <= now64(3)`+only+`
 ORDER BY as_of DESC LIMIT 1`, nil, &asOf)
 	return asOf, err
 }
@@ -68,22 +68,48 @@ ORDER BY as_of DESC LIMIT 1`, nil, &asOf)
 // Runs that completed in the future do not count either: their clock was wrong.
 type LastRun struct {
 	CompletedAt time.Time // zero where no run has completed; then the rest is empty
-	Compared    uint64
-	Candidates  uint64
-	NotCompared map[string]uint64
-	Open        map[Kind]uint64 // differences that are open now
+	// SucceededAt is when the newest complete run completed that compared something, or had
+	// nothing to compare.
+	SucceededAt        time.Time
+	Compared           uint64
+	Candidates         uint64
+	NotCompared        map[string]uint64
+	TombstonesWithheld uint64
+	Open               map[Kind]uint64 // differences that are open now
 }
 
-// LastRun reads it from the tables.
+// lastRunLimit limits the retries of LastRun. The schedule asks again after it.
+const lastRunLimit = time.Minute
+
+// LastRun reads it from the tables. It retries what passes by itself.
 func (r *Reconciler) LastRun(ctx context.Context) (LastRun, error) {
-	last := LastRun{NotCompared: map[string]uint64{}, Open: map[Kind]uint64{}}
-	newest := "SELECT ifNull(completed_at, written_at), compared, candidates, not_compared FROM " + r.Tables.Table("reconciliation_runs") +
-		" FINAL WHERE state = 'complete' AND completed_at <= fromUnixTimestamp64Milli({now:Int64}, 'UTC') AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + r.Tables.Table("snapshot_runs") +
-		" WHERE source = 'api') ORDER BY completed_at DESC, run_id DESC LIMIT 1"
-	now := clickhouse.Parameters{"now": strconv.FormatInt(r.Now().UnixMilli(), 10)}
-	err := statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(now)), r.Conn, newest, func(row driver.Rows) error {
-		return row.Scan(&last.CompletedAt, &last.Compared, &last.Candidates, &last.NotCompared)
+	var last LastRun
+	err := statement.Retry(ctx, r.Log, "read the last reconciliation", lastRunLimit, func(ctx context.Context) (err error) {
+		last, err = r.readLastRun(ctx)
+		return err
 	})
+	return last, err
+}
+
+func (r *Reconciler) readLastRun(ctx context.Context) (LastRun, error) {
+	last := LastRun{NotCompared: map[string]uint64{}, Open: map[Kind]uint64{}}
+	complete := " FROM " + r.Tables.Table("reconciliation_runs") +
+		" FINAL WHERE state = 'complete' AND completed_at <= fromUnixTimestamp64Milli({now:Int64}, 'UTC') AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM " + r.Tables.Table("snapshot_runs") +
+		" WHERE source = 'api')"
+	const newest = " ORDER BY completed_at DESC, run_id DESC LIMIT 1"
+	now := clickhouse.Parameters{"now": strconv.FormatInt(r.Now().UnixMilli(), 10)}
+	one := func(query string, into ...any) error {
+		return statement.Each(clickhouse.Context(ctx, clickhouse.WithParameters(now)), r.Conn, query, func(row driver.Rows) error { return row.Scan(into...) })
+	}
+	var snapshot uuid.UUID
+	err := one("SELECT ifNull(completed_at, written_at), compared, candidates, not_compared, assumeNotNull(snapshot_id)"+complete+newest,
+		&last.CompletedAt, &last.Compared, &last.Candidates, &last.NotCompared, &snapshot)
+	if err == nil && !last.CompletedAt.IsZero() {
+		err = one("SELECT ifNull(completed_at, written_at)"+complete+" AND NOT nothing_compared"+newest, &last.SucceededAt)
+	}
+	if err == nil && !last.CompletedAt.IsZero() {
+		err = one("SELECT tombstones_withheld FROM "+r.Tables.Table("snapshot_runs")+" FINAL WHERE snapshot_id = toUUID('"+snapshot.String()+"')", &last.TombstonesWithheld)
+	}
 	if err != nil {
 		return LastRun{}, fmt.Errorf("read the last reconciliation: %w", err)
 	}

@@ -30,11 +30,14 @@ type sweeper interface {
 
 // fromAPI reads the API and stores a snapshot. After an error no view shows it, and a
 // later prune drops its rows.
-func (s *store) fromAPI(ctx context.Context, api sweeper) (summary, error) {
+//
+// acceptDeletions is how many absent subscriptions the operator accepts as deleted.
+func (s *store) fromAPI(ctx context.Context, api sweeper, acceptDeletions uint64) (summary, error) {
 	w, err := s.newSnapshot(ctx, sourceAPI, s.now())
 	if err != nil {
 		return summary{}, err
 	}
+	w.acceptDeletions = acceptDeletions
 	report, err := api.Sweep(ctx, func(page []piano.Subscription) error {
 		for _, one := range page {
 			if err := w.add(ctx, FromAPI(one), one.Internal); err != nil {
@@ -46,18 +49,25 @@ func (s *store) fromAPI(ctx context.Context, api sweeper) (summary, error) {
 	})
 	if err == nil {
 		w.snapshot.Pages = uint64(report.Pages) // includes those that only asked for a total
+		w.snapshot.WithoutID = uint64(report.WithoutID)
+	}
+	if report.Unreadable > 0 {
+		s.log.Warn("the API returned unreadable subscriptions, they are not compared and not shown",
+			zap.Int("rows", report.Unreadable), zap.Int("without_id", report.WithoutID), zap.NamedError("first", report.Problem))
 	}
 	return w.finish(ctx, err)
 }
 
 // snapshotWriter stores the rows of one snapshot.
 type snapshotWriter struct {
-	store         *store
-	snapshot      summary
-	rows          []timedRow
-	inserted      uint64
-	lastSynced    time.Time // the latest synced_at; it never goes back, so that the last row wins (A4)
-	lastHeartbeat time.Time
+	store    *store
+	snapshot summary
+	rows     []timedRow
+	inserted uint64
+	// acceptDeletions: see writeTombstones.
+	acceptDeletions uint64
+	lastSynced      time.Time // the latest synced_at; it never goes back, so that the last row wins (A4)
+	lastHeartbeat   time.Time
 }
 
 // timedRow is a row and the time at which it was read.
@@ -94,7 +104,7 @@ func (w *snapshotWriter) add(ctx context.Context, r Row, internal bool) error {
 }
 
 const snapshotColumns = "snapshot_id, subscription_id, user_id, started_at, billing_period, subscription_status, term_type, " +
-	"regular_price, autorenew, autorenew_disabled_at, expiry_reason, currency, next_bill_at, ended_at, tombstone, filtered, synced_at"
+	"regular_price, autorenew, autorenew_disabled_at, expiry_reason, currency, next_bill_at, ended_at, tombstone, filtered, unreadable, synced_at"
 
 func (w *snapshotWriter) flush(ctx context.Context) error {
 	if len(w.rows) == 0 {
@@ -104,7 +114,7 @@ func (w *snapshotWriter) flush(ctx context.Context) error {
 		r := &w.rows[i]
 		return []any{w.snapshot.ID, r.SubscriptionID, r.UserID, r.StartedAt, nullable(r.BillingPeriod), r.Status, nullable(r.TermType),
 			r.RegularPrice, r.AutoRenew, r.AutoRenewDisabledAt, nullable(r.ExpiryReason), nullable(r.Currency), r.NextBillAt, r.EndedAt,
-			false, r.internal, r.at}
+			false, r.internal, r.Unreadable, r.at}
 	})
 	if err != nil {
 		return err
@@ -185,10 +195,10 @@ func (w *snapshotWriter) complete(ctx context.Context) error {
 // count sets the counts that only the table knows.
 func (w *snapshotWriter) count(ctx context.Context) error {
 	table, filtered := w.store.tables.Table("subscription_snapshots"), w.store.tables.Table("filtered_subscriptions")
-	query := `SELECT count(), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + filtered + `))
+	query := `SELECT count(), countIf(unreadable), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + filtered + `))
 FROM ` + table + ` FINAL WHERE snapshot_id = {id:UUID}`
 	var all uint64
-	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.snapshot.ID.String()}, &all, &w.snapshot.Filtered)
+	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.snapshot.ID.String()}, &all, &w.snapshot.Unreadable, &w.snapshot.Filtered)
 	w.snapshot.Rows, w.snapshot.Repeated = all-w.snapshot.Filtered, w.inserted-min(all, w.inserted)
 	return err
 }

@@ -22,10 +22,11 @@ type fakeSweep struct {
 	subscriptions []piano.Subscription
 	after         int   // pages that come before
 	fails         error // this
+	withoutID     int   // rows that it cannot pass on
 }
 
 func (s *fakeSweep) Sweep(_ context.Context, page func([]piano.Subscription) error) (piano.SweepReport, error) {
-	var report piano.SweepReport
+	report := piano.SweepReport{WithoutID: s.withoutID, Unreadable: s.withoutID}
 	for chunk := range slices.Chunk(s.subscriptions, 3) {
 		if s.fails != nil && report.Pages == s.after {
 			return report, s.fails
@@ -66,7 +67,7 @@ func testStore(t *testing.T) *store {
 
 func (s *store) take(t *testing.T, subscriptions []piano.Subscription) summary {
 	t.Helper()
-	of, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: subscriptions})
+	of, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: subscriptions}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestSnapshot_IsShownWholeOrNotAtAll(t *testing.T) {
 	s := testStore(t)
 	s.take(t, named("A", "B"))
 	rubbish := errors.New("rubbish on page 2")
-	if _, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: named("C", "D", "E", "F", "G"), after: 1, fails: rubbish}); !errors.Is(err, rubbish) {
+	if _, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: named("C", "D", "E", "F", "G"), after: 1, fails: rubbish}, 0); !errors.Is(err, rubbish) {
 		t.Fatalf("got %v", err)
 	}
 	if got := s.shown(t); got != "A active, B active" {
@@ -130,7 +131,7 @@ func TestSnapshot_IsShownWholeOrNotAtAll(t *testing.T) {
 		}
 		cancel()
 		return killed
-	})); !errors.Is(err, killed) {
+	}), 0); !errors.Is(err, killed) {
 		t.Fatalf("got %v", err)
 	}
 	states := `SELECT state || ' ' || problem FROM ` + s.tables.Table("snapshot_runs") + ` FINAL ORDER BY as_of`
@@ -173,7 +174,7 @@ func TestSnapshot_ExpiresWithoutHeartbeat(t *testing.T) {
 		}
 		at = at.Add(2 * time.Hour)
 		return s.prune(t.Context())
-	}))
+	}), 0)
 	if !errors.Is(err, errSnapshotExpired) {
 		t.Errorf("got %v", err)
 	}

@@ -9,9 +9,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxTombstonePercent is a safety limit: when more subscriptions vanish at once, assume
-// a fault of the API and write no tombstones.
-const maxTombstonePercent = 2
+// maxTombstonePercent and maxTombstonesOfFew are safety limits: when more subscriptions
+// vanish at once, assume a fault of the API and write no tombstones. The second is for a
+// small set, where one subscription may be more than the percentage.
+const (
+	maxTombstonePercent = 2
+	maxTombstonesOfFew  = 5
+)
+
+// plausible reports whether n of had subscriptions may have been deleted at once. Half of
+// them is too many, however few they are.
+func plausible(n, had uint64) bool {
+	return n*100 <= maxTombstonePercent*had || n <= maxTombstonesOfFew && 2*n <= had
+}
 
 // maxAbsentPercent limits how many subscriptions of the snapshot before are absent from
 // a whole file: no more than can be deleted at once.
@@ -58,7 +68,8 @@ func (w *snapshotWriter) writeTombstones(ctx context.Context, previous []snapsho
 }
 
 // addTombstones adds those of subscriptions that are absent since base, unless they are
-// too many.
+// too many and the operator does not accept so many (reconcile --accept-deletions). A row
+// without an id may be any of them, so with such rows none is added either.
 func (w *snapshotWriter) addTombstones(ctx context.Context, base snapshotRecord, parameters clickhouse.Parameters) error {
 	parameters["base"] = base.ID.String()
 	absent := "snapshot_id = {base:UUID} AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM " +
@@ -67,14 +78,26 @@ func (w *snapshotWriter) addTombstones(ctx context.Context, base snapshotRecord,
 	if err != nil {
 		return err
 	}
-	if n*100 <= maxTombstonePercent*(base.Rows+base.Filtered) {
-		return w.insertTombstones(ctx, absent, parameters)
+	had := base.Rows + base.Filtered
+	fields := []zap.Field{zap.Uint64("absent", n), zap.Uint64("of", had), zap.Stringer("snapshot_id", w.snapshot.ID)}
+	switch {
+	case n == 0:
+		return nil
+	case n <= w.acceptDeletions:
+		w.store.log.Warn("deletions accepted by the operator", append(fields, zap.Uint64("accepted", w.acceptDeletions))...)
+	case w.snapshot.WithoutID > 0:
+		w.snapshot.TombstonesWithheld = n
+		w.store.log.Error("tombstones withheld, the API returned rows without a readable subscription id",
+			append(fields, zap.Uint64("without_id", w.snapshot.WithoutID))...)
+		return nil
+	case !plausible(n, had):
+		w.snapshot.TombstonesWithheld = n
+		w.store.log.Error("tombstones withheld, too many subscriptions are absent from two snapshots in a row; "+
+			"check that the API still lists them (piano.aid, the token's rights); "+
+			"if they were deleted in Piano, run `pianola reconcile --accept-deletions` with this number", fields...)
+		return nil
 	}
-	w.snapshot.TombstonesWithheld = n
-	w.store.log.Error("tombstones withheld, too many subscriptions are absent from two snapshots in a row; "+
-		"check that the API still lists them (piano.aid, the token's rights)",
-		zap.Uint64("absent", n), zap.Uint64("of", base.Rows+base.Filtered), zap.Stringer("snapshot_id", w.snapshot.ID))
-	return nil
+	return w.insertTombstones(ctx, absent, parameters)
 }
 
 // decideWhole decides whether a snapshot that has all its rows is whole, so that views
@@ -132,7 +155,7 @@ func (w *snapshotWriter) insertTombstones(ctx context.Context, condition string,
 	parameters["now"] = w.store.now().UTC().Format("2006-01-02 15:04:05.000")
 	insert := `INSERT INTO ` + w.store.tables.Table("subscription_snapshots") + ` (` + snapshotColumns + `)
 SELECT {id:UUID}, subscription_id, user_id, started_at, billing_period, 'deleted', term_type,
-	regular_price, NULL, autorenew_disabled_at, 'absent_from_api', currency, NULL, ended_at, true, filtered, {now:DateTime64(3, 'UTC')}` + w.absent(condition)
+	regular_price, NULL, autorenew_disabled_at, 'absent_from_api', currency, NULL, ended_at, true, filtered, false, {now:DateTime64(3, 'UTC')}` + w.absent(condition)
 	return w.eachBucket(parameters, func() error { return w.store.write(ctx, "write tombstones", parameters, insert) })
 }
 

@@ -42,16 +42,76 @@ func TestTombstone_AfterTwoSnapshotsInARow(t *testing.T) {
 // tombstones are decided again with the next snapshot.
 func TestTombstone_NotForMoreThanTwoPercent(t *testing.T) {
 	s := testStore(t)
-	many := numberedIDs(0, 100)
+	many := numberedIDs(0, 300)
 	s.take(t, named(many...))
-	s.take(t, named(many[3:]...))
+	s.take(t, named(many[7:]...))
 	for range 2 { // and again, from the same base
-		if of := s.take(t, named(many[3:]...)); of.Tombstones != 0 || of.TombstonesWithheld != 3 {
+		if of := s.take(t, named(many[7:]...)); of.Tombstones != 0 || of.TombstonesWithheld != 7 {
 			t.Errorf("got %+v", of)
 		}
 	}
-	if of := s.take(t, named(many[2:]...)); of.Tombstones != 2 || of.TombstonesWithheld != 0 {
+	if of := s.take(t, named(many[6:]...)); of.Tombstones != 6 || of.TombstonesWithheld != 0 {
 		t.Errorf("2 %% of the base: got %+v", of)
+	}
+}
+
+// In a small set one deleted subscription is more than 2 %.
+func TestTombstone_OfFewIsJudgedByTheirNumber(t *testing.T) {
+	for _, c := range []struct {
+		had, deleted     int
+		buried, withheld uint64
+	}{{40, 1, 1, 0}, {40, 5, 5, 0}, {40, 6, 0, 6}, {2, 1, 1, 0}, {9, 4, 4, 0}, {9, 5, 0, 5}, {1, 1, 0, 1}, {3, 3, 0, 3}} {
+		s := testStore(t)
+		all := numberedIDs(0, c.had)
+		s.take(t, named(all...))
+		s.take(t, named(all[c.deleted:]...))
+		if of := s.take(t, named(all[c.deleted:]...)); of.Tombstones != c.buried || of.TombstonesWithheld != c.withheld {
+			t.Errorf("%d of %d: %d tombstones, %d withheld", c.deleted, c.had, of.Tombstones, of.TombstonesWithheld)
+		}
+	}
+}
+
+// A purge is accepted by its number: an operator has seen it, and another fault of the API
+// since then is not accepted with it.
+func TestTombstone_OfAPurgeIsAcceptedByTheOperator(t *testing.T) {
+	s := testStore(t)
+	all := numberedIDs(0, 100)
+	s.take(t, named(all...))
+	s.take(t, named(all[30:]...))
+	if of := s.take(t, named(all[30:]...)); of.TombstonesWithheld != 30 {
+		t.Fatalf("got %+v", of)
+	}
+	take := func(accept uint64, ids []string) summary {
+		t.Helper()
+		of, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: named(ids...)}, accept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return of
+	}
+	if of := take(29, all[30:]); of.Tombstones != 0 || of.TombstonesWithheld != 30 {
+		t.Errorf("fewer are accepted: %+v", of)
+	}
+	if of := take(30, all[30:]); of.Tombstones != 30 || of.TombstonesWithheld != 0 {
+		t.Errorf("they are accepted: %+v", of)
+	}
+	if of := take(0, all[30:]); of.Tombstones != 30 || of.TombstonesWithheld != 0 {
+		t.Errorf("the next run: %+v", of)
+	}
+}
+
+// Rows without a readable id may be any subscription, so absence shows nothing.
+func TestTombstone_NotBesideRowsWithoutAnID(t *testing.T) {
+	s := testStore(t)
+	all := numberedIDs(0, 100)
+	s.take(t, named(all...))
+	s.take(t, named(all[1:]...))
+	of, err := s.fromAPI(t.Context(), &fakeSweep{subscriptions: named(all[1:]...), withoutID: 1}, 0)
+	if err != nil || of.Tombstones != 0 || of.TombstonesWithheld != 1 || of.WithoutID != 1 {
+		t.Fatalf("%+v, %v", of, err)
+	}
+	if of := s.take(t, named(all[1:]...)); of.Tombstones != 1 || of.TombstonesWithheld != 0 {
+		t.Errorf("once all are readable: %+v", of)
 	}
 }
 

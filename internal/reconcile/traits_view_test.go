@@ -64,7 +64,7 @@ func TestTraits_ViewShowsTheLatestCompleteFile(t *testing.T) {
 	// A whole one, some of it internal users'.
 	execute(t, s.conn, "INSERT INTO "+s.tables.Table("filtered_subscriptions")+" VALUES ('F', now64(3))")
 	_, err = s.fromCSV(t.Context(), csvLog(t, ofLog("A", "Expired", ""), ofLog("B", "Active", ""), ofLog("F", "Active", ""),
-		ofLog("I", "Active", ""), ofLog("I", "Active", "b@publisher.example"), ofLog("J", "Active", "c@publisher.example")), noon.AddDate(0, 0, 2))
+		ofLog("I", "Active", "b@publisher.example"), ofLog("J", "Active", "c@publisher.example")), noon.AddDate(0, 0, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

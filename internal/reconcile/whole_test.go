@@ -107,7 +107,7 @@ func TestRun_OfTheAPIIsNotSupersededByAFile(t *testing.T) {
 		s.hooks = Hooks{}
 		s.api.read = false
 		s.clock = noon.Add(time.Hour)
-		report, err := s.reconciler().RunCSV(t.Context(), csvLog(t, ",in-file,Cancelled,"+started+",u,a@example.com,A,Payment,1 month,9.99,FALSE,,,,"), s.clock, s.clock)
+		report, err := s.reconciler().RunCSV(t.Context(), File{Log: csvLog(t, ",in-file,Cancelled,"+started+",u,a@example.com,A,Payment,1 month,9.99,FALSE,,,,"), AsOf: s.clock, Until: s.clock})
 		if err != nil || report.Superseded || report.Snapshot.Whole {
 			t.Errorf("the file: %+v, %v", report, err)
 		}

@@ -13,7 +13,8 @@ import (
 // Outcomes of a run, as a label.
 const (
 	runComplete   = "complete"
-	runSuperseded = "superseded" // a run with a later snapshot completed first
+	runSuperseded = "superseded"       // a run with a later snapshot completed first
+	runNothing    = "nothing_compared" // there was something to compare, so it shows nothing
 	runFailed     = "failed"
 	runCanceled   = "canceled" // partition 0 moved, or the service stops
 )
@@ -30,6 +31,7 @@ type driftMetrics struct {
 	compared    *prometheus.GaugeVec
 	candidates  *prometheus.GaugeVec
 	notCompared *prometheus.GaugeVec // reason
+	withheld    *prometheus.GaugeVec
 
 	runs      *prometheus.CounterVec // outcome
 	duration  prometheus.Histogram
@@ -48,12 +50,14 @@ func newDriftMetrics(registry prometheus.Registerer) *driftMetrics {
 	m := &driftMetrics{
 		drift: gauge("drift_open", "Open differences between stream and API after the latest completed run; only on the owner of reconciliation.", "kind", "severity"),
 		last: gauge("reconciliation_last_success_timestamp_seconds",
-			"Completion time of the latest completed run of any instance; 0 before the first; only on the owner of reconciliation."),
+			"Completion time of the latest completed run of any instance that compared something, or had nothing to compare; 0 before the first; only on the owner of reconciliation."),
 		compared: gauge("reconciliation_compared_subscriptions", "Subscriptions that the latest completed run compared."),
 		candidates: gauge("reconciliation_candidate_subscriptions",
 			"Subscriptions that differed in the latest completed run, before they were read from the API again."),
 		notCompared: gauge("reconciliation_not_compared_subscriptions",
 			"Subscriptions that the latest completed run did not compare, by reason.", "reason"),
+		withheld: gauge("reconciliation_tombstones_withheld",
+			"Subscriptions that are missing from two snapshots in a row, too many to count as deleted; see pianola reconcile --accept-deletions."),
 		runs: counter("reconciliations_total", "Finished runs of this process, by outcome.", "outcome"),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "reconciliation_duration_seconds",
 			Help: "Duration of a completed run, including the wait for the stream.", Buckets: prometheus.ExponentialBuckets(1, 2, 16)}),
@@ -64,10 +68,10 @@ func newDriftMetrics(registry prometheus.Registerer) *driftMetrics {
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "pianola", Name: "piano_request_duration_seconds",
 			Help: "Duration of one request attempt to Piano's API.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}, []string{"endpoint"}),
 	}
-	registry.MustRegister(m.drift, m.last, m.compared, m.candidates, m.notCompared, m.runs, m.duration, m.pages, m.requests, m.durations)
+	registry.MustRegister(m.drift, m.last, m.compared, m.candidates, m.notCompared, m.withheld, m.runs, m.duration, m.pages, m.requests, m.durations)
 
 	// Series that alerts use exist from the start, with the value 0.
-	for _, outcome := range []string{runComplete, runSuperseded, runFailed, runCanceled} {
+	for _, outcome := range []string{runComplete, runSuperseded, runNothing, runFailed, runCanceled} {
 		m.runs.WithLabelValues(outcome)
 	}
 	return m
@@ -93,16 +97,20 @@ func (m *driftMetrics) runHooks() reconcile.Hooks {
 // finished counts a finished run.
 func (m *driftMetrics) finished(outcome string, took time.Duration) {
 	m.runs.WithLabelValues(outcome).Inc()
-	if outcome == runComplete || outcome == runSuperseded {
+	if outcome == runComplete || outcome == runSuperseded || outcome == runNothing {
 		m.duration.Observe(took.Seconds())
 	}
 }
 
 func outcomeOf(r *reconcile.Report) string {
-	if r.Superseded {
+	switch {
+	case r.Superseded:
 		return runSuperseded
+	case r.NothingCompared:
+		return runNothing
+	default:
+		return runComplete
 	}
-	return runComplete
 }
 
 // stand shows what the newest complete run has left behind.
@@ -111,7 +119,11 @@ func (m *driftMetrics) stand(s reconcile.LastRun) {
 		m.last.WithLabelValues().Set(0)
 		return
 	}
-	m.last.WithLabelValues().Set(float64(s.CompletedAt.UnixMilli()) / 1000)
+	m.last.WithLabelValues().Set(0)
+	if !s.SucceededAt.IsZero() {
+		m.last.WithLabelValues().Set(float64(s.SucceededAt.UnixMilli()) / 1000)
+	}
+	m.withheld.WithLabelValues().Set(float64(s.TombstonesWithheld))
 	m.compared.WithLabelValues().Set(float64(s.Compared))
 	m.candidates.WithLabelValues().Set(float64(s.Candidates))
 	m.notCompared.Reset()
@@ -125,7 +137,7 @@ func (m *driftMetrics) stand(s reconcile.LastRun) {
 
 // clear deletes the series of the owner.
 func (m *driftMetrics) clear() {
-	for _, gauge := range []*prometheus.GaugeVec{m.drift, m.last, m.compared, m.candidates, m.notCompared} {
+	for _, gauge := range []*prometheus.GaugeVec{m.drift, m.last, m.compared, m.candidates, m.notCompared, m.withheld} {
 		gauge.Reset()
 	}
 }

@@ -7,5 +7,6 @@ const (
 	LogDraining         = "shutdown requested, draining; send the signal again to exit immediately"
 	LogStopped          = "pianola stopped"
 	LogReconcileStarted = "reconciliation started"
+	LogNothingCompared  = "reconciliation compared nothing although there are subscriptions to compare; it shows nothing about them"
 	LogFeatureDisabled  = "feature disabled"
 )

@@ -130,12 +130,15 @@ func (s *schedule) reconcile(ctx context.Context) error {
 // logResult writes one line per run. The table drift has the subscriptions.
 func (s *schedule) logResult(r *reconcile.Report, took time.Duration) {
 	level := s.log.Info
-	if !r.Clean() || r.Snapshot.TombstonesWithheld > 0 {
+	if !r.Clean() || r.Snapshot.TombstonesWithheld > 0 || r.Snapshot.Unreadable > 0 {
 		level = s.log.Warn
 	}
+	if r.NothingCompared {
+		s.log.Error(LogNothingCompared, zap.Stringer("run_id", r.RunID), zap.Any("not_compared", r.NotCompared))
+	}
 	level("reconciliation completed", zap.Stringer("run_id", r.RunID), zap.Bool("clean", r.Clean()), zap.Bool("superseded", r.Superseded),
-		zap.Uint64("compared", r.Compared), zap.Uint64("opened", r.Opened), zap.Uint64("closed", r.Closed), zap.Uint64("open", r.Open),
-		zap.Uint64("tombstones_withheld", r.Snapshot.TombstonesWithheld), zap.Duration("elapsed", took))
+		zap.Uint64("compared", r.Compared), zap.Bool("nothing_compared", r.NothingCompared), zap.Uint64("opened", r.Opened), zap.Uint64("closed", r.Closed), zap.Uint64("open", r.Open),
+		zap.Uint64("tombstones_withheld", r.Snapshot.TombstonesWithheld), zap.Uint64("unreadable", r.Snapshot.Unreadable), zap.Duration("elapsed", took))
 }
 
 // sleep waits until the time is over or ctx ends.

@@ -62,7 +62,7 @@ func (s *scripted) LastRun(context.Context) (reconcile.LastRun, error) {
 func (s *scripted) ran() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.standing = reconcile.LastRun{CompletedAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
+	s.standing = reconcile.LastRun{CompletedAt: time.Now(), SucceededAt: time.Now(), Open: map[reconcile.Kind]uint64{reconcile.StatusDiffers: 2}}
 }
 
 func (s *scripted) Run(ctx context.Context) (*reconcile.Report, error) {

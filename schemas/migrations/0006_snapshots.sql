@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }
     `ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended or will end' CODEC(Delta(8), ZSTD(1)),
     `tombstone` Bool COMMENT 'The API no longer has it: it was absent from two complete snapshots in a row' CODEC(ZSTD(1)),
     `filtered` Bool COMMENT 'Of an internal user by the configured lists: the id alone is kept, and nothing shows or compares it' CODEC(ZSTD(1)),
+    `unreadable` Bool COMMENT 'The row of the API had another form than expected: only the id is kept, and nothing shows or compares it' CODEC(ZSTD(1)),
     `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read; the sync timestamp' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "synced_at" }}
@@ -54,6 +55,8 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
     `filtered` UInt64 COMMENT 'Subscriptions of internal users: by the configured lists, or because the stream has filtered events of theirs' CODEC(ZSTD(1)),
     `repeated` UInt64 COMMENT 'Times that a subscription was read once more because pages shifted' CODEC(ZSTD(1)),
     `unread_plans` UInt64 COMMENT 'Billing plans that the grammar does not know' CODEC(ZSTD(1)),
+    `unreadable` UInt64 COMMENT 'Of the subscriptions stored, those whose row had another form than expected' CODEC(ZSTD(1)),
+    `without_id` UInt64 COMMENT 'Rows whose subscription could not be read at all; they are not stored' CODEC(ZSTD(1)),
     `tombstones` UInt64 COMMENT 'Subscriptions that the API no longer has' CODEC(ZSTD(1)),
     `whole` Bool COMMENT 'It has every subscription, as far as is known: the API always; a file that lacks at most 2 % of what the whole snapshot before it had. Set once complete' CODEC(ZSTD(1)),
     `tombstones_withheld` UInt64 COMMENT 'Subscriptions that would have got a tombstone, had there not been too many of them: an alarm' CODEC(ZSTD(1)),
@@ -118,7 +121,8 @@ COMMENT 'The thirty synced traits of a subscription-log export, one row a subscr
 {{ .Distributed "subscription_snapshot_traits" "murmurHash3_64(subscription_id)" }}
 
 -- The documented snapshot: its ten columns in their order, and synced_at, of the
--- complete snapshot that speaks of the latest moment. A file that is known to be of
+-- complete snapshot that speaks of the latest moment. A snapshot from the future (a
+-- clock was ahead) is not shown until then. A file that is known to be of
 -- some subscriptions only does not take the place of a whole snapshot; where no whole
 -- one is kept, the latest file is better than nothing.
 CREATE VIEW IF NOT EXISTS {{ .View "piano_api_subscriptions" }}{{ .OnCluster }}
@@ -153,11 +157,11 @@ WHERE snapshot_id GLOBAL IN
 (
     SELECT snapshot_id
     FROM {{ .Table "snapshot_runs" }} FINAL
-    WHERE state = 'complete'
+    WHERE state = 'complete' AND as_of <= now64(3)
     ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
-AND NOT filtered
+AND NOT filtered AND NOT unreadable
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 
@@ -204,7 +208,7 @@ WITH latest AS
 (
     SELECT snapshot_id
     FROM {{ .Table "snapshot_runs" }} FINAL
-    WHERE state = 'complete' AND source = 'csv'
+    WHERE state = 'complete' AND source = 'csv' AND as_of <= now64(3)
     ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )

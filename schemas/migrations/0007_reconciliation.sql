@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "reconciliation_runs" }}{{ .OnCluster }}
     `completed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was complete' CODEC(ZSTD(1)),
     `as_of` Nullable(DateTime64(3, 'UTC')) COMMENT 'The moment that its snapshot speaks of' CODEC(ZSTD(1)),
     `compared` UInt64 COMMENT 'Subscriptions compared' CODEC(ZSTD(1)),
+    `nothing_compared` Bool COMMENT 'It compared nothing although there was something to compare: a finding, and no success' CODEC(ZSTD(1)),
     `drift` Map(LowCardinality(String), UInt64) COMMENT 'Disagreements by kind' CODEC(ZSTD(1)),
     `agreed` Map(LowCardinality(String), UInt64) COMMENT 'Differences that count as agreement, by kind and values' CODEC(ZSTD(1)),
     `not_compared` Map(LowCardinality(String), UInt64) COMMENT 'Subscriptions that were not compared, by reason' CODEC(ZSTD(1)),

@@ -124,11 +124,11 @@ WHERE snapshot_id GLOBAL IN
 (
     SELECT snapshot_id
     FROM `piano`.`snapshot_runs` FINAL
-    WHERE state = 'complete'
+    WHERE state = 'complete' AND as_of <= now64(3)
     ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )
-AND NOT filtered
+AND NOT filtered AND NOT unreadable
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 CREATE VIEW IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main`
@@ -139,7 +139,7 @@ WITH latest AS
 (
     SELECT snapshot_id
     FROM `piano`.`snapshot_runs` FINAL
-    WHERE state = 'complete' AND source = 'csv'
+    WHERE state = 'complete' AND source = 'csv' AND as_of <= now64(3)
     ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
     LIMIT 1
 )

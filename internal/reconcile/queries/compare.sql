@@ -6,8 +6,8 @@ bounded.
 
 Parameters: run, round, snapshot; as_of, cutoff (as_of minus settle), stream_start (when
 the stream starts), covers_from and covers_to in milliseconds since 1970; complete: the
-snapshot has every subscription, else only those that started in [covers_from,
-covers_to]; tolerance in milliseconds; deferred: reconcile.dynamic_cancel.
+snapshot has every subscription, else those that started in [covers_from, covers_to];
+tolerance in milliseconds; deferred: reconcile.dynamic_cancel.
 
 A field that one side does not have is not compared.
 */ -}}
@@ -80,6 +80,7 @@ FROM
             OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Comparisons }} WHERE run_id = {run:UUID} AND round = 3 AND {{ .Where }}) AS is_recent,
         multiIf(
             is_filtered, 'filtered',
+            a.unreadable, 'unreadable',
             has_dead_letters, 'dead_letters',
             is_recent, 'recent',
             in_stream AND NOT in_api AND NOT {complete:Bool} AND NOT ifNull(toUnixTimestamp64Milli(s.started_at) BETWEEN {covers_from:Int64} AND {covers_to:Int64}, false), 'not_in_file',

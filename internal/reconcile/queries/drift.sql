@@ -29,7 +29,7 @@ SELECT
     CAST(as_of, 'Nullable(DateTime64(3, \'UTC\'))'), {run:UUID}, as_of
 FROM open
 WHERE (subscription_id, toString(kind)) GLOBAL NOT IN (SELECT subscription_id, toString(kind) FROM differing)
-    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM results WHERE not_compared IN ('recent', 'dead_letters', 'not_in_file')
+    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM results WHERE not_compared IN ('recent', 'dead_letters', 'not_in_file', 'unreadable')
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open))
     AND ({complete:Bool} OR subscription_id GLOBAL IN (SELECT subscription_id FROM results WHERE not_compared = ''
         AND subscription_id GLOBAL IN (SELECT subscription_id FROM open)))
