@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
@@ -40,19 +40,14 @@ func (c *Consumer) missing(counts map[string]int) error {
 // partitionCounts returns the number of partitions of each topic, 0 for a missing
 // topic.
 func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) {
-	layout := c.transport.current()
-	ctx, cancel := context.WithTimeout(ctx, c.transport.DialTimeout+c.cfg.RequestTimeout)
-	defer cancel()
-	request := metadata.Request{TopicNames: c.cfg.Topics}
-	var response *metadata.Response
-	err := c.roundTrip(ctx, &exchange{
-		ctx: ctx, client: c.cfg.ClientID, body: &request,
-		read: readInto(protocol.Metadata, &response),
-	})
+	response, err := c.metadata(ctx)
 	if err != nil {
-		c.transport.forget(layout)
-		return nil, c.explain(err)
+		return nil, err
 	}
+	return c.countPartitions(response)
+}
+
+func (c *Consumer) countPartitions(response *metadata.Response) (map[string]int, error) {
 	counts := make(map[string]int, len(response.Topics))
 	for _, topic := range response.Topics {
 		switch code := kafka.Error(topic.ErrorCode); code {
@@ -72,13 +67,17 @@ func (c *Consumer) partitionCounts(ctx context.Context) (map[string]int, error) 
 	return counts, nil
 }
 
-// explain turns a failure to reach a broker into a ConnectError.
+// explain turns a failure to reach a broker into a ConnectError. It names the broker
+// that failed: that need not be one of kafka.brokers.
 func (c *Consumer) explain(err error) error {
 	var done *ConnectError
-	if errors.As(err, &done) {
+	if err == nil || errors.As(err, &done) {
 		return err
 	}
-	at := strings.Join(c.cfg.Brokers, ", ")
+	at, advertised := strings.Join(c.cfg.Brokers, ", "), false
+	if address := addressOf(err); address != "" && !slices.Contains(c.cfg.Brokers, address) {
+		at, advertised = address, true
+	}
 	switch classify(err) {
 	case KindTLS:
 		return &ConnectError{
@@ -104,6 +103,9 @@ func (c *Consumer) explain(err error) error {
 		}
 	}
 	hint := "check kafka.brokers, the network, and that the listener is for clients"
+	if advertised {
+		hint = "the cluster advertises this address (advertised.listeners): it must be reachable from here; check the network and the name"
+	}
 	if c.cfg.TLS == nil {
 		hint += "; a listener that requires TLS (kafka.tls) or a login (kafka.sasl) closes the connection in the same way"
 	} else {

@@ -28,6 +28,7 @@
 //     messageset.go, piece.go, decompress.go, zstd.go, aborted.go) and returns a
 //     RecordSet.
 //   - fetchmemory.go and workspace.go bound the memory of all readers together.
+//   - Consumer.CheckBrokers (brokers.go) tries all of this without joining.
 //   - errors.go has the errors, classify.go their kinds.
 //
 // kafka-go does connections, TLS, SASL, routing to leaders and the group

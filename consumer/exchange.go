@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
@@ -71,7 +73,10 @@ type toLeader struct {
 	exchange
 	topic     string
 	partition int32
+	leader    string // address of the last one, set by Broker
 }
+
+func (l *toLeader) address() string { return l.leader }
 
 // Broker implements protocol.BrokerMessage.
 func (l *toLeader) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
@@ -87,6 +92,7 @@ func (l *toLeader) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
 	if !ok {
 		return protocol.Broker{}, protocol.NewErrNoLeader(l.topic, l.partition)
 	}
+	l.leader = net.JoinHostPort(leader.Host, strconv.Itoa(int(leader.Port)))
 	return leader, nil
 }
 
@@ -118,6 +124,9 @@ func (c *Consumer) roundTrip(ctx context.Context, request protocol.Message) erro
 		}
 	}
 	if err != nil {
+		if to, is := request.(interface{ address() string }); is {
+			err = atBroker(to.address(), err)
+		}
 		return fmt.Errorf("ask kafka: %w", err)
 	}
 	return nil

@@ -43,7 +43,7 @@ func (t *transport) forget(layout int) {
 func newTransport(cfg Config, login sasl.Mechanism) *transport {
 	dialer := net.Dialer{Timeout: cfg.DialTimeout}
 	return &transport{Transport: &kafka.Transport{
-		Dial: encrypted(cfg.TLS, dialer.DialContext),
+		Dial: addressed(encrypted(cfg.TLS, dialer.DialContext)),
 		// kafka-go tries the brokers one after another within one bound.
 		DialTimeout:    cfg.DialTimeout * time.Duration(len(cfg.Brokers)),
 		ClientID:       cfg.ClientID,
@@ -110,13 +110,25 @@ func (c *trackedConn) Close() error {
 func newDialer(cfg Config, login sasl.Mechanism, conns *connTracker) *kafka.Dialer {
 	return &kafka.Dialer{
 		ClientID:      cfg.ClientID,
-		DialFunc:      encrypted(cfg.TLS, conns.dial),
+		DialFunc:      addressed(encrypted(cfg.TLS, conns.dial)),
 		Timeout:       cfg.DialTimeout,
 		SASLMechanism: login,
 	}
 }
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// addressed adds the address to the errors of a dialer: name resolution and TLS know
+// only a part of it.
+func addressed(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, atBroker(address, err)
+		}
+		return conn, nil
+	}
+}
 
 // encrypted adds TLS to a dialer. kafka-go would keep one tls.Config for all connections,
 // and so certificates that have expired.

@@ -29,8 +29,8 @@ func (a *app) configValidateCommand() *cobra.Command {
 		Short: "report every mistake in the configuration",
 		Long: `Reads flags, environment and file like pianola run, and reports all mistakes
 together, each with its key. It opens no connection. With --connect it also
-checks Kafka's login and topics, ClickHouse and its schema, and Piano's API
-when a token is set.`,
+checks Kafka's login and topics, the leader of every partition and the group's
+coordinator, ClickHouse and its schema, and Piano's API when a token is set.`,
 		Example: `  pianola config validate --config pianola.yaml
   pianola config validate --connect`,
 		Args: cobra.NoArgs,
@@ -77,7 +77,7 @@ func (v validation) text(t terminal) string {
 	}
 	for _, one := range v.Connections {
 		if one.OK {
-			fmt.Fprintf(&b, "%s: %s\n", one.Name, t.green("ok"))
+			fmt.Fprintf(&b, "%s: %s (%s)\n", one.Name, t.green("ok"), one.Detail)
 		} else {
 			fmt.Fprintf(&b, "%s: %s: %s\n", one.Name, t.red("FAILED"), one.Error)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -15,9 +17,10 @@ import (
 
 // connection is the result of one check.
 type connection struct {
-	Name  string `json:"name"`
-	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"` // with a hint
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // what was looked at
+	Error  string `json:"error,omitempty"`  // with a hint
 }
 
 var errNotConnected = errors.New("at least one connection failed")
@@ -29,59 +32,83 @@ func (a *app) checkConnections(ctx context.Context, settings config.Config) []co
 	defer stop()
 	type check struct {
 		name string
-		run  func(context.Context, config.Config) error
+		run  func(context.Context, config.Config) (detail string, err error)
 	}
-	checks := []check{{"kafka", checkKafka}, {"clickhouse and its schema", a.checkClickHouse}}
+	checks := []check{{"kafka", checkKafka}, {"clickhouse and its schema", a.describeClickHouse}}
 	if settings.Piano.APIToken != "" {
 		checks = append(checks, check{"piano", checkPiano})
 	}
 	var all []connection
 	for _, one := range checks {
 		report(progress.Step{Name: "connect to " + one.name})
-		all = append(all, connectionOf(one.name, one.run(ctx, settings)))
+		detail, err := one.run(ctx, settings)
+		all = append(all, connectionOf(one.name, detail, err))
 	}
 	return all
 }
 
-func connectionOf(name string, err error) connection {
+func connectionOf(name, detail string, err error) connection {
 	if err != nil {
-		return connection{Name: name, Error: err.Error()}
+		return connection{Name: name, Error: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
-	return connection{Name: name, OK: true}
+	return connection{Name: name, OK: true, Detail: detail}
 }
 
-func checkKafka(ctx context.Context, settings config.Config) error {
+// checkKafka uses every broker that a run will use, not only those that are configured.
+func checkKafka(ctx context.Context, settings config.Config) (string, error) {
 	c, err := consumer.New(settings.ConsumerConfig(), zap.NewNop(), consumer.Hooks{})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer c.Close()
-	return c.Check(ctx)
+	r, err := c.CheckBrokers(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("topics: %d, partitions: %d, brokers asked: %d, coordinator of group %s: %s, partitions with offsets: %d",
+		r.Topics, r.Partitions, r.Brokers, printable(settings.Kafka.Group), printable(r.Coordinator), r.Committed), nil
 }
 
+// checkClickHouse reports whether ClickHouse answers and has the schema.
 func (a *app) checkClickHouse(ctx context.Context, settings config.Config) error {
+	_, err := a.describeClickHouse(ctx, settings)
+	return err
+}
+
+func (a *app) describeClickHouse(ctx context.Context, settings config.Config) (string, error) {
 	migrator, db, err := a.migrator(settings)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = db.Close() }() // read-only
-	if err := db.PingContext(ctx); err != nil {
-		return migrate.Explain(err)
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
+		return "", migrate.Explain(err)
 	}
-	return migrator.Check(ctx)
+	if err := migrator.Check(ctx); err != nil {
+		return "", err
+	}
+	schema, err := migrator.Current(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("ClickHouse %s, database %s with schema version %d", printable(version), printable(settings.ClickHouse.Database), schema), nil
 }
 
 // checkPiano sends the smallest request. It does not retry: an error that a run would
 // retry is reported immediately.
-func checkPiano(ctx context.Context, settings config.Config) error {
+func checkPiano(ctx context.Context, settings config.Config) (string, error) {
 	cfg := settings.PianoConfig()
 	cfg.Retry.Attempts = 1
 	client, err := piano.New(cfg, nil, zap.NewNop(), piano.Hooks{})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer client.Close()
-	return client.Check(ctx)
+	if err := client.Check(ctx); err != nil {
+		return "", err
+	}
+	return "one page of the list of subscriptions", nil
 }
 
 func connectionError(connections []connection) error {

@@ -163,7 +163,8 @@ func walkValidate(t *testing.T, environment []string) {
 	defer broker.Close()
 	environment = append(environment, "PIANOLA_KAFKA_BROKERS="+broker.Addr())
 	got := call(t, environment, "", "config", "validate", "--connect", "--kafka.topics", "there")
-	if got.code != exitDone || !strings.Contains(got.stdout, "kafka: ok\nclickhouse and its schema: ok\n") {
+	if got.code != exitDone || !strings.Contains(got.stdout, "kafka: ok (topics: 1, partitions: 1, brokers asked: 1, coordinator of group pianola: "+broker.Addr()+", partitions with offsets: 0)\n") ||
+		!strings.Contains(got.stdout, "clickhouse and its schema: ok (ClickHouse ") || !strings.Contains(got.stdout, " with schema version ") {
 		t.Errorf("all there: %+v", got)
 	}
 	got = call(t, environment, "", "config", "validate", "--connect", "--kafka.topics", "there,missing", "--clickhouse.database", "nowhere")
