@@ -27,7 +27,7 @@ func serviceRegistry(t *testing.T) *prometheus.Registry {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(buildInfo())
+	registry.MustRegister(service.BuildInfo("devel"))
 	s, err := service.New(t.Context(), settings, service.Options{Log: zap.NewNop(), Registry: registry, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

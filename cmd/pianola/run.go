@@ -6,8 +6,6 @@ import (
 	"math"
 	"runtime/debug"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -56,8 +54,7 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		}
 		limitMemory()
 
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+		registry := service.NewRegistry(readVersion(debug.ReadBuildInfo()).Version)
 		s, err := service.New(c.Context(), settings, service.Options{Log: log, Registry: registry, Now: a.now})
 		if err != nil {
 			return err
@@ -82,14 +79,4 @@ func limitMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-}
-
-// buildInfo is the version as a metric with the constant value 1, a convention of
-// Prometheus.
-func buildInfo() prometheus.Collector {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "build_info",
-		Help: "Constant 1, labelled with the build."}, []string{"version", "go_version"})
-	v := readVersion(debug.ReadBuildInfo())
-	g.WithLabelValues(v.Version, v.Go).Set(1)
-	return g
 }

@@ -91,7 +91,7 @@ func TestServeClickHouse_SaysWhichFlagHelps(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"more", "--native", "--port 1"} {
-		if _, err := command(append([]string{"clickhouse"}, strings.Fields(args)...)); err == nil {
+		if _, err := command(append([]string{"clickhouse"}, strings.Fields(args)...), io.Discard, io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -30,11 +30,27 @@ type instance struct {
 	offsets     *consumer.Consumer // reads the group's offsets for reconciliation
 }
 
+// settings is the configuration of a Pianola that uses the services.
+func settings(o options, s *sandbox.Services, w *world.World, p *publisher) config.Config {
+	cfg := s.Configure(o.protocol, topic, database, w)
+	if p != nil {
+		p.configure(&cfg)
+	}
+	return cfg
+}
+
+// version is that of the module, for a build from a release.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
 // newInstance migrates the schema and assembles the service.
 func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.World, p *publisher, progress io.Writer) (*instance, error) {
-	cfg := s.Configure(o.protocol, topic, database, w)
+	cfg := settings(o, s, w, p)
 	cfg.HTTP.Listen = o.http
-	p.configure(&cfg)
 
 	log := logger(o.verbose, progress)
 	if err := sandbox.Migrate(ctx, cfg, log); err != nil {
@@ -42,7 +58,7 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 	}
 	var err error
 	i := &instance{}
-	if i.service, err = service.New(ctx, cfg, service.Options{Log: log, Registry: prometheus.NewRegistry(), Now: time.Now}); err != nil {
+	if i.service, err = service.New(ctx, cfg, service.Options{Log: log, Registry: service.NewRegistry(version()), Now: time.Now}); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			err = fmt.Errorf("%w (set by --http)", err)
 		}

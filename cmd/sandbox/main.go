@@ -16,12 +16,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/pianola/pianola/internal/safetext"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
@@ -41,34 +44,36 @@ func main() {
 	// The second signal terminates the process immediately.
 	context.AfterFunc(ctx, stop)
 
-	do, err := command(os.Args[1:])
+	// Errors and results can contain texts from outside.
+	stdout, stderr := safetext.Writer(os.Stdout), safetext.Writer(os.Stderr)
+	do, err := command(os.Args[1:], stdout, stderr)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "sandbox: %v\nTry sandbox --help.\n", err)
+		fmt.Fprintf(stderr, "sandbox: %v\nTry sandbox --help.\n", err)
 		os.Exit(2)
 	}
 	switch err := do(ctx); {
 	case errors.Is(err, errUnequal), errors.Is(err, errMisjudged):
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
+		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		os.Exit(3)
 	case err != nil && ctx.Err() != nil:
 		// The error of the cancelled operation adds nothing.
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", errInterrupted)
+		fmt.Fprintf(stderr, "sandbox: %v\n", errInterrupted)
 		os.Exit(1)
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
+		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		os.Exit(1)
 	}
 }
 
 // command returns the function that the arguments select.
-func command(args []string) (func(context.Context) error, error) {
+func command(args []string, stdout, stderr io.Writer) (func(context.Context) error, error) {
 	if len(args) > 0 && args[0] == "clickhouse" {
-		o, err := parseClickHouse(args[1:], os.Stderr)
-		return func(ctx context.Context) error { return serveClickHouse(ctx, o, os.Stdout, os.Stderr) }, err
+		o, err := parseClickHouse(args[1:], stderr)
+		return func(ctx context.Context) error { return serveClickHouse(ctx, o, stdout, stderr) }, err
 	}
-	o, err := parse(args, os.Stderr)
-	return func(ctx context.Context) error { return demonstrate(ctx, o, os.Stdout, os.Stderr) }, err
+	o, err := parse(args, time.Now(), stderr)
+	return func(ctx context.Context) error { return demonstrate(ctx, o, stdout, stderr) }, err
 }

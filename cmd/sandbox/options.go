@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -21,8 +22,10 @@ type options struct {
 	drift       int
 	live        float64
 
+	end time.Time // of the simulated year
+
 	servicesOnly, exit, verbose bool
-	subscribersGiven            bool
+	subscribersGiven, endGiven  bool
 }
 
 const about = `Sandbox runs a complete Pianola on this machine. It starts Kafka, ClickHouse (the
@@ -41,13 +44,20 @@ which known differences (drift) are planted.
 Flags:
 `
 
-func parse(args []string, errors io.Writer) (options, error) {
+// yesterday or today: the year ends at a midnight that is an hour ago, because the last
+// messages are sent an hour later.
+func endOfYear(now time.Time) time.Time {
+	return now.UTC().Add(-time.Hour).Truncate(24 * time.Hour)
+}
+
+func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 	o := options{}
 	flags := pflag.NewFlagSet("sandbox", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetOutput(errors)
 	flags.IntVar(&o.subscribers, "subscribers", 20000, "number of simulated subscribers")
-	flags.Uint64Var(&o.seed, "seed", 1, "seed of the simulation; the same seed gives the same messages")
+	flags.Uint64Var(&o.seed, "seed", 1, "seed of the simulation; the same seed and end give the same messages")
+	end := flags.String("end", "", "last `DAY` of the simulated year, such as 2026-06-30 (default: today)")
 	flags.BoolVar(&o.exit, "exit", false, "exit after the report")
 	flags.BoolVar(&o.servicesOnly, "services-only", false, "start the services, but not Pianola")
 	flags.StringVar(&o.protocol, "protocol", "native", "`PROTOCOL` between Pianola and ClickHouse: native or http")
@@ -66,7 +76,14 @@ func parse(args []string, errors io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.subscribersGiven = flags.Changed("subscribers")
+	o.subscribersGiven, o.endGiven = flags.Changed("subscribers"), flags.Changed("end")
+	o.end = endOfYear(now)
+	if o.endGiven {
+		var err error
+		if o.end, err = time.Parse(time.DateOnly, *end); err != nil || o.end.After(endOfYear(now)) || o.end.Year() < 2010 {
+			return o, fmt.Errorf("--end: must be a day between 2010-01-01 and %s", endOfYear(now).Format(time.DateOnly))
+		}
+	}
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))

@@ -27,7 +27,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	began := time.Now()
 	publishes := !o.servicesOnly || o.subscribersGiven
 	if publishes {
-		if err := checkKept(o); err != nil {
+		if err := o.continueKept(); err != nil {
 			return err
 		}
 	}
@@ -49,6 +49,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	if publishes {
 		cfg := world.Defaults()
 		cfg.Seed, cfg.Subscribers, cfg.Topic, cfg.Partitions = o.seed, o.subscribers, topic, o.partitions
+		cfg.EndAt(o.end)
 		if w, err = world.New(cfg); err != nil {
 			return fmt.Errorf("simulate the publisher: %w", err)
 		}
@@ -71,8 +72,8 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	}
 	defer pianola.close()
 
-	fmt.Fprintf(progress, "Started in %s. Publishing one year of events: %d subscribers, seed %d, %d messages.\n",
-		time.Since(began).Round(10*time.Millisecond), o.subscribers, o.seed, w.Total())
+	fmt.Fprintf(progress, "Started in %s. Publishing one year of events, until %s: %d subscribers, seed %d, %d messages.\n",
+		time.Since(began).Round(10*time.Millisecond), o.end.Format(time.DateOnly), o.subscribers, o.seed, w.Total())
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -91,6 +92,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	reached := verdict == nil || errors.Is(verdict, errUnequal) || errors.Is(verdict, errMisjudged)
 	if reached && !o.exit && running.Err() == nil {
 		connect(o, s, piano, pianola, out)
+		commands(settings(o, s, w, piano), s.ClickHouse.HTTPAddr(), true, false, out)
 		fmt.Fprintln(out, "\nPianola continues to consume, and subscribers continue to act. Press Ctrl-C to stop.")
 		group.Go(func() error { return piano.live(running, o.live) })
 		<-running.Done()
@@ -115,7 +117,7 @@ func servicesOnly(ctx context.Context, o options, s *sandbox.Services, w *world.
 		fmt.Fprintf(out, "%d messages of %d subscribers are in %s.\n", w.Total(), o.subscribers, topic)
 	}
 	connect(o, s, p, nil, out)
-	ownPianola(s, w, p, out)
+	commands(settings(o, s, w, p), s.ClickHouse.HTTPAddr(), p != nil, true, out)
 	fmt.Fprintln(out, "\nPress Ctrl-C to stop.")
 	<-ctx.Done()
 	return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
@@ -16,7 +17,7 @@ import (
 func small(t *testing.T) options {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free}, io.Discard)
+	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free}, time.Now(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +80,8 @@ func (w trigger) Write(p []byte) (int, error) {
 }
 
 func TestParse_RejectsInvalidOptions(t *testing.T) {
-	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--services-only --exit", "more", "--drift -1", "--live NaN"} {
-		if _, err := parse(strings.Fields(args), io.Discard); err == nil {
+	for _, args := range []string{"--protocol grpc", "--subscribers 0", "--partitions 65", "--end tomorrow", "--end 2199-01-01", "--services-only --exit", "more", "--drift -1", "--live NaN"} {
+		if _, err := parse(strings.Fields(args), time.Now(), io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
 		}
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	Seed        uint64
 	Subscribers int
 	Start, End  time.Time // events lie in [Start, End]
+	// SentUntil is when the last message is sent. Later ones are sent then. Zero is no
+	// limit: the last deliveries are sent up to three weeks after End.
+	SentUntil time.Time
 
 	Topic         string // as the tables name the source
 	Partitions    int
@@ -41,7 +44,7 @@ type Config struct {
 }
 
 // Defaults returns a year of 20,000 subscribers. It lies in the past for every clock
-// that runs this code.
+// that runs this code. EndAt moves it.
 func Defaults() Config {
 	end := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
 	return Config{
@@ -61,6 +64,12 @@ func Defaults() Config {
 	}
 }
 
+// EndAt moves the year, so that it ends at this time. No message is sent more than an hour
+// later, so an end that is an hour ago makes a topic without messages from the future.
+func (c *Config) EndAt(end time.Time) {
+	c.Start, c.End, c.SentUntil = end.AddDate(-1, 0, 0), end, end.Add(time.Hour)
+}
+
 // Validate reports every mistake at once.
 func (c Config) Validate() error {
 	var errs []error
@@ -70,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if !c.Start.Before(c.End) {
 		bad("start %s is not before end %s", c.Start, c.End)
+	}
+	if !c.SentUntil.IsZero() && !c.SentUntil.After(c.End) {
+		bad("the last message at %s is not after the end %s", c.SentUntil, c.End)
 	}
 	if c.Start.Year() < 2005 || c.End.Year() > 2150 {
 		bad("years %d to %d: the notations of the contract cover 2005 to 2150", c.Start.Year(), c.End.Year())

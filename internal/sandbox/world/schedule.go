@@ -94,8 +94,16 @@ func (p *planner) deliver(index uint32) {
 func (p *planner) send(d delivery) delivery {
 	d.variant = p.variant
 	p.variant++
-	p.w.schedule = append(p.w.schedule, d)
+	p.add(d)
 	return d
+}
+
+// add adds a delivery, at the latest at the end of sending.
+func (p *planner) add(d delivery) {
+	if until := p.w.cfg.SentUntil; !until.IsZero() {
+		d.sent, d.stamp = min(d.sent, until.UnixMilli()), min(d.stamp, until.UnixMilli())
+	}
+	p.w.schedule = append(p.w.schedule, d)
 }
 
 // redeliver adds the same bytes later. A mirrored record keeps its timestamp.
@@ -104,7 +112,7 @@ func (p *planner) redeliver(d delivery, later int64, mirrored bool) {
 	if !mirrored {
 		d.stamp = d.sent
 	}
-	p.w.schedule = append(p.w.schedule, d)
+	p.add(d)
 }
 
 // correct adds a correction. In half of the cases the old bytes follow with their old

@@ -277,3 +277,39 @@ func BenchmarkMessages(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*float64(w.Total())/b.Elapsed().Seconds(), "messages/s")
 }
+
+// A world that ends now has no message from the future, and few subscriptions whose next
+// bill is in the past. With an end of months ago most were overdue.
+func TestConfig_EndAt(t *testing.T) {
+	now := time.Date(2031, 3, 4, 0, 40, 0, 0, time.UTC)
+	cfg := world.Defaults()
+	cfg.Subscribers = 2000
+	cfg.EndAt(now.Add(-time.Hour))
+	w := with(t, cfg)
+	late := 0
+	for m := range w.Messages() {
+		if m.Time.After(now) {
+			t.Fatalf("a message was sent at %v", m.Time)
+		}
+		if m.Time.Equal(now) {
+			late++
+		}
+	}
+	if late == 0 {
+		t.Error("no delivery was moved to the end")
+	}
+	active, overdue := 0.0, 0.0
+	for s := range w.Truth().States(schemas.Millis(now.UnixMilli())) {
+		if s.Status != world.StatusActive {
+			continue
+		}
+		active++
+		if s.CurrentPeriodEndsAt.Valid && int64(s.CurrentPeriodEndsAt.Millis) < now.UnixMilli() {
+			overdue++
+		}
+	}
+	if overdue > 0.1*active {
+		t.Errorf("%v of %v active subscriptions are overdue", overdue, active)
+	}
+	t.Logf("%v of %v active subscriptions are overdue", overdue, active)
+}
