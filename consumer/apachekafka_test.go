@@ -66,6 +66,11 @@ func TestApacheKafka(t *testing.T) {
 		compaction(t, brokers)
 	})
 
+	t.Run("foreign_members", func(t *testing.T) {
+		createTopic(t, brokers, "foreign", 2, nil)
+		foreignMembers(t, brokers, "foreign")
+	})
+
 	t.Run("group", func(t *testing.T) {
 		createTopic(t, brokers, "group", 2, nil)
 		p := newProducer(t, brokers)

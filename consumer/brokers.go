@@ -54,6 +54,8 @@ type Reached struct {
 	Brokers     int    // that lead a partition or coordinate the group
 	Coordinator string // the address of the group's
 	Committed   int    // partitions of which the group has committed an offset
+	// ForeignMembers are the client ids of other applications in the group.
+	ForeignMembers []string
 }
 
 // CheckBrokers is Check, and also sends a request to the leader of every partition
@@ -99,6 +101,10 @@ func (c *Consumer) CheckBrokers(ctx context.Context) (Reached, error) {
 	if err == nil {
 		reached[coordinator], r.Coordinator = true, address
 		err = atBroker(address, c.committed(ctx, all))
+	}
+	if err == nil {
+		// It needs no other right than the group's offsets, and is not worth an error.
+		r.ForeignMembers, _ = c.foreignMembers(ctx)
 	}
 	errs = append(errs, c.explain(err))
 	r.Brokers = len(reached)

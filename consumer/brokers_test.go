@@ -1,7 +1,6 @@
 package consumer_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strconv"
@@ -135,7 +134,7 @@ func TestConsumer_namesTheAddressThatFailed(t *testing.T) {
 			defer cancel()
 			done := make(chan error, 1)
 			go func() {
-				done <- running.Run(ctx, func(ctx context.Context, _ *consumer.Generation) error { <-ctx.Done(); return nil })
+				done <- running.Run(ctx, untilDrain)
 			}()
 			waitFor(t, func() bool { return logs.FilterMessage(c.message).Len() > 0 })
 			cancel()

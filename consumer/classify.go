@@ -99,6 +99,8 @@ func kindOfReason(reason error) ErrorKind {
 		return KindLogin
 	case errors.Is(reason, ErrNotAuthorized):
 		return KindNotAuthorized
+	case errors.Is(reason, ErrForeignMember):
+		return KindGroup
 	case errors.Is(reason, ErrTopicMissing):
 		return KindTopic
 	}

@@ -17,6 +17,9 @@ var (
 	// ErrNotAuthorized: the login is valid, but may not read a topic or join the
 	// group.
 	ErrNotAuthorized = errors.New("not authorized")
+	// ErrForeignMember: another application uses the group, with a protocol that
+	// excludes this one.
+	ErrForeignMember = errors.New("another application uses kafka.group")
 	// ErrTopicMissing: a configured topic does not exist.
 	ErrTopicMissing = errors.New("topic missing")
 	// ErrOffsetOutOfRange: the broker has no record at this position and none
@@ -36,7 +39,7 @@ var (
 
 // ConnectError is a failure to use the brokers, with a hint for the operator. It
 // unwraps to one of ErrUnreachable, ErrTLS, ErrLogin, ErrNotAuthorized,
-// ErrTopicMissing.
+// ErrForeignMember, ErrTopicMissing.
 type ConnectError struct {
 	Reason error  // the sentinel
 	Where  string // the brokers, the topics or the group

@@ -79,6 +79,9 @@ func (c *Consumer) retryJoin(ctx context.Context, pause *pause, err error) error
 		return ctx.Err()
 	}
 	kind := classify(err)
+	if isForeignProtocol(err) {
+		err = c.explainProtocol(ctx, err)
+	}
 	c.hooks.groupError(kind)
 	c.log.Warn("group join failed, retrying", zap.String("kind", string(kind)), zap.Error(c.explainGroup(kind, err)))
 	return pause.wait(ctx)
@@ -147,10 +150,17 @@ func (c *Consumer) live(ctx, life context.Context, g *Generation, known *topics,
 		case <-g.broken:
 		}
 	})
-	var err error
-	if g.Assignments, err = c.assignments(both, g.group); err != nil {
+	described := make(chan struct{})
+	go func() {
+		defer close(described)
+		c.warnForeign(both)
+	}()
+	assignments, err := c.assignments(both, g.group)
+	<-described
+	if err != nil {
 		return nil // the generation or Run ended meanwhile
 	}
+	g.Assignments = assignments
 	c.hooks.generationStart(g.ID, g.Assignments)
 	c.log.Info(LogGenerationStarted, zap.Int32("generation", g.ID), zap.Int("partitions", len(g.Assignments)))
 	start := time.Now()

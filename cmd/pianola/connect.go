@@ -65,8 +65,12 @@ func checkKafka(ctx context.Context, settings config.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("topics: %d, partitions: %d, brokers asked: %d, coordinator of group %s: %s, partitions with offsets: %d",
-		r.Topics, r.Partitions, r.Brokers, printable(settings.Kafka.Group), printable(r.Coordinator), r.Committed), nil
+	detail := fmt.Sprintf("topics: %d, partitions: %d, brokers asked: %d, coordinator of group %s: %s, partitions with offsets: %d",
+		r.Topics, r.Partitions, r.Brokers, printable(settings.Kafka.Group), printable(r.Coordinator), r.Committed)
+	if len(r.ForeignMembers) > 0 {
+		detail += "; warning: another application uses kafka.group, with the client ids " + printable(strings.Join(r.ForeignMembers, ", "))
+	}
+	return detail, nil
 }
 
 // checkClickHouse reports whether ClickHouse answers and has the schema.
