@@ -28,8 +28,8 @@ func openConn(cfg Config) (driver.Conn, error) {
 		if cfg.Protocol == HTTP {
 			plain := options.TransportFunc
 			options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
-				inner, err := plain(t)
-				return framedTransport{inner}, err
+				_, err := plain(t) // t has what it needs
+				return framedTransport{unredirected{t}}, err
 			}
 		}
 	}
@@ -67,6 +67,8 @@ func Options(cfg Config) *clickhouse.Options {
 	// statement ends.
 	options.Settings["wait_end_of_query"] = "1"
 	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+		// A RoundTripper that hides the Transport's CloseIdleConnections would leak
+		// connections.
 		connect := func(ctx context.Context, _, addr string) (net.Conn, error) { return dial.dial(ctx, addr) }
 		t.DialContext, t.DialTLSContext = connect, connect // it calls the one for the scheme
 		return unredirected{t}, nil

@@ -133,7 +133,7 @@ func (r *bodyReader) Close() error {
 // framedTransport adds decompress=1 to an InsertFormat, whose body is compressed
 // here. As a setting of the statement it would also apply to the query that
 // clickhouse-go sends on a new connection, whose body is not compressed.
-type framedTransport struct{ http.RoundTripper }
+type framedTransport struct{ unredirected }
 
 // RoundTrip changes only requests with the statement in the URL and the data in
 // the body. clickhouse-go's own batches set the parameter themselves.
@@ -146,5 +146,5 @@ func (a framedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.WithContext(r.Context()) // a copy: a RoundTripper must not change its request
 		r.URL = &address
 	}
-	return a.RoundTripper.RoundTrip(r)
+	return a.unredirected.RoundTrip(r)
 }
