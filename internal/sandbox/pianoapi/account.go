@@ -18,6 +18,8 @@ type account struct {
 	nextBill  schemas.NullMillis
 	trialEnds schemas.NullMillis
 	inTrial   bool
+	disabled  schemas.NullMillis // auto-renew
+	failing   schemas.NullMillis // since the first failed payment of the period
 	charges   int
 	term      string
 	months    int // per billing period; 0 without one
@@ -57,6 +59,7 @@ func (p *Publisher) account(r *record, facts []world.Fact) account {
 	a := account{
 		uid: r.user.uid, status: string(st.Status), autoRenew: st.AutoRenew == world.AutoRenewOn,
 		startedAt: r.begun, endsAt: st.EndedAt, nextBill: st.CurrentPeriodEndsAt, inTrial: st.InTrial,
+		disabled: st.AutoRenewDisabledAt, failing: st.FailedSince,
 		term: r.term, price: st.Price, months: monthsOf(st.BillingPeriod),
 	}
 	if st.Status == world.StatusNone { // no row has an effect on the state

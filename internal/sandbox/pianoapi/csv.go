@@ -2,6 +2,8 @@ package pianoapi
 
 import (
 	"encoding/csv"
+	"fmt"
+	"hash/fnv"
 	"io"
 	"strconv"
 	"strings"
@@ -63,14 +65,14 @@ var logColumns = []logColumn{
 	}},
 	{"Trial period end date", func(s *Subscription) string { return maybeDate(s.TrialEndDate) }},
 	{"Auto-renew", func(s *Subscription) string { return logFlag(s.AutoRenew) }},
-	{"Auto-renew disablement date", func(*Subscription) string { return "" }},
+	{"Auto-renew disablement date", func(s *Subscription) string { return maybeDate(s.autoRenewDisabled) }},
 	{"Billing period", func(s *Subscription) string { return s.periodText }},
 	{"Total charged", func(s *Subscription) string { return s.priceText }},
 	{"Next billing date", func(s *Subscription) string { return maybeDate(s.NextBillDate) }},
 	{"Renewed", func(s *Subscription) string { return logFlag(s.ChargeCount > 1) }},
 	{"Currently in grace period", func(s *Subscription) string { return logFlag(s.Status == "fail_and_retry") }},
-	{"Grace period start date", func(*Subscription) string { return "" }},
-	{"Grace period extended to", func(*Subscription) string { return "" }},
+	{"Grace period start date", func(s *Subscription) string { return maybeDate(s.graceFrom) }},
+	{"Grace period extended to", func(s *Subscription) string { return maybeDate(s.graceTo()) }},
 	{"User email", func(s *Subscription) string { return s.User.Email }},
 	{"First name", func(s *Subscription) string { return s.User.FirstName }},
 	{"Last name", func(s *Subscription) string { return s.User.LastName }},
@@ -81,17 +83,47 @@ var logColumns = []logColumn{
 	{"Term ID", func(s *Subscription) string { return s.Term.ID }},
 	{"Term name", func(s *Subscription) string { return s.Term.Name }},
 	{"Term type", func(s *Subscription) string { return statusName(s.Term.Type) }},
-	{"Template ID", func(*Subscription) string { return "OT1" }},
-	{"Template name", func(*Subscription) string { return `Checkout, "summer"` }},
-	{"Offer ID", func(*Subscription) string { return "OF1" }},
-	{"Offer name", func(*Subscription) string { return "Offer\nin two lines" }},
-	{"Promo code", func(*Subscription) string { return "" }},
-	{"Trial price", func(*Subscription) string { return "" }},
+	{"Template ID", func(s *Subscription) string { return fmt.Sprintf("OT%d", pick(s, "template", len(templates))+1) }},
+	{"Template name", func(s *Subscription) string { return templates[pick(s, "template", len(templates))] }},
+	{"Offer ID", func(s *Subscription) string { return fmt.Sprintf("OF%d", pick(s, "offer", len(offers))+1) }},
+	{"Offer name", func(s *Subscription) string { return offers[pick(s, "offer", len(offers))] }},
+	{"Promo code", func(s *Subscription) string { return promoCodes[pick(s, "promo", len(promoCodes))] }},
+	{"Trial price", func(s *Subscription) string {
+		if s.TrialAmount == nil {
+			return ""
+		}
+		return strconv.FormatFloat(*s.TrialAmount, 'f', 2, 64)
+	}},
 	{"Regular price", func(s *Subscription) string { return s.priceText }},
 	{"Charge count", func(s *Subscription) string { return strconv.Itoa(s.ChargeCount) }},
 	{"Payment source", func(s *Subscription) string { return s.PaymentMethod }},
-	{"Shared subscriptions", func(*Subscription) string { return "" }},
-	{"Experience name", func(*Subscription) string { return "Paywall A/B" }},
+	{"Shared subscriptions", func(s *Subscription) string { return strconv.Itoa(max(0, pick(s, "shared", 10)-7)) }},
+	{"Experience name", func(s *Subscription) string { return experiences[pick(s, "experience", len(experiences))] }},
+}
+
+// What the API does not return. Some texts have commas, quotes and line ends, as real
+// exports do. Most subscriptions have no promo code.
+var (
+	templates   = []string{`Checkout, "summer"`, "Checkout", "Newsletter checkout"}
+	offers      = []string{"Offer\nin two lines", "Digital", "Weekend"}
+	promoCodes  = []string{"", "", "", "SPRING20", "WELCOME10", "ÅRSTILBUD"}
+	experiences = []string{"Paywall A/B", "Front page", "Archive"}
+)
+
+// pick chooses one of n by the subscription's id, so that each export has the same value.
+func pick(s *Subscription, what string, n int) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(what + "/" + s.ID)) // never an error
+	return int(hash.Sum32() % uint32(n))
+}
+
+// graceTo returns the end of the grace period, which the term sets in days.
+func (s *Subscription) graceTo() *int64 {
+	if s.graceFrom == nil {
+		return nil
+	}
+	end := *s.graceFrom + int64(s.Term.GracePeriod)*86_400
+	return &end
 }
 
 // logZone is the zone of the times in the known sample, UTC+2.

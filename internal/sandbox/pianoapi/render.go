@@ -29,6 +29,12 @@ func (rd *renderer) render(r *record, a *account, draw *rand.Rand) Subscription 
 		InTrial: a.inTrial, TrialEndDate: date(a.trialEnds), EndDate: date(a.endsAt), ChargeCount: a.charges,
 		AcquisitionType: "purchase", periodText: periodText(a.months),
 	}
+	if !a.autoRenew {
+		s.autoRenewDisabled = date(a.disabled)
+	}
+	if a.status == "fail_and_retry" {
+		s.graceFrom = date(a.failing)
+	}
 	if amount, ok := amountText(a.price); ok {
 		s.priceText = amount + "00"
 	}

@@ -208,3 +208,30 @@ func TestServer_Export(t *testing.T) {
 		}
 	}
 }
+
+// An export without promo codes once left traits empty that analysts ask for first.
+func TestWriteCSV_FillsEveryTrait(t *testing.T) {
+	s := setUp(t, 3, pianoapi.Config{})
+	var file bytes.Buffer
+	begin, end := s.world.Config().Start.AddDate(-5, 0, 0), time.Now()
+	if err := pianoapi.WriteCSV(&file, s.publisher, begin, end); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, name := range rows[0] {
+		values := map[string]bool{}
+		for _, row := range rows[1:] {
+			values[row[column]] = true
+		}
+		delete(values, "")
+		if len(values) == 0 {
+			t.Errorf("%s is empty in all %d rows", name, len(rows)-1)
+		}
+		if name == "Promo code" && len(values) < 3 {
+			t.Errorf("promo codes: %v", values)
+		}
+	}
+}

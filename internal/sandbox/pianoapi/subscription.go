@@ -29,7 +29,8 @@ type Subscription struct {
 	AcquisitionType     string   `json:"acquisition_type"`
 	*Details
 
-	periodText, priceText string // as the export has them
+	periodText, priceText        string // as the export has them
+	autoRenewDisabled, graceFrom *int64 // only the export has them
 }
 
 // Details are the fields that only get has. All are always present: a client cannot
