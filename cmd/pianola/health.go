@@ -43,8 +43,9 @@ is 3 when the instance is not healthy.`,
 		if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}
-		// Another server's answer says nothing about this instance.
-		client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		// Another server's answer says nothing about this instance, nor does that of a
+		// proxy, which the default transport would use.
+		client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+net.JoinHostPort(host, port)+page, nil)
 		if err != nil {
 			return fmt.Errorf("request %s: %w", page, err)
