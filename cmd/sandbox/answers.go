@@ -24,7 +24,8 @@ func answer(ctx context.Context, s *sandbox.Services, out io.Writer, sql string)
 	}
 	request.SetBasicAuth(sandbox.User, s.Password)
 	request.Close = true // the server waits for open connections when it stops
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("query ClickHouse: %w", err)
 	}
