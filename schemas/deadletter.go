@@ -44,7 +44,12 @@ type DeadLetter struct {
 	DecidedAt   Millis // the version of the row: the last decision wins
 	Attempts    uint32 // number of attempts, from 1
 	ResolvedAt  NullMillis
+	Dismissal   Dismissal
 }
+
+// Dismissal is who closed a dead letter whose message is gone, and why. It is empty where
+// nobody did. Both texts are written by an operator and contain no address.
+type Dismissal struct{ By, Why string }
 
 // FilteredSubscription is a subscription with an event that the internal-user
 // filter dropped: its guarded id and the last time.

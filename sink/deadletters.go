@@ -25,6 +25,8 @@ func deadLettersTable() table {
 		schemas.Column{Name: "decided_at", Type: "DateTime64(3, 'UTC')"},
 		schemas.Column{Name: "attempts", Type: "UInt32"},
 		schemas.Column{Name: "resolved_at", Type: "Nullable(DateTime64(3, 'UTC'))"},
+		schemas.Column{Name: "dismissed_by", Type: "Nullable(String)"},
+		schemas.Column{Name: "dismissed_why", Type: "Nullable(String)"},
 	)}
 }
 
@@ -53,6 +55,7 @@ func deadLetterRow(d *schemas.DeadLetter) []any {
 		string(d.At.Source), d.At.Name, d.At.Epoch, d.At.Partition, d.At.Offset,
 		string(d.Reason), optional(d.Field), d.Detail, optional(d.SubscriptionID), d.Payload, sha,
 		instant(d.MessageTime), instant(d.DecidedAt), d.Attempts, resolved,
+		optional(d.Dismissal.By), optional(d.Dismissal.Why),
 	}
 }
 

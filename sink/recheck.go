@@ -83,11 +83,16 @@ const maxResolved = 10_000
 // resolved_at. It copies rows inside ClickHouse, and only open ones, so that a
 // repetition has nothing to do.
 func (w *Writer) resolve(ctx context.Context, token string, l *schemas.LedgerRow, offsets []int64, now schemas.Millis) error {
+	return w.closeDeadLetters(ctx, token, l, offsets, now, schemas.Dismissal{})
+}
+
+// closeDeadLetters resolves dead letters, or dismisses them where a dismissal is given.
+func (w *Writer) closeDeadLetters(ctx context.Context, token string, l *schemas.LedgerRow, offsets []int64, now schemas.Millis, d schemas.Dismissal) error {
 	for batch := range slices.Chunk(offsets, maxResolved) {
-		statement := resolveStatement(batch, now)
+		statement := closeStatement(batch, now)
 		err := w.persist(ctx, "resolve "+DeadLettersTable, func(ctx context.Context, attempt int) error {
 			return w.conn.Exec(withToken(ctx, attemptToken(fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0]), attempt)), statement,
-				string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
+				d.By, d.Why, string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
 		})
 		if err != nil {
 			return err
@@ -96,7 +101,9 @@ func (w *Writer) resolve(ctx context.Context, token string, l *schemas.LedgerRow
 	return nil
 }
 
-func resolveStatement(offsets []int64, now schemas.Millis) string {
+// closeStatement has placeholders for who and why, then for the partition and the first and
+// the last offset.
+func closeStatement(offsets []int64, now schemas.Millis) string {
 	at := "fromUnixTimestamp64Milli(toInt64(" + strconv.FormatInt(int64(now), 10) + "), 'UTC')"
 	var from []string
 	for _, c := range deadLettersTable().columns {
@@ -105,6 +112,8 @@ func resolveStatement(offsets []int64, now schemas.Millis) string {
 			from = append(from, "greatest("+at+", decided_at + INTERVAL 1 MILLISECOND)")
 		case "resolved_at":
 			from = append(from, at)
+		case "dismissed_by", "dismissed_why":
+			from = append(from, "nullIf(?, '')")
 		default:
 			from = append(from, c.Name)
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) dlqCommand() *cobra.Command {
-	return group("dlq", "list, show and redrive dead letters", a.dlqListCommand(), a.dlqShowCommand(), a.dlqRedriveCommand())
+	return group("dlq", "list, show, redrive and dismiss dead letters", a.dlqListCommand(), a.dlqShowCommand(), a.dlqRedriveCommand(), a.dlqDismissCommand())
 }
 
 func (a *app) dlqListCommand() *cobra.Command {
@@ -24,8 +24,8 @@ func (a *app) dlqListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "count dead letters by reason and list the latest",
 		Long: `Counts the open dead letters by reason and field, then lists the latest. A dead
-letter is resolved when a later read of its message passes; --resolved includes
-those.`,
+letter is resolved when a later read of its message passes, and dismissed when
+its message is gone; --resolved includes both.`,
 		Example: `  pianola dlq list
   pianola dlq list --reason invalid_timestamp --since 24h
   pianola dlq list --topic piano.subscriber-events --limit 0 --json`,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,19 @@ func parseCoordinates(text string) (schemas.Coordinates, error) {
 		}
 	}
 	return at, nil
+}
+
+// parseAllCoordinates parses the arguments of a command.
+func parseAllCoordinates(args []string) ([]schemas.Coordinates, error) {
+	var all []schemas.Coordinates
+	for _, arg := range args {
+		at, err := parseCoordinates(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", arg, err)
+		}
+		all = append(all, at)
+	}
+	return all, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -35,13 +35,21 @@ func (l listing) text(width int) string {
 	for _, one := range l.DeadLetters {
 		detail := one.Detail
 		if one.ResolvedAt != nil {
-			detail = "resolved " + instant(*one.ResolvedAt)
+			detail = one.closed()
 		}
 		latest.row(printable(one.At), printable(one.Reason), orDash(one.Field), orDash(one.SubscriptionID),
 			instant(one.MessageTime), instant(one.DecidedAt), one.Attempts, printable(detail))
 	}
 	return fmt.Sprintf("%s\nthe latest %d of %d; pianola dlq show AT prints one in full\n%s",
 		counts.render(width), len(l.DeadLetters), l.Total, latest.render(width))
+}
+
+// closed is when and how a dead letter was closed.
+func (l letter) closed() string {
+	if l.DismissedBy != nil {
+		return "dismissed " + instant(*l.ResolvedAt)
+	}
+	return "resolved " + instant(*l.ResolvedAt)
 }
 
 // String is one dead letter in full.
@@ -57,10 +65,15 @@ func (l letter) String() string {
 	row("message time", instant(l.MessageTime))
 	row("decided", instant(l.DecidedAt))
 	row("tries", fmt.Sprint(l.Attempts))
-	if l.ResolvedAt != nil {
-		row("resolved", instant(*l.ResolvedAt))
-	} else {
+	switch {
+	case l.ResolvedAt == nil:
 		row("resolved", "no")
+	case l.DismissedBy == nil:
+		row("resolved", instant(*l.ResolvedAt))
+	default:
+		row("dismissed", instant(*l.ResolvedAt))
+		row("dismissed by", orDash(l.DismissedBy))
+		row("reason given", orDash(l.DismissedWhy))
 	}
 	row("payload sha-256", orDash(l.PayloadSHA256))
 	var b strings.Builder

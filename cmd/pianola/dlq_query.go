@@ -41,6 +41,8 @@ type letter struct {
 	DecidedAt      time.Time  `json:"decided_at"`
 	Attempts       uint32     `json:"attempts"`
 	ResolvedAt     *time.Time `json:"resolved_at"`
+	DismissedBy    *string    `json:"dismissed_by"`
+	DismissedWhy   *string    `json:"dismissed_why"`
 	Meaning        string     `json:"meaning,omitempty"` // only in `dlq show`
 }
 
@@ -61,11 +63,11 @@ type listing struct {
 }
 
 const letterColumns = `source, source_name, source_epoch, source_partition, source_offset, reason, field, detail, subscription_id,
-	message_time, decided_at, attempts, resolved_at`
+	message_time, decided_at, attempts, resolved_at, dismissed_by, dismissed_why`
 
 func (l *letter) targets() []any {
 	return []any{&l.Source, &l.Name, &l.Epoch, &l.Partition, &l.Offset, &l.Reason, &l.Field, &l.Detail, &l.SubscriptionID,
-		&l.MessageTime, &l.DecidedAt, &l.Attempts, &l.ResolvedAt}
+		&l.MessageTime, &l.DecidedAt, &l.Attempts, &l.ResolvedAt, &l.DismissedBy, &l.DismissedWhy}
 }
 
 // finish fills in the field that is not a column.

@@ -23,7 +23,8 @@ func (a *app) dlqRedriveCommand() *cobra.Command {
 		Long: `Reads the original messages of open dead letters from Kafka and transforms them
 with the current settings. A message that passes is stored, and its dead letter
 is resolved. A message that fails again adds one attempt. A message that Kafka
-no longer has is reported as gone, and its dead letter remains open.
+no longer has is reported as gone, and its dead letter remains open; pianola dlq
+dismiss closes it.
 
 Without --execute: dry run that prints the plan. The command may be interrupted
 and repeated, and may run beside a consumer. It also retries rows that
@@ -49,12 +50,9 @@ The exit status is 3 when dead letters remain open.`,
 			return usageError{err}
 		}
 		selection := replay.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
-		for _, arg := range args {
-			at, err := parseCoordinates(arg)
-			if err != nil {
-				return usageError{fmt.Errorf("%q: %w", arg, err)}
-			}
-			selection.At = append(selection.At, at)
+		var err error
+		if selection.At, err = parseAllCoordinates(args); err != nil {
+			return usageError{err}
 		}
 		settings, err := a.load(c).Check(sections...)
 		if err != nil {

@@ -110,6 +110,9 @@ func TestAudit_ResolvedDeadLetter(t *testing.T) {
 	s.wantOnly(s.audit(true), audit.EventMissing, "", "its event is neither a row of this version or a higher one, nor an open dead letter")
 	s.Settings.Transform.UnknownAction = "dead_letter"
 	s.wantOnly(s.audit(true), audit.DeadLetterMissing, "", "neither an open dead letter nor the origin of a row")
+	// A dismissed one never passed, so it stands for its message like an open one.
+	s.Exec("INSERT INTO dead_letters SELECT * REPLACE (decided_at + INTERVAL 1 SECOND AS decided_at, 'J. Doe' AS dismissed_by) FROM dead_letters FINAL")
+	s.wantClean(s.audit(true))
 }
 
 // TestAudit_OpenTransaction shows what a read_committed consumer cannot see.

@@ -7,6 +7,8 @@
 //     is the only source.
 //   - gone: the original can no longer be read, for a [Cause]. The dead letter stays
 //     open.
+//   - dismiss: to close a dead letter whose message is gone, with a name and a reason. It
+//     never passed, so the audit still counts it.
 //   - resolve: to write a later version of a dead letter with the time at which its
 //     message was stored, filtered or skipped.
 //
@@ -20,6 +22,9 @@
 // letters is read from ClickHouse, each message from Kafka with a cursor, and the hash or
 // the timestamp proves that it is the same message. pipeline.Reprocessor applies the
 // rules, and sink.Writer.Redrive stores a batch: rows first, then the resolutions.
+//
+// [Redriver.Dismiss] reads the same targets without applying rules (dismissal.pages). It
+// closes only the dead letters whose message is gone.
 //
 // A redrive may be interrupted and repeated at any time, since each batch is complete by
 // itself; sink.Writer.Redrive explains why a running consumer does no harm. No content of

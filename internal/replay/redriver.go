@@ -53,7 +53,15 @@ func New(parts Deps) *Redriver {
 type Plan struct {
 	selection Selection
 	targets   []target
-	rest      *tally // of what will not be read
+	rest      *tally    // of what will not be read
+	gone      []offsets // where that is
+}
+
+// offsets are a range of one partition.
+type offsets struct {
+	partition
+	first, last int64
+	cause       Cause
 }
 
 // target is one partition to read, from the first offset to the last.
@@ -103,12 +111,12 @@ func (r *Redriver) Plan(ctx context.Context, s Selection) (*Plan, error) {
 func (r *Redriver) planTopic(ctx context.Context, plan *Plan, holdings []holding) error {
 	name := holdings[0].name
 	if holdings[0].source != schemas.SourceKafka {
-		plan.rest.addAllGone(holdings, NotKafka)
+		plan.addGone(holdings, NotKafka)
 		return nil
 	}
 	topic, err := openTopic(ctx, r.parts.Kafka, name, r.parts.Timeout, r.parts.Log)
 	if errors.Is(err, consumer.ErrTopicMissing) {
-		plan.rest.addAllGone(holdings, TopicMissing)
+		plan.addGone(holdings, TopicMissing)
 		return nil
 	}
 	if err != nil {
@@ -138,7 +146,7 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 	}
 	known := positions[p.index]
 	if p.epoch != known.Epoch {
-		plan.rest.addAllGone(holdings, TopicRecreated)
+		plan.addGone(holdings, TopicRecreated)
 		return nil
 	}
 	t := target{partition: p, first: holdings[0].first, last: holdings[0].last, counts: newTally()}
@@ -155,7 +163,7 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 	case err != nil:
 		return err
 	case recreated:
-		plan.rest.addAllGone(holdings, TopicRecreated)
+		plan.addGone(holdings, TopicRecreated)
 		return nil
 	}
 	before, beyond, err := r.letters.outside(ctx, plan.selection, p, start, end)
@@ -165,6 +173,12 @@ func (r *Redriver) planPartition(ctx context.Context, plan *Plan, topic *topic, 
 	for _, h := range holdings {
 		t.counts.addGone(p.name, h.reason, Retention, min(before[h.reason], h.count))
 		t.counts.addGone(p.name, h.reason, TopicRecreated, min(beyond[h.reason], h.count))
+	}
+	if t.first < start {
+		plan.gone = append(plan.gone, offsets{p, t.first, min(t.last, start-1), Retention})
+	}
+	if t.last >= end {
+		plan.gone = append(plan.gone, offsets{p, max(t.first, end), t.last, TopicRecreated})
 	}
 	if t.first, t.last = max(t.first, start), min(t.last, end-1); t.first > t.last {
 		plan.rest.add(t.counts) // all are gone
@@ -194,10 +208,15 @@ func (r *Redriver) skipPartition(p partition, err error) {
 	r.parts.Log.Warn("partition skipped, its dead letters stay open", zap.String("topic", p.name), zap.Int32("partition", p.index), zap.Error(err))
 }
 
-// addAllGone counts holdings that cannot be read.
-func (t *tally) addAllGone(holdings []holding, cause Cause) {
+// addGone adds holdings that cannot be read.
+func (p *Plan) addGone(holdings []holding, cause Cause) {
 	for _, h := range holdings {
-		t.group(h.name, h.reason).Letters += h.count
-		t.addGone(h.name, h.reason, cause, h.count)
+		p.rest.group(h.name, h.reason).Letters += h.count
+		p.rest.addGone(h.name, h.reason, cause, h.count)
+		if n := len(p.gone); n > 0 && p.gone[n-1].partition == h.partition {
+			p.gone[n-1].first, p.gone[n-1].last = min(p.gone[n-1].first, h.first), max(p.gone[n-1].last, h.last)
+			continue
+		}
+		p.gone = append(p.gone, offsets{h.partition, h.first, h.last, cause})
 	}
 }

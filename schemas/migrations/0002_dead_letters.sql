@@ -1,5 +1,5 @@
 -- One row a message that was refused, known by its coordinates. A later decision
--- about the same message (refused again, or resolved) is a row with a later
+-- about the same message (refused again, resolved or dismissed) is a row with a later
 -- decided_at, which wins.
 --
 -- Not partitioned: dead letters are few, and a message keeps its row whenever it
@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "dead_letters" }}{{ .OnCluster }}
     `message_time` DateTime64(3, 'UTC') COMMENT 'The timestamp of the record; the epoch for files' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') COMMENT 'When it was decided; the latest decision wins' CODEC(Delta(8), ZSTD(1)),
     `attempts` UInt32 COMMENT 'How often it has been tried' CODEC(ZSTD(1)),
-    `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it passed after all; NULL while it is open' CODEC(ZSTD(1))
+    `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it passed after all, or was dismissed; NULL while it is open' CODEC(ZSTD(1)),
+    `dismissed_by` Nullable(String) COMMENT 'Who dismissed it, because its message is gone; NULL where nobody did' CODEC(ZSTD(1)),
+    `dismissed_why` Nullable(String) COMMENT 'The reason that was given for it' CODEC(ZSTD(1))
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "decided_at" }}
 ORDER BY (source_name, source_epoch, source_partition, source_offset)
