@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // A file says nothing of what it does not reach: what the API's run has opened stays
@@ -34,9 +35,7 @@ func TestRunCSV_ClosesOnlyWhatItHasCompared(t *testing.T) {
 func TestRun_ClosesDriftOfWhatNeitherSideHas(t *testing.T) {
 	s := newFixture(t)
 	s.pairs(agreeing("A").unknown())
-	for i := range 60 {
-		s.pairs(agreeing(fmt.Sprintf("B%d", i)))
-	}
+	s.pairs(many(60, func(i int) *pair { return agreeing(fmt.Sprintf("B%d", i)) })...)
 	all := s.api.subscriptions
 	for day, want := range []string{"A missing_in_stream -→active", "A missing_in_stream -→active closed", "A missing_in_stream -→active closed", "A missing_in_stream -→active closed"} {
 		if s.api.subscriptions = all; day > 0 {
@@ -61,6 +60,7 @@ func TestRun_WhatIsFilteredIsClosed(t *testing.T) {
 
 // The alarm of withheld tombstones lasts as long as its reason.
 func TestPrune_KeepsWhatTombstonesAreJudgedBy(t *testing.T) {
+	tier.Full(t, "writes many snapshots")
 	s := testStore(t)
 	many := numberedIDs(0, 100)
 	s.take(t, named(many...))

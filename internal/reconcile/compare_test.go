@@ -45,6 +45,16 @@ func (p *pair) absent() *pair { p.api = nil; return p }
 
 func (p *pair) unknown() *pair { p.events = nil; return p }
 
+// many makes n pairs, for one call of pairs: an insert of one event takes as long as one
+// of hundreds.
+func many(n int, one func(i int) *pair) []*pair {
+	all := make([]*pair, n)
+	for i := range all {
+		all[i] = one(i)
+	}
+	return all
+}
+
 func (s *fixture) pairs(all ...*pair) {
 	s.Helper()
 	var events []event
@@ -62,7 +72,7 @@ var no = false
 // TestRun_FindsEachKindAlone has one subscription of each kind of drift, among
 // others that agree.
 func TestRun_FindsEachKindAlone(t *testing.T) {
-	s := newFixture(t)
+	s := newFastFixture(t)
 	at := func(d time.Duration) *time.Time { x := noon.Add(d); return &x }
 	s.pairs(
 		agreeing("agrees"),

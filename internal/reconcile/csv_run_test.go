@@ -9,7 +9,7 @@ import (
 // TestRunCSV_ComparesAFile: what differs stays unverified, and what the file does
 // not cover is not missing.
 func TestRunCSV_ComparesAFile(t *testing.T) {
-	s := newFixture(t)
+	s := newFastFixture(t)
 	old := agreeing("before-the-file").absent()
 	old.events[0].ago = 60 * aDay
 	old.then(event{action: "Auto-renew disabled", ago: 59 * aDay}, event{action: "Auto-renew enabled", ago: 58 * aDay}) // the stream is older than the file reaches

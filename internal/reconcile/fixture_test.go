@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -29,7 +30,16 @@ type fixture struct {
 	stream Stream
 }
 
+// newFixture leaves its test out of the fast tier: two statements of a run take ClickHouse
+// half a second, mostly to plan them.
 func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	tier.Full(t, "runs whole reconciliations")
+	return newFastFixture(t)
+}
+
+// newFastFixture is for the few tests of whole runs that the fast tier has.
+func newFastFixture(t testing.TB) *fixture {
 	t.Helper()
 	conn, o := database(t)
 	cfg := Defaults()

@@ -52,9 +52,7 @@ func (s *fixture) inRanges(conn driver.Conn) (*Report, error) {
 func TestRun_WritesDriftARangeAtATime(t *testing.T) {
 	tier.Full(t, "writes many ranges")
 	s := newFixture(t)
-	for i := range 100 {
-		s.pairs(agreeing(fmt.Sprint(i * 7919)).status("expired"))
-	}
+	s.pairs(many(100, func(i int) *pair { return agreeing(fmt.Sprint(i * 7919)).status("expired") })...)
 	s.cfg.Verify = 0
 	conn := &recordingConn{Conn: s.conn, refused: "drift", after: 3}
 	if _, err := s.inRanges(conn); err == nil {
@@ -112,11 +110,7 @@ func (o *supersedingConn) Exec(ctx context.Context, query string, args ...any) e
 // what agrees by now, and writes no rows that would hold against an older run's.
 func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
 	s := newFixture(t)
-	var all []*pair
-	for i := range 60 {
-		all = append(all, agreeing(fmt.Sprint(i*7919)).status("expired"))
-	}
-	s.pairs(all...)
+	s.pairs(many(60, func(i int) *pair { return agreeing(fmt.Sprint(i * 7919)).status("expired") })...)
 	s.cfg.Verify = 0
 	conn := &supersedingConn{Conn: s.conn}
 	conn.happens = func() {
@@ -142,9 +136,7 @@ func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
 // looked for again in each.
 func TestRun_LooksForEffectsOnce(t *testing.T) {
 	s := newFixture(t)
-	for i := range 100 {
-		s.pairs(agreeing(fmt.Sprintf("b%02d", i)))
-	}
+	s.pairs(many(100, func(i int) *pair { return agreeing(fmt.Sprintf("b%02d", i)) })...)
 	s.pairs( // at both ends of the ranges
 		agreeing("a-changed").then(event{action: "Upgraded", ago: 5 * aDay, to: "z-began"}).status("cancelled"),
 		agreeing("z-changed").then(event{action: "Downgraded", ago: 5 * aDay, to: "a-began"}).status("cancelled"),

@@ -49,6 +49,7 @@ func (c *cutRows) Err() error { return io.ErrUnexpectedEOF }
 // TestRun_ReadsAgainWhatWasCut: a connection that is cut in every one of a run's reads,
 // once a row has come, costs a pause each and counts nothing twice.
 func TestRun_ReadsAgainWhatWasCut(t *testing.T) {
+	t.Parallel() // it waits between attempts
 	s := newFixture(t)
 	earlier := noon.Add(-400 * aDay)
 	s.pairs(agreeing("A").status("expired"), agreeing("B").absent(), agreeing("C"), agreeing("D").unknown().but(func(s *piano.Subscription) { s.StartedAt = &earlier }),

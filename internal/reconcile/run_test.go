@@ -84,7 +84,7 @@ func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
 
 // TestRun_AsksAgain has what the API may answer the second time.
 func TestRun_AsksAgain(t *testing.T) {
-	s := newFixture(t)
+	s := newFastFixture(t)
 	s.api.answers, s.api.gone = map[string]piano.Subscription{}, map[string]bool{"c-gone": true, "i-gone-unknown": true}
 	s.pairs(
 		agreeing("a-mended").status("expired"),
@@ -146,9 +146,7 @@ func (s *fixture) nothingLeft() {
 func TestRun_AsksAboutEachKindInTurn(t *testing.T) {
 	s := newFixture(t)
 	s.cfg.Verify = 6
-	for i := range 50 {
-		s.pairs(agreeing(fmt.Sprintf("many%02d", i)).status("expired"))
-	}
+	s.pairs(many(50, func(i int) *pair { return agreeing(fmt.Sprintf("many%02d", i)).status("expired") })...)
 	s.pairs(agreeing("user").but(func(s *piano.Subscription) { s.UserID = "x" }), agreeing("missing").absent(),
 		agreeing("both").status("expired").but(func(s *piano.Subscription) { s.Term.Type = "gift" }))
 	report := s.run()
@@ -294,9 +292,7 @@ func TestRun_FailsWhereTheAPIDoes(t *testing.T) {
 	for name, err := range map[string]error{"access": piano.ErrAccess, "shape": piano.ErrShape, "busy": piano.ErrBusy} {
 		t.Run(name, func(t *testing.T) {
 			s := newFixture(t)
-			for i := range 10 {
-				s.pairs(agreeing(fmt.Sprint(i)).status("expired"))
-			}
+			s.pairs(many(10, func(i int) *pair { return agreeing(fmt.Sprint(i)).status("expired") })...)
 			s.api.onGet = func(string) error { return err }
 			if _, got := s.try(t.Context()); !errors.Is(got, err) {
 				t.Errorf("got %v, want %v", got, err)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // noon is when the clock of these tests begins.
@@ -184,6 +185,7 @@ func TestSnapshot_ExpiresWithoutHeartbeat(t *testing.T) {
 }
 
 func TestPrune_KeepsTheNewest(t *testing.T) {
+	tier.Full(t, "writes many snapshots")
 	s := testStore(t)
 	for i := range 5 {
 		s.take(t, named(append(numberedIDs(0, 100), fmt.Sprintf("X%d", i))...))

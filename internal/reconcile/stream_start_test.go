@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // message is an event with the place and the time of its record, in days before noon's.
@@ -36,6 +37,7 @@ VALUES (generateUUIDv4(), 'M%d', 'Renewed', toDateTime64('%s', 3, 'UTC'), %d, '%
 
 // The first messages decide, and a single wrong time has no effect.
 func TestReadStreamStart(t *testing.T) {
+	tier.Full(t, "writes many streams")
 	s := newFixture(t)
 	steady := []message{{"a", 0, 1, 90, 90}, {"a", 0, 2, 90, 90}, {"a", 0, 3, 90, 90}, {"a", 0, 4, 80, 80}, {"a", 0, 5, 70, 70}, {"a", 0, 6, 60, 60}}
 	for name, c := range map[string]struct {
@@ -80,9 +82,7 @@ func TestReadStreamStart(t *testing.T) {
 // TestRun_ARecordOf1970MakesNoDrift of the lives that were over before the stream.
 func TestRun_ARecordOf1970MakesNoDrift(t *testing.T) {
 	s := newFixture(t)
-	for i := range 10 {
-		s.pairs(agreeing(fmt.Sprint("A", i)))
-	}
+	s.pairs(many(10, func(i int) *pair { return agreeing(fmt.Sprint("A", i)) })...)
 	before := noon.Add(-400 * aDay)
 	s.pairs(agreeing("before").unknown().but(func(s *piano.Subscription) { s.StartedAt = &before }))
 	s.messages(message{"", 0, 0, from1970, 20})

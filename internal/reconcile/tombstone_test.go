@@ -3,6 +3,8 @@ package reconcile
 import (
 	"strings"
 	"testing"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // dead are the tombstones that the view shows.
@@ -57,6 +59,7 @@ func TestTombstone_NotForMoreThanTwoPercent(t *testing.T) {
 
 // In a small set one deleted subscription is more than 2 %.
 func TestTombstone_OfFewIsJudgedByTheirNumber(t *testing.T) {
+	tier.Full(t, "writes many snapshots")
 	for _, c := range []struct {
 		had, deleted     int
 		buried, withheld uint64

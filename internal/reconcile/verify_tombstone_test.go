@@ -12,9 +12,8 @@ import (
 func TestRun_WhatTheAPINoLongerHasStaysDrift(t *testing.T) {
 	s := newFixture(t)
 	s.pairs(agreeing("A"))
-	for i := range 60 { // a tombstone for more than 2 % would be withheld
-		s.pairs(agreeing(fmt.Sprintf("B%d", i)))
-	}
+	// A tombstone for more than 2 % would be withheld.
+	s.pairs(many(60, func(i int) *pair { return agreeing(fmt.Sprintf("B%d", i)) })...)
 	all := s.api.subscriptions
 	for day, want := range []struct {
 		there bool

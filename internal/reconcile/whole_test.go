@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // at sets a store's clock to so many days after noon's.
@@ -38,6 +40,7 @@ func (s *store) rows(t *testing.T) string {
 // TestViews_AFileOfSomeDaysDisplacesNothingWhole: it is the latest, and stays out of
 // the views as long as a whole snapshot is there, however many of its like come.
 func TestViews_AFileOfSomeDaysDisplacesNothingWhole(t *testing.T) {
+	tier.Full(t, "writes many snapshots")
 	s := testStore(t)
 	all := numberedIDs(0, 100)
 	shows := func(when, want string) {
