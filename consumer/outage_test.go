@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // freePort gives a port for a broker that is to come back at the same address.
@@ -28,6 +29,7 @@ func freePort(t testing.TB) int {
 }
 
 func TestReader_Next_goes_on_when_the_broker_comes_back(t *testing.T) {
+	tier.Full(t, "waits for a broker")
 	port, dir := freePort(t), t.TempDir()
 	start := func() *kfake.Cluster {
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.SeedTopics(1, "events"))
@@ -121,6 +123,7 @@ func TestConsumer_Run_leaves_a_join_that_hangs(t *testing.T) {
 }
 
 func TestConsumer_Run_goes_on_when_the_broker_comes_back(t *testing.T) {
+	tier.Full(t, "waits for a broker")
 	port, dir := freePort(t), t.TempDir()
 	start := func() *kfake.Cluster {
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir),

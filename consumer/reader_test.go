@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestReader_Next(t *testing.T) {
@@ -138,6 +139,7 @@ func TestReader_Next(t *testing.T) {
 }
 
 func TestReader_Next_retries(t *testing.T) {
+	tier.Full(t, "waits between attempts")
 	for name, e := range map[string]*kerr.Error{
 		"leader_moved": kerr.NotLeaderForPartition, "no_leader": kerr.LeaderNotAvailable,
 		"fenced_epoch": kerr.FencedLeaderEpoch, "storage": kerr.KafkaStorageError,

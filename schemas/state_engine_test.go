@@ -15,6 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -204,6 +205,7 @@ type life struct {
 // TestState_EveryLifeGivesItsState holds the view's query against the lives of the
 // reference vectors, stored in any order.
 func TestState_EveryLifeGivesItsState(t *testing.T) {
+	tier.Full(t, "queries the state of each life")
 	conn := stateDatabase(t)
 	raw, err := os.ReadFile("../internal/sandbox/world/testdata/lives.json")
 	if err != nil {

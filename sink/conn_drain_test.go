@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -15,6 +16,7 @@ import (
 // If it reported a broken connection, an error that must stop the process would be
 // retried for ever.
 func TestWriter_ExceptionMidway(t *testing.T) {
+	tier.Full(t, "fails in every place of an insert")
 	const denied = 497
 	for name, test := range map[string]struct {
 		protocol sink.Protocol

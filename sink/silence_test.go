@@ -11,12 +11,14 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
 
 // TestWriter_Silence: ClickHouse takes what it is sent and says nothing more, as
 // it looks when a network drops packets.
 func TestWriter_Silence(t *testing.T) {
+	tier.Full(t, "waits for time limits")
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Run("an attempt ends at its time bound and the flush continues by itself", func(t *testing.T) {

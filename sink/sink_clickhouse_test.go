@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -41,6 +42,7 @@ func TestWriter_Flush_Events(t *testing.T) {
 }
 
 func TestWriter_Flush_Parts(t *testing.T) {
+	tier.Full(t, "flushes months of parts")
 	each(t, func(t *testing.T, d *database) {
 		t.Run("chunks of all partitions become one part a month", func(t *testing.T) {
 			var parts []*sink.Part

@@ -17,6 +17,7 @@ import (
 	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // simulated is a simulated Piano over a fixture's world, and the environment of a
@@ -149,6 +150,7 @@ func TestReconcile_Command(t *testing.T) {
 }
 
 func TestReconcile_Errors(t *testing.T) {
+	tier.Full(t, "reconciles many times")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
 	api := simulate(s, pianoapi.Config{})
 	without := append(environment(s.Settings), "PIANOLA_LOG_LEVEL=error")
@@ -213,6 +215,7 @@ func TestReconcile_Errors(t *testing.T) {
 
 // TestReconcile_Export has the log made by the API, in every form.
 func TestReconcile_Export(t *testing.T) {
+	tier.Full(t, "reads exports of every form")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
 	s.Publish()
 	s.Ingest()

@@ -20,6 +20,7 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // publisher is a simulated Piano over a fixture's world: what is asked of it comes
@@ -89,6 +90,7 @@ func (p *publisher) get(id string) piano.Subscription {
 // TestSubscription_Commands asks a simulated Piano as support would,
 // and sees the events come back through the stream.
 func TestSubscription_Commands(t *testing.T) {
+	tier.Full(t, "runs the actions in every way")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) { walkSubscription(t, protocol) })
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // toT2 is the change that these tests ask for.
@@ -158,6 +159,7 @@ func TestUpgrade_ALostAnswerIsLookedFor(t *testing.T) {
 
 // However an API puts off its answers, --wait ends it: what was seen last counts.
 func TestUpgrade_FollowsNoLongerThanItMay(t *testing.T) {
+	tier.Full(t, "waits for a time limit")
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	busy := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "600")

@@ -219,6 +219,7 @@ func TestAudit_Planted(t *testing.T) {
 
 // TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
 func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
+	tier.Full(t, "ingests a world")
 	s := newEnv(t, "http", 100)
 	s.Publish()
 	s.Ingest()
@@ -368,6 +369,7 @@ func TestAudit_Loss(t *testing.T) {
 
 // TestAudit_OtherRules reads again by rules that have changed since.
 func TestAudit_OtherRules(t *testing.T) {
+	tier.Full(t, "ingests a world")
 	s := newEnv(t, "native", 150)
 	s.Settings.Transform.UnknownAction = "dead_letter"
 	s.Publish()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestAudit_OffsetsWithoutRecordsAreNoGaps reads a topic in which transactions left
@@ -40,6 +42,7 @@ func TestAudit_OffsetsWithoutRecordsAreNoGaps(t *testing.T) {
 
 // TestAudit_EverythingIsGone keeps its findings few when everything is missing.
 func TestAudit_EverythingIsGone(t *testing.T) {
+	tier.Full(t, "ingests a world")
 	s := newEnv(t, "native", 100)
 	s.Publish()
 	s.Ingest()

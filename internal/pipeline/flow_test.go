@@ -11,6 +11,7 @@ import (
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -30,6 +31,7 @@ func TestFlow_EqualsTheTruth(t *testing.T) {
 // TestFlow_Drain stops an instance in the middle: what it has absorbed is flushed
 // and committed, and the next instance continues exactly there.
 func TestFlow_Drain(t *testing.T) {
+	tier.Full(t, "ends a flow at many moments")
 	s := newFixture(t, "native", 3, 300)
 	s.Settings.Batch.MaxRows = 500
 	s.Publish()
@@ -77,6 +79,7 @@ func TestFlow_FatalError(t *testing.T) {
 // TestFlow_BackPressure blocks the sink: the flow absorbs at most one batch beside
 // the one in flight, and continues by itself.
 func TestFlow_BackPressure(t *testing.T) {
+	tier.Full(t, "waits for a full memory")
 	s := newFixture(t, "native", 5, 300)
 	s.Settings.Batch.MaxRows = 400
 	s.Publish()
@@ -106,6 +109,7 @@ func TestFlow_BackPressure(t *testing.T) {
 
 // TestFlow_Rebalance lets instances join and leave one group while it ingests.
 func TestFlow_Rebalance(t *testing.T) {
+	tier.Full(t, "rebalances a group many times")
 	s := newFixture(t, "native", 6, 400)
 	s.Settings.Batch.MaxRows = 100
 	s.Publish()
@@ -123,6 +127,7 @@ func TestFlow_Rebalance(t *testing.T) {
 // TestFlow_DeadLetterResolved reads a topic again under rules that now let a
 // refused message pass: its dead letter is resolved, those that fail again stay.
 func TestFlow_DeadLetterResolved(t *testing.T) {
+	tier.Full(t, "reads a topic several times")
 	s := newFixture(t, "native", 7, 200)
 	s.Settings.Transform.UnknownAction = "dead_letter"
 	s.Publish()

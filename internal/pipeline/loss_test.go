@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
 
 func TestFlow_DataLoss(t *testing.T) {
+	tier.Full(t, "loses messages in many ways")
 	t.Run("retention", func(t *testing.T) {
 		s := newFixture(t, "native", 8, 50)
 		s.ingestAll()
@@ -85,6 +87,7 @@ func (s *fixture) wantLoss(cause schemas.LostCause) {
 // between its ledger and its commit: once retention has passed the commit, nothing
 // is lost all the same, for the ledger accounts for it.
 func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
+	tier.Full(t, "reads a topic several times")
 	s := newFixture(t, "native", 15, 50)
 	s.ingestAll()
 	at := s.Committed()[0]

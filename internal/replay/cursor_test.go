@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestCursor reads a partition whose records come one a fetch, so that everything
 // that happens to the log happens between two fetches.
 func TestCursor(t *testing.T) {
+	tier.Full(t, "reads a topic many times")
 	s := newEnv(t, "native")
 	for range 10 {
 		noise := make([]byte, 1200) // which lz4 makes no smaller

@@ -10,10 +10,12 @@ import (
 
 	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
 
 func TestRedrive_Retention(t *testing.T) {
+	tier.Full(t, "deletes records in many ways")
 	s := newEnv(t, "native")
 	s.send(0, aliased("a"), good("b"), aliased("c"), hopeless, aliased("d"))
 	s.send(1, aliased("e"))
@@ -50,6 +52,7 @@ func TestRedrive_RetentionMeanwhile(t *testing.T) {
 // TestRedrive_TopicRecreated has other messages at the same offsets of a topic
 // with the same name, before and after a consumer has accepted it.
 func TestRedrive_TopicRecreated(t *testing.T) {
+	tier.Full(t, "recreates a topic")
 	s := newEnv(t, "native")
 	s.send(0, aliased("a"), good("b"))
 	s.send(1, aliased("c"))
@@ -127,6 +130,7 @@ func (s *env) letter(source string, partition, offset int) {
 // TestRedrive_Transactions has a dead letter at the offset of a commit marker,
 // where there is no record, and one in a transaction that is still open.
 func TestRedrive_Transactions(t *testing.T) {
+	tier.Full(t, "writes transactions")
 	s := newEnv(t, "native")
 	s.timeout = 2 * time.Second
 	client, err := kgo.NewClient(kgo.SeedBrokers(services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -157,6 +161,7 @@ func TestRedrive_Transactions(t *testing.T) {
 // TestRedrive_Silence has a partition that does not exist: it is left after our
 // timeout, and the others are redriven.
 func TestRedrive_Silence(t *testing.T) {
+	tier.Full(t, "waits for a time limit")
 	s := newEnv(t, "native")
 	s.timeout = 300 * time.Millisecond
 	s.send(0, aliased("a"))

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -109,6 +110,7 @@ func TestRedrive_Selection(t *testing.T) {
 // TestRedrive_Refused has more rows than a flush would let ClickHouse refuse:
 // they stay open, can still be recognised, and pass once the constraint is gone.
 func TestRedrive_Refused(t *testing.T) {
+	tier.Full(t, "redrives many times")
 	s := newEnv(t, "native")
 	var values []string
 	for i := range 150 {
@@ -176,6 +178,7 @@ func TestRedrive_Interrupted(t *testing.T) {
 // TestRedrive_Pages has more dead letters than a batch, and gaps wider than the
 // cursor reads over.
 func TestRedrive_Pages(t *testing.T) {
+	tier.Full(t, "redrives many dead letters")
 	s := newEnv(t, "native")
 	var values []string
 	for i := range 4500 {
@@ -195,6 +198,7 @@ func TestRedrive_Pages(t *testing.T) {
 // TestRedrive_BesideAConsumer redrives again and again while a consumer with
 // other rules reads new messages, and reads the old ones once more.
 func TestRedrive_BesideAConsumer(t *testing.T) {
+	tier.Full(t, "runs a consumer beside")
 	s := newEnv(t, "native")
 	var values []string
 	for i := range 300 {

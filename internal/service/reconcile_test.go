@@ -8,6 +8,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 const (
@@ -101,6 +102,7 @@ func (s *fixture) ownerOfPartition0() (client string, members int) {
 // TestService_LosesPartition0DuringARun: the run ends, another instance makes up for
 // it, and nothing of the first one counts.
 func TestService_LosesPartition0DuringARun(t *testing.T) {
+	tier.Full(t, "waits for a rebalance")
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -135,6 +137,7 @@ func TestService_LosesPartition0DuringARun(t *testing.T) {
 
 // TestService_DrainsDuringARun: what a run waits for is no reason to wait.
 func TestService_DrainsDuringARun(t *testing.T) {
+	tier.Full(t, "waits for a reconciliation")
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -156,6 +159,7 @@ func TestService_DrainsDuringARun(t *testing.T) {
 
 // TestService_ReconciliationErrors: nobody else notices.
 func TestService_ReconciliationErrors(t *testing.T) {
+	tier.Full(t, "waits for reconciliations")
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.Must(api.Close())

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -38,6 +39,7 @@ func parent(dir string) int {
 }
 
 func TestServer_Restart(t *testing.T) {
+	tier.Full(t, "restarts servers")
 	for name, end := range map[string]func(*clickhouse.Server) error{
 		"after kill -9": (*clickhouse.Server).Kill, "after an ordered end": (*clickhouse.Server).Stop, "while it runs": func(*clickhouse.Server) error { return nil },
 	} {
@@ -146,6 +148,7 @@ func TestServer_SurvivesClients(t *testing.T) {
 // TestServer_EndsWithItsParent: a server must not outlive a program that was
 // killed, and the next one must get its directory.
 func TestServer_EndsWithItsParent(t *testing.T) {
+	tier.Full(t, "waits for the end of a server")
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), parentVariable+"="+dir)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/faultproxy"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 var kinds = map[string]faultproxy.Fault{
@@ -38,6 +39,7 @@ func injected(err error) bool {
 // TestFault_Outcomes shows what a client gets and what is stored, for each kind of fault
 // at each moment.
 func TestFault_Outcomes(t *testing.T) {
+	tier.Full(t, "injects every fault with every client")
 	for client, test := range map[string]struct {
 		protocol    chgo.Protocol
 		compression chgo.CompressionMethod

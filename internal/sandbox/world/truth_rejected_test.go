@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -60,6 +61,7 @@ func TestWorld_TruthWithRejected(t *testing.T) {
 // TestTruth_CompareWithRejected compares the tables of a ClickHouse that rejects rows
 // with the truths.
 func TestTruth_CompareWithRejected(t *testing.T) {
+	tier.Full(t, "fills the tables several times")
 	cfg := world.Defaults()
 	cfg.Subscribers = 100
 	w := with(t, cfg)
