@@ -69,8 +69,10 @@ func Options(cfg Config) *clickhouse.Options {
 	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
 		// A RoundTripper that hides the Transport's CloseIdleConnections would leak
 		// connections.
-		connect := func(ctx context.Context, _, addr string) (net.Conn, error) { return dial.dial(ctx, addr) }
-		t.DialContext, t.DialTLSContext = connect, connect // it calls the one for the scheme
+		t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return dial.dial(ctx, addr) }
+		plain := dial
+		plain.tls = nil // for http, and for a proxy before the TLS of its tunnel
+		t.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return plain.dial(ctx, addr) }
 		return unredirected{t}, nil
 	}
 	options.DialStrategy = func(ctx context.Context, id int, o *clickhouse.Options, connect clickhouse.Dial) (clickhouse.DialResult, error) {
