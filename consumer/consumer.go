@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Consumer reads from one Kafka cluster. Check, TimestampAt, NewReader and the
+// Consumer reads from one Kafka cluster. Check, FingerprintAt, NewReader and the
 // Readers are safe for concurrent use. Run may run once at a time.
 type Consumer struct {
 	cfg       Config
@@ -22,7 +22,7 @@ type Consumer struct {
 	transport *transport
 	free      workspaces
 	responses *responseMemory
-	// lookups is for the response of TimestampAt. A reader calls that while it
+	// lookups is for the response of FingerprintAt. A reader calls that while it
 	// holds a response, so the two must not wait for the same memory.
 	lookups *responseMemory
 }
@@ -56,11 +56,11 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Consumer, error) {
 // The consumer may be used again and opens new connections.
 func (c *Consumer) Close() { c.transport.CloseIdleConnections() }
 
-// TimestampAt returns the timestamp, in milliseconds since the Unix epoch, of the
-// record at exactly this offset. found is false when no record is there: compacted,
-// before the log start, or past the end. When the timestamp of a known offset has
-// changed, the topic was recreated. It retries temporary errors until ctx ends.
-func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int32, offset int64) (timestamp int64, found bool, err error) {
+// FingerprintAt returns the fingerprint of the record at exactly this offset. found is
+// false when no record is there: compacted, before the log start, or past the end. When
+// the fingerprint of a known offset has changed, the topic was recreated. It retries
+// temporary errors until ctx ends.
+func (c *Consumer) FingerprintAt(ctx context.Context, topic string, partition int32, offset int64) (_ Fingerprint, found bool, err error) {
 	r := c.NewReader(topic, partition, offset)
 	defer r.Close()
 	// One byte without waiting: the broker returns the whole batch with the offset.
@@ -71,11 +71,11 @@ func (c *Consumer) TimestampAt(ctx context.Context, topic string, partition int3
 	}
 	switch {
 	case errors.Is(err, ErrOffsetOutOfRange):
-		return 0, false, nil
+		return Fingerprint{}, false, nil
 	case err != nil:
-		return 0, false, fmt.Errorf("timestamp of %s/%d/%d: %w", topic, partition, offset, err)
+		return Fingerprint{}, false, fmt.Errorf("fingerprint of %s/%d/%d: %w", topic, partition, offset, err)
 	case len(set.Records) == 0 || set.Records[0].Offset != offset:
-		return 0, false, nil
+		return Fingerprint{}, false, nil
 	}
-	return set.Records[0].Timestamp, true, nil
+	return FingerprintOf(set.Records[0]), true, nil
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,20 +16,44 @@ import (
 // which is rare.
 const maxUnverified = 100 * time.Millisecond
 
+// Fingerprint identifies a record at a known offset. The payload decides only between
+// records without a timestamp: -1 is what producers of old formats leave.
+type Fingerprint struct {
+	Timestamp int64             // as in Record
+	Payload   [sha256.Size]byte // SHA-256 of the value
+}
+
+// FingerprintOf is the fingerprint of a record. It costs a hash of the value.
+func FingerprintOf(r Record) Fingerprint {
+	return Fingerprint{Timestamp: r.Timestamp, Payload: sha256.Sum256(r.Value)}
+}
+
+// other reports whether two fingerprints of one offset are of different records.
+func (f Fingerprint) other(g Fingerprint) bool {
+	return f.Timestamp != g.Timestamp || f.Timestamp <= 0 && f.Payload != g.Payload
+}
+
 // lastRead is the last record of a reader. In the protocol versions of this
 // client a fetch names a topic only by its name. A recreated topic that is longer
 // than the position looks like the old one, and its start would never be read.
 type lastRead struct {
-	offset, timestamp int64
-	known             bool
-	answered, asked   time.Time // the last response, and the request after it
-	failed            bool      // a fetch has failed since the last response
+	offset          int64
+	print           Fingerprint
+	known           bool
+	answered, asked time.Time // the last response, and the request after it
+	failed          bool      // a fetch has failed since the last response
 }
 
 // saw remembers the last of the returned records.
 func (l *lastRead) saw(records []Record) {
-	if n := len(records); n > 0 {
-		l.offset, l.timestamp, l.known = records[n-1].Offset, records[n-1].Timestamp, true
+	n := len(records)
+	if n == 0 {
+		return
+	}
+	last := records[n-1]
+	l.offset, l.print, l.known = last.Offset, Fingerprint{Timestamp: last.Timestamp}, true
+	if last.Timestamp <= 0 {
+		l.print = FingerprintOf(last)
 	}
 }
 
@@ -43,10 +68,10 @@ func (l *lastRead) doubtful() bool {
 // it was removed there is no evidence, and the topic counts as the same one. Call
 // it after the response in question, so that nothing happens in between.
 func (r *Reader) replaced(ctx context.Context) (bool, error) {
-	timestamp, found, err := r.c.TimestampAt(ctx, r.topic, r.partition, r.last.offset)
-	if err != nil || !found || timestamp == r.last.timestamp {
+	now, found, err := r.c.FingerprintAt(ctx, r.topic, r.partition, r.last.offset)
+	if err != nil || !found || !r.last.print.other(now) {
 		return false, err
 	}
-	r.log.Warn("topic recreated: the last read record has another timestamp", zap.Int64("offset", r.last.offset))
+	r.log.Warn("topic recreated: another record is at the last read offset", zap.Int64("offset", r.last.offset))
 	return true, nil
 }

@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -178,8 +179,8 @@ func TestReader_Next_retries(t *testing.T) {
 			t.Fatalf("got %d records, want 5", len(all))
 		}
 		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.UnknownTopicOrPartition, Count: 2})
-		if at, found, err := c.TimestampAt(testContext(t), "events", 0, 2); err != nil || !found || at != stamp("event-2").UnixMilli() {
-			t.Fatalf("got %d, %v, %v", at, found, err)
+		if at, found, err := c.FingerprintAt(testContext(t), "events", 0, 2); err != nil || !found || at.Timestamp != stamp("event-2").UnixMilli() {
+			t.Fatalf("got %+v, %v, %v", at, found, err)
 		}
 	})
 
@@ -281,25 +282,25 @@ func TestReader_Next_recreated_between_fetches(t *testing.T) {
 	}
 }
 
-func TestConsumer_TimestampAt(t *testing.T) {
+func TestConsumer_FingerprintAt(t *testing.T) {
 	cluster := newCluster(t, kfake.SeedTopics(1, "events"))
 	produce(t, newProducer(t, cluster.ListenAddrs()), "events", 0, "a", "bb", "ccc")
 	c := newConsumer(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})
 	for offset, want := range []string{"a", "bb", "ccc"} {
-		ts, found, err := c.TimestampAt(testContext(t), "events", 0, int64(offset))
-		if err != nil || !found || ts != stamp(want).UnixMilli() {
-			t.Fatalf("at %d: got %d, %v, %v", offset, ts, found, err)
+		at, found, err := c.FingerprintAt(testContext(t), "events", 0, int64(offset))
+		if err != nil || !found || at.Timestamp != stamp(want).UnixMilli() || at.Payload != sha256.Sum256([]byte(want)) {
+			t.Fatalf("at %d: got %+v, %v, %v", offset, at, found, err)
 		}
 	}
 	for _, offset := range []int64{3, 4, 1000} {
-		if _, found, err := c.TimestampAt(testContext(t), "events", 0, offset); found || err != nil {
+		if _, found, err := c.FingerprintAt(testContext(t), "events", 0, offset); found || err != nil {
 			t.Fatalf("at %d: got %v, %v, want nothing", offset, found, err)
 		}
 	}
 	if err := cluster.DeleteRecords("events", 0, 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := c.TimestampAt(testContext(t), "events", 0, 0); found || err != nil {
+	if _, found, err := c.FingerprintAt(testContext(t), "events", 0, 0); found || err != nil {
 		t.Fatalf("before the log start: got %v, %v, want nothing", found, err)
 	}
 }

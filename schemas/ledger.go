@@ -52,6 +52,9 @@ type LedgerRow struct {
 	// identify a recreated topic. LastOffset is -1 when the range had no record.
 	LastOffset    int64
 	LastTimestamp Millis
+	// LastPayload is the SHA-256 of the last record's value in hexadecimal, when it
+	// has no timestamp. Otherwise it is empty.
+	LastPayload string
 
 	Token     string // the insert token of the flush; empty for a lost range
 	Instance  string

@@ -60,7 +60,7 @@ func TestDDL_DeclaresWhatIsInserted(t *testing.T) {
 			{"kind", short}, {"cause", short}, {"start_offset", "Int64"}, {"next_offset", "Int64"},
 			{"messages", "UInt64"}, {"stored", "UInt64"}, {"filtered", "UInt64"}, {"dead_lettered", "UInt64"},
 			{"skipped", "UInt64"}, {"last_offset", "Int64"}, {"last_timestamp", instant},
-			{"insert_token", text}, {"instance", short}, {"written_at", instant},
+			{"last_payload_sha256", text}, {"insert_token", text}, {"instance", short}, {"written_at", instant},
 		}...),
 	}
 	for table, want := range tables {

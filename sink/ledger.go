@@ -23,6 +23,7 @@ func ledgerTable() table {
 		schemas.Column{Name: "skipped", Type: "UInt64"},
 		schemas.Column{Name: "last_offset", Type: "Int64"},
 		schemas.Column{Name: "last_timestamp", Type: "DateTime64(3, 'UTC')"},
+		schemas.Column{Name: "last_payload_sha256", Type: "String"},
 		schemas.Column{Name: "insert_token", Type: "String"},
 		schemas.Column{Name: "instance", Type: "LowCardinality(String)"},
 		schemas.Column{Name: "written_at", Type: "DateTime64(3, 'UTC')"},
@@ -58,7 +59,7 @@ func (w *Writer) appendLedger(ctx context.Context, token string, rows []schemas.
 		return []any{
 			string(r.Source), r.Name, r.Epoch, r.Partition, string(r.Kind), string(r.Cause),
 			r.StartOffset, r.NextOffset, r.Messages, r.Stored, r.Filtered, r.DeadLettered, r.Skipped,
-			r.LastOffset, instant(r.LastTimestamp), r.Token, r.Instance, instant(r.WrittenAt),
+			r.LastOffset, instant(r.LastTimestamp), r.LastPayload, r.Token, r.Instance, instant(r.WrittenAt),
 		}
 	})
 }

@@ -25,6 +25,7 @@ type Position struct {
 	// identify a recreated topic. LastOffset is -1 when no flush had a record.
 	LastOffset    int64
 	LastTimestamp schemas.Millis
+	LastPayload   string // see schemas.LedgerRow
 	// ReadBelow is the highest offset with a dead letter plus one, or 0. A range
 	// that starts below it may have been read before, and needs Recheck.
 	ReadBelow int64
@@ -50,10 +51,10 @@ func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32
 
 func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
 	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'),
-			max(next_offset), max(last), argMax(at, last)
+			max(next_offset), max(last), argMax(at, last), argMax(last_payload_sha256, last)
 		FROM (
 			SELECT source_partition, source_epoch, kind, next_offset,
-				if(kind = 'flush', last_offset, -1) AS last, toUnixTimestamp64Milli(last_timestamp) AS at
+				if(kind = 'flush', last_offset, -1) AS last, toUnixTimestamp64Milli(last_timestamp) AS at, last_payload_sha256
 			FROM `+LedgerTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
 		)
 		GROUP BY source_partition, source_epoch
@@ -67,13 +68,14 @@ func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int3
 		var partition int32
 		var flushes uint64
 		var at int64
+		var payload string
 		var p Position
-		if err := rows.Scan(&partition, &p.Epoch, &flushes, &p.Reached, &p.LastOffset, &at); err != nil {
+		if err := rows.Scan(&partition, &p.Epoch, &flushes, &p.Reached, &p.LastOffset, &at, &payload); err != nil {
 			return err
 		}
 		p.InLedger, p.OnlyLost = true, flushes == 0
 		if p.LastOffset >= 0 {
-			p.LastTimestamp = schemas.Millis(at)
+			p.LastTimestamp, p.LastPayload = schemas.Millis(at), payload
 		}
 		known[partition] = p
 	}

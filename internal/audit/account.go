@@ -16,6 +16,7 @@ type account struct {
 	// The last record that a flush has read; it identifies the topic.
 	lastOffset int64
 	lastTime   schemas.Millis
+	lastHash   string
 }
 
 func newAccount(k Key) *account {
@@ -42,7 +43,7 @@ func (a *account) add(r *schemas.LedgerRow, before uint64) []Finding {
 		a.Messages, a.Stored, a.Filtered = a.Messages+r.Messages, a.Stored+r.Stored, a.Filtered+r.Filtered
 		a.DeadLettered, a.Skipped = a.DeadLettered+r.DeadLettered, a.Skipped+r.Skipped
 		if r.LastOffset > a.lastOffset {
-			a.lastOffset, a.lastTime = r.LastOffset, r.LastTimestamp
+			a.lastOffset, a.lastTime, a.lastHash = r.LastOffset, r.LastTimestamp, r.LastPayload
 		}
 	}
 	if r.StartOffset <= r.NextOffset {
@@ -63,7 +64,7 @@ func (a *account) close() {
 func (a *account) position() sink.Position {
 	return sink.Position{
 		InLedger: !a.cover.empty(), Epoch: a.Epoch, OnlyLost: a.Flushes == 0, Reached: a.Next,
-		LastOffset: a.lastOffset, LastTimestamp: a.lastTime,
+		LastOffset: a.lastOffset, LastTimestamp: a.lastTime, LastPayload: a.lastHash,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/pipeline"
 )
 
@@ -15,8 +16,8 @@ import (
 func (a *Audit) changed(ctx context.Context, one *account, f *brokerOffsets) (bool, error) {
 	now := f.after
 	now.Committed = f.before.Committed
-	changed, err := pipeline.TopicRecreated(now, one.position(), func(offset int64) (int64, bool, error) {
-		return a.Kafka.TimestampAt(ctx, one.Topic, one.Key.Partition, offset)
+	changed, err := pipeline.TopicRecreated(now, one.position(), func(offset int64) (consumer.Fingerprint, bool, error) {
+		return a.Kafka.FingerprintAt(ctx, one.Topic, one.Key.Partition, offset)
 	})
 	if err != nil {
 		return false, err

@@ -28,7 +28,7 @@ func (t *tables) ledger(ctx context.Context, source schemas.Source, each func(ro
 	// The table's own order comes first, so that the server streams too; the rest
 	// sorts within equal next offsets.
 	err := t.rows(ctx, "read the ledger", `SELECT source_name, source_epoch, source_partition, kind, cause, start_offset, next_offset,
-			messages, stored, filtered, dead_lettered, skipped, last_offset, toUnixTimestamp64Milli(last_timestamp), insert_token
+			messages, stored, filtered, dead_lettered, skipped, last_offset, toUnixTimestamp64Milli(last_timestamp), last_payload_sha256, insert_token
 		FROM `+t.name("ingest_ledger")+` WHERE source = {source:String}
 		ORDER BY source_name, source_epoch, source_partition, next_offset, start_offset, kind, insert_token, written_at`,
 		clickhouse.Parameters{"source": string(source)}, func(rows driver.Rows) error {
@@ -36,7 +36,7 @@ func (t *tables) ledger(ctx context.Context, source schemas.Source, each func(ro
 			var last int64
 			row = schemas.LedgerRow{Source: source}
 			if err := rows.Scan(&row.Name, &row.Epoch, &row.Partition, &kind, &cause, &row.StartOffset, &row.NextOffset,
-				&row.Messages, &row.Stored, &row.Filtered, &row.DeadLettered, &row.Skipped, &row.LastOffset, &last, &row.Token); err != nil {
+				&row.Messages, &row.Stored, &row.Filtered, &row.DeadLettered, &row.Skipped, &row.LastOffset, &last, &row.LastPayload, &row.Token); err != nil {
 				return err
 			}
 			row.Kind, row.Cause, row.LastTimestamp = schemas.LedgerKind(kind), schemas.LostCause(cause), schemas.Millis(last)

@@ -151,12 +151,16 @@ func (l *lane) fill(ctx context.Context, f *Flow, g *limiter, worker *transform.
 
 // hold absorbs records until the reservation is used up, and returns the rest.
 func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.Record, rows, bytes int) []consumer.Record {
-	for len(records) > 0 && rows > 0 && bytes > 0 {
-		record := records[0]
+	n := 0
+	for ; n < len(records) && rows > 0 && bytes > 0; n++ {
+		record := records[n]
 		p.absorb(worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
-		records, rows, bytes = records[1:], rows-1, bytes-len(record.Value)
+		rows, bytes = rows-1, bytes-len(record.Value)
 	}
-	return records
+	if n > 0 {
+		p.identify(records[n-1])
+	}
+	return records[n:]
 }
 
 // absorb runs the stages over one record and stores its outcome. For every

@@ -112,9 +112,9 @@ func (f *Flow) startOf(ctx context.Context, a *consumer.Assignment, known sink.P
 			return startPosition{}, err
 		}
 	}
-	return decideStart(*a, known, func(offset int64) (schemas.Millis, bool, error) {
-		timestamp, found, err := f.source.TimestampAt(ctx, a.Topic, a.Partition, offset)
-		return recordTime(timestamp), found, err
+	return decideStart(*a, known, func(offset int64) (lastRecord, bool, error) {
+		at, found, err := f.source.FingerprintAt(ctx, a.Topic, a.Partition, offset)
+		return lastRecordOf(at), found, err
 	}, func(within sink.Range) ([]sink.Range, error) {
 		return f.sink.LedgerGaps(ctx, a.Topic, a.Partition, known.Epoch, within)
 	})

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -37,6 +38,30 @@ func TestFlow_DataLoss(t *testing.T) {
 		s.One("SELECT any(start_offset), any(next_offset) FROM ingest_ledger WHERE kind = 'lost' AND cause = 'offset_moved'", &from, &to)
 		if from != at || to != at+4 {
 			t.Errorf("lost [%d, %d), want [%d, %d)", from, to, at, at+4)
+		}
+	})
+	t.Run("a recreated topic without timestamps", func(t *testing.T) {
+		s := newFixture(t, "native", 17, 1)
+		event := func(subscription string) string {
+			return fmt.Sprintf(`{"subscription_id":"%s","event_timestamp":1750000000,"subscription_action":"Renewed"}`, subscription)
+		}
+		s.produceAt(0, -1, event("OLD1"))
+		s.produceAt(0, -1, event("OLD2"))
+		for range 2 { // the same topic is no loss
+			i := s.start(nil)
+			s.AwaitCommitted(i.Run)
+			s.awaitAssigned(i)
+			i.Drain()
+		}
+		s.DeleteTopic()
+		s.CreateTopic()
+		for n := range 4 { // longer than the old one
+			s.produceAt(0, -1, event(fmt.Sprintf("NEW%d", n)))
+		}
+		s.wantLoss(schemas.LostTopicRecreated)
+		var rows uint64
+		if s.One("SELECT count() FROM subscription_events FINAL WHERE source_epoch = 1", &rows); rows != 4 {
+			t.Errorf("%d rows of the new topic, want 4", rows)
 		}
 	})
 	t.Run("a recreated topic", func(t *testing.T) {

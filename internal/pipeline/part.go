@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
+	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -65,6 +67,16 @@ func (p *part) sawRecord(at schemas.Millis) {
 		p.oldest = at
 	}
 	p.Ledger.Messages++
+}
+
+// identify completes what the ledger says of the last record. Only a record without a
+// timestamp costs a hash.
+func (p *part) identify(last consumer.Record) {
+	p.Ledger.LastPayload = ""
+	if p.Ledger.LastTimestamp == 0 {
+		f := consumer.FingerprintOf(last)
+		p.Ledger.LastPayload = hex.EncodeToString(f.Payload[:])
+	}
 }
 
 func (p *part) addFiltered(subscription []byte, now time.Time) {

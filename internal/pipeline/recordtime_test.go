@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"testing"
 	"time"
@@ -50,23 +51,32 @@ func (s *fixture) produceAt(partition int32, timestamp int64, value string) {
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 
+	// The client may still remember a topic that was deleted and created again.
+	s.Eventually("the client knows the topic", func() bool {
+		err := s.produceBatch(partition, raw)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicID) {
+			s.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
+func (s *fixture) produceBatch(partition int32, raw []byte) error {
+	details, err := s.Admin.ListTopics(s.Context(), s.Topic)
+	if err != nil {
+		return err
+	}
 	request := kmsg.NewPtrProduceRequest()
 	request.Acks, request.TimeoutMillis = -1, 10_000
 	topic := kmsg.NewProduceRequestTopic()
-	details, err := s.Admin.ListTopics(s.Context(), s.Topic)
-	if err != nil {
-		s.Fatal(err)
-	}
 	topic.Topic, topic.TopicID = s.Topic, details[s.Topic].ID
 	part := kmsg.NewProduceRequestTopicPartition()
 	part.Partition, part.Records = partition, raw
 	topic.Partitions = append(topic.Partitions, part)
 	request.Topics = append(request.Topics, topic)
 	answer, err := request.RequestWith(s.Context(), s.Client)
-	if err == nil {
-		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
-	}
 	if err != nil {
-		s.Fatal(err)
+		return err
 	}
+	return kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
 }

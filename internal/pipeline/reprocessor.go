@@ -50,10 +50,10 @@ func RecordTime(record consumer.Record) schemas.Millis { return recordTime(recor
 // TopicRecreated reports whether the topic was recreated since the tables knew
 // it, by the same evidence as the assignment check. a must describe the log after
 // known was read. Its committed offset, where it matters, must be from before.
-func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset int64) (timestamp int64, found bool, err error)) (bool, error) {
-	return recreated(a, known, func(offset int64) (schemas.Millis, bool, error) {
-		timestamp, found, err := at(offset)
-		return recordTime(timestamp), found, err
+func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset int64) (f consumer.Fingerprint, found bool, err error)) (bool, error) {
+	return recreated(a, known, func(offset int64) (lastRecord, bool, error) {
+		f, found, err := at(offset)
+		return lastRecordOf(f), found, err
 	})
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/hex"
 	"fmt"
 
 	"github.com/pianola/pianola/consumer"
@@ -16,9 +17,25 @@ type startPosition struct {
 	lost      []schemas.LedgerRow
 }
 
-// recordAt returns the timestamp of the record at exactly one offset. found is
-// false when the offset holds no record.
-type recordAt func(offset int64) (timestamp schemas.Millis, found bool, err error)
+// lastRecord is what identifies a record, as the ledger stores it.
+type lastRecord struct {
+	timestamp schemas.Millis // 0 without one
+	payload   string         // SHA-256 in hexadecimal
+}
+
+func lastRecordOf(f consumer.Fingerprint) lastRecord {
+	return lastRecord{recordTime(f.Timestamp), hex.EncodeToString(f.Payload[:])}
+}
+
+// isOther reports whether the ledger has read another record at this offset. Without
+// timestamps the payload decides.
+func (r lastRecord) isOther(known sink.Position) bool {
+	return r.timestamp != known.LastTimestamp || r.timestamp == 0 && known.LastPayload != "" && r.payload != known.LastPayload
+}
+
+// recordAt returns the record at exactly one offset. found is false when the offset
+// holds no record.
+type recordAt func(offset int64) (at lastRecord, found bool, err error)
 
 // ledgerGaps returns the offsets of a range that no ledger row of this epoch
 // accounts for.
@@ -29,8 +46,8 @@ type ledgerGaps func(within sink.Range) ([]sink.Range, error)
 // starts. It is the only place that detects data loss:
 //
 //   - The log ends before what was read, or the record at the last read
-//     offset has another timestamp: the topic was recreated under its old
-//     name. kafka-go does not return topic ids, so the record is the only
+//     offset has another timestamp (or without timestamps another payload):
+//     the topic was recreated under its old name. kafka-go does not return topic ids, so the record is the only
 //     evidence.
 //   - The log start is past the position: retention removed unread records.
 //   - The committed offset is past the ledger, which is always written
@@ -116,12 +133,12 @@ func recreated(a consumer.Assignment, known sink.Position, at recordAt) (bool, e
 		return true, nil
 	}
 	if known.InLedger && known.LastOffset >= a.LogStart {
-		timestamp, found, err := at(known.LastOffset)
+		last, found, err := at(known.LastOffset)
 		if err != nil {
-			return false, fmt.Errorf("read timestamp of last read record %s/%d/%d: %w", a.Topic, a.Partition, known.LastOffset, err)
+			return false, fmt.Errorf("read last read record %s/%d/%d: %w", a.Topic, a.Partition, known.LastOffset, err)
 		}
 		if found {
-			return timestamp != known.LastTimestamp, nil
+			return last.isOther(known), nil
 		}
 	}
 	// Without evidence, a log that ends before the group's offset was truncated.

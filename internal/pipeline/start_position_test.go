@@ -15,6 +15,9 @@ func TestJudge(t *testing.T) {
 	known := func(epoch uint32, next int64) sink.Position {
 		return sink.Position{InLedger: true, Epoch: epoch, Reached: next, LastOffset: next - 1, LastTimestamp: stamp, ReadBelow: next}
 	}
+	untimed := func(next int64) sink.Position { // the last record has no timestamp
+		return sink.Position{InLedger: true, Reached: next, LastOffset: next - 1, LastPayload: "a", ReadBelow: next}
+	}
 	opened := func(epoch uint32, next int64) sink.Position { // by a lost range, and nothing read since
 		return sink.Position{InLedger: true, Epoch: epoch, OnlyLost: true, Reached: next, LastOffset: -1}
 	}
@@ -27,6 +30,7 @@ func TestJudge(t *testing.T) {
 		a     consumer.Assignment
 		known sink.Position
 		there schemas.Millis // the timestamp of the record at the ledger's last offset; 0 for none
+		hash  string         // of that record, when it has no timestamp
 		gaps  []sink.Range   // what the ledger says when it is asked
 
 		start int64
@@ -64,6 +68,12 @@ func TestJudge(t *testing.T) {
 			start: 0, epoch: 1, cause: schemas.LostTopicRecreated, lost: lost(0, 0)},
 		{name: "another record, and the group's position has outlived the old topic", a: log(10, 0, 50), known: known(0, 10), there: stamp + 1,
 			start: 0, epoch: 1, cause: schemas.LostTopicRecreated, lost: lost(0, 0)},
+		{name: "another record without a timestamp stands where the last one was", a: log(10, 0, 50), known: untimed(10), hash: "b",
+			start: 0, epoch: 1, cause: schemas.LostTopicRecreated, lost: lost(0, 0)},
+		{name: "the same record without a timestamp", a: log(10, 0, 50), known: untimed(10), hash: "a", start: 10},
+		{name: "a record with a timestamp where the last one had none", a: log(10, 0, 50), known: untimed(10), there: stamp, hash: "a",
+			start: 0, epoch: 1, cause: schemas.LostTopicRecreated, lost: lost(0, 0)},
+		{name: "a ledger that kept no hash", a: log(10, 0, 50), known: sink.Position{InLedger: true, Reached: 10, LastOffset: 9, ReadBelow: 10}, hash: "b", start: 10},
 		{name: "compaction took the last record", a: log(10, 0, 50), known: known(0, 10), start: 10},
 		{name: "a re-creation that was accepted and never committed", a: log(10, 0, 4), known: opened(1, 0), start: 0, epoch: 1},
 		{name: "and the new topic has grown beyond the old position", a: log(10, 0, 40), known: opened(1, 0), start: 0, epoch: 1},
@@ -80,11 +90,11 @@ func TestJudge(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			v, err := decideStart(c.a, c.known, func(offset int64) (schemas.Millis, bool, error) {
+			v, err := decideStart(c.a, c.known, func(offset int64) (lastRecord, bool, error) {
 				if offset != c.known.LastOffset {
 					t.Fatalf("looked at offset %d, the ledger's last is %d", offset, c.known.LastOffset)
 				}
-				return c.there, c.there != 0, nil
+				return lastRecord{c.there, c.hash}, c.there != 0 || c.hash != "", nil
 			}, func(within sink.Range) ([]sink.Range, error) {
 				if within.Start != c.a.Committed || within.Next != c.a.LogStart {
 					t.Fatalf("asked the ledger about %v", within)

@@ -63,12 +63,12 @@ func (t *topic) extent(ctx context.Context, partition int32, at int64) (start, e
 	return set.LogStart, set.HighWatermark, nil
 }
 
-// timestampAt is consumer.TimestampAt with the timeout.
-func (t *topic) timestampAt(ctx context.Context, partition int32, offset int64) (int64, bool, error) {
+// fingerprintAt is consumer.FingerprintAt with the timeout.
+func (t *topic) fingerprintAt(ctx context.Context, partition int32, offset int64) (consumer.Fingerprint, bool, error) {
 	bounded, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	timestamp, found, err := t.TimestampAt(bounded, t.name, partition, offset)
-	return timestamp, found, timeout(ctx, bounded, err)
+	at, found, err := t.FingerprintAt(bounded, t.name, partition, offset)
+	return at, found, timeout(ctx, bounded, err)
 }
 
 // timeout returns errTimeout when the timeout ended the read, and not the caller.
@@ -81,7 +81,7 @@ func timeout(ctx, bounded context.Context, err error) error {
 
 // topicRecreated reports whether the topic was recreated since the tables were written.
 func topicRecreated(ctx context.Context, t *topic, partition int32, start, end int64, known sink.Position) (bool, error) {
-	return pipeline.TopicRecreated(consumer.Assignment{Topic: t.name, Partition: partition, Committed: -1, LogStart: start, HighWatermark: end}, known, func(offset int64) (int64, bool, error) {
-		return t.timestampAt(ctx, partition, offset)
+	return pipeline.TopicRecreated(consumer.Assignment{Topic: t.name, Partition: partition, Committed: -1, LogStart: start, HighWatermark: end}, known, func(offset int64) (consumer.Fingerprint, bool, error) {
+		return t.fingerprintAt(ctx, partition, offset)
 	})
 }

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
     `skipped` UInt64 COMMENT 'Tombstones' CODEC(Delta(8), ZSTD(1)),
     `last_offset` Int64 COMMENT 'Offset of the last record read; -1 where the range held none' CODEC(Delta(8), ZSTD(1)),
     `last_timestamp` DateTime64(3, 'UTC') COMMENT 'Timestamp of that record, by which a topic made anew is recognised' CODEC(Delta(8), ZSTD(1)),
+    `last_payload_sha256` String COMMENT 'SHA-256 of that record, 64 lower-case hexadecimal digits, where it has no timestamp; otherwise empty' CODEC(ZSTD(1)),
     `insert_token` String COMMENT 'Deduplication token of the flush; empty for a lost range' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process wrote it' CODEC(ZSTD(1)),
     `written_at` DateTime64(3, 'UTC') COMMENT 'When it was written' CODEC(Delta(8), ZSTD(1))
