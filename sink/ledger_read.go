@@ -50,13 +50,13 @@ func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32
 }
 
 func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
-	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'),
-			max(next_offset), max(last), argMax(at, last), argMax(last_payload_sha256, last)
-		FROM (
-			SELECT source_partition, source_epoch, kind, next_offset,
-				if(kind = 'flush', last_offset, -1) AS last, toUnixTimestamp64Milli(last_timestamp) AS at, last_payload_sha256
-			FROM `+LedgerTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
-		)
+	// The projection positions of the table answers this: its expressions must stay
+	// the same as here.
+	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'), max(next_offset),
+			max(if(kind = 'flush', last_offset, -1)),
+			toUnixTimestamp64Milli(argMax(last_timestamp, if(kind = 'flush', last_offset, -1))),
+			argMax(last_payload_sha256, if(kind = 'flush', last_offset, -1))
+		FROM `+LedgerTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
 		GROUP BY source_partition, source_epoch
 		ORDER BY source_partition, source_epoch DESC LIMIT 1 BY source_partition`,
 		string(schemas.SourceKafka), topic)

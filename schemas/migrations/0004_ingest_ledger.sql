@@ -6,6 +6,12 @@
 -- at assignment wants the last of them. Not partitioned, since both read across
 -- months. Counters and offsets of neighbours are near each other: Delta.
 --
+-- Projection positions: what the check at assignment asks of each partition. It
+-- has one row a partition and part, so the check does not read the history, which
+-- grows by a row a second and partition. Index written_at_minmax: the guard on
+-- refused rows asks for the newest rows of all partitions; those of one partition
+-- are in the order of time.
+--
 -- A flush whose outcome was unknown is written again, under the same token but not
 -- always in the same bytes, and past the deduplication window in the same bytes
 -- too. So readers of rows of kind flush take one of each (insert_token, source,
@@ -37,7 +43,16 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
     `last_payload_sha256` String COMMENT 'SHA-256 of that record, 64 lower-case hexadecimal digits, where it has no timestamp; otherwise empty' CODEC(ZSTD(1)),
     `insert_token` String COMMENT 'Deduplication token of the flush; empty for a lost range' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process wrote it' CODEC(ZSTD(1)),
-    `written_at` DateTime64(3, 'UTC') COMMENT 'When it was written' CODEC(Delta(8), ZSTD(1))
+    `written_at` DateTime64(3, 'UTC') COMMENT 'When it was written' CODEC(Delta(8), ZSTD(1)),
+    INDEX written_at_minmax written_at TYPE minmax GRANULARITY 1,
+    PROJECTION positions
+    (
+        SELECT source, source_name, source_epoch, source_partition,
+            countIf(kind = 'flush'), max(next_offset), max(if(kind = 'flush', last_offset, -1)),
+            argMax(last_timestamp, if(kind = 'flush', last_offset, -1)),
+            argMax(last_payload_sha256, if(kind = 'flush', last_offset, -1))
+        GROUP BY source, source_name, source_epoch, source_partition
+    )
 )
 ENGINE = {{ .Engine "MergeTree" }}
 ORDER BY (source_name, source_epoch, source_partition, next_offset)

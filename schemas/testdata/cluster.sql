@@ -30,6 +30,15 @@ CREATE TABLE IF NOT EXISTS `piano`.`filtered_subscriptions` ON CLUSTER `main` AS
 ENGINE = Distributed(`main`, `piano`, `filtered_subscriptions_local`, murmurHash3_64(subscription_id));
 CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger_local` ON CLUSTER `main`
 (
+    INDEX written_at_minmax written_at TYPE minmax GRANULARITY 1,
+    PROJECTION positions
+    (
+        SELECT source, source_name, source_epoch, source_partition,
+            countIf(kind = 'flush'), max(next_offset), max(if(kind = 'flush', last_offset, -1)),
+            argMax(last_timestamp, if(kind = 'flush', last_offset, -1)),
+            argMax(last_payload_sha256, if(kind = 'flush', last_offset, -1))
+        GROUP BY source, source_name, source_epoch, source_partition
+    )
 )
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (source_name, source_epoch, source_partition, next_offset)
