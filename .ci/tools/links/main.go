@@ -22,6 +22,10 @@ var (
 )
 
 func main() {
+	if len(os.Args) == 1 {
+		fmt.Fprintln(os.Stderr, "links: no files to check")
+		os.Exit(2)
+	}
 	broken := 0
 	for _, file := range os.Args[1:] {
 		problems, err := check(file)

@@ -73,6 +73,10 @@ func main() {
 	page := flag.Float64("page", 0, "exit 1 when hits a 100 sentences exceed `N` in one Markdown file (0: no limit)")
 	hits := flag.Bool("hits", false, "print every hit")
 	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "prose: no files to check")
+		os.Exit(2)
+	}
 
 	failed := false
 	var all count
