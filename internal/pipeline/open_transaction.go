@@ -33,6 +33,11 @@ type openTransaction struct {
 func (t *openTransaction) observe(f *Flow, set *consumer.RecordSet) {
 	waiting := max(0, set.HighWatermark-set.LastStable)
 	f.metrics.setUnstable(set.Topic, set.Partition, waiting)
+	if waiting > 0 && set.NextOffset < set.LastStable {
+		// Not read up to there yet. Several sets may come from one response, minutes
+		// apart while ClickHouse is unavailable, and would show the same offset.
+		return
+	}
 	now := f.now()
 	log := f.log.With(zap.String("topic", set.Topic), zap.Int32("partition", set.Partition), zap.Int64("offset", t.offset))
 	if waiting == 0 || t.since.IsZero() || set.LastStable != t.offset {
