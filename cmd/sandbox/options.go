@@ -44,8 +44,8 @@ which known differences (drift) are planted.
 Flags:
 `
 
-// yesterday or today: the year ends at a midnight that is an hour ago, because the last
-// messages are sent an hour later.
+// endOfYear is the last midnight that is an hour ago: the last messages are sent an hour
+// after it.
 func endOfYear(now time.Time) time.Time {
 	return now.UTC().Add(-time.Hour).Truncate(24 * time.Hour)
 }

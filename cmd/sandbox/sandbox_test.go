@@ -13,11 +13,12 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
-// small returns options of a demonstration on free ports that takes about a second.
+// small returns options of a demonstration on free ports that takes about a second. Its year
+// is the same on every day.
 func small(t *testing.T) options {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	o, err := parse([]string{"--exit", "--subscribers", "300", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free}, time.Now(), io.Discard)
+	o, err := parse([]string{"--exit", "--subscribers", "300", "--end", "2026-06-30", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free}, time.Now(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +78,25 @@ func (w trigger) Write(p []byte) (int, error) {
 		w.call()
 	}
 	return len(p), nil
+}
+
+func TestParse_YearEndsToday(t *testing.T) {
+	for now, want := range map[string]string{
+		"2027-03-04T23:59:59Z": "2027-03-04", "2027-03-04T00:59:59Z": "2027-03-03", "2027-03-04T01:00:00Z": "2027-03-04",
+		"2027-03-04T01:30:00+02:00": "2027-03-03",
+	} {
+		at, err := time.Parse(time.RFC3339, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := parse(nil, at, io.Discard)
+		if err != nil || o.end.Format(time.DateOnly) != want || o.end.Add(time.Hour).After(at) {
+			t.Errorf("%s: got %v, %v, want %s", now, o.end, err, want)
+		}
+		if o, err = parse([]string{"--end", "2026-06-30"}, at, io.Discard); err != nil || o.end.Format(time.DateOnly) != "2026-06-30" || !o.endGiven {
+			t.Errorf("--end: got %v, %v", o.end, err)
+		}
+	}
 }
 
 func TestParse_RejectsInvalidOptions(t *testing.T) {
