@@ -35,3 +35,10 @@ func viewOf(text string) string {
 	}
 	return ""
 }
+
+// failedView returns the materialized view whose failure an error is.
+func failedView(err error) (code int32, view string, failed bool) {
+	code, text, _ := exception(err)
+	view = viewOf(text)
+	return code, view, view != ""
+}

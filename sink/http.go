@@ -38,6 +38,9 @@ func (h *httpTransport) insert(ctx context.Context, s segment) error {
 	for _, kv := range insertSettings() {
 		settings[kv.name] = kv.value
 	}
+	if s.withoutViews {
+		settings[ignoreViews] = "1"
+	}
 	release := h.body.open(s.blocks)
 	err := h.conn.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), "Native",
 		insertStatement(EventsTable, schemas.EventColumns()), release)

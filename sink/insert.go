@@ -142,7 +142,8 @@ func (i *insertion) halve(s segment, failure *Error) []segment {
 //
 //   - A constraint of the table refuses rows before anything is stored, and
 //     ClickHouse names the first of them: sift finds the others.
-//   - A materialized view fails. The rows are in the table then.
+//   - A materialized view fails. The rows are in the table then. If they are
+//     not, they are sent again without regard to views.
 //   - A type or an expression of the table refuses a row, and ClickHouse does
 //     not name the row: bisect.
 func (i *insertion) refuse(ctx context.Context, s segment, failure *Error) ([]segment, error) {
@@ -165,6 +166,11 @@ func (i *insertion) refuse(ctx context.Context, s segment, failure *Error) ([]se
 			}
 			missing.token = i.token()
 			return []segment{missing}, nil
+		}
+		if failure.View != "" && !s.withoutViews {
+			i.blame(viewFailure{failure.View, failure.Code}, s.rows)
+			s.token, s.withoutViews = i.token(), true
+			return []segment{s}, nil
 		}
 		i.unstored = true
 	}

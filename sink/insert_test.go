@@ -265,6 +265,19 @@ func TestSettler_Refused(t *testing.T) {
 		}
 		storedOnce(t, m, slices.DeleteFunc(upTo(20_000), func(o int64) bool { return slices.Contains(bad, o) }))
 	})
+	t.Run("rows that a view has kept out of the table are sent again without it", func(t *testing.T) {
+		m := &memory{fault: func(_ context.Context, _ int, s segment) (error, bool) {
+			if s.withoutViews {
+				return nil, false
+			}
+			return &ch.Exception{Code: 60, Message: "DB::Exception: secret: while pushing to view piano.theirs (7b2f0a4e-0d5c-4a55-9d8e-0a4b8f0c1d2e)"}, false
+		}}
+		done := inserted(t, m, batchOf(9))
+		storedOnce(t, m, upTo(9))
+		if len(done.refused) != 0 || done.attempts != 2 || done.views[viewFailure{"piano.theirs", 60}] != 9 {
+			t.Fatalf("%+v", done)
+		}
+	})
 	t.Run("a row that the table has is not refused", func(t *testing.T) {
 		for name, fault := range map[string]func(context.Context, int, segment) (error, bool){
 			"at once": func(context.Context, int, segment) (error, bool) { return answer(395), true },

@@ -58,6 +58,9 @@ func (n *nativeTransport) insert(ctx context.Context, s segment) error {
 	for _, kv := range slices.Concat(pinnedSettings(), insertSettings(), []setting{{dedupToken, s.token}}) {
 		q.Settings = append(q.Settings, ch.Setting{Key: kv.name, Value: kv.value, Important: true})
 	}
+	if s.withoutViews {
+		q.Settings = append(q.Settings, ch.Setting{Key: ignoreViews, Value: "1", Important: true})
+	}
 	q.OnInput = func(context.Context) error {
 		if next == len(s.blocks) {
 			// ch-go sends the input once more at its end.

@@ -91,8 +91,21 @@ func (w *Writer) closeDeadLetters(ctx context.Context, token string, l *schemas.
 	for batch := range slices.Chunk(offsets, maxResolved) {
 		statement := closeStatement(batch, now)
 		err := w.persist(ctx, "resolve "+DeadLettersTable, func(ctx context.Context, attempt int) error {
-			return w.conn.Exec(withToken(ctx, attemptToken(fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0]), attempt)), statement,
-				d.By, d.Why, string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
+			name := attemptToken(fmt.Sprintf("%s:resolved/%d/%d", token, l.Partition, batch[0]), attempt)
+			exec := func(ctx context.Context) error {
+				return w.conn.Exec(ctx, statement, d.By, d.Why, string(l.Source), l.Name, l.Epoch, l.Partition, batch[0], batch[len(batch)-1])
+			}
+			failure := exec(withToken(ctx, name))
+			code, view, failed := failedView(failure)
+			if !failed {
+				return failure
+			}
+			// What the failed INSERT has stored is not open any more.
+			if err := exec(withoutViews(ctx, name+"#view")); err != nil {
+				return err
+			}
+			w.viewFailed(DeadLettersTable, viewFailure{view, code}, len(batch))
+			return nil
 		})
 		if err != nil {
 			return err

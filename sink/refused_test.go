@@ -101,13 +101,15 @@ func TestWriter_Flush_ViewFails(t *testing.T) {
 			}
 		})
 	})
-	t.Run("on the ledger and on the dead letters", func(t *testing.T) {
+	t.Run("on a small table", func(t *testing.T) {
 		each(t, func(t *testing.T, d *database) {
 			d.exec("CREATE TABLE $.target (thrown UInt8) ENGINE = Null")
 			d.exec("CREATE MATERIALIZED VIEW $.of_ledger TO $.target AS SELECT throwIf(messages > 0) AS thrown FROM $.ingest_ledger")
 			d.exec("CREATE MATERIALIZED VIEW $.of_letters TO $.target AS SELECT throwIf(attempts > 0) AS thrown FROM $.dead_letters")
+			d.exec("CREATE MATERIALIZED VIEW $.of_filtered TO $.target AS SELECT throwIf(subscription_id != '') AS thrown FROM $.filtered_subscriptions")
 			w, _, failed := d.watched()
 			p := part(0, 0, 5)
+			p.Filtered = []schemas.FilteredSubscription{{SubscriptionID: "x"}, {SubscriptionID: "y"}}
 			failing(p, 5)
 			failing(p, 6)
 			if _, err := w.Flush(t.Context(), &sink.Batch{Token: "t", Parts: []*sink.Part{p, part(1, 0, 9)}}); err != nil {
@@ -115,7 +117,18 @@ func TestWriter_Flush_ViewFails(t *testing.T) {
 			}
 			d.is("SELECT count() FROM $.ingest_ledger", "(2)")
 			d.is("SELECT count() FROM $.dead_letters", "(2)")
-			if failed[d.cfg.Database+".of_ledger"] != 2 || failed[d.cfg.Database+".of_letters"] != 2 {
+			d.is("SELECT count() FROM $.filtered_subscriptions FINAL", "(2)")
+			if failed[d.cfg.Database+".of_filtered"] != 2 || failed[d.cfg.Database+".of_ledger"] != 2 || failed[d.cfg.Database+".of_letters"] != 2 {
+				t.Errorf("view failures %v", failed)
+			}
+			// The messages pass now.
+			again := part(0, 0, 7)
+			again.Recheck = true
+			if stats, err := w.Flush(t.Context(), &sink.Batch{Token: "again", Parts: []*sink.Part{again}}); err != nil || stats.Resolved != 2 {
+				t.Fatalf("%+v, %v", stats, err)
+			}
+			d.is("SELECT count(), countIf(resolved_at IS NULL) FROM $.dead_letters FINAL", "(2,0)")
+			if failed[d.cfg.Database+".of_letters"] != 4 {
 				t.Errorf("view failures %v", failed)
 			}
 		})
@@ -131,6 +144,20 @@ func TestWriter_Flush_RefusedBefore(t *testing.T) {
 		if stats := d.flush(&sink.Batch{Token: "again", Parts: []*sink.Part{spoiled(0, 0, 101, 25)}}); stats.Refused != 1 {
 			t.Errorf("%+v, want the row at offset 100", stats)
 		}
+	})
+}
+
+// TestWriter_Flush_RefusedByType: a column that an operator changed refuses a row, and
+// ClickHouse does not name it.
+func TestWriter_Flush_RefusedByType(t *testing.T) {
+	each(t, func(t *testing.T, d *database) {
+		d.exec("ALTER TABLE $.subscription_events MODIFY COLUMN term_type Nullable(Enum8('payment' = 1))")
+		stats := d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{spoiled(0, 1, 900, 400), spoiled(1, 901, 1500, 400)}})
+		if stats.Refused != 3 || stats.Rows != 1495 {
+			t.Errorf("%+v", stats)
+		}
+		d.is("SELECT groupArray(source_offset) FROM (SELECT source_offset FROM $.dead_letters WHERE detail LIKE '%691%' ORDER BY 1)", "([400,800,1200])")
+		d.is("SELECT count() FROM $.subscription_events FINAL", "(1495)")
 	})
 }
 

@@ -28,10 +28,6 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 	if n == 0 {
 		return nil
 	}
-	types := make([]clickhouse.ColumnNameAndType, len(t.columns))
-	for i, c := range t.columns {
-		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
-	}
 	start := w.hooks.Now()
 	tooLarge, err := w.statement(ctx, insertOp(t.name), n > 1, func(ctx context.Context, attempt int) error {
 		if attempt > 1 && t.has != nil {
@@ -39,20 +35,24 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 				return err
 			}
 		}
-		ctx = clickhouse.Context(ctx,
-			clickhouse.WithSettings(clickhouse.Settings{dedupToken: attemptToken(token, attempt)}),
-			clickhouse.WithColumnNamesAndTypes(types)) // saves a DESCRIBE over HTTP
-		batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
-		if err != nil {
-			return err
+		name := attemptToken(token, attempt)
+		failure := w.insertBlock(withToken(ctx, name), t, n, row)
+		code, view, failed := failedView(failure)
+		if !failed {
+			return failure
 		}
-		for i := range n {
-			if err := batch.Append(row(i)...); err != nil {
-				_ = batch.Abort()
+		// The rows are usually in the table. A lost range must not be there twice.
+		has := false
+		if t.has != nil {
+			has, _ = t.has(ctx) // without an answer the rows are sent again
+		}
+		if !has {
+			if err := w.insertBlock(withoutViews(ctx, name+"#view"), t, n, row); err != nil {
 				return err
 			}
 		}
-		return w.unlessView(ctx, t, n, batch.Send())
+		w.viewFailed(t.name, viewFailure{view, code}, n)
+		return nil
 	})
 	switch {
 	case err != nil:
@@ -69,18 +69,24 @@ func (w *Writer) insertRows(ctx context.Context, t table, token string, n int, r
 	return nil
 }
 
-// unlessView returns nil instead of the failure of a materialized view when the
-// rows are in the table.
-func (w *Writer) unlessView(ctx context.Context, t table, rows int, failure error) error {
-	code, text, answered := exception(failure)
-	if !answered || viewOf(text) == "" || t.has == nil {
-		return failure
+// insertBlock sends the rows once.
+func (w *Writer) insertBlock(ctx context.Context, t table, n int, row func(i int) []any) error {
+	types := make([]clickhouse.ColumnNameAndType, len(t.columns))
+	for i, c := range t.columns {
+		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
 	}
-	if has, err := t.has(ctx); err != nil || !has {
-		return failure
+	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(types)) // saves a DESCRIBE over HTTP
+	batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
+	if err != nil {
+		return err
 	}
-	w.viewFailed(t.name, viewFailure{viewOf(text), code}, rows)
-	return nil
+	for i := range n {
+		if err := batch.Append(row(i)...); err != nil {
+			_ = batch.Abort()
+			return err
+		}
+	}
+	return batch.Send()
 }
 
 // persist repeats an idempotent statement until it succeeds, fails fatally, or

@@ -14,6 +14,8 @@ type segment struct {
 	token  string
 	blocks []block
 	rows   int
+
+	withoutViews bool // insert the rows although a materialized view fails
 }
 
 // wholeBatch is the segment with all rows of a batch.
@@ -116,6 +118,15 @@ func attemptToken(token string, n int) string {
 		return token
 	}
 	return token + "#" + strconv.Itoa(n)
+}
+
+// ignoreViews is the setting under which an INSERT succeeds although a materialized
+// view fails.
+const ignoreViews = "materialized_views_ignore_errors"
+
+// withoutViews is withToken for an INSERT that a view has made fail before.
+func withoutViews(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{dedupToken: token, ignoreViews: "1"}))
 }
 
 func withToken(ctx context.Context, token string) context.Context {
