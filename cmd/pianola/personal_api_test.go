@@ -72,7 +72,7 @@ func (p *personalAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var rows []string
-	if r.FormValue("status") == "active" {
+	if r.FormValue("type") == "active" {
 		rows = p.personalRows()
 	}
 	total := len(rows)

@@ -84,7 +84,7 @@ func TestReconcile_Command(t *testing.T) {
 	throughHTTP := append(environment(overHTTP), append(api.environment(), "PIANOLA_LOG_LEVEL=error")...)
 
 	got := call(t, native, "", "config", "validate", "--connect")
-	if got.code != exitDone || !strings.Contains(got.stdout, "\npiano: ok\n") {
+	if got.code != exitDone || !strings.Contains(got.stdout, "\npiano: ok (") {
 		t.Errorf("validate: %+v", got)
 	}
 	got = call(t, append(native, "PIANOLA_PIANO_API_TOKEN=wrong"), "", "config", "validate", "--connect")

@@ -125,7 +125,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 				resolved = &now
 			}
 			add("kafka", topic, uint32(0), d.Partition, d.Offset, string(d.Reason), field, "a fixed sentence", id, "{}", sum,
-				instant(d.MessageTime), now, uint32(1), resolved)
+				instant(d.MessageTime), now, uint32(1), resolved, nil, nil)
 		}
 	})
 	insert(t, conn, "filtered_subscriptions", func(add func(...any)) {
@@ -146,7 +146,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 				counts[i], *n, room = uint64(take), *n-take, room-take
 			}
 			add("kafka", topic, uint32(0), int32(p), "flush", "", int64(0), end, uint64(end), counts[0], counts[1], counts[2], counts[3],
-				end-1, now, "token", "instance", now)
+				end-1, now, "", "token", "instance", now)
 		}
 	})
 }
