@@ -109,7 +109,7 @@ func walkPrivacy(t *testing.T, binary, protocol string) {
 	clean(t, "dlq list in an outage", both(call(t, environment, "", "dlq", "list")), leak, content)
 	_ = p.Stop() // it was killed
 	log := clean(t, "log", p.output.String(), leak, content)
-	for _, want := range []string{`"level":"debug"`, sink.LogInsertHalved, sink.LogAttemptFailed} {
+	for _, want := range []string{`"level":"debug"`, "batch committed", sink.LogAttemptFailed} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log was to be looked at for %q, and has no such line:\n%s", want, log)
 		}
