@@ -134,50 +134,52 @@ func (w *Writer) earlierRows(ctx context.Context, b *Batch) ([]rowGroup, error) 
 	return w.rowsSince(ctx, b, 0)
 }
 
+// partition is one partition of one source.
+type partition struct {
+	name   string
+	epoch  uint32
+	number int32
+}
+
 // rowsSince reads the event rows that were written since then, newest first, and at
 // least guardWindow of them where there are so many. It leaves out what is in the
 // ranges of the batch: an earlier attempt may have written it.
 func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) ([]rowGroup, error) {
-	letters, letterArgs := outside(b, "source_offset")
-	flushes, flushArgs := outside(b, "start_offset")
-	query := `SELECT toFloat64(sum(rows)), toFloat64(sum(refused)) FROM (
-			SELECT decided_at AS at, 1 AS rows, 1 AS refused FROM ` + DeadLettersTable + ` FINAL
-			WHERE reason = ? AND resolved_at IS NULL AND source = ? AND decided_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')` + letters + `
+	starts := make(map[partition]int64, len(b.Parts))
+	for _, p := range b.Parts {
+		starts[partition{p.Ledger.Name, p.Ledger.Epoch, p.Ledger.Partition}] = p.Ledger.StartOffset
+	}
+	const query = `SELECT toFloat64(rows), toFloat64(refused), source_name, source_epoch, source_partition, offset FROM (
+			SELECT decided_at AS at, 1 AS rows, 1 AS refused, source_name, source_epoch, source_partition, source_offset AS offset
+			FROM ` + DeadLettersTable + ` FINAL
+			WHERE reason = ? AND resolved_at IS NULL AND source = ? AND decided_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')
 			UNION ALL
-			SELECT written_at AS at, stored AS rows, 0 AS refused FROM (
-				SELECT insert_token, source, source_name, source_partition, written_at, stored FROM ` + LedgerTable + `
-				WHERE kind = ? AND source = ? AND stored > 0 AND written_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')` + flushes + `
-				ORDER BY written_at DESC LIMIT 1 BY insert_token, source, source_name, source_partition
-			)
-		) GROUP BY at ORDER BY at DESC LIMIT ?`
-	args := append([]any{string(schemas.RejectedByServer), string(schemas.SourceKafka), int64(since)}, letterArgs...)
-	args = append(args, string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since))
-	args = append(append(args, flushArgs...), guardWindow+1)
+			SELECT written_at AS at, stored AS rows, 0 AS refused, source_name, source_epoch, source_partition, start_offset AS offset
+			FROM ` + LedgerTable + `
+			WHERE kind = ? AND source = ? AND stored > 0 AND written_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')
+			ORDER BY written_at DESC LIMIT 1 BY insert_token, source, source_name, source_partition
+		) ORDER BY at DESC, refused DESC LIMIT ?`
 	var groups []rowGroup
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		groups = groups[:0]
-		rows, err := w.conn.Query(ctx, query, args...)
+		rows, err := w.conn.Query(ctx, query, string(schemas.RejectedByServer), string(schemas.SourceKafka), int64(since),
+			string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since), guardWindow+2*len(b.Parts))
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var g rowGroup
-			if err := rows.Scan(&g.rows, &g.refused); err != nil {
+			var of partition
+			var offset int64
+			if err := rows.Scan(&g.rows, &g.refused, &of.name, &of.epoch, &of.number, &offset); err != nil {
 				return err
 			}
-			groups = append(groups, g)
+			if start, read := starts[of]; !read || offset < start {
+				groups = append(groups, g)
+			}
 		}
 		return rows.Err()
 	})
 	return groups, err
-}
-
-// outside is a condition for rows outside the ranges of the batch.
-func outside(b *Batch, offset string) (condition string, args []any) {
-	for _, p := range b.Parts {
-		condition += " AND NOT (source_name = ? AND source_epoch = ? AND source_partition = ? AND " + offset + " >= ?)"
-		args = append(args, p.Ledger.Name, p.Ledger.Epoch, p.Ledger.Partition, p.Ledger.StartOffset)
-	}
-	return condition, args
 }

@@ -225,6 +225,18 @@ func TestWriter_Guard(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a batch of many partitions", func(t *testing.T) {
+		d := open(t, sink.Native, nil)
+		d.exec(constraint)
+		var parts []*sink.Part
+		for partition := range int32(3000) {
+			parts = append(parts, part(partition, int64(partition), int64(partition)))
+		}
+		parts[0] = spoiled(0, 0, 10, 100)
+		if stats := d.flush(&sink.Batch{Token: "wide", Parts: parts}); stats.Refused != 1 {
+			t.Errorf("%+v", stats)
+		}
+	})
 	t.Run("resolved dead letters do not count", func(t *testing.T) {
 		d := open(t, sink.Native, nil)
 		d.exec(constraint)

@@ -69,7 +69,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		retries: prometheus.NewCounterVec(counter("insert_retries_total",
 			"Inserts tried again, by error class and ClickHouse code (0: network)."), []string{"class", "code"}),
 		splits: prometheus.NewCounter(counter("insert_splits_total",
-			"Batches halved because the server had no memory or no time for them.")),
+			"Batches halved because the server had no memory or no time for them, or a proxy refused their size.")),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "pianola", Name: "end_to_end_latency_seconds",
 			Help:    "Time from record to commit, for the oldest record of each partition in each flush.",
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 20)}),

@@ -46,7 +46,7 @@ func (s *Service) await(ctx context.Context, what string, check func(context.Con
 func (s *Service) checkClickHouse(ctx context.Context) error {
 	if err := s.writer.Ping(ctx); err != nil {
 		var refused *sink.Error
-		if errors.As(err, &refused) && refused.Class != sink.ClassRetry {
+		if errors.As(err, &refused) && refused.Class == sink.ClassFatal {
 			return backoff.Permanent(err)
 		}
 		return err
