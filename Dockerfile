@@ -4,16 +4,13 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-# CGO off makes the binary static; time zones are embedded by the binary itself.
 # The build context has no .git, so the version comes from build arguments:
 # docker build --build-arg VERSION=v1.2.3 --build-arg COMMIT=$(git rev-parse HEAD) …
 ARG VERSION="" COMMIT="" DATE=""
-RUN CGO_ENABLED=0 go build -trimpath -o /out/pianola \
-    -ldflags="-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" ./cmd/pianola
+RUN mkdir /out && VERSION="$VERSION" COMMIT="$COMMIT" DATE="$DATE" deploy/image-root.sh /out
 
 FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /out/pianola /pianola
+COPY --from=build /out/ /
 USER 65532:65532
 # Health and metrics listen on loopback until told otherwise: give
 # PIANOLA_HTTP_LISTEN=0.0.0.0:8080 to reach them from outside of the container.

@@ -68,7 +68,7 @@ func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Ti
 	defer client.Close()
 	file, err := os.CreateTemp("", "pianola-export-")
 	if err != nil {
-		return nil, 0, fmt.Errorf("create a file for the export: %w", err)
+		return nil, 0, fmt.Errorf("create a file for the export: %w: set TMPDIR to a directory that this user can write, with space for the whole log", err)
 	}
 	defer func() {
 		if err != nil {
