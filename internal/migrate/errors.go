@@ -23,6 +23,9 @@ var (
 	ErrSchemaNewer = errors.New("the schema is newer than this binary")
 )
 
+// ErrProxy: something in front of ClickHouse answers every repetition alike.
+var ErrProxy = errors.New("a proxy in front of clickhouse does not pass the request on")
+
 // ServerError is an exception of ClickHouse. It has only the code, its name and a missing
 // grant: the server's text can contain values of columns.
 type ServerError struct {
@@ -92,9 +95,9 @@ func Explain(err error) error {
 		// The exception's name is a C++ class, the same for every code.
 		return &ServerError{Code: exception.Code, Name: codeName(exception.Code), Missing: sink.MissingGrant(exception.Message)}
 	case errors.As(err, &status) && status.StatusCode >= 300 && status.StatusCode < 400:
-		return fmt.Errorf("http status %d redirects to another address, which is not followed, check clickhouse.addr and clickhouse.tls", status.StatusCode)
+		return fmt.Errorf("%w: http status %d redirects to another address, which is not followed, check clickhouse.addr and clickhouse.tls", ErrProxy, status.StatusCode)
 	case errors.As(err, &status) && status.StatusCode == http.StatusRequestEntityTooLarge:
-		return fmt.Errorf("http status %d of a proxy in front of clickhouse, raise its limit on the size of a request", status.StatusCode)
+		return fmt.Errorf("%w: http status %d, raise its limit on the size of a request", ErrProxy, status.StatusCode)
 	case errors.As(err, &status): // its text is the body, of any sender
 		return fmt.Errorf("http status %d is not an answer of clickhouse, check clickhouse.addr, clickhouse.protocol and clickhouse.tls", status.StatusCode)
 	case errors.As(err, &certificate):

@@ -35,10 +35,10 @@ func Retry(ctx context.Context, log *zap.Logger, op string, limit time.Duration,
 }
 
 // Transient reports whether a repetition can succeed after this explained error.
-// It cannot after a cancelled context, a schema of another version, or a code that
-// sink.ClassOf does not retry.
+// It cannot after a cancelled context, a schema of another version, a proxy that does
+// not pass the request on, or a code that sink.ClassOf does not retry.
 func Transient(err error) bool {
-	for _, permanent := range []error{context.Canceled, migrate.ErrSchemaOlder, migrate.ErrSchemaNewer} {
+	for _, permanent := range []error{context.Canceled, migrate.ErrSchemaOlder, migrate.ErrSchemaNewer, migrate.ErrProxy} {
 		if errors.Is(err, permanent) {
 			return false
 		}
