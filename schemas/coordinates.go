@@ -28,10 +28,3 @@ func (c Coordinates) String() string {
 	}
 	return fmt.Sprintf("%s/%d/%d", c.Name, c.Partition, c.Offset)
 }
-
-// KafkaVersion is the version of a row from Kafka: of two deliveries of one event
-// the higher wins. It is the record's timestamp in milliseconds (at least 0) ×
-// 2^20 + offset mod 2^20 (contract §2). Rows from files have version 0.
-func KafkaVersion(timestamp Millis, offset int64) uint64 {
-	return uint64(max(timestamp, 0))<<20 + uint64(offset)&(1<<20-1)
-}

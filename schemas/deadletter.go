@@ -55,5 +55,5 @@ type Dismissal struct{ By, Why string }
 // filter dropped: its guarded id and the last time.
 type FilteredSubscription struct {
 	SubscriptionID string
-	FilteredAt     Millis
+	Version        uint64 // of the newest such delivery
 }

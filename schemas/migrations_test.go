@@ -55,7 +55,7 @@ func TestDDL_DeclaresWhatIsInserted(t *testing.T) {
 			{"payload_sha256", "Nullable(String)"}, {"message_time", instant}, {"decided_at", instant},
 			{"attempts", "UInt32"}, {"resolved_at", "Nullable(DateTime64(3, 'UTC'))"},
 		}...),
-		"filtered_subscriptions": {{"subscription_id", text}, {"filtered_at", instant}},
+		"filtered_subscriptions": {{"subscription_id", text}, {"version", "UInt64"}, {"filtered_at", instant}},
 		"ingest_ledger": append(slices.Clone(where), []Column{
 			{"kind", short}, {"cause", short}, {"start_offset", "Int64"}, {"next_offset", "Int64"},
 			{"messages", "UInt64"}, {"stored", "UInt64"}, {"filtered", "UInt64"}, {"dead_lettered", "UInt64"},
@@ -80,7 +80,7 @@ func TestDDL_HasTheContractsEnginesAndKeys(t *testing.T) {
 	for table, clauses := range map[string]string{
 		"subscription_events":    "ENGINE = ReplacingMergeTree(version)\nPARTITION BY toYYYYMM(event_timestamp)\nORDER BY (subscription_id, event_timestamp, event_id)\n",
 		"dead_letters":           "ENGINE = ReplacingMergeTree(decided_at)\nORDER BY (source_name, source_epoch, source_partition, source_offset)\n",
-		"filtered_subscriptions": "ENGINE = ReplacingMergeTree(filtered_at)\nORDER BY subscription_id\n",
+		"filtered_subscriptions": "ENGINE = ReplacingMergeTree(version)\nORDER BY subscription_id\n",
 		"ingest_ledger":          "ENGINE = MergeTree()\nORDER BY (source_name, source_epoch, source_partition, next_offset)\n",
 	} {
 		statement := creates(t, oneServer, "TABLE", table)

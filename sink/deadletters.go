@@ -125,10 +125,6 @@ func deadLetterSlice(all []schemas.DeadLetter) int {
 	return len(all)
 }
 
-// versionShift is the position of the record's timestamp in a Kafka row's version
-// (schemas.KafkaVersion).
-const versionShift = 20
-
 // deadLetter is the dead letter of a refused row. Its payload is the row as it
 // would have been stored: after the guard, so without plaintext addresses. The
 // raw message and its SHA-256 are no longer available.
@@ -139,7 +135,7 @@ func (c *Chunk) deadLetter(row int, code int32) schemas.DeadLetter {
 		Detail:         "ClickHouse refused this row with code " + strconv.Itoa(int(code)) + " " + codeName(code),
 		SubscriptionID: c.subscriptionID.values.Row(row),
 		Payload:        string(c.json(row)),
-		MessageTime:    schemas.Millis(c.version.values[row] >> versionShift),
+		MessageTime:    schemas.VersionTime(c.version.values[row]),
 		Attempts:       1,
 	}
 	return d

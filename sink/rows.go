@@ -139,30 +139,28 @@ func optional(s string) *string {
 // internal-user filter dropped.
 const FilteredTable = "filtered_subscriptions"
 
-// writeFiltered inserts each id once, with its latest time, because a test
-// subscription has many events. An id without a time was filtered now.
+// writeFiltered inserts each id once, with its newest version, because a test
+// subscription has many events.
 func (w *Writer) writeFiltered(ctx context.Context, token string, parts []*Part, now schemas.Millis) error {
 	var rows []schemas.FilteredSubscription
 	at := make(map[string]int)
 	for _, part := range parts {
 		for _, f := range part.Filtered {
-			if f.FilteredAt == 0 {
-				f.FilteredAt = now
-			}
 			i, known := at[f.SubscriptionID]
 			if !known {
 				at[f.SubscriptionID] = len(rows)
 				rows = append(rows, f)
 				continue
 			}
-			rows[i].FilteredAt = max(rows[i].FilteredAt, f.FilteredAt)
+			rows[i].Version = max(rows[i].Version, f.Version)
 		}
 	}
 	t := table{name: FilteredTable, columns: []schemas.Column{
 		{Name: "subscription_id", Type: "String"},
+		{Name: "version", Type: "UInt64"},
 		{Name: "filtered_at", Type: "DateTime64(3, 'UTC')"},
 	}}
 	return w.insertRows(ctx, t, token+":filtered", len(rows), func(i int) []any {
-		return []any{rows[i].SubscriptionID, instant(rows[i].FilteredAt)}
+		return []any{rows[i].SubscriptionID, rows[i].Version, instant(now)}
 	})
 }

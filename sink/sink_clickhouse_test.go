@@ -216,11 +216,13 @@ func TestWriter_Flush_Filtered(t *testing.T) {
 	each(t, func(t *testing.T, d *database) {
 		p := &sink.Part{Ledger: schemas.LedgerRow{Source: schemas.SourceKafka, Name: topic, StartOffset: 0, NextOffset: 3, Messages: 3, Filtered: 3, LastOffset: 2}}
 		p.Filtered = []schemas.FilteredSubscription{
-			{SubscriptionID: "a", FilteredAt: 1_750_000_000_002}, {SubscriptionID: "b"}, {SubscriptionID: "a", FilteredAt: 1_750_000_000_001},
+			{SubscriptionID: "a", Version: 7}, {SubscriptionID: "b"}, {SubscriptionID: "a", Version: 5},
 		}
 		d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{p}})
-		d.is("SELECT subscription_id, toUnixTimestamp64Milli(filtered_at) FROM $.filtered_subscriptions ORDER BY 1", "('a',1750000000002)", "('b',1750000000000)")
-		d.is("SELECT kind, cause, start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped, last_offset, insert_token, instance, toUnixTimestamp64Milli(written_at) FROM $.ingest_ledger",
+		d.is("SELECT subscription_id, version, toUnixTimestamp64Milli(filtered_at) FROM $.filtered_subscriptions ORDER BY 1", "('a',7,1750000000000)", "('b',0,1750000000000)")
+		d.flush(&sink.Batch{Token: "again", Parts: []*sink.Part{{Ledger: p.Ledger, Filtered: []schemas.FilteredSubscription{{SubscriptionID: "a", Version: 6}}}}})
+		d.is("SELECT subscription_id, version FROM $.filtered_subscriptions FINAL ORDER BY 1", "('a',7)", "('b',0)")
+		d.is("SELECT kind, cause, start_offset, next_offset, messages, stored, filtered, dead_lettered, skipped, last_offset, insert_token, instance, toUnixTimestamp64Milli(written_at) FROM $.ingest_ledger WHERE insert_token = 't'",
 			"('flush','',0,3,3,0,3,0,0,2,'t','pianola',1750000000000)")
 	})
 }

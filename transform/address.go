@@ -2,12 +2,15 @@ package transform
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"unicode/utf8"
 )
 
 // The grammar of an address (contract §2, stage 4): one or more local
 // characters, @, then domain characters that end in a dot and a last label of
-// two or more characters, the first a letter.
+// two or more characters, the first a letter. It applies to the normal form of a
+// text (normalform.go). [addressFinder] is the only way to look for an address.
 
 // Classes of ASCII characters.
 const (
@@ -105,8 +108,71 @@ func domainEnd(b []byte, i int) int {
 	return end
 }
 
-// wholeAddress reports whether the text is exactly one address.
-func wholeAddress(text []byte) bool {
-	start, end, ok := findAddress(text, 0)
-	return ok && start == 0 && end == len(text)
+// addressFinder finds addresses in texts. It reuses its memory; the zero value is
+// ready to use. What it returns is valid until the next text.
+type addressFinder struct {
+	normal normalForm
+	lower  []byte // an address in lower case
+}
+
+// whole returns the address that a text consists of, in its normal form. ok is
+// false when the text is not exactly one address.
+func (a *addressFinder) whole(text []byte) (address []byte, ok bool) {
+	if !mayHoldAddress(text) {
+		return nil, false
+	}
+	a.normal.set(text)
+	address = trim(a.normal.text)
+	start, end, ok := findAddress(address, 0)
+	return address, ok && start == 0 && end == len(address)
+}
+
+// domain returns the domain of a text that is an address, in lower case.
+func (a *addressFinder) domain(text []byte) (domain []byte, ok bool) {
+	address, ok := a.whole(text)
+	if !ok {
+		return nil, false
+	}
+	a.lower = appendLower(a.lower[:0], address[bytes.IndexByte(address, '@')+1:])
+	return a.lower, true
+}
+
+// appendHash appends the hash of an address, which must be in its normal form, as
+// 64 lower-case digits.
+func (a *addressFinder) appendHash(dst, address []byte) []byte {
+	a.lower = appendLower(a.lower[:0], address)
+	sum := sha256.Sum256(a.lower)
+	return hex.AppendEncode(dst, sum[:])
+}
+
+// appendGuarded appends the text with its addresses replaced by their hashes, and
+// returns their number. Without addresses it appends nothing.
+func (a *addressFinder) appendGuarded(dst, text []byte) (guarded []byte, addresses int) {
+	if !mayHoldAddress(text) {
+		return dst, 0
+	}
+	a.normal.set(text)
+	copied := 0 // of the original
+	for from := 0; ; addresses++ {
+		start, end, ok := findAddress(a.normal.text, from)
+		if !ok {
+			break
+		}
+		first, last := a.normal.original(start, end)
+		dst = append(dst, text[copied:first]...)
+		dst = append(dst, "sha256:"...)
+		dst = a.appendHash(dst, a.normal.text[start:end])
+		from, copied = end, last
+	}
+	if addresses > 0 {
+		dst = append(dst, text[copied:]...)
+	}
+	return dst, addresses
+}
+
+// shrink frees memory that only a long text needed.
+func (a *addressFinder) shrink(limit int) {
+	if cap(a.lower)+a.normal.size() > limit {
+		*a = addressFinder{}
+	}
 }

@@ -60,6 +60,7 @@ const maxAliases = 10_000
 // which may be an address or a misplaced password.
 func (c Config) Validate() error {
 	var errs []error
+	var addresses addressFinder
 	wrong := func(key, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("transform."+key+": "+format, args...))
 	}
@@ -93,7 +94,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for i, domain := range c.InternalEmailDomains {
-		if !wholeAddress([]byte("x@" + strings.TrimSpace(domain))) { // may be an address, so it is not repeated
+		if _, ok := addresses.domain([]byte("x@" + strings.TrimSpace(domain))); !ok { // may be an address, so it is not repeated
 			wrong("internal_email_domains", "entry %d is not a domain; give what follows the @, such as example.com", i+1)
 		}
 	}

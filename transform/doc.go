@@ -11,6 +11,7 @@
 //	guard.go     an address in any other text becomes SHA-256
 //	action.go    the action becomes one of the twelve
 //
+// address.go has the grammar of an address, and normalform.go its normal form.
 // eventid.go computes the identity of the result, and event.go builds the event.
 // Below decode.go are the scanner (scan.go, nested.go, number.go, escape.go) and
 // the field table (record.go, fields.go, names.go); below utc.go the parsers
@@ -24,7 +25,9 @@
 //   - text: the trimmed, decoded content of a field; nil when it is absent.
 //   - address: an e-mail address by contract §2, not by RFC 5322.
 //   - guard: the replacement of an address inside other text by its hash.
-//   - never: a timestamp of 2200 or later, with which publishers mean none.
+//   - normal form: the form in which an address is looked for and hashed.
+//   - none: an optional timestamp of 1970, with which publishers mean that there
+//     is none; never: one of 2200 or later, with the same meaning.
 //
 // [Rules] are compiled once and shared. A [Worker] belongs to one goroutine and
 // reuses its memory, so that a message allocates nothing in the steady state.

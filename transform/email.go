@@ -13,34 +13,44 @@ import (
 // field, wins over a plaintext e-mail.
 func (w *Worker) hashEmail() bool {
 	if given := w.texts[userEmailHash]; given != nil {
-		switch {
-		case isHash(given):
-			w.hash = w.lowerHash(given)
-			if string(w.hash) == emptyHash {
-				w.hash = nil
-				w.result.Notes.EmptyHashes++
-			}
-		case wholeAddress(given):
-			w.hash = w.addressHash(given)
-			w.result.Notes.AddressesInHashField++
-		default:
+		if !w.readHash(given) {
 			return w.refuse(schemas.InvalidValue, userEmailHash, hashDetail)
 		}
 	}
 	text, f := w.plaintext()
+	if text == nil {
+		return true
+	}
+	address, ok := w.addresses.whole(text)
 	switch {
-	case text == nil:
-	case !wholeAddress(text):
-		if w.hash == nil {
-			return w.refuse(schemas.InvalidValue, f, addressDetail)
-		}
+	case !ok && w.hash == nil:
+		return w.refuse(schemas.InvalidValue, f, addressDetail)
+	case !ok:
 		w.result.Notes.IgnoredEmails++
 	case w.hash == nil:
-		w.hash = w.addressHash(text)
-	case !bytes.Equal(w.hash, w.addressHash(text)):
+		w.hash = w.addressHash(address)
+	case !bytes.Equal(w.hash, w.addressHash(address)):
 		w.result.Notes.EmailHashDisagreements++
 	}
 	return true
+}
+
+// readHash reads the hash field.
+func (w *Worker) readHash(given []byte) bool {
+	if isHash(given) {
+		w.hash = w.lowerHash(given)
+		if string(w.hash) == emptyHash {
+			w.hash = nil
+			w.result.Notes.EmptyHashes++
+		}
+		return true
+	}
+	address, ok := w.addresses.whole(given)
+	if ok {
+		w.hash = w.addressHash(address)
+		w.result.Notes.AddressesInHashField++
+	}
+	return ok
 }
 
 // lowerHash is a given hash in lower case. It is borrowed if it is lower case
@@ -56,9 +66,9 @@ func (w *Worker) lowerHash(given []byte) []byte {
 	return given
 }
 
-// addressHash hashes an address into the arena.
+// addressHash hashes an address, in its normal form, into the arena.
 func (w *Worker) addressHash(address []byte) []byte {
 	start := len(w.arena)
-	w.arena, w.lower = appendAddressHash(w.arena, address, w.lower)
+	w.arena = w.addresses.appendHash(w.arena, address)
 	return w.arena[start:len(w.arena):len(w.arena)]
 }

@@ -31,7 +31,7 @@ func epochNumber(b []byte) (int64, parseResult) {
 	case !ok:
 		return 0, instantUnreadable
 	case d.isZero():
-		return 0, instantZero
+		return 0, instantNone
 	case d.negative:
 		return 0, instantNegative
 	}

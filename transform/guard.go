@@ -1,7 +1,5 @@
 package transform
 
-import "bytes"
-
 // The PII guard (contract §2, stage 4) replaces an address in any text except the
 // e-mail fields with "sha256:" and its hash. It runs once over a text, so that
 // its output is never part of another address.
@@ -19,7 +17,7 @@ var guardedFields = func() (fields []field) {
 func (w *Worker) guardTexts() {
 	w.guarded = true
 	for _, f := range guardedFields {
-		if text := w.texts[f]; bytes.IndexByte(text, '@') >= 0 {
+		if text := w.texts[f]; mayHoldAddress(text) {
 			w.texts[f] = w.guard(text)
 		}
 	}
@@ -28,34 +26,11 @@ func (w *Worker) guardTexts() {
 // guard returns the text itself when it has no address.
 func (w *Worker) guard(text []byte) []byte {
 	start := len(w.arena)
-	guarded, lower, addresses := appendGuarded(w.arena, text, w.lower)
-	w.lower = lower
+	guarded, addresses := w.addresses.appendGuarded(w.arena, text)
 	if addresses == 0 {
 		return text
 	}
 	w.arena = guarded
 	w.result.Notes.GuardedAddresses += uint32(addresses)
 	return guarded[start:len(guarded):len(guarded)]
-}
-
-// appendGuarded appends the text with its addresses replaced and returns their
-// number. Without addresses it appends nothing. scratch is overwritten and
-// returned.
-func appendGuarded(dst, text, scratch []byte) (guarded, lower []byte, addresses int) {
-	from := 0
-	for {
-		start, end, ok := findAddress(text, from)
-		if !ok {
-			break
-		}
-		dst = append(dst, text[from:start]...)
-		dst = append(dst, "sha256:"...)
-		dst, scratch = appendAddressHash(dst, text[start:end], scratch)
-		from = end
-		addresses++
-	}
-	if addresses > 0 {
-		dst = append(dst, text[from:]...)
-	}
-	return dst, scratch, addresses
 }

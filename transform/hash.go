@@ -2,7 +2,6 @@ package transform
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"unicode"
 	"unicode/utf8"
 )
@@ -32,14 +31,6 @@ func appendLower(dst, text []byte) []byte {
 		i += size
 	}
 	return dst
-}
-
-// appendAddressHash appends the hash of an address as 64 lower-case digits.
-// scratch is overwritten and returned for reuse.
-func appendAddressHash(dst, address, scratch []byte) (hashed, lower []byte) {
-	lower = appendLower(scratch[:0], address)
-	sum := sha256.Sum256(lower)
-	return hex.AppendEncode(dst, sum[:]), lower
 }
 
 // isHash reports whether the text is 64 hexadecimal digits of any case.

@@ -1,7 +1,5 @@
 package transform
 
-import "bytes"
-
 // Stage 3, the internal-user filter (contract §2).
 
 // isInternal reports whether the event belongs to the publisher's own people: by
@@ -28,19 +26,19 @@ func (w *Worker) isInternal() bool {
 // atInternalDomain reports whether the text is an address in a configured domain.
 // A subdomain is another domain.
 func (w *Worker) atInternalDomain(text []byte) bool {
-	internal, lower := w.rules.atInternalDomain(text, w.lower)
-	w.lower = lower
-	return internal
+	return w.rules.atInternalDomain(text, &w.addresses)
 }
 
-// atInternalDomain overwrites scratch and returns it.
-func (r *Rules) atInternalDomain(text, scratch []byte) (internal bool, lower []byte) {
-	if len(r.internalDomains) == 0 || !wholeAddress(text) {
-		return false, scratch
+func (r *Rules) atInternalDomain(text []byte, addresses *addressFinder) bool {
+	if len(r.internalDomains) == 0 {
+		return false
 	}
-	lower = appendLower(scratch[:0], text[bytes.IndexByte(text, '@')+1:])
-	_, internal = r.internalDomains[string(lower)]
-	return internal, lower
+	domain, ok := addresses.domain(text)
+	if !ok {
+		return false
+	}
+	_, ok = r.internalDomains[string(domain)]
+	return ok
 }
 
 // plaintext is the e-mail and its field: email only when user_email is absent.

@@ -6,8 +6,9 @@ type redactor struct {
 	out     []byte
 	decoded []byte
 	guarded []byte
-	lower   []byte
-	maxText int // bytes of one written text
+
+	addresses addressFinder
+	maxText   int // bytes of one written text
 }
 
 // object writes the message, a JSON object. It reports whether the output is
@@ -73,12 +74,10 @@ func (r *redactor) value(f field, v *value) (cut bool) {
 		return r.text(r.guard(text))
 	}
 	text = trim(text)
-	switch {
-	case wholeAddress(text):
-		r.guarded, r.lower = appendAddressHash(append(r.guarded[:0], "sha256:"...), text, r.lower)
+	if address, ok := r.addresses.whole(text); ok {
+		r.guarded = r.addresses.appendHash(append(r.guarded[:0], "sha256:"...), address)
 		text = r.guarded
-	case f == userEmailHash && isHash(text):
-	default:
+	} else if f != userEmailHash || !isHash(text) {
 		r.guarded = appendMasked(r.guarded[:0], text, maxRedacted)
 		text = r.guarded
 	}
@@ -112,8 +111,8 @@ func (r *redactor) decode(v *value) []byte {
 }
 
 func (r *redactor) guard(text []byte) []byte {
-	guarded, lower, addresses := appendGuarded(r.guarded[:0], text, r.lower)
-	r.guarded, r.lower = guarded, lower
+	guarded, addresses := r.addresses.appendGuarded(r.guarded[:0], text)
+	r.guarded = guarded
 	if addresses == 0 {
 		return text
 	}

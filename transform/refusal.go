@@ -21,7 +21,7 @@ const (
 	unreadableDetail     = "the timestamp is in none of the accepted notations"
 	negativeDetail       = "the timestamp is a negative epoch"
 	eventRangeDetail     = "the timestamp is before 2000-01-01 or after now and transform.max_future"
-	otherRangeDetail     = "the timestamp is before 1970-01-01"
+	otherRangeDetail     = "the timestamp is before 2000-01-01"
 	hashDetail           = "the hash is neither 64 hexadecimal digits nor one whole address"
 	addressDetail        = "the e-mail is not one whole address, and there is no hash beside it"
 	unknownActionDetail  = "the action is none of the twelve nor a synonym, and transform.unknown_action is dead_letter"

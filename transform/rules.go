@@ -16,7 +16,7 @@ type Rules struct {
 	zone            zone
 	maxFuture       time.Duration
 	internalIDs     map[string]struct{}
-	internalDomains map[string]struct{} // lower-cased like an address
+	internalDomains map[string]struct{} // in normal form, in lower case
 	unknownAction   UnknownAction
 	actions         map[string][]byte // ASCII letters, lower-cased → canonical
 }
@@ -48,9 +48,10 @@ func New(c Config) (*Rules, error) {
 	for _, id := range c.InternalUserIDs {
 		r.internalIDs[strings.TrimSpace(id)] = struct{}{}
 	}
+	var addresses addressFinder
 	for _, domain := range c.InternalEmailDomains {
-		lower := appendLower(nil, []byte(strings.TrimSpace(domain)))
-		r.internalDomains[string(lower)] = struct{}{}
+		name, _ := addresses.domain([]byte("x@" + strings.TrimSpace(domain))) // Validate has refused others
+		r.internalDomains[string(name)] = struct{}{}
 	}
 	return r, nil
 }

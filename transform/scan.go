@@ -135,7 +135,6 @@ func (s *scanner) text(v *value) bool {
 // eight bytes at a time. Only the lowest mark in a word is exact, and only that
 // one is used.
 func plainEnd(data []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for i+8 <= len(data) {
 		w := binary.LittleEndian.Uint64(data[i:])
 		quote := w ^ ones*'"'

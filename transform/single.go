@@ -18,26 +18,27 @@ var ErrTimestamp = errors.New("no timestamp by the contract's notations")
 // Guard returns the text with every e-mail address replaced by "sha256:" and its
 // hash (contract §2, stage 4).
 func Guard(text string) string {
-	guarded, _, addresses := appendGuarded(nil, []byte(text), nil)
+	var finder addressFinder
+	guarded, addresses := finder.appendGuarded(nil, []byte(text))
 	if addresses == 0 {
 		return text
 	}
 	return string(guarded)
 }
 
-// HashAddress returns the hash of a trimmed e-mail address as 64 lower-case
-// hexadecimal digits. ok is false when the text is not exactly one address.
+// HashAddress returns the hash of an e-mail address as 64 lower-case hexadecimal
+// digits. ok is false when the text is not exactly one address.
 func HashAddress(text string) (hash string, ok bool) {
-	address := trim([]byte(text))
-	if !wholeAddress(address) {
+	var finder addressFinder
+	address, ok := finder.whole([]byte(text))
+	if !ok {
 		return "", false
 	}
-	hashed, _ := appendAddressHash(nil, address, nil)
-	return string(hashed), true
+	return string(finder.appendHash(nil, address)), true
 }
 
 // Timestamp reads text like an optional timestamp of a message. It trims the
-// text. An empty text, the epoch 0 and timestamps from 2200 on (never) are
+// text. An empty text, 1970 (none) and timestamps from 2200 on (never) are
 // absent. Local times are in transform.source_timezone. The error is
 // ErrTimestamp.
 func (r *Rules) Timestamp(text string) (schemas.NullMillis, error) {
@@ -46,14 +47,14 @@ func (r *Rules) Timestamp(text string) (schemas.NullMillis, error) {
 		return schemas.NullMillis{}, nil
 	}
 	var cursor zoneCursor
-	ms, result := readInstant(b, &cursor, &r.zone)
-	switch {
-	case result == instantZero || result == instantRead && ms >= year2200:
+	ms, result := optional(readInstant(b, &cursor, &r.zone))
+	switch result {
+	case instantRead:
+		return schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}, nil
+	case instantNone, instantNever:
 		return schemas.NullMillis{}, nil
-	case result != instantRead || ms < 0:
-		return schemas.NullMillis{}, ErrTimestamp
 	}
-	return schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}, nil
+	return schemas.NullMillis{}, ErrTimestamp
 }
 
 // Internal reports whether the internal-user filter (contract §2, stage 3) drops
@@ -64,10 +65,6 @@ func (r *Rules) Internal(userID, email string) bool {
 	if _, known := r.internalIDs[string(id)]; known && len(id) > 0 {
 		return true
 	}
-	return r.internalDomain(id) || r.internalDomain(trim([]byte(email)))
-}
-
-func (r *Rules) internalDomain(text []byte) bool {
-	internal, _ := r.atInternalDomain(text, nil)
-	return internal
+	var finder addressFinder
+	return r.atInternalDomain(id, &finder) || r.atInternalDomain([]byte(email), &finder)
 }

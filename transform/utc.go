@@ -10,8 +10,9 @@ import (
 // milliseconds, truncated, and its range is checked.
 
 const (
-	year2000 = 946_684_800_000   // 2000-01-01T00:00:00Z in milliseconds
-	year2200 = 7_258_118_400_000 // 2200-01-01T00:00:00Z
+	millisPerDay = secondsPerDay * 1000
+	year2000     = 946_684_800_000   // 2000-01-01T00:00:00Z in milliseconds
+	year2200     = 7_258_118_400_000 // 2200-01-01T00:00:00Z
 )
 
 func (w *Worker) normalise(now time.Time) bool {
@@ -21,10 +22,10 @@ func (w *Worker) normalise(now time.Time) bool {
 }
 
 // normaliseEvent reads the event's own timestamp, which must be in [2000-01-01,
-// now + max_future]. Epoch 0 is a timestamp here, and out of range.
+// now + max_future]. A timestamp that means none is out of range here.
 func (w *Worker) normaliseEvent(now time.Time) bool {
 	ms, result := w.instant(eventTimestamp)
-	if result != instantRead && result != instantZero {
+	if result != instantRead && result != instantNone {
 		return w.refuseInstant(eventTimestamp, result)
 	}
 	latest := now.Add(w.rules.maxFuture).UnixMilli()
@@ -35,26 +36,37 @@ func (w *Worker) normaliseEvent(now time.Time) bool {
 	return true
 }
 
-// normaliseOptional reads another timestamp, in [1970-01-01, 2200-01-01). The
-// epoch 0 and later timestamps are absent.
+// normaliseOptional reads another timestamp.
 func (w *Worker) normaliseOptional(f field, into *schemas.NullMillis) bool {
 	if w.texts[f] == nil {
 		return true
 	}
-	ms, result := w.instant(f)
-	switch {
-	case result == instantZero:
+	ms, result := optional(w.instant(f))
+	switch result {
+	case instantRead:
+		*into = schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}
 		return true
-	case result != instantRead:
-		return w.refuseInstant(f, result)
-	case ms < 0:
-		return w.refuse(schemas.TimestampOutOfRange, f, otherRangeDetail)
-	case ms >= year2200:
+	case instantNone:
+		return true
+	case instantNever:
 		w.result.Notes.NeverTimestamps++
 		return true
+	case instantEarly:
+		return w.refuse(schemas.TimestampOutOfRange, f, otherRangeDetail)
 	}
-	*into = schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}
-	return true
+	return w.refuseInstant(f, result)
+}
+
+// optional applies the range of an optional timestamp, [2000-01-01, 2200-01-01).
+func optional(ms int64, result parseResult) (int64, parseResult) {
+	switch {
+	case result != instantRead:
+	case ms < year2000:
+		result = instantEarly
+	case ms >= year2200:
+		result = instantNever
+	}
+	return ms, result
 }
 
 // parseResult is the result of reading a timestamp.
@@ -62,7 +74,9 @@ type parseResult uint8
 
 const (
 	instantRead       parseResult = iota
-	instantZero                   // the epoch 0, by exact value
+	instantNone                   // the epoch 0 by exact value, or a date and time near it
+	instantNever                  // 2200 or later, in an optional timestamp
+	instantEarly                  // before 2000, in an optional timestamp
 	instantNegative               // an epoch below 0
 	instantUnreadable             // no accepted notation
 )
@@ -86,7 +100,12 @@ func readInstant(text []byte, cursor *zoneCursor, z *zone) (int64, parseResult) 
 		if !c.zoned {
 			c.offset = cursor.offset(z, c.seconds)
 		}
-		return (c.seconds-c.offset)*1000 + c.millis, instantRead
+		ms := (c.seconds-c.offset)*1000 + c.millis
+		if -millisPerDay <= ms && ms <= millisPerDay {
+			// Publishers write 1970-01-01 for none, in any time zone.
+			return ms, instantNone
+		}
+		return ms, instantRead
 	}
 	return epochText(text)
 }

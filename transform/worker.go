@@ -17,7 +17,8 @@ type Worker struct {
 	// message that had it.
 	follows [fieldCount + 1]field
 	zone    zoneCursor
-	lower   []byte // an address being hashed
+
+	addresses addressFinder
 	// arena holds the texts that differ from the message: unescaped, hashed,
 	// guarded. When it grows, earlier texts keep the old memory.
 	arena []byte
@@ -46,7 +47,7 @@ const maxArena = 256 << 10
 
 // NewWorker returns a worker for one goroutine.
 func (r *Rules) NewWorker() *Worker {
-	return &Worker{rules: r, arena: make([]byte, 0, 4<<10), lower: make([]byte, 0, 256)}
+	return &Worker{rules: r, arena: make([]byte, 0, 4<<10)}
 }
 
 // Apply runs all stages over one message (contract §1 and §2). now decides
@@ -113,9 +114,7 @@ func (w *Worker) reset() {
 	if cap(w.arena) > maxArena {
 		w.arena = make([]byte, 0, 4<<10)
 	}
-	if cap(w.lower) > maxArena {
-		w.lower = make([]byte, 0, 256)
-	}
+	w.addresses.shrink(maxArena)
 	w.readable, w.guarded, w.internalFlag = false, false, false
 	w.texts = [fieldCount][]byte{}
 	w.nextBilled, w.trialEnded = schemas.NullMillis{}, schemas.NullMillis{}

@@ -189,6 +189,10 @@ func TestAudit_Planted(t *testing.T) {
 			"INSERT INTO subscription_events SELECT * REPLACE (0 AS version, source_offset + 1000000 AS source_offset, 'x' AS term_name) FROM subscription_events WHERE " + event,
 			"ALTER TABLE subscription_events DELETE WHERE version > 0 AND " + event},
 			deep: true, kind: audit.EventOlder, text: "older version", many: true},
+		"filtered subscriptions of older versions": {plant: []string{
+			"INSERT INTO filtered_subscriptions SELECT subscription_id, 0, filtered_at FROM filtered_subscriptions",
+			"ALTER TABLE filtered_subscriptions DELETE WHERE version > 0"},
+			deep: true, kind: audit.FilteredMissing, text: "an older version", many: true},
 		"the filtered subscriptions gone": {plant: []string{"ALTER TABLE filtered_subscriptions DELETE WHERE 1"},
 			deep: true, kind: audit.FilteredMissing, text: "filtered_subscriptions", many: true},
 	} {

@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/hex"
 
+	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -38,10 +39,12 @@ func (b *batch) reset() {
 }
 
 // add copies what it keeps, since r is borrowed.
-func (b *batch) add(offset int64, timestamp schemas.Millis, r *transform.Result) {
-	m := expected{offset: offset, outcome: r.Outcome, subscription: string(r.SubscriptionID)}
+func (b *batch) add(record consumer.Record, r *transform.Result) {
+	sent, _ := schemas.RecordTime(record.Timestamp)
+	m := expected{offset: record.Offset, outcome: r.Outcome, subscription: string(r.SubscriptionID),
+		version: schemas.KafkaVersion(sent, record.Offset)}
 	if r.Outcome == transform.Stored {
-		m.id, m.version, m.at = uuid(r.Event.ID), schemas.KafkaVersion(timestamp, offset), r.Event.EventTimestamp
+		m.id, m.at = uuid(r.Event.ID), r.Event.EventTimestamp
 	}
 	b.bytes += len(m.subscription)
 	b.messages = append(b.messages, m)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -22,7 +23,7 @@ func TestBatch_IsBounded(t *testing.T) {
 			var b batch
 			result := &transform.Result{Outcome: transform.Filtered, SubscriptionID: []byte(c.id)}
 			for !b.full() {
-				b.add(int64(len(b.messages)), 0, result)
+				b.add(consumer.Record{Offset: int64(len(b.messages))}, result)
 			}
 			if len(b.messages) != c.most {
 				t.Errorf("full with %d messages, want %d", len(b.messages), c.most)

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
-	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/transform"
 )
@@ -117,7 +116,7 @@ func (p *deepPartition) take(ctx context.Context, record consumer.Record) error 
 	case transform.Skipped:
 		p.report.Skipped++
 	}
-	p.batch.add(record.Offset, pipeline.RecordTime(record), result)
+	p.batch.add(record, result)
 	if p.batch.full() {
 		return p.flush(ctx)
 	}
@@ -206,7 +205,7 @@ func missing(k Kind, c Cause) string {
 	case DeadLetterMissing:
 		return "today's rules refuse it, and it is neither an open dead letter nor the origin of a row"
 	case FilteredMissing:
-		return "today's rules filter it, and its subscription is not in filtered_subscriptions"
+		return "today's rules filter it, and filtered_subscriptions has its subscription not at all or with an older version"
 	}
 	if c == EarlierRules {
 		return "its event is neither a row nor an open dead letter; its subscription was filtered before, so earlier rules may be the cause"

@@ -51,17 +51,19 @@ func (t *tables) versions(ctx context.Context, messages []expected) (map[string]
 	return found, err
 }
 
-// filtered returns those of the subscriptions that are recorded as filtered.
-func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[string]bool, error) {
-	found := map[string]bool{}
+// filtered returns those of the subscriptions that are recorded as filtered, with the
+// version of the newest filtered delivery.
+func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[string]uint64, error) {
+	found := map[string]uint64{}
 	if len(subscriptions) == 0 {
 		return found, nil
 	}
-	err := t.rows(ctx, "look up filtered subscriptions", `SELECT DISTINCT subscription_id FROM `+t.name("filtered_subscriptions")+`
-		WHERE subscription_id IN (`+quoted(subscriptions)+`)`, nil, func(rows driver.Rows) error {
+	err := t.rows(ctx, "look up filtered subscriptions", `SELECT subscription_id, max(version) FROM `+t.name("filtered_subscriptions")+`
+		WHERE subscription_id IN (`+quoted(subscriptions)+`) GROUP BY subscription_id`, nil, func(rows driver.Rows) error {
 		var id string
-		err := rows.Scan(&id)
-		found[id] = true
+		var version uint64
+		err := rows.Scan(&id, &version)
+		found[id] = version
 		return err
 	})
 	return found, err

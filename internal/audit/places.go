@@ -64,7 +64,8 @@ func (l *batchLookup) todaysPlace(ctx context.Context, in []int) (unresolved []i
 			}
 		case transform.Filtered:
 			// A message that was dropped for its unknown action may have no id to record.
-			if m.subscription != "" && !filtered[m.subscription] {
+			version, known := filtered[m.subscription]
+			if m.subscription != "" && (!known || version < m.version) {
 				result.kind = FilteredMissing
 			}
 		case transform.DeadLettered:
@@ -111,7 +112,8 @@ func (l *batchLookup) events(ctx context.Context, in []int) (unresolved []int, e
 func (l *batchLookup) filteredEarlier(ctx context.Context, in []int) (unresolved []int, err error) {
 	filtered, err := l.filtered(ctx, in, transform.Stored)
 	for _, i := range in {
-		if m := l.messages[i]; m.outcome == transform.Stored && filtered[m.subscription] {
+		m := l.messages[i]
+		if _, known := filtered[m.subscription]; known && m.outcome == transform.Stored {
 			l.results[i].cause = EarlierRules
 		}
 	}
@@ -119,8 +121,8 @@ func (l *batchLookup) filteredEarlier(ctx context.Context, in []int) (unresolved
 }
 
 // filtered returns the subscriptions of messages with this outcome that are recorded as
-// filtered.
-func (l *batchLookup) filtered(ctx context.Context, in []int, outcome transform.Outcome) (map[string]bool, error) {
+// filtered, and the newest version of each.
+func (l *batchLookup) filtered(ctx context.Context, in []int, outcome transform.Outcome) (map[string]uint64, error) {
 	var all []string
 	seen := map[string]bool{}
 	for _, i := range in {

@@ -154,7 +154,7 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 	n := 0
 	for ; n < len(records) && rows > 0 && bytes > 0; n++ {
 		record := records[n]
-		p.absorb(worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
+		p.absorb(worker, record, now)
 		rows, bytes = rows-1, bytes-len(record.Value)
 	}
 	if n > 0 {
@@ -165,25 +165,30 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 
 // absorb runs the stages over one record and stores its outcome. For every
 // outcome the record counts once and the range ends after it (I1).
-func (p *part) absorb(worker *transform.Worker, offset int64, timestamp schemas.Millis, value []byte, now time.Time) transform.Outcome {
-	ledger := &p.Ledger
+func (p *part) absorb(worker *transform.Worker, record consumer.Record, now time.Time) transform.Outcome {
+	ledger, offset := &p.Ledger, record.Offset
 	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,
 		Partition: ledger.Partition, Offset: offset}
+	timestamp, rescaled := schemas.RecordTime(record.Timestamp)
+	if rescaled {
+		p.rescaled++
+	}
 
-	result := worker.Apply(value, now)
+	result := worker.Apply(record.Value, now)
 	p.notes.Add(result.Notes)
+	version := schemas.KafkaVersion(timestamp, offset)
 	switch result.Outcome {
 	case transform.Stored:
-		p.Chunk.Append(result.Event, at, schemas.KafkaVersion(timestamp, offset)) // A4
+		p.Chunk.Append(result.Event, at, version) // A4
 		p.sawEvent(result.Event.EventTimestamp, now)
 		ledger.Stored++
 	case transform.Filtered:
 		if result.SubscriptionID != nil {
-			p.addFiltered(result.SubscriptionID, now)
+			p.addFiltered(result.SubscriptionID, version)
 		}
 		ledger.Filtered++
 	case transform.DeadLettered:
-		p.addDeadLetter(worker, result, at, timestamp, value)
+		p.addDeadLetter(worker, result, at, timestamp, record.Value)
 		ledger.DeadLettered++
 	case transform.Skipped:
 		ledger.Skipped++

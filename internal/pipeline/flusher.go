@@ -122,7 +122,7 @@ func (f *flusher) account(all []lanePart, stats sink.FlushStats) {
 		for i := range p.DeadLetters {
 			m.deadLetters.WithLabelValues(string(p.DeadLetters[i].Reason)).Inc()
 		}
-		m.countNotes(p.notes)
+		m.countNotes(p.notes, p.rescaled)
 		if p.Ledger.Messages > 0 && p.oldest > 0 {
 			m.latency.Observe(now.Sub(time.UnixMilli(int64(p.oldest))).Seconds())
 		}

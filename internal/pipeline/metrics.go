@@ -52,7 +52,7 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		deadLetters: prometheus.NewCounterVec(counter("dead_letters_total",
 			"Messages that became dead letters, by reason."), []string{"reason"}),
 		notes: prometheus.NewCounterVec(counter("message_oddities_total",
-			"Irregularities that the stages accept and count, by kind."), []string{"kind"}),
+			"Irregularities of messages that are accepted and counted, by kind."), []string{"kind"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "pianola", Name: "partition_lag_messages",
 			Help: "Offsets between the next one this group reads and the last one it may read; absent when the partition is not assigned."},
 			[]string{"topic", "partition"}),
@@ -133,7 +133,7 @@ func (m *Metrics) addLost(loss *DataLossError) {
 	m.losses.WithLabelValues(labels...).Inc()
 }
 
-func (m *Metrics) countNotes(n transform.Notes) {
+func (m *Metrics) countNotes(n transform.Notes, rescaled uint32) {
 	for _, note := range []struct {
 		kind  string
 		count uint32
@@ -147,6 +147,7 @@ func (m *Metrics) countNotes(n transform.Notes) {
 		{"unknown_action_kept", n.UnknownActions},
 		{"unknown_action_dropped", n.DroppedActions},
 		{"never_timestamp", n.NeverTimestamps},
+		{"rescaled_record_timestamp", rescaled},
 	} {
 		if note.count > 0 {
 			m.notes.WithLabelValues(note.kind).Add(float64(note.count))

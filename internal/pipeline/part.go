@@ -16,6 +16,7 @@ import (
 type part struct {
 	sink.Part
 	notes         transform.Notes
+	rescaled      uint32         // records whose timestamp is not in milliseconds
 	filteredIndex map[string]int // subscription id → index in Filtered
 
 	deadLetterBytes int // payloads and ids of dead letters and filtered subscriptions
@@ -35,7 +36,7 @@ func (p *part) begin(l *lane, start int64) {
 	clear(p.Filtered)
 	clear(p.filteredIndex)
 	p.DeadLetters, p.Filtered = p.DeadLetters[:0], p.Filtered[:0]
-	p.notes = transform.Notes{}
+	p.notes, p.rescaled = transform.Notes{}, 0
 	p.deadLetterBytes, p.newest, p.oldest = 0, 0, 0
 	p.Recheck = start < l.readBelow
 	p.Ledger = schemas.LedgerRow{
@@ -79,15 +80,14 @@ func (p *part) identify(last consumer.Record) {
 	}
 }
 
-func (p *part) addFiltered(subscription []byte, now time.Time) {
-	at := schemas.Millis(now.UnixMilli())
+func (p *part) addFiltered(subscription []byte, version uint64) {
 	if i, known := p.filteredIndex[string(subscription)]; known {
-		p.Filtered[i].FilteredAt = at
+		p.Filtered[i].Version = max(p.Filtered[i].Version, version)
 		return
 	}
 	id := string(subscription)
 	p.filteredIndex[id] = len(p.Filtered)
-	p.Filtered = append(p.Filtered, schemas.FilteredSubscription{SubscriptionID: id, FilteredAt: at})
+	p.Filtered = append(p.Filtered, schemas.FilteredSubscription{SubscriptionID: id, Version: version})
 	p.deadLetterBytes += 2*len(id) + 64
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/consumer"
-	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -31,7 +30,7 @@ func NewReprocessor(rules *transform.Rules, topic string, epoch uint32, partitio
 // Take runs the stages over a record and returns its outcome. It keeps no bytes
 // of the record.
 func (r *Reprocessor) Take(record consumer.Record, now time.Time) transform.Outcome {
-	return r.part.absorb(r.worker, record.Offset, recordTime(record.Timestamp), record.Value, now)
+	return r.part.absorb(r.worker, record, now)
 }
 
 // Part is what was taken since the last Reset. Its offset range has no meaning:
@@ -44,9 +43,6 @@ func (r *Reprocessor) Size() int { return r.part.bytes() }
 // Reset empties the part and keeps its memory.
 func (r *Reprocessor) Reset() { r.part.begin(r.lane, 0) }
 
-// RecordTime is the timestamp of a record as the tables store it.
-func RecordTime(record consumer.Record) schemas.Millis { return recordTime(record.Timestamp) }
-
 // TopicRecreated reports whether the topic was recreated since the tables knew
 // it, by the same evidence as the assignment check. a must describe the log after
 // known was read. Its committed offset, where it matters, must be from before.
@@ -55,17 +51,4 @@ func TopicRecreated(a consumer.Assignment, known sink.Position, at func(offset i
 		f, found, err := at(offset)
 		return lastRecordOf(f), found, err
 	})
-}
-
-// maxRecordTime is 2262-01-01: the last new year that the columns and the driver
-// (nanoseconds in 64 bits) can hold.
-const maxRecordTime schemas.Millis = 9_214_646_400_000
-
-// recordTime is the timestamp of a record as the tables store it. Kafka accepts
-// any number from a producer: -1 means none, and microseconds lie past every
-// calendar. Such a value would come back from the ledger as another value, and
-// the topic would look recreated. So every record timestamp goes through this
-// function.
-func recordTime(timestamp int64) schemas.Millis {
-	return min(max(schemas.Millis(timestamp), 0), maxRecordTime)
 }

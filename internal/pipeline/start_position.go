@@ -24,7 +24,8 @@ type lastRecord struct {
 }
 
 func lastRecordOf(f consumer.Fingerprint) lastRecord {
-	return lastRecord{recordTime(f.Timestamp), hex.EncodeToString(f.Payload[:])}
+	at, _ := schemas.RecordTime(f.Timestamp)
+	return lastRecord{at, hex.EncodeToString(f.Payload[:])}
 }
 
 // isOther reports whether the ledger has read another record at this offset. Without

@@ -127,7 +127,7 @@ func TestRun_SaysWhyItDidNotCompare(t *testing.T) {
 		agreeing("new").unknown().then(event{action: "Created", ago: -time.Hour}),
 	)
 	s.api.subscriptions = append(s.api.subscriptions, piano.Subscription{ID: "internal", Internal: true, Status: "expired"})
-	execute(t, s.conn, `INSERT INTO `+s.tables.Table("filtered_subscriptions")+` VALUES ('filtered-by-stream', now64(3)), ('only-filtered', now64(3))`,
+	execute(t, s.conn, `INSERT INTO `+s.tables.Table("filtered_subscriptions")+` VALUES ('filtered-by-stream', 9223372036854775808, now64(3)), ('only-filtered', 1, now64(3)), ('not-recent', 1, now64(3))`,
 		`INSERT INTO `+s.tables.Table("dead_letters")+` (source, source_name, source_offset, subscription_id, resolved_at, decided_at) VALUES
 	('kafka', 't', 1, 'dead-letter', NULL, now64(3)), ('kafka', 't', 2, NULL, NULL, now64(3)),
 	('kafka', 't', 3, 'resolved-letter', NULL, now64(3)), ('kafka', 't', 3, 'resolved-letter', now64(3), now64(3) + 1)`)

@@ -80,8 +80,8 @@ FROM
 	(
 		SELECT DISTINCT sent, event_id FROM
 		(
-			SELECT greatest(toInt64(intDiv(version, 1048576)), toUnixTimestamp64Milli(event_timestamp)) AS sent, event_id
-			FROM `+events+` WHERE version >= 1048576 ORDER BY sent LIMIT 1000
+			SELECT greatest(`+messageTime+`, toUnixTimestamp64Milli(event_timestamp)) AS sent, event_id
+			FROM `+events+` WHERE source != 'file' ORDER BY sent LIMIT 1000
 		)
 	)
 ) AS messages

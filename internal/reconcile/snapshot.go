@@ -194,8 +194,8 @@ func (w *snapshotWriter) complete(ctx context.Context) error {
 
 // count sets the counts that only the table knows.
 func (w *snapshotWriter) count(ctx context.Context) error {
-	table, filtered := w.store.tables.Table("subscription_snapshots"), w.store.tables.Table("filtered_subscriptions")
-	query := `SELECT count(), countIf(unreadable), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + filtered + `))
+	table, internal := w.store.tables.Table("subscription_snapshots"), w.store.tables.Table("internal_subscriptions")
+	query := `SELECT count(), countIf(unreadable), countIf(filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM ` + internal + `))
 FROM ` + table + ` FINAL WHERE snapshot_id = {id:UUID}`
 	var all uint64
 	err := w.store.readOne(ctx, "count a snapshot", query, clickhouse.Parameters{"id": w.snapshot.ID.String()}, &all, &w.snapshot.Unreadable, &w.snapshot.Filtered)

@@ -107,10 +107,14 @@ func TestSnapshot_StoresWhatTheAPISays(t *testing.T) {
 	if got := texts(t, s.conn, `SELECT DISTINCT user_id FROM `+s.tables.Table("subscription_snapshots")+` WHERE filtered`); !slices.Equal(got, []string{""}) {
 		t.Errorf("an internal user's row holds %q", got)
 	}
-	// What the stream comes to know of later is hidden too.
-	execute(t, s.conn, `INSERT INTO `+s.tables.Table("filtered_subscriptions")+` VALUES ('B', now64(3))`)
+	// What the stream comes to know of later is hidden too, until a later event is stored.
+	execute(t, s.conn, `INSERT INTO `+s.tables.Table("filtered_subscriptions")+` VALUES ('B', 1, now64(3))`)
 	if got := s.shown(t); got != "A cancelled" {
 		t.Errorf("got %q", got)
+	}
+	execute(t, s.conn, `INSERT INTO `+s.tables.Table("subscription_events")+` (subscription_id, event_timestamp, version) VALUES ('B', now64(3), 2)`)
+	if got := s.shown(t); got != "A cancelled, B active" {
+		t.Errorf("after a later event: %q", got)
 	}
 }
 

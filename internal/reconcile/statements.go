@@ -91,15 +91,21 @@ func (c clauses) Snapshots() string { return c.Table("subscription_snapshots") }
 // Events names the events.
 func (c clauses) Events() string { return c.Table("subscription_events") }
 
-// Filtered names the subscriptions whose events were filtered.
-func (c clauses) Filtered() string { return c.Table("filtered_subscriptions") }
+// Internal names the subscriptions whose newest delivery was filtered.
+func (c clauses) Internal() string { return c.Table("internal_subscriptions") }
 
 // DeadLetters names the dead letters.
 func (c clauses) DeadLetters() string { return c.Table("dead_letters") }
 
+// messageTime is when the message of an event was sent, 0 where that is unknown.
+var messageTime = schemas.VersionTimeSQL("version")
+
+// MessageTime is messageTime for the templates.
+func (clauses) MessageTime() string { return messageTime }
+
 // Recent is the condition for events with a time or a message after the cutoff.
 func (clauses) Recent() string {
-	return "(event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR intDiv(version, 1048576) > {cutoff:Int64})"
+	return "(event_timestamp > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR " + messageTime + " > {cutoff:Int64})"
 }
 
 // Drift names the table drift.

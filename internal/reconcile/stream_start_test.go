@@ -7,6 +7,7 @@ import (
 
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
+	"github.com/pianola/pianola/schemas"
 )
 
 // message is an event with the place and the time of its record, in days before noon's.
@@ -25,13 +26,14 @@ const (
 func (s *fixture) messages(all ...message) {
 	s.Helper()
 	for i, m := range all {
-		version := uint64(0)
+		source, version := schemas.SourceFile, uint64(0)
 		if m.sent != never {
-			version = max(uint64(max(noon.Add(-time.Duration(m.sent)*aDay).UnixMilli(), 1))<<20+uint64(m.offset), 1<<20)
+			sent, _ := schemas.RecordTime(max(noon.Add(-time.Duration(m.sent)*aDay).UnixMilli(), 0))
+			source, version = schemas.SourceKafka, schemas.KafkaVersion(sent, int64(m.offset))
 		}
-		execute(s, s.conn, fmt.Sprintf(`INSERT INTO %s (event_id, subscription_id, subscription_action, event_timestamp, version, source_name, source_partition, source_offset)
-VALUES (generateUUIDv4(), 'M%d', 'Renewed', toDateTime64('%s', 3, 'UTC'), %d, '%s', %d, %d)`, s.tables.Table("subscription_events"), i,
-			noon.Add(-time.Duration(m.event)*aDay).Format(time.DateTime), version, m.topic, m.partition, m.offset))
+		execute(s, s.conn, fmt.Sprintf(`INSERT INTO %s (event_id, subscription_id, subscription_action, event_timestamp, version, source, source_name, source_partition, source_offset)
+VALUES (generateUUIDv4(), 'M%d', 'Renewed', toDateTime64('%s', 3, 'UTC'), %d, '%s', '%s', %d, %d)`, s.tables.Table("subscription_events"), i,
+			noon.Add(-time.Duration(m.event)*aDay).Format(time.DateTime), version, source, m.topic, m.partition, m.offset))
 	}
 }
 

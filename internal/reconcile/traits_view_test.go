@@ -62,7 +62,7 @@ func TestTraits_ViewShowsTheLatestCompleteFile(t *testing.T) {
 	}
 
 	// A whole one, some of it internal users'.
-	execute(t, s.conn, "INSERT INTO "+s.tables.Table("filtered_subscriptions")+" VALUES ('F', now64(3))")
+	execute(t, s.conn, "INSERT INTO "+s.tables.Table("filtered_subscriptions")+" VALUES ('F', 1, now64(3))")
 	_, err = s.fromCSV(t.Context(), csvLog(t, ofLog("A", "Expired", ""), ofLog("B", "Active", ""), ofLog("F", "Active", ""),
 		ofLog("I", "Active", "b@publisher.example"), ofLog("J", "Active", "c@publisher.example")), noon.AddDate(0, 0, 2))
 	if err != nil {
@@ -71,6 +71,12 @@ func TestTraits_ViewShowsTheLatestCompleteFile(t *testing.T) {
 	if got := s.traits(t); got != "A Expired, B Active" {
 		t.Errorf("the next file: %q", got)
 	}
+	// A later event of one that was filtered shows it again.
+	execute(t, s.conn, `INSERT INTO `+s.tables.Table("subscription_events")+` (subscription_id, event_timestamp, version) VALUES ('F', now64(3), 2)`)
+	if got := s.traits(t); got != "A Expired, B Active, F Active" {
+		t.Errorf("after a later event: %q", got)
+	}
+	execute(t, s.conn, `INSERT INTO `+s.tables.Table("filtered_subscriptions")+` VALUES ('F', 3, now64(3))`)
 	// A snapshot of the API has no traits, and hides none.
 	at := noon.AddDate(0, 0, 3)
 	s.now = func() time.Time { return at }

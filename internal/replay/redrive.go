@@ -152,12 +152,14 @@ func (w *partitionRedrive) take(ctx context.Context, l *deadLetter) error {
 }
 
 // matches reports whether the dead letter is of this record: by the hash of the raw
-// message, or for a row that ClickHouse refused by the record's timestamp.
+// message, or for a row that ClickHouse refused by the record's timestamp, which the
+// sink took from the row's version.
 func (l *deadLetter) matches(record consumer.Record, hash []byte) bool {
 	if l.sha256 != nil {
 		return bytes.Equal(l.sha256, hash)
 	}
-	return l.messageTime == pipeline.RecordTime(record)
+	sent, _ := schemas.RecordTime(record.Timestamp)
+	return l.messageTime == schemas.VersionTime(schemas.KafkaVersion(sent, record.Offset))
 }
 
 // flush stores the batch and counts it.

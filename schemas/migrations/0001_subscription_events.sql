@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_events" }}{{ .OnCluster }}
     `is_internal_user` Bool COMMENT 'As the message said; events of internal users are filtered before they reach this table' CODEC(ZSTD(1)),
     `experience_name` LowCardinality(Nullable(String)) COMMENT 'The experience that led to the subscription' CODEC(ZSTD(1)),
     `subscription_action_raw` LowCardinality(String) COMMENT 'The action as the message wrote it, trimmed' CODEC(ZSTD(1)),
-    `version` UInt64 COMMENT 'Record timestamp in milliseconds times 2^20 plus offset modulo 2^20; 0 for files. The highest version of an event wins' CODEC(ZSTD(1)),
+    `version` UInt64 COMMENT 'Record timestamp in milliseconds times 2^20 plus offset modulo 2^20; the offset for a record without a timestamp; 0 for files. The highest version of an event wins' CODEC(ZSTD(1)),
     `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was written; the sync timestamp' CODEC(Delta(8), ZSTD(1)),
     `source` LowCardinality(String) COMMENT 'kafka or file' CODEC(ZSTD(1)),
     `source_name` LowCardinality(String) COMMENT 'Topic or file' CODEC(ZSTD(1)),

@@ -162,7 +162,7 @@ WHERE snapshot_id GLOBAL IN
     LIMIT 1
 )
 AND NOT filtered AND NOT unreadable
-AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .View "internal_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 
 -- The thirty traits and synced_at, of the complete file that speaks of the latest
@@ -247,5 +247,5 @@ SELECT
 FROM {{ .Table "subscription_snapshot_traits" }} FINAL
 WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "subscription_snapshots" }} FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
-AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .View "internal_subscriptions" }})
 COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export; one of some subscriptions only does not displace a whole one';

@@ -22,12 +22,29 @@ ENGINE = Distributed(`main`, `piano`, `dead_letters_local`, murmurHash3_64(sourc
 CREATE TABLE IF NOT EXISTS `piano`.`filtered_subscriptions_local` ON CLUSTER `main`
 (
 )
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', filtered_at)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
 ORDER BY subscription_id
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Subscriptions whose events the internal-user filter dropped. May hold an id more than once: read it with FINAL';
+COMMENT 'Subscriptions with events that the internal-user filter dropped. May hold an id more than once: read it with FINAL. The view internal_subscriptions has those that count as internal';
 CREATE TABLE IF NOT EXISTS `piano`.`filtered_subscriptions` ON CLUSTER `main` AS `piano`.`filtered_subscriptions_local`
 ENGINE = Distributed(`main`, `piano`, `filtered_subscriptions_local`, murmurHash3_64(subscription_id));
+CREATE VIEW IF NOT EXISTS `piano`.`internal_subscriptions` ON CLUSTER `main`
+(
+)
+AS
+SELECT subscription_id
+FROM
+(
+    SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+    FROM `piano`.`filtered_subscriptions`
+    UNION ALL
+    SELECT subscription_id, version, synced_at AS written_at, false AS is_filtered
+    FROM `piano`.`subscription_events`
+    WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+)
+GROUP BY subscription_id
+HAVING argMax(is_filtered, (version, written_at, is_filtered))
+COMMENT 'Subscriptions whose newest delivery the internal-user filter dropped; snapshots and comparison hide them';
 CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger_local` ON CLUSTER `main`
 (
     INDEX written_at_minmax written_at TYPE minmax GRANULARITY 1,
@@ -138,7 +155,7 @@ WHERE snapshot_id GLOBAL IN
     LIMIT 1
 )
 AND NOT filtered AND NOT unreadable
-AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`internal_subscriptions`)
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 CREATE VIEW IF NOT EXISTS `piano`.`subscription_traits` ON CLUSTER `main`
 (
@@ -187,7 +204,7 @@ SELECT
 FROM `piano`.`subscription_snapshot_traits` FINAL
 WHERE snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest)
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`subscription_snapshots` FINAL WHERE filtered AND snapshot_id GLOBAL IN (SELECT snapshot_id FROM latest))
-AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`internal_subscriptions`)
 COMMENT 'The thirty synced traits and synced_at of the latest complete subscription-log export; one of some subscriptions only does not displace a whole one';
 CREATE TABLE IF NOT EXISTS `piano`.`drift_local` ON CLUSTER `main`
 (

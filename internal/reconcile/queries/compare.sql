@@ -73,7 +73,7 @@ FROM
         s.events > 0 AS in_stream,
         a.present AS in_api,
         a.tombstone AS is_tombstone,
-        a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Filtered }} WHERE {{ .Where }}) AS is_filtered,
+        a.filtered OR subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Internal }} WHERE {{ .Where }}) AS is_filtered,
         subscription_id GLOBAL IN (SELECT assumeNotNull(subscription_id) FROM {{ .DeadLetters }} FINAL WHERE resolved_at IS NULL AND subscription_id IS NOT NULL AND {{ .Where }}) AS has_dead_letters,
         subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Events }} WHERE {{ .Recent }} AND {{ .Where }})
             -- effects.sql: a change takes effect with the first event of another subscription

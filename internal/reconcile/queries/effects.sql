@@ -17,4 +17,4 @@ WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscript
         SELECT subscription_id FROM {{ .Events }}
         WHERE {{ .Recent }} AND cityHash64(subscription_id) % {buckets:UInt64} = {bucket:UInt64})
     GROUP BY subscription_id
-    HAVING min(event_timestamp) > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR min(intDiv(version, 1048576)) > {cutoff:Int64})
+    HAVING min(event_timestamp) > fromUnixTimestamp64Milli({cutoff:Int64}, 'UTC') OR min({{ .MessageTime }}) > {cutoff:Int64})

@@ -104,10 +104,11 @@ func addressable() string {
 	return line
 }
 
-// compareFiltered compares the ids of the subscriptions with filtered events.
+// compareFiltered compares the subscriptions with filtered events, and the newest version
+// of those.
 func (tr *Truth) compareFiltered(ctx context.Context, conn driver.Conn, _ *Report) (Check, error) {
 	check := Check{Name: "table filtered_subscriptions", Expected: len(tr.FilteredSubscriptions)}
-	db, err := read(ctx, conn, 1, "SELECT subscription_id FROM filtered_subscriptions FINAL ORDER BY subscription_id")
+	db, err := read(ctx, conn, 2, "SELECT subscription_id, toString(version) FROM filtered_subscriptions FINAL ORDER BY subscription_id")
 	if err != nil {
 		return check, err
 	}
@@ -118,6 +119,9 @@ func (tr *Truth) compareFiltered(ctx context.Context, conn driver.Conn, _ *Repor
 		if !db.more || db.text[0] != id {
 			check.missing(id)
 			continue
+		}
+		if want := strconv.FormatUint(tr.FilteredVersions[id], 10); db.text[1] != want {
+			check.unexpected(id + " with version " + db.text[1] + ", want " + want)
 		}
 		db.next()
 	}

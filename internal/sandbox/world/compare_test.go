@@ -130,7 +130,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 	})
 	insert(t, conn, "filtered_subscriptions", func(add func(...any)) {
 		for _, id := range tr.FilteredSubscriptions {
-			add(id, now)
+			add(id, tr.FilteredVersions[id], now)
 		}
 	})
 	insert(t, conn, "ingest_ledger", func(add func(...any)) {
@@ -201,7 +201,7 @@ func TestTruth_Compare(t *testing.T) {
 			"table dead_letters", "guess"},
 		{"a plaintext address", "INSERT INTO dead_letters SELECT * REPLACE ('to kim@example.com' AS payload, decided_at + 2 AS decided_at) FROM dead_letters FINAL LIMIT 1",
 			"plaintext addresses", "dead letter"},
-		{"an unexpected id", "INSERT INTO filtered_subscriptions VALUES ('ZZZ', now())", "table filtered_subscriptions", "unexpected: ZZZ"},
+		{"an unexpected id", "INSERT INTO filtered_subscriptions VALUES ('ZZZ', 1, now())", "table filtered_subscriptions", "unexpected: ZZZ"},
 		{"an unexpected range", "INSERT INTO ingest_ledger SELECT * REPLACE (next_offset AS start_offset, next_offset + 5 AS next_offset, 'other' AS insert_token) FROM ingest_ledger LIMIT 1",
 			"table ingest_ledger", "do not balance"},
 	} {

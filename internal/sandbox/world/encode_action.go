@@ -82,5 +82,5 @@ func (enc *encoder) unknownAction() {
 	}
 	want := enc.want.keepGuarded(before, after)
 	enc.want.row.SubscriptionAction = want
-	enc.text(fSubscriptionAction, want, before+enc.changeCase(string(enc.emailAddress))+after, false)
+	enc.text(fSubscriptionAction, want, before+enc.disguise(string(enc.emailAddress))+after, false)
 }

@@ -21,13 +21,36 @@ func appendGuarded(b, address []byte) []byte {
 	return appendHash(append(b, "sha256:"...), address)
 }
 
-// changeCase changes the case of an address. The hash must stay the same.
-func (enc *encoder) changeCase(address string) string {
-	if enc.unusual && enc.d.chance(0.5) {
+// disguise writes an address in another way. The hash must stay the same.
+func (enc *encoder) disguise(address string) string {
+	if !enc.unusual {
+		return address
+	}
+	if enc.d.chance(0.5) {
 		enc.count("address in capitals")
-		return strings.ToUpper(address)
+		address = strings.ToUpper(address)
+	}
+	if enc.d.chance(0.4) {
+		form := &addressForms[enc.d.below(len(addressForms))]
+		enc.count(form.name)
+		address = form.replacer.Replace(address)
 	}
 	return address
+}
+
+// addressForms are the disguises that normalisation removes (contract §2, stage 4).
+var addressForms = []struct {
+	name     string
+	replacer *strings.Replacer
+}{
+	{"address with a percent-encoded @", strings.NewReplacer("@", "%40")},
+	{"address with a full-width @", strings.NewReplacer("@", "\uff20")},
+	{"address with a small @", strings.NewReplacer("@", "\ufe6b")},
+	{"address with other full stops", strings.NewReplacer(".", "\uff0e", "@e", "@\u200de")},
+	{"address with ideographic full stops", strings.NewReplacer(".", "\u3002", "@", "\u2060@\ufeff")},
+	{"address with invisible characters", strings.NewReplacer("@", "\u200b%4\u00ad0", "l", "l\u00ad", "x", "x\ufe0f")},
+	{"address with decomposed letters", strings.NewReplacer("å", "a\u030a", "Å", "A\u030a", "é", "e\u0301", "É", "E\u0301",
+		"ü", "u\u200b\u0308", "Ü", "U\u0308", "í", "i\u0301", "Í", "I\u0301", "@", "\uff20")},
 }
 
 // email writes the three email fields in one of many combinations, and sets the expected
@@ -149,7 +172,7 @@ func (enc *encoder) address(f field) {
 	if enc.person.internal == internalByDomain {
 		enc.want.internal = true
 	}
-	told := enc.changeCase(string(enc.emailAddress))
+	told := enc.disguise(string(enc.emailAddress))
 	enc.name(f)
 	enc.buf = append(enc.buf, '"')
 	if enc.countIf("address with white space around it", enc.unusual && enc.d.chance(0.3)) {
@@ -172,5 +195,5 @@ func (enc *encoder) textWithAddress(f field) {
 	enc.count("address inside a text")
 	around := guardForms[enc.d.below(len(guardForms))]
 	want := enc.want.keepGuarded(around[0], around[1])
-	enc.text(f, want, around[0]+enc.changeCase(string(enc.emailAddress))+around[1], false)
+	enc.text(f, want, around[0]+enc.disguise(string(enc.emailAddress))+around[1], false)
 }

@@ -128,7 +128,7 @@ func (enc *encoder) userID() {
 		if enc.person.internal == internalByDomain {
 			enc.want.internal = true
 		}
-		enc.text(fUserID, enc.want.keepGuarded("", ""), enc.changeCase(told), false)
+		enc.text(fUserID, enc.want.keepGuarded("", ""), enc.disguise(told), false)
 		return
 	}
 	enc.text(fUserID, enc.want.keep(told), told, told[0] >= '1' && told[0] <= '9')

@@ -44,8 +44,8 @@ func (enc *encoder) timestamp(f field) {
 	}
 }
 
-// noTime writes an absent instant: omitted, as epoch 0, or as a date so far in the
-// future that it means never.
+// noTime writes an absent instant: omitted, as epoch 0, as a date of 1970, or as a date
+// so far in the future that it means never.
 func (enc *encoder) noTime(f field) {
 	if !enc.unusual || enc.d.chance(0.5) {
 		enc.absent(f)
@@ -59,9 +59,11 @@ func (enc *encoder) noTime(f field) {
 	enc.buf = append(enc.buf, form...)
 }
 
-// noTimeForms are notations of an absent instant: exactly epoch 0, or 2200 and later.
+// noTimeForms are notations of an absent instant: exactly epoch 0, within a day of 1970,
+// or 2200 and later.
 var noTimeForms = []string{`0`, `"0"`, `"0.0"`, `-0`, `0.0e3`, `"000000"`, `"9999-12-31"`, `"9999-12-31T23:59:59Z"`,
-	`"2200-01-01 00:00:00"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`}
+	`"2200-01-01 00:00:00"`, `"1970-01-01T00:00:00Z"`, `"1970-01-01"`, `"1969-12-31T00:00:00+00:00"`,
+	`"1970-01-02 01:00+0100"`, `"1969-12-31T23:59:59.9999Z"`, `7258118400000`, `"9999-12-31 00:00:00.000+00:00"`}
 
 // timeForm is a notation of an instant. It can express multiples of grain.
 type timeForm struct {

@@ -100,7 +100,8 @@ func valueFaults() []fault {
 	add(fUserEmailHash, stageEmail, `"2a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"`, `"n/a"`, `62`,
 		`"sha256:62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"`, `"g2a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"`,
 		`"Kim <kim@example.com>"`)
-	addresses := []string{`"n/a"`, `"root@localhost"`, `"Kim <kim@example.com>"`, `"kim@example.com;bo@example.com"`, `5`, `"kim@example.c"`, `"@example.com"`}
+	addresses := []string{`"n/a"`, `"root@localhost"`, `"Kim <kim@example.com>"`, `"kim@example.com;bo@example.com"`, `5`, `"kim@example.c"`, `"@example.com"`, `"\u200b"`,
+		`"kim%2540example.com"`, `"kim@exa mple.com"`}
 	add(fUserEmail, stageEmail, addresses...)
 	add(fEmail, stageEmail, addresses...)
 	return out
@@ -125,9 +126,9 @@ func timestampFaults() []fault {
 			continue
 		}
 		add(f, schemas.InvalidTimestamp, unreadable...)
-		add(f, schemas.TimestampOutOfRange, `-1`, `"-1"`, `"1969-12-31T23:59:59.9999Z"`, `"0001-01-01"`, `-1704448800.5`)
+		add(f, schemas.TimestampOutOfRange, `-1`, `"-1"`, `"1969-12-30T23:59:59.999Z"`, `"1970-01-02T00:00:00.001Z"`, `"0001-01-01"`, `-1704448800.5`,
+			`20529`, `"20529.25"`, `"1999-12-31T23:59:59.999Z"`, `"2000-01-01T00:30:00+01:00"`, `100000000000`)
 	}
-	add(fEventTimestamp, schemas.TimestampOutOfRange, `0`, `"0"`, `"1999-12-31T23:59:59.999Z"`, `"9999-12-31"`, `"2199-12-31T00:00:00Z"`,
-		`"2000-01-01T00:30:00+01:00"`)
+	add(fEventTimestamp, schemas.TimestampOutOfRange, `0`, `"0"`, `"1970-01-01"`, `"9999-12-31"`, `"2199-12-31T00:00:00Z"`)
 	return out
 }

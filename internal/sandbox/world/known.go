@@ -2,7 +2,6 @@ package world
 
 import (
 	"iter"
-	"slices"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -30,7 +29,8 @@ type Known struct {
 	RowUser string
 	// LastMessage is the newest message time among the rows.
 	LastMessage schemas.Millis
-	// Filtered reports that the filter dropped at least one event.
+	// Filtered reports that the filter dropped the newest delivery, so that the
+	// subscription counts as internal.
 	Filtered bool
 	// Refused reports that a dead letter belongs to it, or may belong to it.
 	Refused bool
@@ -70,26 +70,27 @@ func (tr *Truth) Known() iter.Seq[Known] {
 		for i := range w.subs {
 			s := &w.subs[i]
 			p := &w.people[s.person]
-			_, filtered := slices.BinarySearch(tr.FilteredSubscriptions, s.stored)
 			k := Known{
 				Index: i, ID: s.id, Stored: s.stored, UserID: string(p.appendUserID(nil)), Email: string(p.appendAddress(nil)),
 				Internal: p.internal != notInternal, Country: countries[p.country], Resource: resources[s.resource],
 				BeganAt: schemas.Millis(s.startAt - s.startAt%s.grain), Term: termTypes[s.term],
-				Product: w.productAt(w.productNow(s)), Filtered: filtered, Refused: refused[i],
+				Product: w.productAt(w.productNow(s)), Refused: refused[i],
 			}
 			if int64(k.BeganAt) > w.end {
 				continue
 			}
 			k.Facts = facts[:0]
-			userAt := schemas.Millis(0)
+			userAt, newest := schemas.Millis(0), uint64(0)
 			for row := range tr.rowsOf(enc, s) {
 				k.Facts = append(k.Facts, factOf(row))
-				k.LastMessage = max(k.LastMessage, schemas.Millis(row.Version>>20))
+				newest = max(newest, row.Version)
 				if row.EventTimestamp >= userAt && len(row.UserID) > 0 {
 					userAt, k.RowUser = row.EventTimestamp, string(row.UserID)
 				}
 			}
 			facts = k.Facts
+			k.LastMessage = schemas.Millis(timeOfVersion(newest))
+			k.Filtered = newest < tr.FilteredVersions[s.stored]
 			if !yield(k) {
 				return
 			}

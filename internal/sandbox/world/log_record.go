@@ -31,12 +31,6 @@ type ForeignRecord struct {
 	Field  string // empty is NULL
 }
 
-// maxStamp is the latest record time that the tables can hold, 2262-01-01.
-const maxStamp = 9_214_646_400_000
-
-// clampStamp limits a record's timestamp to what the tables can hold.
-func clampStamp(stamp int64) int64 { return min(max(stamp, 0), maxStamp) }
-
 var errLog = errors.New("invalid log of the world")
 
 // TruthOfLog returns the truth of a topic with exactly these records. The records of a
@@ -49,7 +43,7 @@ func (w *World) TruthOfLog(records []LogRecord, ends []int64) (*Truth, error) {
 	}
 	tr := w.newTruth(ends)
 	tr.offsets = make([]recordOffsets, len(ends))
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]bool{}}
+	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}}
 	for i := range records {
 		if err := b.addRecord(&records[i]); err != nil {
 			return nil, err
@@ -95,7 +89,7 @@ func (b *truthBuilder) addForeign(s *ForeignRecord, partition int32, offset, sta
 	}
 	b.tr.addDeadLetter(DeadLetter{
 		Partition: partition, Offset: offset, Reason: s.Reason, Field: s.Field,
-		SHA256: sha256.Sum256(s.Value), MessageTime: schemas.Millis(clampStamp(stamp)),
+		SHA256: sha256.Sum256(s.Value), MessageTime: schemas.Millis(recordTime(stamp)),
 	})
 }
 

@@ -51,20 +51,29 @@ func TestTruthOfLog_uses_offsets_and_times_of_the_log(t *testing.T) {
 	w := small(t)
 	truth := w.Truth()
 	laid, ends := spread(w, 3)
-	for i := range laid {
-		laid[i].Stamp = math.MaxInt64 // beyond every calendar
+	for stamp, want := range map[int64]uint64{
+		math.MaxInt64:     0, // beyond every calendar
+		1_750_000_000_000: 1_750_000_000_000, 1_750_000_000_000_999: 1_750_000_000_000,
+	} {
+		for i := range laid {
+			laid[i].Stamp = stamp
+		}
+		got, err := w.TruthOfLog(laid, ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Counts != truth.Counts || uint64(got.DeadLetters[0].MessageTime) != want {
+			t.Errorf("counts %+v, want %+v; message time %d", got.Counts, truth.Counts, got.DeadLetters[0].MessageTime)
+		}
+		for row := range got.Rows() {
+			if row.Offset%3 != 0 || row.Version != want<<20+uint64(row.Offset) {
+				t.Fatalf("offset %d, version %d", row.Offset, row.Version)
+			}
+		}
 	}
 	got, err := w.TruthOfLog(laid, ends)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if got.Counts != truth.Counts || got.DeadLetters[0].MessageTime != maxStamp {
-		t.Errorf("counts %+v, want %+v; message time %d", got.Counts, truth.Counts, got.DeadLetters[0].MessageTime)
-	}
-	for row := range got.Rows() {
-		if row.Offset%3 != 0 || row.Version != uint64(maxStamp)<<20+uint64(row.Offset) {
-			t.Fatalf("offset %d, version %d", row.Offset, row.Version)
-		}
 	}
 	if low, high := got.messageCount(0, 1, 10); low != 3 || high != 3 {
 		t.Errorf("[1, 10) holds %d to %d, want the three at 3, 6 and 9", low, high)

@@ -32,6 +32,9 @@ func TestEncoder_writes_every_notation(t *testing.T) {
 	for _, form := range emailForms {
 		want = append(want, form.name)
 	}
+	for _, form := range addressForms {
+		want = append(want, form.name)
+	}
 	for a, names := range w.synonyms {
 		for _, name := range names {
 			want = append(want, "action: "+actionNames[a]+": "+name)

@@ -44,7 +44,7 @@ func (w *World) TruthOfHistory(c TopicHistory) (*Truth, error) {
 	}
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
 	tr.history = c
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]bool{}}
+	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}}
 	for i := range w.schedule {
 		for int(b.epoch) < len(c.RecreatedAt) && i == c.RecreatedAt[b.epoch] {
 			b.nextEpoch()

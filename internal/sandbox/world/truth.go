@@ -47,6 +47,8 @@ type Truth struct {
 	// FilteredSubscriptions are the ids whose events the internal-user filter
 	// dropped, in order.
 	FilteredSubscriptions []string
+	// FilteredVersions are the versions of the newest such delivery, by id.
+	FilteredVersions map[string]uint64
 	// Ends are the end offsets of the partitions, after the last message or marker. For
 	// a recreated topic they are those of the last epoch.
 	Ends []int64
@@ -87,7 +89,7 @@ func (w *World) Truth() *Truth { return w.TruthWithRejected(nil) }
 // truth is Truth with the positions of the rows that ClickHouse rejects.
 func (w *World) truth(rejectedAt map[Position]bool) *Truth {
 	tr := w.newTruth(make([]int64, w.cfg.Partitions))
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]bool{}, rejectedAt: rejectedAt}
+	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}, rejectedAt: rejectedAt}
 	for i := range w.schedule {
 		del := &w.schedule[i]
 		end := &tr.Ends[w.partitionOf(del)]
@@ -109,7 +111,7 @@ func (w *World) newTruth(ends []int64) *Truth {
 type truthBuilder struct {
 	tr         *Truth
 	enc        *encoder
-	filtered   map[string]bool   // ids whose events were dropped
+	filtered   map[string]uint64 // the newest version of the dropped events, by id
 	rejectedAt map[Position]bool // whose rows ClickHouse rejects
 	epoch      uint32            // of the current messages
 }
@@ -124,12 +126,12 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 	case filtered:
 		b.tr.Counts.Filtered++
 		if out.subscription != "" {
-			b.filtered[out.subscription] = true
+			b.filtered[out.subscription] = max(b.filtered[out.subscription], version(stamp, offset))
 		}
 	case deadLettered:
 		b.tr.addDeadLetter(DeadLetter{
 			Epoch: b.epoch, Partition: partition, Offset: offset, Reason: out.reason, Field: out.field.String(),
-			SHA256: sha256.Sum256(out.value), MessageTime: schemas.Millis(clampStamp(stamp)), SubscriptionID: out.subscription,
+			SHA256: sha256.Sum256(out.value), MessageTime: schemas.Millis(recordTime(stamp)), SubscriptionID: out.subscription,
 		})
 	case stored:
 		if b.rejectedAt[Position{partition, offset}] {
@@ -147,6 +149,7 @@ func (b *truthBuilder) finish() {
 		tr.FilteredSubscriptions = append(tr.FilteredSubscriptions, id)
 	}
 	slices.Sort(tr.FilteredSubscriptions)
+	tr.FilteredVersions = b.filtered
 	slices.SortFunc(tr.DeadLetters, func(a, b DeadLetter) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Offset, b.Offset))
 	})

@@ -47,6 +47,6 @@ func (tr *Truth) AfterRedrive() *Truth {
 func rejectedRow(row *schemas.Event, partition int32, offset, stamp int64) DeadLetter {
 	return DeadLetter{
 		Partition: partition, Offset: offset, Reason: schemas.RejectedByServer,
-		MessageTime: schemas.Millis(clampStamp(stamp)), SubscriptionID: string(row.SubscriptionID),
+		MessageTime: schemas.Millis(timeOfVersion(version(stamp, offset))), SubscriptionID: string(row.SubscriptionID),
 	}
 }
