@@ -23,7 +23,7 @@ var (
 	ErrSchemaNewer = errors.New("the schema is newer than this binary")
 )
 
-// ErrProxy: something in front of ClickHouse answers every repetition alike.
+// ErrProxy means that something in front of ClickHouse answers every repetition alike.
 var ErrProxy = errors.New("a proxy in front of clickhouse does not pass the request on")
 
 // ServerError is an exception of ClickHouse. It has only the code, its name and a missing
