@@ -3,7 +3,7 @@ package piano
 import (
 	"encoding/json"
 	"errors"
-	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,16 +24,25 @@ func (d *date) UnmarshalJSON(raw []byte) error {
 var (
 	errDate      = errors.New("want seconds since 1970 or an ISO 8601 date")
 	errDateRange = errors.New("is before the year 2000")
+	errMillis    = errors.New("want seconds since 1970, not milliseconds")
 )
 
 const (
 	epoch2000 = 946_684_800 // 2000-01-01T00:00:00Z
 	epoch2200 = 7_258_118_400
+
+	// As milliseconds, a number between these is a date of 2000 to 2199. As seconds it is
+	// beyond the year 31000, which no "never" uses.
+	millis2000, millis2200 = epoch2000 * 1000, epoch2200 * 1000
 )
+
+// plainNumber is a JSON number, without the forms that only strconv knows (0x1p4, Infinity).
+var plainNumber = regexp.MustCompile(`^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$`)
 
 // instant is nil without a date. 0 means no date, and so does a date after the year 2199,
 // which Piano uses for a date that never comes. A date before 2000 is an error: a number
-// of days or of minutes would look like one.
+// of days or of minutes would look like one. So is a number of milliseconds: it would be
+// taken for a date that never comes.
 func (d date) instant() (*time.Time, error) {
 	text := strings.TrimSpace(string(d.raw))
 	if text == "" || text == "null" {
@@ -48,13 +57,15 @@ func (d date) instant() (*time.Time, error) {
 			return nil, nil
 		}
 	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if !plainNumber.MatchString(text) {
 		return isoDate(text)
 	}
+	seconds, err := strconv.ParseFloat(text, 64)
 	switch {
-	case math.IsNaN(seconds), seconds < 0:
+	case err != nil, seconds < 0:
 		return nil, errDate
+	case seconds >= millis2000 && seconds < millis2200:
+		return nil, errMillis
 	case seconds == 0, seconds >= epoch2200:
 		return nil, nil
 	case seconds < epoch2000:

@@ -1,6 +1,7 @@
 package piano_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -90,6 +91,8 @@ type shelf struct {
 	most   int              // rows of a page, for any limit
 	user   string           // whose they are; empty: each is of one of its own
 	broken func(i int) bool // which rows have a term of another form
+
+	announced int // the total; 0: the number of ids
 }
 
 func numbered(n int) []string {
@@ -134,5 +137,5 @@ func (s *shelf) answer(w http.ResponseWriter, r *http.Request) {
 			rows[len(rows)-1].(map[string]any)["term"] = "canary"
 		}
 	}
-	enveloped(w, "subscriptions", rows, map[string]any{"total": len(s.ids), "count": len(rows), "limit": limit, "offset": offset})
+	enveloped(w, "subscriptions", rows, map[string]any{"total": cmp.Or(s.announced, len(s.ids)), "count": len(rows), "limit": limit, "offset": offset})
 }

@@ -22,14 +22,16 @@ type SweepReport struct {
 	Shifts int // times that rows had shifted between two pages, and were read again
 	Again  int // statuses that were read a second time because of shifts or a changed total
 
-	// Unreadable counts rows with another form than expected. WithoutID counts those of
-	// them whose id is unreadable too: these are not passed on.
+	// Unreadable counts rows with another form than expected, and rows that the list
+	// announced and did not have. WithoutID counts those of them whose id is unknown: these
+	// are not passed on.
 	Unreadable int
 	WithoutID  int
 	Problem    error // of the first unreadable row; names the field
 }
 
-// maxUnreadableRows and maxUnreadablePercent limit the unreadable rows of one status. Single
+// maxUnreadableRows and maxUnreadablePercent limit the unreadable rows of one status, with
+// those that it announces and does not have. Single
 // rows that are broken must not hide all others. Many mean that the form of the API has
 // changed. Both limits must be exceeded, and the percentage is of the announced total, so
 // the decision depends neither on the size of a page nor on the order of the rows.
@@ -119,8 +121,16 @@ func (c *Client) sweepStatus(ctx context.Context, query url.Values, page func([]
 			}
 		}
 		report.add(got)
+		if absent := got.total - offset - len(got.rows); done && absent > 0 {
+			short := listError(fmt.Errorf("%w: a list of %d rows ends after %d", ErrShape, got.total, offset+len(got.rows)))
+			if offset+len(got.rows) == 0 {
+				return total, fail(short) // not one of them
+			}
+			unreadable += absent
+			report.absent(absent, short)
+		}
 		if unreadable > maxUnreadableRows && unreadable*100 > maxUnreadablePercent*total {
-			return total, fail(fmt.Errorf("%d rows of %d are unreadable: %w", unreadable, total, report.Problem))
+			return total, fail(fmt.Errorf("%d rows of %d are unreadable or absent: %w", unreadable, total, report.Problem))
 		}
 		if named := withIDs(got.rows); len(named) > 0 {
 			if err := page(named); err != nil {
@@ -147,6 +157,15 @@ func (r *SweepReport) add(page listPage) {
 	}
 	if r.Problem == nil {
 		r.Problem = page.problem
+	}
+}
+
+// absent counts rows that a list announced and did not have. Each may be any subscription.
+func (r *SweepReport) absent(rows int, problem error) {
+	r.Unreadable += rows
+	r.WithoutID += rows
+	if r.Problem == nil {
+		r.Problem = problem
 	}
 }
 

@@ -171,6 +171,9 @@ func TestSweep_ReportsUnreadableRows(t *testing.T) {
 		`{"subscription_id":"B","status":"active","start_date":-5}`:                 {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
 		`{"subscription_id":"B","status":"active","start_date":"canary"}`:           {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
 		`{"subscription_id":"B","status":"active","next_bill_date":20529}`:          {problem: "subscriptions[1].next_bill_date: is before the year 2000"},
+		`{"subscription_id":"B","status":"active","start_date":1774800602000}`:      {problem: "subscriptions[1].start_date: want seconds since 1970, not milliseconds"},
+		`{"subscription_id":"B","status":"active","start_date":"0x69C9"}`:           {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
+		`{"subscription_id":"B","status":"active","start_date":"Infinity"}`:         {problem: "subscriptions[1].start_date: want seconds since 1970 or an ISO 8601 date"},
 		`{"subscription_id":"B","status":"active","end_date":"1999-01-01"}`:         {problem: "subscriptions[1].end_date: is before the year 2000"},
 		`{"subscription_id":"B","status":"active","trial_period_end_date":{"a":1}}`: {problem: "subscriptions[1].trial_period_end_date: want seconds"},
 		`"canary"`: {problem: "subscriptions[1]: want object, got string", withoutID: 1},
@@ -220,7 +223,7 @@ func TestSweep_RefusesManyUnreadableRows(t *testing.T) {
 				s := &shelf{ids: numbered(c.rows), broken: broken}
 				_, client, _ := serve(t, s.answer, func(cfg *piano.Config) { cfg.PageSize = size })
 				_, err := client.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
-				if c.refused != errors.Is(err, piano.ErrShape) || c.refused != strings.Contains(fmt.Sprint(err), "are unreadable") {
+				if c.refused != errors.Is(err, piano.ErrShape) || c.refused != strings.Contains(fmt.Sprint(err), "are unreadable or absent") {
 					t.Errorf("%+v, page size %d, at the start %v: %v", c, size, first, err)
 				}
 			}
@@ -276,6 +279,38 @@ func TestSweep_EndsWhereOffsetIsIgnoredAndRowsHaveNoOrder(t *testing.T) {
 				t.Errorf("%d at most %d a page: %v after %d requests", total, most, err, a.count())
 			}
 		}
+	}
+}
+
+// A list that ends before its announced total, as of an API that limits the offset, is not
+// every subscription: the others would look deleted.
+func TestSweep_RefusesAListThatEndsEarly(t *testing.T) {
+	for _, c := range []struct {
+		total, served int
+		refused       bool
+	}{{250, 250, false}, {250, 100, true}, {250, 239, true}, {250, 240, false}, {3000, 2970, false}, {3000, 2969, true}, {5, 0, true}, {5, 4, false}} {
+		for _, size := range []int{2, 10, 1000} {
+			if size == 2 && c.total > 250 {
+				continue // takes long
+			}
+			s := &shelf{ids: numbered(c.served), announced: c.total}
+			_, client, _ := serve(t, s.answer, func(cfg *piano.Config) { cfg.PageSize = size })
+			report, err := client.Sweep(t.Context(), func([]piano.Subscription) error { return nil })
+			if c.refused {
+				if !errors.Is(err, piano.ErrShape) || !strings.Contains(err.Error(), fmt.Sprintf("a list of %d rows ends after %d", c.total, c.served)) {
+					t.Errorf("%+v, page size %d: %v", c, size, err)
+				}
+				continue
+			}
+			if err != nil || report.WithoutID != c.total-c.served || (report.Problem == nil) != (report.WithoutID == 0) {
+				t.Errorf("%+v, page size %d: %+v, %v", c, size, report, err)
+			}
+		}
+	}
+	s := &shelf{ids: numbered(4), announced: 5, user: "u1"}
+	_, client, _ := serve(t, s.answer, nil)
+	if _, _, err := client.Find(t.Context(), "u1", 50); !errors.Is(err, piano.ErrShape) {
+		t.Errorf("support does not see every subscription, and does not know it: %v", err)
 	}
 }
 
