@@ -94,7 +94,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for i, domain := range c.InternalEmailDomains {
-		if _, ok := addresses.domain([]byte("x@" + strings.TrimSpace(domain))); !ok { // may be an address, so it is not repeated
+		domain = strings.TrimSpace(domain)
+		if _, ok := addresses.domain([]byte("x@" + domain)); !ok || strings.HasPrefix(domain, ".") { // may be an address, so it is not repeated
 			wrong("internal_email_domains", "entry %d is not a domain; give what follows the @, such as example.com", i+1)
 		}
 	}

@@ -29,7 +29,7 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 		SourceTimezone:       "Middle-earth/Shire",
 		MaxFuture:            -time.Second,
 		InternalUserIDs:      []string{"4711", " "},
-		InternalEmailDomains: []string{"example.com", "@example.com", "localhost", "", "a.b c.de"},
+		InternalEmailDomains: []string{"example.com", "@example.com", "localhost", "", "a.b c.de", ".example.com"},
 		UnknownAction:        "ignore",
 	}
 	err := config.Validate()
@@ -38,7 +38,7 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 	}
 	want := map[string]int{
 		"transform.max_message_bytes: ": 1, "transform.field_aliases: ": 7, "transform.source_timezone: ": 1,
-		"transform.max_future: ": 1, "transform.internal_user_ids: ": 1, "transform.internal_email_domains: ": 4,
+		"transform.max_future: ": 1, "transform.internal_user_ids: ": 1, "transform.internal_email_domains: ": 5,
 		"transform.unknown_action: ": 1,
 	}
 	for key, times := range want {

@@ -217,6 +217,49 @@ func TestLoad_QuotesAroundAValueAreAMistake(t *testing.T) {
 	}
 }
 
+// A line end of a file for docker run --env-file, of echo, or of a YAML block is no part of
+// a password or a name: the server would refuse the login with a misleading hint.
+func TestLoad_ControlCharactersInAValueAreAMistake(t *testing.T) {
+	const control, space, wrapped = "contains a control character", "begins or ends with white space", "is wrapped in quotes"
+	for setting, want := range map[string]string{
+		"CLICKHOUSE_PASSWORD=hunter2\r":                control,
+		"CLICKHOUSE_PASSWORD=hunter2\n":                control,
+		"CLICKHOUSE_PASSWORD=\ufeffhunter2":            control,
+		"CLICKHOUSE_PASSWORD=hunter 2 ":                "",
+		"CLICKHOUSE_USER=pianola\r":                    control,
+		"KAFKA_GROUP=pianola\r":                        control,
+		"KAFKA_GROUP=pianola ":                         space,
+		"PIANO_AID= a":                                 space,
+		"KAFKA_TOPICS=a.b\r":                           "", // white space around an item has no effect
+		"TRANSFORM_INTERNAL_USER_IDS=u1\nu2":           control,
+		"TRANSFORM_INTERNAL_EMAIL_DOMAINS=“a.example”": wrapped,
+		"TRANSFORM_INTERNAL_USER_IDS=u1,«u2»":          wrapped,
+		"TRANSFORM_FIELD_ALIASES=a\tb:user_id":         control,
+	} {
+		got := mistakes(t, with(setting))
+		if want == "" && got != nil || want != "" && (len(got) != 1 || !strings.Contains(got[0], want)) {
+			t.Errorf("%q: got %q, want %q", setting, got, want)
+		}
+		if strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("%q: the message shows a password", setting)
+		}
+	}
+	for text, want := range map[string]string{
+		"clickhouse:\n  password: |\n    hunter2\n":                 control,
+		"clickhouse:\n  password: |-\n    hunter2\n":                "",
+		"transform:\n  internal_user_ids:\n  - |\n    u1\n    u2\n": control,
+	} {
+		if got := mistakes(t, Source{File: file(t, text), Environment: minimal}); want == "" && got != nil || want != "" && (len(got) != 1 || !strings.Contains(got[0], want)) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	for content, valid := range map[string]bool{"hunter2\r\n": true, "\ufeffhunter2\n": false, "user\nhunter2\n": false, "\xff\xfeh\x00u\x00": false} {
+		if got := mistakes(t, with("CLICKHOUSE_PASSWORD_FILE="+file(t, content))); (got == nil) != valid || strings.Contains(fmt.Sprint(got), "hunter2") {
+			t.Errorf("file %q: got %q", content, got)
+		}
+	}
+}
+
 func TestFile_SecondDocumentIsAMistake(t *testing.T) {
 	for text, want := range map[string]string{
 		"kafka: {group: a}\n---\nkafka: {group: b}\n":        "line 3",

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Mistakes in a value. They never quote the value, because a value under a wrong key
@@ -25,10 +26,13 @@ var (
 	errWrapped  = errors.New("is wrapped in quotes, which would be part of the value; remove them (docker run --env-file keeps quotes)")
 	errPassword = errors.New("is wrapped in quotes, which would be part of the secret; remove them, or use the _file setting if they belong to it")
 	errBrackets = errors.New("is a list in brackets; write a,b,c")
+	errControl  = errors.New("contains a control character or a byte order mark, which would be part of the value; remove it (a file with Windows line ends and a YAML block after | add one)")
+	errSpace    = errors.New("begins or ends with white space, which would be part of the value; remove it")
 )
 
 // parseText reads a value in the notation of environment and flags. Quotes around a value
-// are a mistake: as a part of it they would match nothing, without any message.
+// are a mistake, and so is a line end: as a part of it they would match nothing, without
+// any message.
 func (s setting) parseText(text string) (any, error) {
 	if isQuoted(text) {
 		if s.secret() {
@@ -69,12 +73,21 @@ func (s setting) parseText(text string) (any, error) {
 		if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
 			return nil, errBrackets
 		}
-		return unquoted(splitList(text))
+		return checkedItems(splitList(text))
 	case reflect.TypeFor[map[string]string]():
 		return splitPairs(text)
 	case reflect.TypeFor[Secret]():
+		if hasControl(text) {
+			return nil, errControl
+		}
 		return Secret(text), nil
 	case reflect.TypeFor[string]():
+		switch {
+		case hasControl(text):
+			return nil, errControl
+		case strings.TrimSpace(text) != text:
+			return nil, errSpace
+		}
 		return text, nil
 	}
 	panic(fmt.Sprintf("config: no parser for %v", s.kind)) // impossible: every test reads every kind
@@ -146,22 +159,39 @@ func textList(values []any) ([]string, error) {
 		}
 		list = append(list, text)
 	}
-	return unquoted(list)
+	return checkedItems(list)
 }
 
-// unquoted rejects a list with an item in quotes.
-func unquoted(list []string) ([]string, error) {
-	if slices.ContainsFunc(list, isQuoted) {
-		return nil, errWrapped
+// checkedItems rejects a list with an item in quotes or with a control character. White
+// space around an item has no effect.
+func checkedItems(list []string) ([]string, error) {
+	for _, item := range list {
+		switch {
+		case isQuoted(item):
+			return nil, errWrapped
+		case hasControl(strings.TrimSpace(item)):
+			return nil, errControl
+		}
 	}
 	return list, nil
 }
 
+// quotes are pairs: those of shells and YAML, and those that editors and web pages make of
+// them.
+var quotes = []struct{ before, after string }{{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"‘", "’"}, {"„", "“"}, {"«", "»"}}
+
 // isQuoted reports whether the text, without white space around it, begins and ends with
-// the same quote.
+// quotes.
 func isQuoted(text string) bool {
 	text = strings.TrimSpace(text)
-	return len(text) >= 2 && text[0] == text[len(text)-1] && (text[0] == '"' || text[0] == '\'')
+	return slices.ContainsFunc(quotes, func(q struct{ before, after string }) bool {
+		return len(text) >= len(q.before)+len(q.after) && strings.HasPrefix(text, q.before) && strings.HasSuffix(text, q.after)
+	})
+}
+
+// hasControl reports whether a text has a control character or a byte order mark.
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\ufeff' })
 }
 
 func textMap(values map[string]any) (map[string]string, error) {
@@ -171,8 +201,8 @@ func textMap(values map[string]any) (map[string]string, error) {
 		if !ok {
 			return nil, errMap
 		}
-		if isQuoted(k) || isQuoted(text) {
-			return nil, errWrapped
+		if _, err := checkedItems([]string{k, text}); err != nil {
+			return nil, err
 		}
 		m[k] = text
 	}
@@ -196,8 +226,8 @@ func splitPairs(text string) (map[string]string, error) {
 	for _, item := range splitList(text) {
 		name, value, found := strings.Cut(item, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if isQuoted(name) || isQuoted(value) {
-			return nil, errWrapped
+		if _, err := checkedItems([]string{name, value}); err != nil {
+			return nil, err
 		}
 		if _, twice := m[name]; !found || name == "" || value == "" || twice {
 			return nil, errPairs

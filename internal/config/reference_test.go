@@ -78,7 +78,7 @@ Every setting can come from four places. The first place that has it wins:
 ` + "`pianola config show`" + ` prints each value and where it comes from. ` + "`pianola config validate`" + ` reports every mistake at once.
 A default that depends on another setting follows it, as the tables below show: with ` + "`kafka.session_timeout: 6s`" + ` the heartbeat interval is 2s.
 
-An unknown key is a mistake, and so are a second YAML document and a value in quotes: ` + "`docker run --env-file`" + ` passes quotes on.
+An unknown key is a mistake, and so are a second YAML document, a value in quotes and one with a line end: ` + "`docker run --env-file`" + ` passes quotes and Windows line ends on.
 The variables that Kubernetes sets for a service called ` + "`pianola`" + ` or ` + "`pianola-…`" + ` are ignored (` + "`PIANOLA_SERVICE_HOST`, `PIANOLA_PORT`, `PIANOLA_PORT_8095_TCP_ADDR`" + `).
 An address is ` + "`host:port`" + `, without scheme, login and path. A file looks like this:
 

@@ -61,6 +61,9 @@ func readSecret(path string) (Secret, error) {
 	if secret == "" {
 		return "", errors.New("the file is empty")
 	}
+	if hasControl(secret) {
+		return "", errors.New("the file has more than one line, a control character or a byte order mark; write the secret alone, as UTF-8")
+	}
 	return Secret(secret), nil
 }
 
