@@ -116,8 +116,8 @@ type filter struct {
 	limit                int
 }
 
-// parse rejects unknown reasons and fields: with a typing error the queue would
-// look empty.
+// parse rejects unknown reasons and fields, and times to come: with a typing error the
+// queue would look empty.
 func (f *filter) parse(since string, now time.Time) error {
 	if f.reason != "" && !slices.Contains(schemas.Reasons(), schemas.Reason(f.reason)) {
 		return fmt.Errorf("--reason: unknown reason; use one of %s", strings.Join(reasonNames(), ", "))
@@ -138,6 +138,9 @@ func (f *filter) parse(since string, now time.Time) error {
 	at, err := time.Parse(time.RFC3339Nano, since)
 	if err != nil {
 		return errors.New("--since: not a time; use the form 24h or 2026-01-31T12:00:00Z")
+	}
+	if at.After(now) {
+		return errors.New("--since: is in the future")
 	}
 	f.since = at
 	return nil
