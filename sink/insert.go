@@ -76,7 +76,7 @@ type insertion struct {
 	limit int // on refused rows
 
 	tokens   int  // number of tokens in use
-	unstored bool // a failed INSERT has left no row in the table
+	unstored bool // an INSERT that failed outside of a view has left no row in the table
 }
 
 func (i *insertion) run(ctx context.Context) error {
@@ -154,7 +154,8 @@ func (i *insertion) refuse(ctx context.Context, s segment, failure *Error) ([]se
 		}
 		return []segment{clean}, nil
 	}
-	if !i.unstored {
+	// A view can fail after another row was refused, so unstored says nothing about it.
+	if !i.unstored || failure.View != "" {
 		missing, err := i.lookup.absent(ctx, s)
 		if err != nil {
 			return nil, err
@@ -172,7 +173,7 @@ func (i *insertion) refuse(ctx context.Context, s segment, failure *Error) ([]se
 			s.token, s.withoutViews = i.token(), true
 			return []segment{s}, nil
 		}
-		i.unstored = true
+		i.unstored = i.unstored || failure.View == ""
 	}
 	if failure.viewOnly {
 		return nil, failure.fatal()

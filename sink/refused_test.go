@@ -101,6 +101,25 @@ func TestWriter_Flush_ViewFails(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while the table refuses rows that it does not name", func(t *testing.T) {
+		each(t, func(t *testing.T, d *database) {
+			d.exec("CREATE TABLE $.target (subscription_id String, thrown UInt8) ENGINE = MergeTree ORDER BY subscription_id")
+			d.exec("CREATE MATERIALIZED VIEW $.operators TO $.target AS SELECT subscription_id, throwIf(term_type = 'free') AS thrown FROM $.subscription_events")
+			d.exec("ALTER TABLE $.subscription_events ADD COLUMN checked UInt8 DEFAULT throwIf(source_offset % 200 = 7)")
+			w, _, failed := d.watched()
+			stats, err := w.Flush(t.Context(), &sink.Batch{Token: "t", Parts: []*sink.Part{spoiled(0, 0, 200, 20), spoiled(1, 200, 400, 7)}})
+			if err != nil || stats.Refused != 2 || stats.Rows != 398 {
+				t.Fatalf("%+v, %v", stats, err)
+			}
+			d.is("SELECT count() FROM $.piano_subscriber_event_stream", "(398)")
+			if stats.Attempts > 40 {
+				t.Errorf("%d INSERTs: the rows of the failed view were searched for", stats.Attempts)
+			}
+			if failed[""] > 0 || failed[d.cfg.Database+".operators"] < 300 {
+				t.Errorf("view failures %v", failed)
+			}
+		})
+	})
 	t.Run("on a small table", func(t *testing.T) {
 		each(t, func(t *testing.T, d *database) {
 			d.exec("CREATE TABLE $.target (thrown UInt8) ENGINE = Null")
