@@ -222,6 +222,9 @@ func (a *Audit) note(p *Partition) {
 	if k := p.Kafka; k != nil && k.OpenTransaction > 0 {
 		say("%s: %d offsets from %d on wait for an open transaction; a read_committed consumer gets none of them until it ends",
 			p.Key, k.OpenTransaction, k.LastStable)
+		if p.Reread != nil && k.Committed > p.Reread.Next {
+			say("%s: committed, and not read again because of it", p.at(span{p.Reread.Next, k.Committed}))
+		}
 	}
 	if r := p.Reread; r != nil && r.Otherwise > 0 {
 		say("%s: %d messages had another outcome at ingestion (other rules, another clock, or refused by ClickHouse); they are where that outcome puts them", p.Key, r.Otherwise)

@@ -141,6 +141,29 @@ func TestAudit_OpenTransaction(t *testing.T) {
 	}
 }
 
+// TestAudit_CommittedInsideOpenTransaction: the group has read uncommitted records
+// before. The deep audit must not wait for the end of their transaction.
+func TestAudit_CommittedInsideOpenTransaction(t *testing.T) {
+	s := newEnv(t, "native", 5)
+	s.produce(0, 0, 10)
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.Services.Kafka.Addr()), kgo.TransactionalID(s.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	s.Must(err)
+	defer producer.Close()
+	s.Must(producer.BeginTransaction())
+	s.Must(producer.ProduceSync(s.Context(), &kgo.Record{Topic: s.Topic, Value: []byte("{}")}).FirstErr())
+	s.Settings.Kafka.Isolation = "read_uncommitted"
+	s.Ingest()
+	s.Settings.Kafka.Isolation = "read_committed"
+	r := s.audit(true)
+	s.wantClean(r)
+	if p := r.Partitions[0]; p.Kafka.Committed != 11 || p.Reread.Next != 10 || p.Reread.Messages != 10 {
+		t.Errorf("got %+v, read again %+v", p.Kafka, p.Reread)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "/0 [10, 11): committed, and not read again") {
+		t.Errorf("notes:\n%s", notes)
+	}
+}
+
 // TestAudit_Planted puts one thing wrong into the tables of a clean run, and wants
 // exactly that to be found.
 func TestAudit_Planted(t *testing.T) {

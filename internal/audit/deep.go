@@ -39,11 +39,15 @@ func (a *Audit) reread(ctx context.Context, current map[Key]*brokerOffsets) erro
 }
 
 // newDeepPartition prepares to read up to the committed offset, or without one up to the end
-// of the ledger: rows were durable before either was written.
+// of the ledger: rows were durable before either was written. It does not wait for an open
+// transaction, which may stay open for ever.
 func (a *Audit) newDeepPartition(one *account, f *brokerOffsets) *deepPartition {
 	end := min(f.before.Committed, f.after.HighWatermark) // a reset may have moved it beyond the end
 	if end < 0 {
 		end = one.Next
+	}
+	if a.Isolation == consumer.ReadCommitted {
+		end = min(end, f.after.LastStable)
 	}
 	one.Reread = &Reread{Start: min(f.after.LogStart, end), Next: end}
 	return &deepPartition{audit: a, account: one, worker: a.Rules.NewWorker(), report: one.Reread}
