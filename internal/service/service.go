@@ -32,6 +32,7 @@ type Service struct {
 
 	reconciling *Reconciling // nil, like schedule, when reconciliation is disabled
 	schedule    *schedule
+	letters     *deadLetterCount
 }
 
 // Options are the dependencies that a process gives its service.
@@ -70,6 +71,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 		return nil, fmt.Errorf("set up the schema check: %w", err)
 	}
 
+	s.letters = newDeadLetterCount(s.db, cfg.ClickHouse.Database, turn, o.Registry, o.Log)
 	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
 		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Watchdog: watchdog, Now: o.Now, Log: o.Log,
 	})
@@ -133,9 +135,10 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		// The schedule ends with the flow. A drain cancels it.
+		// Both end with the flow. A drain cancels them.
 		beside, end := context.WithCancel(failed)
 		defer end()
+		group.Go(func() error { s.letters.run(beside); return nil })
 		if s.schedule != nil {
 			group.Go(func() error { s.schedule.run(beside); return nil })
 		}
