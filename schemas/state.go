@@ -19,14 +19,23 @@ var stateQuery string
 //
 // The rules are ours and have one place, queries/state.sql.
 func StateQuery(o Options, asOf, where string) (string, error) {
+	return StateQueryWithTargets(o, asOf, where, "")
+}
+
+// StateQueryWithTargets is StateQuery where the first event of each target of a change is
+// known: targets is a query of target and first_at. Without it the query looks for the
+// targets of its rows among all events, which is expensive when where selects few of many.
+func StateQueryWithTargets(o Options, asOf, where, targets string) (string, error) {
 	if err := o.Validate(); err != nil {
 		return "", err
 	}
-	return clauses{o}.State(asOf, where)
+	return clauses{o}.state(asOf, where, targets)
 }
 
 // State is StateQuery for the migrations.
-func (c clauses) State(asOf, where string) (string, error) {
+func (c clauses) State(asOf, where string) (string, error) { return c.state(asOf, where, "") }
+
+func (c clauses) state(asOf, where, targets string) (string, error) {
 	if where != "" {
 		where = "AND (" + where + ")"
 	}
@@ -36,7 +45,7 @@ func (c clauses) State(asOf, where string) (string, error) {
 	}
 	var sql strings.Builder
 	err = t.Execute(&sql, map[string]string{
-		"AsOf": asOf, "Where": where, "Events": c.Table("subscription_events"),
+		"AsOf": asOf, "Where": where, "Events": c.Table("subscription_events"), "Targets": targets,
 		"Rank": rankExpression(), "Fact": quoted(stateFact), "Accumulator": quoted(stateAccumulator),
 	})
 	return withoutComments(sql.String()), err

@@ -28,9 +28,19 @@ func (r *run) cleanup(ctx context.Context) {
 func (r *run) dropComparisons(ctx context.Context) {
 	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalWriteTimeout)
 	defer cancel()
-	if err := r.store.drop(final, "reconciliation_comparisons", r.record.id); err != nil {
+	if err := r.store.dropWork(final, r.record.id); err != nil {
 		r.Log.Warn("comparisons not dropped, a later run retries", zap.Stringer("run_id", r.record.id), zap.Error(err))
 	}
+}
+
+// dropWork drops the rows of a run from the working tables.
+func (s *store) dropWork(ctx context.Context, run uuid.UUID) error {
+	for _, table := range []string{"reconciliation_comparisons", "reconciliation_targets"} {
+		if err := s.drop(ctx, table, run); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropLeftovers drops the comparisons of runs that ended or timed out.
@@ -41,7 +51,7 @@ func (s *store) dropLeftovers(ctx context.Context) error {
 		writtenAt time.Time
 	}
 	left, err := read(ctx, s, "look for leftovers", `SELECT c.run_id, toString(r.state), r.written_at
-FROM (SELECT DISTINCT run_id FROM `+s.tables.Table("reconciliation_comparisons")+`) AS c
+FROM (SELECT DISTINCT run_id FROM `+s.tables.Table("reconciliation_comparisons")+` UNION DISTINCT SELECT DISTINCT run_id FROM `+s.tables.Table("reconciliation_targets")+`) AS c
 LEFT JOIN (SELECT * FROM `+s.tables.Table("reconciliation_runs")+` FINAL) AS r ON c.run_id = r.run_id
 SETTINGS join_use_nulls = 0`, nil, func(row driver.Rows, one *leftover) error {
 		return row.Scan(&one.run, &one.state, &one.writtenAt)
@@ -50,7 +60,7 @@ SETTINGS join_use_nulls = 0`, nil, func(row driver.Rows, one *leftover) error {
 		if one.state == stateBegun && s.now().Sub(one.writtenAt) <= runTimeout {
 			continue
 		}
-		if err := s.drop(ctx, "reconciliation_comparisons", one.run); err != nil {
+		if err := s.dropWork(ctx, one.run); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	r.store.progress.Report(progress.Step{Name: "prepare the comparison"})
-	for _, prepare := range []func(context.Context) error{r.readStreamStart, r.cut, r.markEffects} {
+	for _, prepare := range []func(context.Context) error{r.readStreamStart, r.cut, r.findTargets, r.markEffects} {
 		if err := prepare(ctx); err != nil {
 			return err
 		}

@@ -40,9 +40,9 @@
 //  2. settle (settle.go): waits for reconcile.settle, then until the consumer group has
 //     committed what the log held at that time.
 //  3. compare (compare.go): finds when the stream starts (readStreamStart), cuts the ids
-//     into ranges (cut, ranges.go) and compares one range a statement
-//     (queries/compare.sql). The results are rows of reconciliation_comparisons under the
-//     run's id.
+//     into ranges (cut, ranges.go), finds the first events of the targets of changes
+//     (findTargets) and compares one range a statement (queries/compare.sql). The results
+//     are rows of reconciliation_comparisons under the run's id.
 //  4. verify (verify.go): asks the API again about candidates (chooseCandidates,
 //     askAgain) and compares the answers with the same statement.
 //  5. drift (drift.go): counts the results for the report (countResults, report.go), then
@@ -65,7 +65,7 @@
 //     whether it is superseded.
 //   - I5: a run is complete only after phase 5 has written every range.
 //   - I6: a tombstone needs absence from two snapshots in a row, and at most
-//     maxTombstonePercent of the subscriptions get one at a time.
+//     maxTombstonePercent of the subscriptions (or maxTombstonesOfFew) get one at a time.
 //
 // # Why no partial result is visible
 //

@@ -54,22 +54,34 @@ func (r *run) eachRange(step string, parameters clickhouse.Parameters, do func(c
 	return nil
 }
 
-// markEffects marks the subscriptions of which a change may have taken effect a moment
-// ago. A second call adds what has come since.
-func (r *run) markEffects(ctx context.Context) error {
+// findTargets finds the first event of each target of a change, for all ranges.
+func (r *run) findTargets(ctx context.Context) error {
 	parameters := r.parameters(roundSnapshot, r.snapshot.ID)
-	var recent uint64
-	query := "SELECT uniq(subscription_id) FROM " + r.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Recent()
-	if err := r.store.readOne(ctx, "count recent subscriptions", query, parameters, &recent); err != nil {
+	query := "SELECT uniq(upgrade_to_subscription_id) FROM " + r.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Changes()
+	return r.eachBucket(ctx, "find the targets of changes", query, parameters, r.statements.targets)
+}
+
+// eachBucket runs a statement for each bucket of what a query counts.
+func (r *run) eachBucket(ctx context.Context, op, count string, parameters clickhouse.Parameters, statement string) error {
+	var n uint64
+	if err := r.store.readOne(ctx, op, count, parameters, &n); err != nil {
 		return err
 	}
-	buckets := 1 + recent/rowsPerBucket
+	buckets := 1 + n/rowsPerBucket
 	parameters["buckets"] = strconv.FormatUint(buckets, 10)
 	for bucket := range buckets {
 		parameters["bucket"] = strconv.FormatUint(bucket, 10)
-		if err := r.store.write(ctx, "mark changes that take effect", parameters, r.statements.effects); err != nil {
+		if err := r.store.write(ctx, op, parameters, statement); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// markEffects marks the subscriptions of which a change may have taken effect a moment
+// ago. A second call adds what has come since.
+func (r *run) markEffects(ctx context.Context) error {
+	parameters := r.parameters(roundSnapshot, r.snapshot.ID)
+	query := "SELECT uniq(subscription_id) FROM " + r.store.tables.Table("subscription_events") + " WHERE " + clauses{}.Recent()
+	return r.eachBucket(ctx, "mark changes that take effect", query, parameters, r.statements.effects)
 }

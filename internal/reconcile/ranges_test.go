@@ -132,8 +132,8 @@ func TestRun_OvertakenBetweenRangesOpensNothingMore(t *testing.T) {
 	}
 }
 
-// TestRun_LooksForEffectsOnce: what has just begun may be in any range, and is not
-// looked for again in each.
+// TestRun_LooksForEffectsOnce: what has just begun may be in any range, and so may the
+// target of a change. Neither is looked for again in each.
 func TestRun_LooksForEffectsOnce(t *testing.T) {
 	s := newFixture(t)
 	s.pairs(many(100, func(i int) *pair { return agreeing(fmt.Sprintf("b%02d", i)) })...)
@@ -166,6 +166,13 @@ func TestRun_LooksForEffectsOnce(t *testing.T) {
 		if strings.Contains(statement, "HAVING") {
 			t.Error("a range looks for what has just begun by itself")
 		}
+		if strings.Contains(statement, "AS targets") || !strings.Contains(statement, "reconciliation_targets") {
+			t.Error("a range looks for the targets of changes in all events")
+		}
+	}
+	targets := slices.DeleteFunc(slices.Clone(conn.inserts), func(table string) bool { return table != "reconciliation_targets" })
+	if len(targets) != 1 {
+		t.Errorf("the targets of changes were looked for %d times", len(targets))
 	}
 	if n := len(slices.DeleteFunc(conn.inserts, func(table string) bool { return table != "reconciliation_comparisons" })); n < 5 {
 		t.Errorf("only %d statements: there were no ranges", n)

@@ -138,6 +138,7 @@ func TestRun_AsksAgain(t *testing.T) {
 func (s *fixture) nothingLeft() {
 	s.Helper()
 	s.want("left over", texts(s, s.conn, "SELECT toString(run_id) FROM "+s.tables.Table("reconciliation_comparisons")+
+		" UNION ALL SELECT toString(run_id) FROM "+s.tables.Table("reconciliation_targets")+
 		" UNION ALL SELECT DISTINCT toString(snapshot_id) FROM "+s.tables.Table("subscription_snapshots")+
 		" WHERE snapshot_id NOT IN (SELECT snapshot_id FROM "+s.tables.Table("snapshot_runs")+" FINAL WHERE state = 'complete')"), nil)
 }

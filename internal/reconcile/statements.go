@@ -15,6 +15,9 @@ var compareSQL string
 //go:embed queries/effects.sql
 var effectsSQL string
 
+//go:embed queries/targets.sql
+var targetsSQL string
+
 //go:embed queries/results.sql
 var resultsSQL string
 
@@ -24,6 +27,7 @@ var driftSQL string
 // statements are the queries of a run, for one deployment. The comments of queries/*.sql
 // list their parameters.
 type statements struct {
+	targets        string // Finds the first events of the targets of changes.
 	effects        string // Marks changes that take effect.
 	compare        string // Compares one range with the snapshot.
 	compareAnswers string // Compares the answers of phase 4.
@@ -43,6 +47,7 @@ func newStatements(o schemas.Options) (*statements, error) {
 	asked := "subscription_id GLOBAL IN (SELECT subscription_id FROM " + o.Table("reconciliation_comparisons") + " WHERE run_id = {run:UUID} AND round = 1)"
 	q := &queries{o: o}
 	s := &statements{
+		targets:        q.render(targetsSQL, everySubscription, ""),
 		effects:        q.render(effectsSQL, everySubscription, ""),
 		compare:        q.render(compareSQL, inRange, ""),
 		compareAnswers: q.render(compareSQL, asked, ""),
@@ -59,7 +64,11 @@ type queries struct {
 }
 
 func (q *queries) render(file, where, results string) string {
-	state, err := schemas.StateQuery(q.o, asOfParameter, where)
+	events := clauses{Options: q.o}
+	targets := "SELECT subscription_id AS target, min(first_at) AS first_at FROM " + events.Targets() + " WHERE run_id = {run:UUID}" +
+		" AND subscription_id GLOBAL IN (SELECT assumeNotNull(upgrade_to_subscription_id) FROM " + events.Events() + " WHERE " + events.Changes() + " AND (" + where + "))" +
+		" GROUP BY subscription_id"
+	state, err := schemas.StateQueryWithTargets(q.o, asOfParameter, where, targets)
 	var t *template.Template
 	if err == nil {
 		t, err = template.New("query").Parse(file)
@@ -84,6 +93,14 @@ type clauses struct {
 
 // Comparisons names the results of runs.
 func (c clauses) Comparisons() string { return c.Table("reconciliation_comparisons") }
+
+// Targets names the first events of the targets of changes.
+func (c clauses) Targets() string { return c.Table("reconciliation_targets") }
+
+// Changes is the condition for events that announce a change to another subscription.
+func (clauses) Changes() string {
+	return "subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscription_id != ''"
+}
 
 // Snapshots names the rows of snapshots.
 func (c clauses) Snapshots() string { return c.Table("subscription_snapshots") }

@@ -19,3 +19,18 @@ PARTITION BY run_id
 ORDER BY (run_id, subscription_id, round)
 COMMENT 'What a reconciliation under way has found so far, one row a subscription and round. An insert may have been repeated: read it with FINAL';
 {{ .Distributed "reconciliation_comparisons" "murmurHash3_64(subscription_id)" }}
+
+-- The first event of each subscription that another one changes to, as one run found it.
+-- The comparison works on one range of subscriptions at a time, and a target may be in
+-- any other: they are looked for once. Each run drops its own rows at its end.
+CREATE TABLE IF NOT EXISTS {{ .Stored "reconciliation_targets" }}{{ .OnCluster }}
+(
+    `run_id` UUID COMMENT 'The run' CODEC(ZSTD(1)),
+    `subscription_id` String COMMENT 'The subscription that another one changes to' CODEC(ZSTD(1)),
+    `first_at` DateTime64(3, 'UTC') COMMENT 'Its first event' CODEC(ZSTD(1))
+)
+ENGINE = {{ .Engine "ReplacingMergeTree" }}
+PARTITION BY run_id
+ORDER BY (run_id, subscription_id)
+COMMENT 'The targets of changes of a reconciliation that is under way. An insert may have been repeated: the earliest first_at counts';
+{{ .Distributed "reconciliation_targets" "murmurHash3_64(subscription_id)" }}

@@ -172,6 +172,9 @@ FROM
             FROM {{ .Events }} AS changes FINAL
             INNER JOIN
             (
+{{- if .Targets }}
+                {{ .Targets }}
+{{- else }}
                 SELECT subscription_id AS target, min(event_timestamp) AS first_at
                 FROM {{ .Events }} AS targets FINAL
                 WHERE event_timestamp <= as_of AND subscription_id IN
@@ -181,6 +184,7 @@ FROM
                     WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscription_id != '' {{ .Where }}
                 )
                 GROUP BY subscription_id
+{{- end }}
             ) AS t ON changes.upgrade_to_subscription_id = t.target
             WHERE subscription_action IN ('Upgraded', 'Downgraded') AND event_timestamp <= as_of AND target != subscription_id {{ .Where }}
             GROUP BY subscription_id

@@ -402,3 +402,12 @@ ORDER BY (run_id, subscription_id, round)
 COMMENT 'What a reconciliation under way has found so far, one row a subscription and round. An insert may have been repeated: read it with FINAL';
 CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_comparisons` ON CLUSTER `main` AS `piano`.`reconciliation_comparisons_local`
 ENGINE = Distributed(`main`, `piano`, `reconciliation_comparisons_local`, murmurHash3_64(subscription_id));
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_targets_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY run_id
+ORDER BY (run_id, subscription_id)
+COMMENT 'The targets of changes of a reconciliation that is under way. An insert may have been repeated: the earliest first_at counts';
+CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_targets` ON CLUSTER `main` AS `piano`.`reconciliation_targets_local`
+ENGINE = Distributed(`main`, `piano`, `reconciliation_targets_local`, murmurHash3_64(subscription_id));

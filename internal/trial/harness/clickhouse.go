@@ -23,7 +23,7 @@ func Grants(database string) []string {
 	if database == "*" {
 		return append(all, "GRANT ALTER DELETE ON *.*")
 	}
-	for _, table := range []string{"subscription_snapshots", "subscription_snapshot_traits", "reconciliation_comparisons"} {
+	for _, table := range []string{"subscription_snapshots", "subscription_snapshot_traits", "reconciliation_comparisons", "reconciliation_targets"} {
 		all = append(all, fmt.Sprintf("GRANT ALTER DELETE ON %s.%s", database, table))
 	}
 	return all
