@@ -283,3 +283,29 @@ func TestRequests_EndWithTheirContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The verb does not say what may be repeated: Piano answers these reads by POST.
+func TestReads_ByPostAreTriedAgain(t *testing.T) {
+	for name, read := range map[string]func(context.Context, *piano.Client) error{
+		"can": func(ctx context.Context, c *piano.Client) error { _, err := c.CanChange(ctx, "S1"); return err },
+		"status": func(ctx context.Context, c *piano.Client) error {
+			_, err := c.ChangeStatus(ctx, "u1", "S1")
+			return err
+		},
+	} {
+		var a *api
+		a, c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost {
+				t.Errorf("%s is a %s", r.URL.Path, r.Method)
+			}
+			if a.count() <= 2 {
+				w.WriteHeader(500)
+				return
+			}
+			_, _ = w.Write([]byte(`{"code":0,"data":` + map[string]string{"can": "true", "status": "1"}[name] + `}`))
+		}, nil)
+		if err := read(t.Context(), c); err != nil || a.count() != 3 {
+			t.Errorf("%s: %v after %d requests", name, err, a.count())
+		}
+	}
+}

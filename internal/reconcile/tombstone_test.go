@@ -3,6 +3,7 @@ package reconcile
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
@@ -127,5 +128,27 @@ func TestTombstone_NotForFiltered(t *testing.T) {
 	s.take(t, subscriptions)
 	if of := s.take(t, subscriptions); of.Tombstones != 0 || of.Filtered != 1 {
 		t.Errorf("got %+v", of)
+	}
+}
+
+func TestRunAccepting_PassesTheNumberOn(t *testing.T) {
+	s := newFixture(t)
+	s.api.subscriptions = named(numberedIDs(0, 60)...)
+	s.run()
+	s.api.subscriptions = named(numberedIDs(30, 30)...)
+	for day := range 3 {
+		s.clock = noon.Add(time.Duration(day+1) * aDay)
+		s.api.read = false
+		report, err := s.reconciler().RunAccepting(t.Context(), uint64(day/2)*30) // on the last day
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(day/2) * 30; report.Snapshot.Tombstones != want {
+			t.Errorf("day %d: %d tombstones, want %d", day, report.Snapshot.Tombstones, want)
+		}
+		last, err := s.reconciler().LastRun(t.Context())
+		if withheld := uint64([]int{0, 30, 0}[day]); err != nil || report.Snapshot.TombstonesWithheld != withheld || last.TombstonesWithheld != withheld {
+			t.Errorf("day %d: withheld %d, and %d by the last run; %v", day, report.Snapshot.TombstonesWithheld, last.TombstonesWithheld, err)
+		}
 	}
 }
