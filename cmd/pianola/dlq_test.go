@@ -20,7 +20,11 @@ import (
 // server is a ClickHouse without a schema, for the tests that make their own.
 var server engine.Engine
 
-func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+func TestMain(m *testing.M) {
+	code := server.Run(m)
+	_ = os.RemoveAll(built.dir) // among the machine's temporary files; empty: nothing
+	os.Exit(code)
+}
 
 // protocols are the two ways to the server, as settings.
 func protocols(t *testing.T) map[string][]string {

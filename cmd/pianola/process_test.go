@@ -3,25 +3,40 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
-// build compiles this command as it is shipped.
+// built is where build puts this command; TestMain removes it.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// build compiles this command as it is shipped, once for all tests.
 func build(t testing.TB) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pianola")
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "pianola-built-"); built.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-o", built.dir, ".").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("build: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return binary
+	return filepath.Join(built.dir, "pianola")
 }
 
 // environment is what an operator would give for the settings that make a fixture:
