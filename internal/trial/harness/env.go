@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,7 +37,7 @@ type Env struct {
 	access  []kgo.Opt // with which the harness's own clients reach the broker
 	client  *kgo.Client
 	binary  string
-	rounds  *int // that have begun, in all environments; each gets names of its own
+	rounds  *atomic.Int32 // that have begun, in all environments; each gets names of its own
 	closers []func() error
 }
 
@@ -47,7 +48,7 @@ func Open(ctx context.Context, kind Kafka, progress func(string)) (*Env, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
-	e := &Env{Kind: kind, Dir: dir, binary: filepath.Join(dir, "pianola"), rounds: new(int)}
+	e := &Env{Kind: kind, Dir: dir, binary: filepath.Join(dir, "pianola"), rounds: new(atomic.Int32)}
 	if err := e.open(ctx, progress); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

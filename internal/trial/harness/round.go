@@ -72,8 +72,7 @@ type Round struct {
 
 // newRound makes the world, topic and database. The caller closes the round.
 func (e *Env) newRound(ctx context.Context, t Trial, seed uint64, subscribers int) (*Round, error) {
-	*e.rounds++
-	name := fmt.Sprintf("%s_%d", strings.ReplaceAll(t.Name, "-", "_"), *e.rounds) // of a database too
+	name := fmt.Sprintf("%s_%d", strings.ReplaceAll(t.Name, "-", "_"), e.rounds.Add(1)) // of a database too
 	c := world.Defaults()
 	c.Seed, c.Subscribers, c.Topic, c.Partitions = seed, subscribers, name, t.partitions(seed)
 	w, err := world.New(c)

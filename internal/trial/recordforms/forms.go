@@ -2,6 +2,8 @@ package recordforms
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +17,39 @@ var settings = map[string]string{"kafka.fetch_max_bytes": "64KiB", "kafka.fetch_
 // Trial kills a consumer while it reads records of every form.
 func Trial() harness.Trial {
 	return harness.Trial{Name: "forms", Fault: "kill -9 amid records of all forms", Times: 12, Settings: settings, New: newScenario}
+}
+
+// Uncommitted is Trial for a consumer that reads what has not been committed. Aborted
+// records come to the tables, and nothing else changes.
+func Uncommitted() harness.Trial {
+	t := Trial()
+	t.Name, t.Settings = "uncommitted", maps.Clone(settings)
+	t.Settings["kafka.isolation"] = "read_uncommitted"
+	return t
+}
+
+// Forms are all that a broker allows, by the names that a result counts. kfake keeps the
+// producer's timestamps, and drops a batch that it has emptied.
+func Forms(kafka harness.Kafka) []string {
+	all := []string{"batches of one record", "batches of a thousand and more", "markers",
+		"transactions committed", "transactions aborted", "transactions left open for a while", "records aborted",
+		"records that compaction took away", "timestamps absurd", "values with Confluent's prefix"}
+	for _, c := range codecs {
+		all = append(all, "batches "+c.name)
+	}
+	for _, k := range keyForms {
+		all = append(all, "keys "+k.name)
+	}
+	for _, h := range headerForms {
+		all = append(all, "headers "+h.name)
+	}
+	for _, v := range slices.Concat(invalidValues, largeValues) {
+		all = append(all, "values "+v.name)
+	}
+	if kafka == harness.Apache {
+		all = append(all, "timestamps of the broker", "batches that compaction has emptied")
+	}
+	return all
 }
 
 func newScenario(r *harness.Round) harness.Scenario {
