@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -143,6 +144,7 @@ func TestWriter_Redirect(t *testing.T) {
 // TestWriter_MuteAddresses: an address accepts connections and says nothing. It must
 // not use up the time of the others.
 func TestWriter_MuteAddresses(t *testing.T) {
+	tier.Full(t, "waits for mute addresses")
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
 			d := open(t, protocol, func(c *sink.Config) {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -51,6 +52,7 @@ func (d *database) watched() (*sink.Writer, *observer.ObservedLogs, map[string]i
 // TestWriter_Flush_ViewFails: a materialized view of the operator's fails for a row,
 // and ClickHouse reports it as a failed INSERT. The row is in the table.
 func TestWriter_Flush_ViewFails(t *testing.T) {
+	tier.Full(t, "fails views in every way")
 	for name, view := range map[string]string{
 		"by throwIf":                  "SELECT subscription_id, throwIf(term_type = 'free') AS thrown FROM $.subscription_events",
 		"at a number":                 "SELECT subscription_id, toUInt8(toUInt32(coalesce(term_type, 'x') = 'free' ? 'free' : '1')) AS thrown FROM $.subscription_events",
@@ -182,6 +184,7 @@ func TestWriter_Flush_RefusedByType(t *testing.T) {
 
 // TestWriter_Flush_ManyRefused counts what 20,000 rows with 0.9 % refused ones cost.
 func TestWriter_Flush_ManyRefused(t *testing.T) {
+	tier.Full(t, "looks for many refused rows")
 	each(t, func(t *testing.T, d *database) {
 		d.exec("ALTER TABLE $.subscription_events ADD CONSTRAINT no_free_riders CHECK term_type != 'free'")
 		begin := time.Now()
@@ -199,6 +202,7 @@ func TestWriter_Flush_ManyRefused(t *testing.T) {
 // TestWriter_Guard: the same messages end alike as a trickle, as a backlog, and after
 // any number of restarts.
 func TestWriter_Guard(t *testing.T) {
+	tier.Full(t, "refuses rows of backlogs")
 	const constraint = "ALTER TABLE $.subscription_events ADD CONSTRAINT no_free_riders CHECK term_type != 'free'"
 	// run flushes so many rows at a time, as a consumer that starts again where it
 	// stopped, and returns the errors of so many starts.

@@ -17,6 +17,7 @@ import (
 // processes were working, so that the kills cover the whole topic.
 func TestRun_KillNine(t *testing.T) {
 	tier.Full(t, "kills a process many times")
+	t.Parallel()
 	const kills = 12
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("kill moments are drawn from seed %d", seed)

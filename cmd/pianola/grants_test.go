@@ -80,6 +80,7 @@ const (
 // privilege after the other away: a command must fail and name what is missing.
 func TestGrants(t *testing.T) {
 	tier.Full(t, "restarts ClickHouse for each privilege")
+	t.Parallel()
 	documented := documentedGrants(t)
 	services, err := sandbox.Start(t.Context(), sandbox.Loopback(nil))
 	if err != nil {

@@ -22,7 +22,10 @@ func TestPrivacy_NoPersonalDataFromTheAPI(t *testing.T) {
 	tier.Full(t, "runs every command")
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
-		t.Run(protocol, func(t *testing.T) { walkAPI(t, binary, protocol) })
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			walkAPI(t, binary, protocol)
+		})
 	}
 }
 

@@ -44,7 +44,10 @@ func TestPrivacy_NoPersonalDataFromMessages(t *testing.T) {
 	tier.Full(t, "runs every command")
 	binary := build(t)
 	for _, protocol := range []string{"native", "http"} {
-		t.Run(protocol, func(t *testing.T) { walkPrivacy(t, binary, protocol) })
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			walkPrivacy(t, binary, protocol)
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // continues.
 func TestReconcile_KilledDuringARun(t *testing.T) {
 	tier.Full(t, "builds and kills a process")
+	t.Parallel()
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
 	s.Publish()
 	s.Ingest()

@@ -92,7 +92,10 @@ func (p *publisher) get(id string) piano.Subscription {
 func TestSubscription_Commands(t *testing.T) {
 	tier.Full(t, "runs the actions in every way")
 	for _, protocol := range []string{"native", "http"} {
-		t.Run(protocol, func(t *testing.T) { walkSubscription(t, protocol) })
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			walkSubscription(t, protocol)
+		})
 	}
 }
 

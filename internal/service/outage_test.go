@@ -15,6 +15,7 @@ func TestService_ClickHouseOutage(t *testing.T) {
 	tier.Full(t, "waits for an outage")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			s := newFixture(t, protocol)
 			s.tell(0.2)
 			i := s.start()
@@ -61,6 +62,7 @@ func TestService_ClickHouseOutage(t *testing.T) {
 // where it was.
 func TestService_KafkaOutage(t *testing.T) {
 	tier.Full(t, "waits for an outage")
+	t.Parallel()
 	s := newFixture(t, "native")
 	s.tell(0.5)
 	i := s.start()

@@ -13,12 +13,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/service"
 )
 
 // TestService_ReadinessOfMuteAddresses: addresses that accept connections and say
 // nothing must not make a probe wait for all of them.
 func TestService_ReadinessOfMuteAddresses(t *testing.T) {
+	tier.Full(t, "waits for mute addresses")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			settings, err := config.Load(config.Source{Environment: []string{

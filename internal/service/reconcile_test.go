@@ -103,6 +103,7 @@ func (s *fixture) ownerOfPartition0() (client string, members int) {
 // it, and nothing of the first one counts.
 func TestService_LosesPartition0DuringARun(t *testing.T) {
 	tier.Full(t, "waits for a rebalance")
+	t.Parallel()
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -138,6 +139,7 @@ func TestService_LosesPartition0DuringARun(t *testing.T) {
 // TestService_DrainsDuringARun: what a run waits for is no reason to wait.
 func TestService_DrainsDuringARun(t *testing.T) {
 	tier.Full(t, "waits for a reconciliation")
+	t.Parallel()
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.tell(1)
@@ -160,6 +162,7 @@ func TestService_DrainsDuringARun(t *testing.T) {
 // TestService_ReconciliationErrors: nobody else notices.
 func TestService_ReconciliationErrors(t *testing.T) {
 	tier.Full(t, "waits for reconciliations")
+	t.Parallel()
 	s := newFixture(t, "native")
 	api := s.reconciles()
 	s.Must(api.Close())

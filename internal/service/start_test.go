@@ -17,6 +17,7 @@ import (
 // TestService_StartsBeforeItsServers waits for each server and names it.
 func TestService_StartsBeforeItsServers(t *testing.T) {
 	tier.Full(t, "waits for servers")
+	t.Parallel()
 	s := newFixture(t, "native")
 	s.tell(1)
 	s.Services.Kafka.Close()
