@@ -34,17 +34,19 @@ func atBroker(address string, err error) error {
 	return &brokerError{address: address, err: err}
 }
 
-// addressOf is the address that failed, or empty.
-func addressOf(err error) string {
+// addressOf is the address that failed, or empty. named reports that the address is as
+// the configuration or the cluster gives it. Otherwise it is numeric, and may be that of
+// any broker.
+func addressOf(err error) (address string, named bool) {
 	var known *brokerError
 	if errors.As(err, &known) {
-		return known.address
+		return known.address, true
 	}
 	var network *net.OpError
 	if errors.As(err, &network) && network.Addr != nil {
-		return network.Addr.String()
+		return network.Addr.String(), false
 	}
-	return ""
+	return "", false
 }
 
 // Reached is what CheckBrokers has looked at.

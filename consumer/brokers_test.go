@@ -169,3 +169,33 @@ func TestConsumer_namesTheAddressThatFailed(t *testing.T) {
 		}
 	})
 }
+
+// TestConsumer_Check_resetByConfiguredBroker: the error has the number of an address that
+// the configuration names. The cluster has advertised nothing.
+func TestConsumer_Check_resetByConfiguredBroker(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4))
+			_ = conn.(*net.TCPConn).SetLinger(0) // Close sends a reset
+			_ = conn.Close()
+		}
+	}()
+	defer func() { _ = listener.Close(); <-done }()
+	address := listener.Addr().String()
+	checked := newConsumer(t, settings([]string{strings.Replace(address, "127.0.0.1", "localhost", 1)}, "events"), consumer.Hooks{})
+	err = checked.Check(testContext(t))
+	if !errors.Is(err, consumer.ErrUnreachable) || !strings.Contains(err.Error(), address+": check kafka.brokers") ||
+		strings.Contains(err.Error(), "advertise") {
+		t.Errorf("%v", err)
+	}
+}

@@ -75,8 +75,8 @@ func (c *Consumer) explain(err error) error {
 		return err
 	}
 	at, advertised := strings.Join(c.cfg.Brokers, ", "), false
-	if address := addressOf(err); address != "" && !slices.Contains(c.cfg.Brokers, address) {
-		at, advertised = address, true
+	if address, named := addressOf(err); address != "" && !slices.Contains(c.cfg.Brokers, address) {
+		at, advertised = address, named
 	}
 	switch classify(err) {
 	case KindTLS:
