@@ -23,6 +23,10 @@ import (
 // guardWindow is the number of rows that the guard judges together.
 const guardWindow = 10_000
 
+// maxClockSkew is how far the clock of another instance may be ahead. Rows of a later
+// time come from a clock that was wrong, and would count as the newest until that time.
+const maxClockSkew = time.Minute
+
 // minGuarded is how many refused rows are tolerated in any case.
 const minGuarded = 10
 
@@ -152,18 +156,21 @@ func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) 
 	const query = `SELECT toFloat64(rows), toFloat64(refused), source_name, source_epoch, source_partition, offset FROM (
 			SELECT decided_at AS at, 1 AS rows, 1 AS refused, source_name, source_epoch, source_partition, source_offset AS offset
 			FROM ` + DeadLettersTable + ` FINAL
-			WHERE reason = ? AND resolved_at IS NULL AND source = ? AND decided_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')
+			WHERE reason = ? AND resolved_at IS NULL AND source = ?
+			AND decided_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
 			UNION ALL
 			SELECT written_at AS at, stored AS rows, 0 AS refused, source_name, source_epoch, source_partition, start_offset AS offset
 			FROM ` + LedgerTable + `
-			WHERE kind = ? AND source = ? AND stored > 0 AND written_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')
+			WHERE kind = ? AND source = ? AND stored > 0
+			AND written_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
 			ORDER BY written_at DESC LIMIT 1 BY insert_token, source, source_name, source_partition
 		) ORDER BY at DESC, refused DESC LIMIT ?`
+	until := int64(w.now()) + maxClockSkew.Milliseconds()
 	var groups []rowGroup
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		groups = groups[:0]
-		rows, err := w.conn.Query(ctx, query, string(schemas.RejectedByServer), string(schemas.SourceKafka), int64(since),
-			string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since), guardWindow+2*len(b.Parts))
+		rows, err := w.conn.Query(ctx, query, string(schemas.RejectedByServer), string(schemas.SourceKafka), int64(since), until,
+			string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since), until, guardWindow+2*len(b.Parts))
 		if err != nil {
 			return err
 		}

@@ -260,6 +260,17 @@ func TestWriter_Guard(t *testing.T) {
 			t.Errorf("%+v", stats)
 		}
 	})
+	t.Run("rows of a clock that was ahead", func(t *testing.T) {
+		d := open(t, sink.Native, nil)
+		const year = 365 * 86_400_000
+		d.tick += year
+		d.flush(&sink.Batch{Token: "ahead", Parts: []*sink.Part{part(1, 100_000, 112_000)}})
+		d.tick -= year
+		d.exec(constraint)
+		if stops := run(d, 2000, 40, 20, 1); !errors.Is(stops[0], sink.ErrTooManyRefused) {
+			t.Errorf("these rows count as the newest for a year: %v", stops)
+		}
+	})
 	t.Run("resolved dead letters do not count", func(t *testing.T) {
 		d := open(t, sink.Native, nil)
 		d.exec(constraint)
