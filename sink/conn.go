@@ -38,15 +38,15 @@ func openConn(cfg Config) (driver.Conn, error) {
 
 // Options are the connection options that every connection of clickhouse-go in
 // Pianola starts from. A connection is made at its first use, in the order of the
-// addresses. An address that does not answer gets its share of the time, so that
-// the next one can be tried. Compression is off.
+// addresses. Each address has DialTimeout, and its share of the caller's time where
+// that is shorter, so that the next one can be tried. Compression is off.
 func Options(cfg Config) *clickhouse.Options {
 	options := &clickhouse.Options{
 		Protocol:         clickhouse.Native,
 		Addr:             cfg.Addr,
 		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
 		Auth:             clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
-		DialTimeout:      cfg.DialTimeout,
+		DialTimeout:      cfg.DialTimeout * time.Duration(max(len(cfg.Addr), 1)), // of all addresses together
 		ReadTimeout:      cfg.InsertTimeout,
 		Settings:         clickhouse.Settings{},
 	}
@@ -56,7 +56,19 @@ func Options(cfg Config) *clickhouse.Options {
 	for _, kv := range pinnedSettings() {
 		options.Settings[kv.name] = kv.value
 	}
-	dial := dialer{timeout: cfg.DialTimeout, addresses: len(cfg.Addr), tls: cfg.TLS, greeted: cfg.Protocol != HTTP}
+	dial := dialer{timeout: cfg.DialTimeout, tls: cfg.TLS, greeted: cfg.Protocol != HTTP}
+	options.DialStrategy = func(ctx context.Context, id int, o *clickhouse.Options, connect clickhouse.Dial) (clickhouse.DialResult, error) {
+		share := cfg.DialTimeout
+		if end, ok := ctx.Deadline(); ok {
+			share = min(share, time.Until(end)/time.Duration(max(len(cfg.Addr), 1)))
+		}
+		bounded := func(ctx context.Context, addr string, o *clickhouse.Options) (clickhouse.DialResult, error) {
+			ctx, cancel := context.WithTimeout(ctx, share)
+			defer cancel()
+			return connect(ctx, addr, o)
+		}
+		return clickhouse.DefaultDialStrategy(ctx, id, o, bounded)
+	}
 	if cfg.Protocol != HTTP {
 		options.DialContext = dial.dial
 		return options
@@ -74,14 +86,6 @@ func Options(cfg Config) *clickhouse.Options {
 		plain.tls = nil // for http, and for a proxy before the TLS of its tunnel
 		t.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return plain.dial(ctx, addr) }
 		return unredirected{t}, nil
-	}
-	options.DialStrategy = func(ctx context.Context, id int, o *clickhouse.Options, connect clickhouse.Dial) (clickhouse.DialResult, error) {
-		bounded := func(ctx context.Context, addr string, o *clickhouse.Options) (clickhouse.DialResult, error) {
-			ctx, cancel := context.WithDeadline(ctx, dial.end(ctx))
-			defer cancel()
-			return connect(ctx, addr, o)
-		}
-		return clickhouse.DefaultDialStrategy(ctx, id, o, bounded)
 	}
 	return options
 }
@@ -102,31 +106,21 @@ func (u unredirected) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // dialer opens connections for clickhouse-go, whose own dialer ignores the context.
 type dialer struct {
-	timeout   time.Duration
-	addresses int
-	tls       func() *tls.Config // nil: plain text
+	timeout time.Duration
+	tls     func() *tls.Config // nil: plain text
 	// greeted closes a connection on which the server says nothing: the handshake
 	// of the native protocol waits for the dial timeout whatever the context says.
 	greeted bool
 }
 
-// end is when the next address has used up its share of the time that is left.
-func (d dialer) end(ctx context.Context) time.Time {
-	left := d.timeout
-	if end, ok := ctx.Deadline(); ok {
-		left = min(left, time.Until(end))
-	}
-	return time.Now().Add(left / time.Duration(max(d.addresses, 1)))
-}
-
 func (d dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
-	end := d.end(ctx)
-	bounded, cancel := context.WithDeadline(ctx, end)
+	bounded, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	conn, err := dialTCP(bounded, addr, d.tls)
 	if err != nil || !d.greeted {
 		return conn, err
 	}
+	end, _ := bounded.Deadline()
 	mute := time.AfterFunc(time.Until(end), func() { _ = conn.Close() })
 	return &greetedConn{conn, mute}, nil
 }

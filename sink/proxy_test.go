@@ -173,6 +173,31 @@ func TestWriter_MuteAddresses(t *testing.T) {
 	}
 }
 
+// TestWriter_SlowAddresses: each address has the whole clickhouse.dial_timeout. A share
+// of it would be too short for a server that answers slowly, at every attempt.
+func TestWriter_SlowAddresses(t *testing.T) {
+	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
+		t.Run(string(protocol), func(t *testing.T) {
+			slow := new(line)
+			d := open(t, protocol, func(c *sink.Config) {
+				slow.to(t, c)
+				c.Addr = append(c.Addr, c.Addr[0], c.Addr[0])
+				c.DialTimeout = time.Second
+			})
+			if _, err := slow.proxy.Toxics.AddToxicJson(strings.NewReader(
+				`{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":450}}`)); err != nil {
+				t.Fatal(err)
+			}
+			w := slow.writer(t, d.cfg, sink.Hooks{})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if _, err := w.Positions(ctx, "topic", []int32{0}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // mute is an address that accepts connections and does not answer.
 func mute(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
