@@ -21,6 +21,11 @@ const (
 	finalWriteTimeout = 5 * time.Second // for the last state of something whose context has ended
 )
 
+// errNoSubscription: the API lists none although it did before. A view must not become empty
+// because of a wrong application or a token without the right.
+var errNoSubscription = errors.New("the API lists no subscription, although the snapshot before has some: check piano.aid and the rights of piano.api_token; " +
+	"if all were deleted in Piano, run pianola reconcile --accept-deletions with their number")
+
 var errSnapshotExpired = errors.New("store the snapshot: it had no heartbeat for too long and was dropped; run again")
 
 // sweeper reads the API: *piano.Client.
@@ -178,6 +183,11 @@ func (w *snapshotWriter) complete(ctx context.Context) error {
 	}
 	if expired {
 		return errSnapshotExpired
+	}
+	if w.snapshot.Source == sourceAPI && w.inserted == 0 {
+		if before := earlierSnapshots(all, w.snapshot.AsOf); len(before) > 0 && before[0].Rows+before[0].Filtered > w.acceptDeletions {
+			return errNoSubscription
+		}
 	}
 	if w.snapshot.Source == sourceAPI { // a file may cover some days only: absence from it shows nothing
 		err = w.writeTombstones(ctx, earlierSnapshots(all, w.snapshot.AsOf))

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +59,32 @@ func TestTombstone_NotForMoreThanTwoPercent(t *testing.T) {
 	}
 }
 
+// An API that suddenly lists nothing (another application, a token without the right) must
+// not empty the views.
+func TestSnapshot_OfNothingAfterSomethingFails(t *testing.T) {
+	s := testStore(t)
+	s.take(t, nil) // a new application
+	s.take(t, named("A", "B"))
+	for range 2 {
+		if _, err := s.fromAPI(t.Context(), &fakeSweep{}, 1); !errors.Is(err, errNoSubscription) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if got := s.shown(t); !strings.Contains(got, "A") || !strings.Contains(got, "B") {
+		t.Errorf("the view shows %q", got)
+	}
+	if _, err := s.fromAPI(t.Context(), &fakeSweep{}, 2); err != nil {
+		t.Errorf("accepted by the operator: %v", err)
+	}
+}
+
 // In a small set one deleted subscription is more than 2 %.
 func TestTombstone_OfFewIsJudgedByTheirNumber(t *testing.T) {
 	tier.Full(t, "writes many snapshots")
 	for _, c := range []struct {
 		had, deleted     int
 		buried, withheld uint64
-	}{{40, 1, 1, 0}, {40, 5, 5, 0}, {40, 6, 0, 6}, {2, 1, 1, 0}, {9, 4, 4, 0}, {9, 5, 0, 5}, {1, 1, 0, 1}, {3, 3, 0, 3}} {
+	}{{40, 1, 1, 0}, {40, 5, 5, 0}, {40, 6, 0, 6}, {2, 1, 1, 0}, {9, 4, 4, 0}, {9, 5, 0, 5}, {3, 2, 0, 2}, {4, 3, 0, 3}} {
 		s := testStore(t)
 		all := numberedIDs(0, c.had)
 		s.take(t, named(all...))
