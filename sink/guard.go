@@ -147,7 +147,8 @@ type partition struct {
 
 // rowsSince reads the event rows that were written since then, newest first, and at
 // least guardWindow of them where there are so many. It leaves out what is in the
-// ranges of the batch: an earlier attempt may have written it.
+// ranges of the batch: an earlier attempt may have written it. The inner LIMIT bounds
+// what ClickHouse sorts of a long ledger.
 func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) ([]rowGroup, error) {
 	starts := make(map[partition]int64, len(b.Parts))
 	for _, p := range b.Parts {
@@ -160,17 +161,22 @@ func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) 
 			AND decided_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
 			UNION ALL
 			SELECT written_at AS at, stored AS rows, 0 AS refused, source_name, source_epoch, source_partition, start_offset AS offset
-			FROM ` + LedgerTable + `
-			WHERE kind = ? AND source = ? AND stored > 0
-			AND written_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
+			FROM (
+				SELECT insert_token, source, source_name, source_epoch, source_partition, start_offset, stored, written_at
+				FROM ` + LedgerTable + `
+				WHERE kind = ? AND source = ? AND stored > 0
+				AND written_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
+				ORDER BY written_at DESC LIMIT ?
+			)
 			ORDER BY written_at DESC LIMIT 1 BY insert_token, source, source_name, source_partition
 		) ORDER BY at DESC, refused DESC LIMIT ?`
+	most := guardWindow + 2*len(b.Parts)
 	until := int64(w.now()) + maxClockSkew.Milliseconds()
 	var groups []rowGroup
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		groups = groups[:0]
 		rows, err := w.conn.Query(ctx, query, string(schemas.RejectedByServer), string(schemas.SourceKafka), int64(since), until,
-			string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since), until, guardWindow+2*len(b.Parts))
+			string(schemas.LedgerFlush), string(schemas.SourceKafka), int64(since), until, most, most)
 		if err != nil {
 			return err
 		}
