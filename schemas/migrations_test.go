@@ -54,6 +54,7 @@ func TestDDL_DeclaresWhatIsInserted(t *testing.T) {
 			{"detail", text}, {"subscription_id", "Nullable(String)"}, {"payload", text},
 			{"payload_sha256", "Nullable(String)"}, {"message_time", instant}, {"decided_at", instant},
 			{"attempts", "UInt32"}, {"resolved_at", "Nullable(DateTime64(3, 'UTC'))"},
+			{"dismissed_by", "Nullable(String)"}, {"dismissed_why", "Nullable(String)"},
 		}...),
 		"filtered_subscriptions": {{"subscription_id", text}, {"version", "UInt64"}, {"filtered_at", instant}},
 		"ingest_ledger": append(slices.Clone(where), []Column{

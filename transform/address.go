@@ -170,9 +170,7 @@ func (a *addressFinder) appendGuarded(dst, text []byte) (guarded []byte, address
 	return dst, addresses
 }
 
-// shrink frees memory that only a long text needed.
-func (a *addressFinder) shrink(limit int) {
-	if cap(a.lower)+a.normal.size() > limit {
-		*a = addressFinder{}
-	}
+// size is the memory that it keeps.
+func (a *addressFinder) size() int {
+	return cap(a.lower) + cap(a.normal.mapped) + cap(a.normal.composed)
 }

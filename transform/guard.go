@@ -17,7 +17,7 @@ var guardedFields = func() (fields []field) {
 func (w *Worker) guardTexts() {
 	w.guarded = true
 	for _, f := range guardedFields {
-		if text := w.texts[f]; mayHoldAddress(text) {
+		if text := w.texts[f]; len(text) > 0 && mayHoldAddress(text) {
 			w.texts[f] = w.guard(text)
 		}
 	}

@@ -32,21 +32,38 @@ func equalMarks(word uint64, c byte) uint64 {
 	return (x - ones) &^ x & highs
 }
 
+// lastWord is the last eight bytes of a text. Of a shorter one it is every byte, some
+// of them twice.
+func lastWord(text []byte) uint64 {
+	switch n := len(text); {
+	case n >= 8:
+		return binary.LittleEndian.Uint64(text[n-8:])
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(text)) | uint64(binary.LittleEndian.Uint32(text[n-4:]))<<32
+	case n > 0:
+		return uint64(text[0]) | uint64(text[n/2])<<8 | uint64(text[n-1])<<16
+	}
+	return 0
+}
+
 // mayHoldAddress is a fast check that excludes most texts.
 func mayHoldAddress(text []byte) bool {
-	for len(text) >= 8 {
-		w := binary.LittleEndian.Uint64(text)
-		if equalMarks(w, atSign)|equalMarks(w, percent)|equalMarks(w, wideAtPrefix) != 0 {
-			return true
+	if len(text) <= 16 {
+		marks := atMarks(lastWord(text))
+		if len(text) > 8 {
+			marks |= atMarks(binary.LittleEndian.Uint64(text))
 		}
-		text = text[8:]
-	}
-	for _, c := range text {
-		if c == atSign || c == percent || c == wideAtPrefix {
-			return true
+		if marks == 0 {
+			return false
 		}
 	}
-	return false
+	return bytes.IndexByte(text, atSign) >= 0 || bytes.IndexByte(text, percent) >= 0 || bytes.IndexByte(text, wideAtPrefix) >= 0
+}
+
+// atMarks marks @, % and every byte outside of ASCII.
+func atMarks(word uint64) uint64 {
+	at, escape := word^ones*atSign, word^ones*percent
+	return ((at-ones)&^at | (escape-ones)&^escape | word) & highs
 }
 
 // normalRune is the normal form of a character. kept is false for an invisible
@@ -67,11 +84,8 @@ func normalRune(r rune) (normal rune, kept bool) {
 	return r, true
 }
 
-// isNormal reports whether a text is in its normal form.
+// isNormal reports whether a text that is not plain is in its normal form.
 func isNormal(text []byte) bool {
-	if isPlain(text) {
-		return true
-	}
 	if bytes.Contains(text, []byte(escapedAtSign)) {
 		return false
 	}
@@ -96,19 +110,13 @@ const firstCombining = 0x300
 
 // isPlain reports whether a text is ASCII without a percent sign.
 func isPlain(text []byte) bool {
-	for len(text) >= 8 {
-		w := binary.LittleEndian.Uint64(text)
-		if w&highs|equalMarks(w, percent) != 0 {
-			return false
-		}
-		text = text[8:]
+	w := lastWord(text)
+	marks := w&highs | equalMarks(w, percent)
+	for ; len(text) > 8 && marks == 0; text = text[8:] {
+		w = binary.LittleEndian.Uint64(text)
+		marks = w&highs | equalMarks(w, percent)
 	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf || c == percent {
-			return false
-		}
-	}
-	return true
+	return marks == 0
 }
 
 // normalForm is the normal form of one text, and where each byte of it is from.
@@ -128,7 +136,7 @@ type place struct{ from, to int32 }
 
 // set makes the normal form of a text. The text must not change while it is used.
 func (n *normalForm) set(text []byte) {
-	if isNormal(text) {
+	if isPlain(text) || isNormal(text) {
 		n.text, n.places = text, nil
 		return
 	}
@@ -208,6 +216,3 @@ func (n *normalForm) compose() {
 	}
 	n.text, n.places = n.composed, n.sources
 }
-
-// size is the memory that is kept.
-func (n *normalForm) size() int { return cap(n.mapped) + cap(n.composed) }

@@ -41,11 +41,12 @@ func (w *Worker) normaliseOptional(f field, into *schemas.NullMillis) bool {
 	if w.texts[f] == nil {
 		return true
 	}
-	ms, result := optional(w.instant(f))
-	switch result {
-	case instantRead:
+	ms, result := w.instant(f)
+	if result == instantRead && year2000 <= ms && ms < year2200 {
 		*into = schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}
 		return true
+	}
+	switch _, result = optional(ms, result); result {
 	case instantNone:
 		return true
 	case instantNever:

@@ -114,7 +114,9 @@ func (w *Worker) reset() {
 	if cap(w.arena) > maxArena {
 		w.arena = make([]byte, 0, 4<<10)
 	}
-	w.addresses.shrink(maxArena)
+	if w.addresses.size() > maxArena {
+		w.addresses = addressFinder{}
+	}
 	w.readable, w.guarded, w.internalFlag = false, false, false
 	w.texts = [fieldCount][]byte{}
 	w.nextBilled, w.trialEnded = schemas.NullMillis{}, schemas.NullMillis{}

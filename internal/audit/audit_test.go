@@ -244,6 +244,27 @@ func TestAudit_Planted(t *testing.T) {
 	}
 }
 
+// TestAudit_SeveralVersionsInOnePart has deliveries of the same events in one flush, so
+// that one part of the table holds several versions of each.
+func TestAudit_SeveralVersionsInOnePart(t *testing.T) {
+	s := newEnv(t, "native", 1)
+	s.Exec("SYSTEM STOP MERGES subscription_events")
+	for range 3 {
+		s.produce(0, 1, 20)
+	}
+	s.Ingest()
+	var events, rows uint64
+	s.One("SELECT count() FROM piano_subscriber_event_stream", &events)
+	s.One("SELECT count() FROM subscription_events", &rows)
+	if events != 20 || rows != 60 {
+		t.Errorf("%d events in %d rows, want 20 in 60", events, rows)
+	}
+	s.wantClean(s.audit(true))
+	s.Exec("SYSTEM START MERGES subscription_events")
+	s.Exec("OPTIMIZE TABLE subscription_events FINAL")
+	s.wantClean(s.audit(true))
+}
+
 // TestAudit_DeepNamesTheDeadLetter finds out which one the shallow audit counts.
 func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 	tier.Full(t, "ingests a world")
