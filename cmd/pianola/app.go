@@ -109,7 +109,7 @@ func (a *app) load(c *cobra.Command) *config.Loaded {
 	if err != nil {
 		instance = "" // config has a default
 	}
-	return config.Load(config.Source{File: file, Environment: a.environment, Flags: c.Flags(), Instance: instance})
+	return config.LoadInterruptible(c.Context(), config.Source{File: file, Environment: a.environment, Flags: c.Flags(), Instance: instance})
 }
 
 // logger writes to standard error in the configured format. The format auto is

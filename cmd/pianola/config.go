@@ -99,6 +99,9 @@ Mistakes do not stop the command; use pianola config validate to see them.`,
 	config.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		loaded := a.load(c)
+		if err := loaded.Err(); err != nil {
+			return err
+		}
 		entries := loaded.Entries()
 		if *asJSON {
 			return a.printJSON(entries)

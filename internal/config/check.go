@@ -15,6 +15,9 @@ import (
 // sections (without arguments: in all sections). Unknown keys and an unreadable file
 // are mistakes for every caller.
 func (l *Loaded) Check(sections ...string) (Config, error) {
+	if l.interrupted != nil {
+		return Config{}, l.interrupted
+	}
 	wants := func(names ...string) bool {
 		return len(sections) == 0 || !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(sections, name) })
 	}
@@ -167,6 +170,9 @@ func loopback(address string) bool {
 // Database returns only clickhouse.database, for commands without a connection. They
 // need no other setting of the section. Unknown keys are still mistakes.
 func (l *Loaded) Database() (string, error) {
+	if l.interrupted != nil {
+		return "", l.interrupted
+	}
 	p := l.problems.clone()
 	if err := (schemas.Options{Database: l.config.ClickHouse.Database}).Validate(); err != nil {
 		p.unreadable("clickhouse.database", "%v", err)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -47,9 +48,27 @@ type Loaded struct {
 	problems problems
 	unread   bool // the file was unreadable, so its values are unknown
 
+	interrupted error // of LoadInterruptible
+
 	all   []setting
 	byKey map[string]setting
 }
+
+// LoadInterruptible is Load, but ends with ctx: to open a named pipe waits for its writer.
+// Then Check returns the context's error. The goroutine remains until the process ends.
+func LoadInterruptible(ctx context.Context, s Source) *Loaded {
+	loaded := make(chan *Loaded, 1)
+	go func() { loaded <- Load(s) }()
+	select {
+	case l := <-loaded:
+		return l
+	case <-ctx.Done():
+		return &Loaded{interrupted: ctx.Err()}
+	}
+}
+
+// Err is the context's error, where LoadInterruptible was interrupted.
+func (l *Loaded) Err() error { return l.interrupted }
 
 // Load reads all sources. It always returns a value; Check reports the mistakes.
 func Load(s Source) *Loaded {
