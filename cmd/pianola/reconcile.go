@@ -127,14 +127,30 @@ func (f *file) setDays(first, last string) (err error) {
 		flag, text string
 		into       *time.Time
 	}{{"--csv-from", first, &f.firstDay}, {"--csv-to", last, &f.lastDay}} {
-		if *day.into, err = time.Parse(time.DateOnly, day.text); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s: not a day; use the form 2024-01-31", day.flag))
+		if *day.into, err = parseDay(day.flag, day.text); err != nil {
+			mistakes = append(mistakes, err)
 		}
 	}
 	if len(mistakes) == 0 && f.lastDay.Before(f.firstDay) {
 		mistakes = append(mistakes, errors.New("--csv-to: is before --csv-from"))
 	}
 	return errors.Join(mistakes...)
+}
+
+// firstYear is the first one that a date of Piano may have, as in the stream.
+const firstYear = 2000
+
+// parseDay parses the day of a flag. A mistyped year must not end a run of an hour.
+func parseDay(flag, text string) (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, text)
+	switch {
+	case err != nil:
+		return time.Time{}, fmt.Errorf("%s: not a day; use the form 2024-01-31", flag)
+	case day.Year() < firstYear:
+		return time.Time{}, fmt.Errorf("%s: is before the year %d", flag, firstYear)
+	default:
+		return day, nil
+	}
 }
 
 // setAsOf parses the time of the export. Each of the two flags needs the other.
@@ -152,6 +168,9 @@ func (f *file) setAsOf(asOf string, now time.Time) (err error) {
 	}
 	if f.asOf.After(now) {
 		return errors.New("--as-of: is in the future")
+	}
+	if f.asOf.Year() < firstYear {
+		return fmt.Errorf("--as-of: is before the year %d", firstYear)
 	}
 	f.until = f.asOf
 	return nil

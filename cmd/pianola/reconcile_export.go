@@ -44,8 +44,8 @@ func (e *export) check(c *cobra.Command, from file, now time.Time) (err error) {
 	if e.wanted && from.name != "" {
 		return errors.New("--export: conflicts with --csv; use one of them")
 	}
-	if e.from, err = time.Parse(time.DateOnly, e.fromText); err != nil {
-		return errors.New("--export-from: not a day; use the form 2024-01-31")
+	if e.from, err = parseDay("--export-from", e.fromText); err != nil {
+		return err
 	}
 	if e.from.After(now) {
 		return errors.New("--export-from: is in the future")
