@@ -11,9 +11,13 @@ import (
 // subscriber is the same in every table. All are safe for concurrent use. A
 // Worker is faster for messages.
 
-// ErrTimestamp reports that a text is not a timestamp of contract §2, stage 2, or
-// is out of the range of an optional one. It contains nothing of the text.
-var ErrTimestamp = errors.New("no timestamp by the contract's notations")
+// ErrTimestamp reports that a text is not a timestamp of contract §2, stage 2.
+// ErrTimestampRange reports a timestamp before the year 2000. Both contain nothing
+// of the text.
+var (
+	ErrTimestamp      = errors.New("no timestamp by the contract's notations")
+	ErrTimestampRange = errors.New("the timestamp is before the year 2000")
+)
 
 // Guard returns the text with every e-mail address replaced by "sha256:" and its
 // hash (contract §2, stage 4).
@@ -40,7 +44,7 @@ func HashAddress(text string) (hash string, ok bool) {
 // Timestamp reads text like an optional timestamp of a message. It trims the
 // text. An empty text, 1970 (none) and timestamps from 2200 on (never) are
 // absent. Local times are in transform.source_timezone. The error is
-// ErrTimestamp.
+// ErrTimestamp or ErrTimestampRange.
 func (r *Rules) Timestamp(text string) (schemas.NullMillis, error) {
 	b := trim([]byte(text))
 	if len(b) == 0 {
@@ -53,6 +57,8 @@ func (r *Rules) Timestamp(text string) (schemas.NullMillis, error) {
 		return schemas.NullMillis{Millis: schemas.Millis(ms), Valid: true}, nil
 	case instantNone, instantNever:
 		return schemas.NullMillis{}, nil
+	case instantEarly, instantNegative:
+		return schemas.NullMillis{}, ErrTimestampRange
 	}
 	return schemas.NullMillis{}, ErrTimestamp
 }

@@ -2,9 +2,11 @@ package transform_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -42,6 +44,10 @@ func TestSingle_IsWhatAMessageGoesThrough(t *testing.T) {
 			t.Errorf("%q: %v, and the message is %v", text, err, result.Outcome)
 		} else if err == nil && got != result.Event.NextBilledAt {
 			t.Errorf("%q: got %v, the message %v", text, got, result.Event.NextBilledAt)
+		}
+		outOfRange := result.Outcome == transform.DeadLettered && result.Reason == schemas.TimestampOutOfRange
+		if errors.Is(err, transform.ErrTimestampRange) != outOfRange {
+			t.Errorf("%q: %v, and the message's reason is %v", text, err, result.Reason)
 		}
 	}
 	for _, text := range []string{"plain", "for Kari@Example.com!", "a@b", "æ@ø.dk and b@c.de", "u=kari%40example.com&x", "kari\uff20exa\u00admple\uff0ecom"} {

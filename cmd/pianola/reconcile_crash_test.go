@@ -56,7 +56,7 @@ func TestReconcile_KilledDuringARun(t *testing.T) {
 	p.until(t, "an answer that does not come", func() bool { return api.Failed()[pianoapi.SlowAnswer] == 2 })
 	_ = p.Stop()
 	var internal uint64
-	s.One("SELECT uniqExactIf(subscription_id, filtered OR subscription_id IN (SELECT subscription_id FROM filtered_subscriptions)) FROM subscription_snapshots", &internal)
+	s.One("SELECT uniqExactIf(subscription_id, filtered OR subscription_id IN (SELECT subscription_id FROM internal_subscriptions)) FROM subscription_snapshots", &internal)
 	sees("killed while it asked again", "begun complete", "begun begun", all-internal, 0)
 
 	p = start(t, binary, environment)

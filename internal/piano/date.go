@@ -88,12 +88,12 @@ var utc = func() *transform.Rules {
 func isoDate(text string) (*time.Time, error) {
 	at, err := utc.Timestamp(text)
 	switch {
+	case errors.Is(err, transform.ErrTimestampRange):
+		return nil, errDateRange
 	case err != nil:
 		return nil, errDate
 	case !at.Valid:
 		return nil, nil
-	case at.Millis < epoch2000*1000:
-		return nil, errDateRange
 	}
 	t := time.UnixMilli(int64(at.Millis)).UTC()
 	return &t, nil
