@@ -170,7 +170,9 @@ func (a *addressFinder) appendGuarded(dst, text []byte) (guarded []byte, address
 	return dst, addresses
 }
 
-// size is the memory that it keeps.
+// size is the memory that it keeps, in bytes.
 func (a *addressFinder) size() int {
-	return cap(a.lower) + cap(a.normal.mapped) + cap(a.normal.composed)
+	const placeSize = 8
+	n := &a.normal
+	return cap(a.lower) + cap(n.mapped) + cap(n.composed) + cap(n.segment) + placeSize*(cap(n.origins)+cap(n.sources))
 }

@@ -41,13 +41,16 @@ type Worker struct {
 	result  Result
 }
 
-// maxArena is how much memory a worker keeps for the next message. A message full
-// of escapes and addresses may need more.
-const maxArena = 256 << 10
+// minArena and maxArena are how much memory a worker has at first, and keeps at most
+// for the next message. A message full of escapes and addresses may need more.
+const (
+	minArena = 4 << 10
+	maxArena = 256 << 10
+)
 
 // NewWorker returns a worker for one goroutine.
 func (r *Rules) NewWorker() *Worker {
-	return &Worker{rules: r, arena: make([]byte, 0, 4<<10)}
+	return &Worker{rules: r, arena: make([]byte, 0, minArena)}
 }
 
 // Apply runs all stages over one message (contract §1 and §2). now decides
@@ -109,14 +112,30 @@ func withoutPrefix(message []byte) []byte {
 	return message
 }
 
-func (w *Worker) reset() {
-	w.arena = w.arena[:0]
+// Release frees the memory that only a large message needed, and the references to the
+// last message and its result. Call it before the worker waits: of a message full of
+// addresses a worker holds ten times the size, and hundreds of workers may wait.
+func (w *Worker) Release() {
+	w.shrink()
+	w.scan.data, w.record = nil, record{}
+	w.addresses.normal.text, w.addresses.normal.places = nil, nil
+	w.texts = [fieldCount][]byte{}
+	w.hash, w.action = nil, nil
+	w.event, w.result = schemas.Event{}, Result{}
+}
+
+func (w *Worker) shrink() {
 	if cap(w.arena) > maxArena {
-		w.arena = make([]byte, 0, 4<<10)
+		w.arena = make([]byte, 0, minArena)
 	}
 	if w.addresses.size() > maxArena {
 		w.addresses = addressFinder{}
 	}
+}
+
+func (w *Worker) reset() {
+	w.shrink()
+	w.arena = w.arena[:0]
 	w.readable, w.guarded, w.internalFlag = false, false, false
 	w.texts = [fieldCount][]byte{}
 	w.nextBilled, w.trialEnded = schemas.NullMillis{}, schemas.NullMillis{}

@@ -84,6 +84,7 @@ func (p *deepPartition) read(ctx context.Context, read *progress.Counter) error 
 		}
 		read.Add(uint64(min(r.Position(), end) - before))
 	}
+	p.worker.Release() // those of the other partitions follow
 	if err := p.flush(ctx); err != nil {
 		return err
 	}

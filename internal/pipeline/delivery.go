@@ -157,6 +157,7 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 		p.absorb(worker, record, now)
 		rows, bytes = rows-1, bytes-len(record.Value)
 	}
+	worker.Release() // it may wait long for the next record
 	if n > 0 {
 		p.identify(records[n-1])
 	}
