@@ -19,6 +19,7 @@ var (
 	errScientific = &damage{"an id in scientific notation"}
 	errDecimal    = &damage{"an id with decimal places"}
 	errFormula    = &damage{"an id written as a spreadsheet formula or text mark"}
+	errQuoted     = &damage{"a text written as a spreadsheet formula"}
 	errSheet      = &damage{"an error value of a spreadsheet"}
 	errRounded    = &damage{"ids that end in zeros from the sixteenth digit on: they were rounded"}
 )
@@ -34,6 +35,22 @@ var (
 	decimal0   = regexp.MustCompile(`^\d+[.,]0+$`)
 	sheetError = regexp.MustCompile(`^#(#+|NAME\?|N/A|REF!|VALUE!|DIV/0!|NUM!|NULL!)$`) // "###" is a column that was too narrow
 )
+
+// formula begins a text that a program wrote so that a spreadsheet does not change it. No
+// text of Piano begins so.
+const formula = `="`
+
+// damagedText returns the damage of any field; nil without any that is visible.
+func damagedText(text string) error {
+	switch {
+	case sheetError.MatchString(text):
+		return errSheet
+	case strings.HasPrefix(text, formula):
+		return errQuoted
+	default:
+		return nil
+	}
+}
 
 // damagedID returns the damage of an id; nil without any that is visible.
 func damagedID(text string) error {

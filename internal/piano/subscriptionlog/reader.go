@@ -173,8 +173,8 @@ func (r *Reader) next() (Row, error) {
 			problem = errUTF8
 		case r.columns[i] != nil:
 			r.columns[i].set(&now, &c)
-			if problem = c.problem; problem == nil && sheetError.MatchString(c.text) {
-				problem = errSheet
+			if problem = c.problem; problem == nil {
+				problem = damagedText(c.text)
 			}
 		}
 		if problem != nil {

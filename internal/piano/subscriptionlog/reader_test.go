@@ -259,6 +259,7 @@ func TestReader_Refuses(t *testing.T) {
 		"bare_formula_id":   {header + "S1,Active,,u,p\n=\"RC1\",Active,,u,p\n", "line 3, column Subscription ID: an unescaped quote: enclose a field with a quote in quotes, and double the quote; if a spreadsheet has saved the file, export the log again"},
 		"narrow_column":     {one("Start date", "########"), "column Start date: no timestamp"},
 		"error_value":       {one("Term type", "#NAME?"), "line 3, column Term type: an error value of a spreadsheet"},
+		"formula_text":      {one("Term type", `="payment"`), "line 3, column Term type: a text written as a spreadsheet formula"},
 		"rounded_ids": {written(t, required, record{"Subscription ID": "123456789012345000"}, record{"Subscription ID": "123456789012346000"}),
 			"line 2, column Subscription ID: ids that end in zeros from the sixteenth digit on: they were rounded: a spreadsheet has changed the file"},
 		"rounded_users": {written(t, required, record{}, record{"User ID (UID)": "12345678901234500000"}), "line 3, column User ID (UID): ids that end in zeros"},
