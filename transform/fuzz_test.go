@@ -165,13 +165,13 @@ func noAddressInJSON(t *testing.T, what string, data []byte) {
 
 // FuzzGuard compares the guard with the grammar of address_test.go.
 func FuzzGuard(f *testing.F) {
-	for _, seed := range []string{"kim@example.com", "<k\u200bim%40exa\u00admple\u3002com>", "jose\u0301\uff20example.com", "a<\u0338@x.c=\u0338", "%4%400@\xff.cc"} {
+	for _, seed := range []string{"kim@example.com", "<k\u200bim%40exa\u00admple\u3002com>", "jose\u0301\uff20example.com", "a<\u0338@x.c=\u0338", "%4%400@\u00ff.cc"} {
 		f.Add(seed)
 	}
 	w := newWorker(f, Defaults())
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 200 {
-			return // the reference tries every split
+		if len(text) > 200 || !utf8.ValidString(text) {
+			return // the reference tries every split, and a message is UTF-8
 		}
 		checkGuard(t, w, text)
 	})
