@@ -20,9 +20,13 @@ type inserter struct {
 	clock     func() time.Time
 
 	// maxBytes is the size of a segment that a proxy may accept, learned from its
-	// 413; 0 before. A proxy refuses a large request only after it was sent.
-	maxBytes int
+	// 413 at learnedAt; 0 before. A proxy refuses a large request only after it was
+	// sent. It is forgotten after forgetMaxBytes, since somebody may raise the limit.
+	maxBytes  int
+	learnedAt time.Time
 }
+
+const forgetMaxBytes = 10 * time.Minute
 
 // lookup asks the events table for rows after a failed INSERT: a materialized view
 // that fails makes the INSERT fail although the rows are in the table. The Writer
@@ -83,6 +87,9 @@ func (i *insertion) run(ctx context.Context) error {
 	if i.all.rows == 0 {
 		return nil
 	}
+	if i.maxBytes > 0 && i.clock().Sub(i.learnedAt) > forgetMaxBytes {
+		i.maxBytes = 0
+	}
 	waiting := []segment{i.all}
 	for len(waiting) > 0 {
 		s := waiting[len(waiting)-1]
@@ -131,7 +138,7 @@ func (i *insertion) halve(s segment, failure *Error) []segment {
 	i.log.Warn(LogInsertHalved, zap.Int("rows", s.rows), zap.Stringer("class", failure.Class), zap.Error(failure))
 	i.splits++
 	if failure.Status == http.StatusRequestEntityTooLarge {
-		i.maxBytes = s.bytes() / 2
+		i.maxBytes, i.learnedAt = s.bytes()/2, i.clock()
 	}
 	left, right := s.halves()
 	return []segment{right, left}

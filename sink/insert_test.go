@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
@@ -430,6 +431,38 @@ func TestSettler_Hooks(t *testing.T) {
 		}
 		if want := []retried{{ClassRetry, 202}, {ClassSplit, 241}}; !slices.Equal(seen, want) || rows != 9 {
 			t.Fatalf("retries %v, rows %d", seen, rows)
+		}
+	})
+}
+
+// A proxy's limit is learned, and forgotten when somebody may have raised it.
+func TestInserter_ForgetsAProxysLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := 4 // rows
+		m := &memory{fault: func(_ context.Context, _ int, s segment) (error, bool) {
+			if s.rows > limit {
+				return &clickhouse.HTTPError{StatusCode: 413, Err: errors.New(secretText)}, false
+			}
+			return nil, false
+		}}
+		i := inserterOver(m, zap.NewNop(), nil)
+		attempts := func(token string) int {
+			result, err := i.insertAll(t.Context(), wholeBatch(batchOf(8), token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return result.attempts
+		}
+		if n := attempts("learns"); n != 3 {
+			t.Errorf("%d attempts until the limit was known, want one refused and two halves", n)
+		}
+		limit = 8
+		if n := attempts("knows"); n != 2 {
+			t.Errorf("%d attempts with a known limit, want two halves", n)
+		}
+		time.Sleep(forgetMaxBytes + time.Second)
+		if n := attempts("has forgotten"); n != 1 {
+			t.Errorf("%d attempts after the limit was raised and forgotten, want one", n)
 		}
 	})
 }

@@ -3,7 +3,7 @@
 -- decided_at, which wins.
 --
 -- Not partitioned: dead letters are few, and a message keeps its row whenever it
--- is decided anew. No skip index: the table is small enough to scan.
+-- is decided anew. A writer that repeats an insert looks for its rows by decided_at.
 --
 -- payload has been redacted before it comes here; ZSTD(3), since it is read
 -- seldom and is the bulk of the table.
@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "dead_letters" }}{{ .OnCluster }}
     `attempts` UInt32 COMMENT 'How often it has been tried' CODEC(ZSTD(1)),
     `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it passed after all, or was dismissed; NULL while it is open' CODEC(ZSTD(1)),
     `dismissed_by` Nullable(String) COMMENT 'Who dismissed it, because its message is gone; NULL where nobody did' CODEC(ZSTD(1)),
-    `dismissed_why` Nullable(String) COMMENT 'The reason that was given for it' CODEC(ZSTD(1))
+    `dismissed_why` Nullable(String) COMMENT 'The reason that was given for it' CODEC(ZSTD(1)),
+    INDEX decided_at_minmax decided_at TYPE minmax GRANULARITY 1
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "decided_at" }}
 ORDER BY (source_name, source_epoch, source_partition, source_offset)

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS `piano`.`subscription_events` ON CLUSTER `main` AS `p
 ENGINE = Distributed(`main`, `piano`, `subscription_events_local`, murmurHash3_64(subscription_id));
 CREATE TABLE IF NOT EXISTS `piano`.`dead_letters_local` ON CLUSTER `main`
 (
+    INDEX decided_at_minmax decided_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', decided_at)
 ORDER BY (source_name, source_epoch, source_partition, source_offset)
