@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 STATIC  := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 MARKDOWN := $(shell git ls-files '*.md' | grep -v testdata)
-PROSE    := $(shell git ls-files '*.go' '*.md' | grep -v testdata)
+PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep -v testdata)
 
 # Hard sentences a 100, over all files and on one page.
 MAX_PROSE ?= 1.0

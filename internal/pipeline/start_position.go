@@ -63,11 +63,11 @@ type ledgerGaps func(within sink.Range) ([]sink.Range, error)
 // evidence, and the topic counts as the same one.
 func decideStart(a consumer.Assignment, known sink.Position, at recordAt, gaps ledgerGaps) (startPosition, error) {
 	v := startPosition{epoch: known.Epoch, readBelow: known.ReadBelow}
-	anew, err := recreated(a, known, at)
+	topicRecreated, err := recreated(a, known, at)
 	if err != nil {
 		return startPosition{}, err
 	}
-	if anew {
+	if topicRecreated {
 		if !known.OnlyLost {
 			v.epoch++
 		}

@@ -3,7 +3,7 @@
 -- decided_at, which wins.
 --
 -- Not partitioned: dead letters are few, and a message keeps its row whenever it
--- is decided anew. A writer that repeats an insert looks for its rows by decided_at.
+-- is decided again. A writer that repeats an insert looks for its rows by decided_at.
 --
 -- payload has been redacted before it comes here; ZSTD(3), since it is read
 -- seldom and is the bulk of the table.
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "dead_letters" }}{{ .OnCluster }}
 (
     `source` LowCardinality(String) COMMENT 'kafka or file' CODEC(ZSTD(1)),
     `source_name` LowCardinality(String) COMMENT 'Topic or file' CODEC(ZSTD(1)),
-    `source_epoch` UInt32 COMMENT 'How often the topic has been made anew under this name' CODEC(ZSTD(1)),
+    `source_epoch` UInt32 COMMENT 'How often the topic has been recreated under this name' CODEC(ZSTD(1)),
     `source_partition` Int32 COMMENT 'Partition of the topic; 0 for a file' CODEC(ZSTD(1)),
     `source_offset` Int64 COMMENT 'Offset of the record, or 0-based row of the file' CODEC(Delta(8), ZSTD(1)),
     `reason` LowCardinality(String) COMMENT 'Why it was refused; a closed set' CODEC(ZSTD(1)),
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "dead_letters" }}{{ .OnCluster }}
     `detail` String COMMENT 'A fixed sentence; never a value from the message' CODEC(ZSTD(1)),
     `subscription_id` Nullable(String) COMMENT 'The subscription, where it could be read' CODEC(ZSTD(1)),
     `payload` String COMMENT 'The message, redacted' CODEC(ZSTD(3)),
-    `payload_sha256` Nullable(String) COMMENT 'SHA-256 of the raw message, 64 lower-case hexadecimal digits; NULL where the raw message was not at hand' CODEC(ZSTD(1)),
+    `payload_sha256` Nullable(String) COMMENT 'SHA-256 of the raw message, 64 lower-case hexadecimal digits; NULL where the raw message was not available' CODEC(ZSTD(1)),
     `message_time` DateTime64(3, 'UTC') COMMENT 'The timestamp of the record; the epoch for files' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') COMMENT 'When it was decided; the latest decision wins' CODEC(Delta(8), ZSTD(1)),
     `attempts` UInt32 COMMENT 'How often it has been tried' CODEC(ZSTD(1)),

@@ -1,4 +1,4 @@
--- The account of what became of every offset: one row a flush and partition, and
+-- The account of the outcome of every offset: one row a flush and partition, and
 -- one for each range that was lost before it could be read. Append-only; nothing
 -- in the project updates or deletes a row.
 --
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
 (
     `source` LowCardinality(String) COMMENT 'kafka or file' CODEC(ZSTD(1)),
     `source_name` LowCardinality(String) COMMENT 'Topic or file' CODEC(ZSTD(1)),
-    `source_epoch` UInt32 COMMENT 'How often the topic has been made anew under this name' CODEC(ZSTD(1)),
+    `source_epoch` UInt32 COMMENT 'How often the topic has been recreated under this name' CODEC(ZSTD(1)),
     `source_partition` Int32 COMMENT 'Partition of the topic; 0 for a file' CODEC(ZSTD(1)),
     `kind` LowCardinality(String) COMMENT 'flush: read and accounted for; lost: gone before it could be read' CODEC(ZSTD(1)),
     `cause` LowCardinality(String) COMMENT 'Why a range was lost; empty for a flush' CODEC(ZSTD(1)),
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
     `dead_lettered` UInt64 COMMENT 'Records that became dead letters' CODEC(Delta(8), ZSTD(1)),
     `skipped` UInt64 COMMENT 'Tombstones' CODEC(Delta(8), ZSTD(1)),
     `last_offset` Int64 COMMENT 'Offset of the last record read; -1 where the range held none' CODEC(Delta(8), ZSTD(1)),
-    `last_timestamp` DateTime64(3, 'UTC') COMMENT 'Timestamp of that record, by which a topic made anew is recognised' CODEC(Delta(8), ZSTD(1)),
+    `last_timestamp` DateTime64(3, 'UTC') COMMENT 'Timestamp of that record, by which a recreated topic is recognised' CODEC(Delta(8), ZSTD(1)),
     `last_payload_sha256` String COMMENT 'SHA-256 of that record, 64 lower-case hexadecimal digits, where it has no timestamp; otherwise empty' CODEC(ZSTD(1)),
     `insert_token` String COMMENT 'Deduplication token of the flush; empty for a lost range' CODEC(ZSTD(1)),
     `instance` LowCardinality(String) COMMENT 'Which process wrote it' CODEC(ZSTD(1)),
@@ -57,5 +57,5 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "ingest_ledger" }}{{ .OnCluster }}
 ENGINE = {{ .Engine "MergeTree" }}
 ORDER BY (source_name, source_epoch, source_partition, next_offset)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
+COMMENT 'The outcome of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
 {{ .Distributed "ingest_ledger" "murmurHash3_64(source_name, source_partition)" }}

@@ -6,7 +6,7 @@
     `subscription_action` LowCardinality(String) COMMENT 'One of the twelve canonical actions, or the trimmed text of an unknown one that is kept',
     `event_name` LowCardinality(Nullable(String)) COMMENT 'Name of the event as Piano has it',
     `resource_name` LowCardinality(Nullable(String)) COMMENT 'What was subscribed to',
-    `next_billed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Next charge; NULL when there is none or it is a sentinel for never',
+    `next_billed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Next charge; NULL when absent or a sentinel for never',
     `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period',
     `term_type` LowCardinality(Nullable(String)) COMMENT 'Kind of term, such as payment, dynamic or gift',
     `term_name` LowCardinality(Nullable(String)) COMMENT 'Name of the term',
@@ -24,7 +24,7 @@
 )
 {{end -}}
 -- The event stream as it is documented: its twenty columns in their order, and
--- synced_at. FINAL gives each event once, at its highest version, whatever was
+-- synced_at. FINAL gives each event once, at its highest version, however often it was
 -- retried, replayed or redelivered. Partitions are deduplicated each alone, which
 -- is right because an event's month belongs to its key.
 --

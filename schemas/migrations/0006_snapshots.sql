@@ -19,8 +19,8 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }
     `subscription_id` String COMMENT 'The subscription' CODEC(ZSTD(1)),
     `user_id` String COMMENT 'The subscriber; empty when the API named none' CODEC(ZSTD(1)),
     `started_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it started' CODEC(Delta(8), ZSTD(1)),
-    `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period, such as 1 month; NULL when the plan has none or could not be read' CODEC(ZSTD(1)),
-    `subscription_status` LowCardinality(String) COMMENT 'Status as Piano names it; deleted where a tombstone stands for it' CODEC(ZSTD(1)),
+    `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period, such as 1 month; NULL when the plan names no period or cannot be parsed' CODEC(ZSTD(1)),
+    `subscription_status` LowCardinality(String) COMMENT 'Status as Piano names it; deleted where it is a tombstone' CODEC(ZSTD(1)),
     `term_type` LowCardinality(Nullable(String)) COMMENT 'Kind of term, such as payment, dynamic or gift' CODEC(ZSTD(1)),
     `regular_price` Nullable(Decimal(18, 4)) COMMENT 'Recurring price of a period, exact' CODEC(ZSTD(1)),
     `autorenew` Nullable(Bool) COMMENT 'Whether it renews by itself' CODEC(ZSTD(1)),
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
     `snapshot_id` UUID COMMENT 'The snapshot' CODEC(ZSTD(1)),
     `source` LowCardinality(String) COMMENT 'api, csv, or get: answers about single subscriptions, which are never complete' CODEC(ZSTD(1)),
     `state` LowCardinality(String) COMMENT 'begun, complete, failed, or dropped: its rows have been removed' CODEC(ZSTD(1)),
-    `as_of` DateTime64(3, 'UTC') COMMENT 'The moment that it speaks of: when reading began, or what was said of a file' CODEC(ZSTD(1)),
+    `as_of` DateTime64(3, 'UTC') COMMENT 'The moment that it describes: when reading began, or what was said of a file' CODEC(ZSTD(1)),
     `completed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When the last page or line was in' CODEC(ZSTD(1)),
     `pages` UInt64 COMMENT 'Pages read; 0 for a file' CODEC(ZSTD(1)),
     `rows` UInt64 COMMENT 'Subscriptions stored, tombstones and filtered ones not counted' CODEC(ZSTD(1)),
@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "snapshot_runs" }}{{ .OnCluster }}
 ENGINE = {{ .Engine "ReplacingMergeTree" "written_at" }}
 ORDER BY snapshot_id
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
+COMMENT 'The outcome of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
 {{ .Distributed "snapshot_runs" "murmurHash3_64(snapshot_id)" }}
 
 -- The thirty traits of a subscription-log export that customers sync, beside the
@@ -121,7 +121,7 @@ COMMENT 'The thirty synced traits of a subscription-log export, one row a subscr
 {{ .Distributed "subscription_snapshot_traits" "murmurHash3_64(subscription_id)" }}
 
 -- The documented snapshot: its ten columns in their order, and synced_at, of the
--- complete snapshot that speaks of the latest moment. A snapshot from the future (a
+-- complete snapshot of the latest moment. A snapshot from the future (a
 -- clock was ahead) is not shown until then. A file that is known to be of
 -- some subscriptions only does not take the place of a whole snapshot; where no whole
 -- one is kept, the latest file is better than nothing.
@@ -130,7 +130,7 @@ CREATE VIEW IF NOT EXISTS {{ .View "piano_api_subscriptions" }}{{ .OnCluster }}
     `subscription_id` String COMMENT 'The subscription',
     `user_id` String COMMENT 'The subscriber; empty when the API named none',
     `started_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it started, UTC',
-    `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period; NULL when the plan has none or could not be read',
+    `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period; NULL when the plan names no period or cannot be parsed',
     `subscription_status` LowCardinality(String) COMMENT 'Status as Piano names it; deleted when the API no longer has it',
     `term_type` LowCardinality(Nullable(String)) COMMENT 'Kind of term, such as payment, dynamic or gift',
     `regular_price` Nullable(Float64) COMMENT 'Recurring price of a period. The table subscription_snapshots has it exact, and its currency',
@@ -165,7 +165,7 @@ AND NOT filtered AND NOT unreadable
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .View "internal_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
 
--- The thirty traits and synced_at, of the complete file that speaks of the latest
+-- The thirty traits and synced_at, of the complete file of the latest
 -- moment, chosen among files as the view above chooses: one row a subscription, without
 -- those of internal users. A subscription may come twice in a file, and be an internal
 -- user's only the second time.

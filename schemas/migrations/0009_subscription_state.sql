@@ -1,4 +1,4 @@
--- What each subscription's events amount to now. The rules are queries/state.sql,
+-- The state of each subscription, from its events. The rules are queries/state.sql,
 -- which reconciliation uses too, at the moment of a snapshot.
 CREATE VIEW IF NOT EXISTS {{ .View "subscription_state" }}{{ .OnCluster }}
 (
@@ -13,13 +13,13 @@ CREATE VIEW IF NOT EXISTS {{ .View "subscription_state" }}{{ .OnCluster }}
     `failed_payments` UInt32 COMMENT 'Failed payments since the last one that came through',
     `failed_since` Nullable(DateTime64(3, 'UTC')) COMMENT 'The first of these',
     `last_failed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'The last failed payment of all',
-    `current_period_ends_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'The latest next bill that was told; never a retry date',
+    `current_period_ends_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'The latest next billing date of an event; never a retry date',
     `started_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it started; NULL when that was before the stream',
     `ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended',
     `end_reason` LowCardinality(Nullable(String)) COMMENT 'payment_failed, plan_change, cancelled, trial_not_converted, auto_renew_off or unknown; NULL while it lives',
     `term_type` LowCardinality(Nullable(String)) COMMENT 'Kind of term, the latest known',
     `billing_period` LowCardinality(Nullable(String)) COMMENT 'Length of a billing period, the latest known',
-    `price` Nullable(Decimal(18, 4)) COMMENT 'Amount of the last recurring payment that was told, exact, without a currency',
+    `price` Nullable(Decimal(18, 4)) COMMENT 'Amount of the last recurring payment in the events, exact, without a currency',
     `change_pending` Bool COMMENT 'Whether it waits for the subscription that takes over',
     `change_to_subscription_id` Nullable(String) COMMENT 'That subscription',
     `overdue` Bool COMMENT 'Past its period by seven days, and not ended',
@@ -31,4 +31,4 @@ CREATE VIEW IF NOT EXISTS {{ .View "subscription_state" }}{{ .OnCluster }}
 )
 AS
 {{ .State "now64(3, 'UTC')" "" }}
-COMMENT 'What the events of each subscription amount to now, one row a subscription';
+COMMENT 'The state that follows from the events, one row a subscription';

@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger_local` ON CLUSTER `main`
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (source_name, source_epoch, source_partition, next_offset)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
+COMMENT 'The outcome of every offset, one row a flush and partition, and one a lost range. After an unknown outcome a flush may be here twice: of each insert_token, source, source_name and source_partition take the row written last. Rows of kind lost have no token: count each';
 CREATE TABLE IF NOT EXISTS `piano`.`ingest_ledger` ON CLUSTER `main` AS `piano`.`ingest_ledger_local`
 ENGINE = Distributed(`main`, `piano`, `ingest_ledger_local`, murmurHash3_64(source_name, source_partition));
 CREATE VIEW IF NOT EXISTS `piano`.`piano_subscriber_event_stream` ON CLUSTER `main`
@@ -117,7 +117,7 @@ CREATE TABLE IF NOT EXISTS `piano`.`snapshot_runs_local` ON CLUSTER `main`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', written_at)
 ORDER BY snapshot_id
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'What became of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
+COMMENT 'The outcome of every snapshot of Piano''s API. May hold several states of one: read it with FINAL';
 CREATE TABLE IF NOT EXISTS `piano`.`snapshot_runs` ON CLUSTER `main` AS `piano`.`snapshot_runs_local`
 ENGINE = Distributed(`main`, `piano`, `snapshot_runs_local`, murmurHash3_64(snapshot_id));
 CREATE TABLE IF NOT EXISTS `piano`.`subscription_snapshot_traits_local` ON CLUSTER `main`
@@ -393,7 +393,7 @@ FROM
     )
 )
 SETTINGS do_not_merge_across_partitions_select_final = 1
-COMMENT 'What the events of each subscription amount to now, one row a subscription';
+COMMENT 'The state that follows from the events, one row a subscription';
 CREATE TABLE IF NOT EXISTS `piano`.`reconciliation_comparisons_local` ON CLUSTER `main`
 (
 )
