@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // unreachable is an address where nobody listens.
@@ -73,6 +74,7 @@ func advertised(t testing.TB, topic string, coordinator int32, addresses func(re
 }
 
 func TestConsumer_CheckBrokers(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	nobody := unreachable(t)
 	for name, c := range map[string]struct {
 		coordinator int32

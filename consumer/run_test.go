@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestConsumer_Run(t *testing.T) {
@@ -164,6 +165,7 @@ func TestConsumer_Run(t *testing.T) {
 }
 
 func TestConsumer_Run_rebalance(t *testing.T) {
+	tier.Full(t, "waits for the group")
 	t.Run("two_members_share_and_read_everything_once_committed", func(t *testing.T) {
 		cluster := newCluster(t, kfake.SeedTopics(4, "events"))
 		a := startMember(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})

@@ -13,9 +13,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestConsumer_Run_topics(t *testing.T) {
+	tier.Full(t, "waits for topics")
 	t.Run("picks_up_new_partitions", func(t *testing.T) {
 		cluster := newCluster(t, kfake.SeedTopics(1, "events"))
 		m := startMember(t, settings(cluster.ListenAddrs(), "events"), consumer.Hooks{})

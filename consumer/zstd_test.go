@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/segmentio/kafka-go/compress"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // allocated is how many bytes a function allocates. Nothing else may run.
@@ -61,6 +63,7 @@ func noise(seed byte, n int) string {
 // A batch is read whatever its header asks for, unless its data needs more than
 // the bound.
 func TestBatches_decode_zstdWindow(t *testing.T) {
+	tier.Full(t, "compresses large batches")
 	small := []string{"one", "two", strings.Repeat("three", 1000)}
 	apart := func(mebibytes int) []string { // the last value repeats the first
 		values := []string{noise(1, 1<<20)}

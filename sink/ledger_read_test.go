@@ -6,6 +6,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -13,6 +14,7 @@ import (
 // TestWriter_Positions_LongLedger: the assignment check must not read the ledger's
 // whole history.
 func TestWriter_Positions_LongLedger(t *testing.T) {
+	tier.Full(t, "fills a long ledger")
 	d := open(t, sink.Native, nil) // over HTTP the server reports no rows read
 	const rows, partitions = 400_000, 8
 	for part := range 4 { // of the table

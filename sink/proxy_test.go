@@ -95,6 +95,7 @@ func TestWriter_ProxyLimitsBodies(t *testing.T) {
 // TestWriter_Ingress: an ingress without a server behind it answers by itself for a
 // while.
 func TestWriter_Ingress(t *testing.T) {
+	tier.Full(t, "waits for retries")
 	for _, status := range []int{404, 429, 502, 503, 504} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			var answered atomic.Int32
@@ -117,6 +118,7 @@ func TestWriter_Ingress(t *testing.T) {
 
 // TestWriter_Redirect: the password must not go to another server.
 func TestWriter_Redirect(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			var followed atomic.Int32
@@ -176,6 +178,7 @@ func TestWriter_MuteAddresses(t *testing.T) {
 // TestWriter_SlowAddresses: each address has the whole clickhouse.dial_timeout. A share
 // of it would be too short for a server that answers slowly, at every attempt.
 func TestWriter_SlowAddresses(t *testing.T) {
+	tier.Full(t, "waits for slow servers")
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
 			slow := new(line)

@@ -159,6 +159,7 @@ func TestWriter_Flush_ViewFails(t *testing.T) {
 // TestWriter_Flush_RefusedBefore: the table has the event from an earlier time, and
 // refuses it now.
 func TestWriter_Flush_RefusedBefore(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	each(t, func(t *testing.T, d *database) {
 		d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{spoiled(0, 0, 100, 30)}})
 		d.exec("ALTER TABLE $.subscription_events ADD CONSTRAINT no_free_riders CHECK term_type != 'free'")
@@ -171,6 +172,7 @@ func TestWriter_Flush_RefusedBefore(t *testing.T) {
 // TestWriter_Flush_RefusedByType: a column that an operator changed refuses a row, and
 // ClickHouse does not name it.
 func TestWriter_Flush_RefusedByType(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	each(t, func(t *testing.T, d *database) {
 		d.exec("ALTER TABLE $.subscription_events MODIFY COLUMN term_type Nullable(Enum8('payment' = 1))")
 		stats := d.flush(&sink.Batch{Token: "t", Parts: []*sink.Part{spoiled(0, 1, 900, 400), spoiled(1, 901, 1500, 400)}})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pianola/pianola/internal/sandbox/authority"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/tlsproxy"
 	"github.com/pianola/pianola/sink"
 )
@@ -15,6 +16,7 @@ import (
 // client trusts, between two flushes. The server also closes its connections, as for a
 // restart.
 func TestWriter_RenewedAuthority(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
 			var trusted atomic.Pointer[x509.CertPool]

@@ -228,6 +228,7 @@ func TestWriter_Flush_Filtered(t *testing.T) {
 }
 
 func TestWriter_Positions(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	each(t, func(t *testing.T, d *database) {
 		first, second := part(0, 0, 10), part(0, 10, 30)
 		failing(second, 30)
@@ -298,6 +299,7 @@ func TestWriter_LedgerGaps(t *testing.T) {
 }
 
 func TestWriter_Fatal(t *testing.T) {
+	tier.Full(t, "waits for retries that must not come")
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		for name, c := range map[string]struct {
 			adjust func(*sink.Config)

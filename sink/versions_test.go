@@ -3,6 +3,7 @@ package sink_test
 import (
 	"testing"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -21,6 +22,7 @@ func version(p *sink.Part, of *schemas.Event, offset int64, version uint64, name
 // flush, and so in one part of the table. Every reader must see the newest only, before
 // and after the parts are merged.
 func TestWriter_Flush_SeveralVersionsInOnePart(t *testing.T) {
+	tier.Full(t, "merges parts")
 	each(t, func(t *testing.T, d *database) {
 		d.exec("SYSTEM STOP MERGES $.subscription_events")
 		first, second, third := event(1), event(2), event(3)

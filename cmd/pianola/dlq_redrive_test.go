@@ -10,11 +10,13 @@ import (
 	"github.com/pianola/pianola/internal/replay"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestRedrive_Command walks through plan, execution and repetition, with the
 // exit statuses and both forms of the result.
 func TestRedrive_Command(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
 	topic := s.Topic
 	// The database is the default one, which is not there yet.

@@ -74,6 +74,7 @@ func (s simulated) export(t *testing.T) string {
 // TestReconcile_Command is the exit status and both forms of output, over both
 // protocols; what is found is tested beside the package reconcile.
 func TestReconcile_Command(t *testing.T) {
+	tier.Full(t, "runs many reconciliations")
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
 	s.Publish()
 	s.Ingest()

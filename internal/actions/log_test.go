@@ -8,6 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/pianola/pianola/internal/actions"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // flaky is a connection that drops some inserts, and loses the answer of others.
@@ -46,6 +47,7 @@ func (b *flakyBatch) Send() error {
 // TestLog_ARowIsWrittenOnce loses the answer to each row but the first once, after the
 // row was written or instead of it: the result is recorded in the end, and once.
 func TestLog_ARowIsWrittenOnce(t *testing.T) {
+	tier.Full(t, "repeats inserts")
 	s := setUp(t, of("S", "u", "dynamic", record{"can_be_resumed": true}))
 	conn := &flaky{Conn: s.conn, lose: func(insert int) bool { return insert == 2 || insert == 3 }}
 	r, err := s.actions(conn).Resume(t.Context(), "S", "", true)

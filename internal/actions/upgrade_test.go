@@ -124,6 +124,7 @@ func TestUpgrade_FollowsTheChange(t *testing.T) {
 }
 
 func TestUpgrade_ALostAnswerIsLookedFor(t *testing.T) {
+	tier.Full(t, "waits for an answer")
 	const asked, looked = "asked do, unknown do unknown, ", "looked getSubscriptionUpgradeStatus "
 	for name, c := range map[string]struct {
 		before []any // statuses of earlier changes

@@ -117,6 +117,7 @@ func TestAudit_ResolvedDeadLetter(t *testing.T) {
 
 // TestAudit_OpenTransaction shows what a read_committed consumer cannot see.
 func TestAudit_OpenTransaction(t *testing.T) {
+	tier.Full(t, "waits behind a transaction")
 	s := newEnv(t, "native", 5)
 	s.produce(0, 0, 10)
 	s.Ingest()
@@ -287,6 +288,7 @@ func TestAudit_DeepNamesTheDeadLetter(t *testing.T) {
 }
 
 func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newEnv(t, "native", 100)
 	s.Publish()
 	s.Ingest()
@@ -317,6 +319,7 @@ func TestAudit_OverlapsAndRepeatedRowsAreHarmless(t *testing.T) {
 }
 
 func TestAudit_OffsetReset(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newEnv(t, "native", 5)
 	s.produce(0, 0, 30)
 	s.Ingest()
@@ -362,6 +365,7 @@ func TestAudit_OffsetReset(t *testing.T) {
 }
 
 func TestAudit_Loss(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	t.Run("retention", func(t *testing.T) {
 		s := newEnv(t, "native", 5)
 		s.produce(0, 0, 20)

@@ -135,6 +135,7 @@ func TestFlow_RetentionPassesACommitLeftBehind(t *testing.T) {
 // ledger is read. The ledger then ends beyond that log end, and the topic is the
 // same.
 func TestFlow_LedgerYoungerThanTheFacts(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newFixture(t, "native", 16, 50)
 	s.ingestAll()
 	other := *s.Fixture
@@ -170,6 +171,7 @@ func (b beforePositions) Positions(ctx context.Context, topic string, partitions
 // instance, and fills it beyond the old position. To continue reading there would
 // lose the beginning of the new topic without a trace.
 func TestFlow_TopicRecreatedWhileRunning(t *testing.T) {
+	tier.Full(t, "recreates a topic")
 	s := newFixture(t, "native", 12, 1)
 	s.produce(30)
 	i := s.start(nil)

@@ -13,11 +13,13 @@ import (
 
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestFlow_OpenTransaction: what waits for an open transaction is in no lag. A gauge
 // shows it, a warning names the place, and it is ingested when the transaction ends.
 func TestFlow_OpenTransaction(t *testing.T) {
+	tier.Full(t, "waits behind a transaction")
 	s := newFixture(t, "native", 21, 1)
 	s.produce(10)
 	var ahead atomic.Int64 // of the clock

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestRun_CountsDifferencesThatAgree goes through the table of accepted values:
@@ -104,6 +105,7 @@ func TestRun_ReadsADeferredCancel(t *testing.T) {
 // TestRun_SaysWhyItDidNotCompare has one subscription for each reason, all of which
 // would differ, and two that only look alike.
 func TestRun_SaysWhyItDidNotCompare(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newFastFixture(t)
 	s.cfg.Settle = 15 * time.Minute
 	differs := func(id string) *pair { return agreeing(id).status("expired") }

@@ -84,6 +84,7 @@ func TestRun_OfAnOlderSnapshotIsSuperseded(t *testing.T) {
 
 // TestRun_AsksAgain has what the API may answer the second time.
 func TestRun_AsksAgain(t *testing.T) {
+	tier.Full(t, "makes several runs")
 	s := newFastFixture(t)
 	s.api.answers, s.api.gone = map[string]piano.Subscription{}, map[string]bool{"c-gone": true, "i-gone-unknown": true}
 	s.pairs(

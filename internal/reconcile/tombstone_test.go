@@ -17,6 +17,7 @@ FROM `+s.tables.Table("piano_api_subscriptions")+` WHERE expiry_reason = 'absent
 }
 
 func TestTombstone_AfterTwoSnapshotsInARow(t *testing.T) {
+	tier.Full(t, "makes several runs")
 	s := testStore(t)
 	many := numberedIDs(0, 100)
 	s.take(t, named(append(many, "X", "Y")...))
@@ -98,6 +99,7 @@ func TestTombstone_OfFewIsJudgedByTheirNumber(t *testing.T) {
 // A purge is accepted by its number: an operator has seen it, and another fault of the API
 // since then is not accepted with it.
 func TestTombstone_OfAPurgeIsAcceptedByTheOperator(t *testing.T) {
+	tier.Full(t, "makes several runs")
 	s := testStore(t)
 	all := numberedIDs(0, 100)
 	s.take(t, named(all...))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -76,6 +77,7 @@ func TestDismiss_ClosesWhatIsGone(t *testing.T) {
 
 // A topic that no longer exists, or is another one, has none of the messages.
 func TestDismiss_OfALostTopic(t *testing.T) {
+	tier.Full(t, "recreates a topic")
 	s := newEnv(t, "native")
 	s.send(0, aliased("a"))
 	s.send(1, aliased("b"))
@@ -89,6 +91,7 @@ func TestDismiss_OfALostTopic(t *testing.T) {
 
 // Kafka's silence does not show that a message is gone.
 func TestDismiss_NotWhatKafkaDoesNotReturn(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newEnv(t, "native")
 	s.timeout = 300 * time.Millisecond
 	s.send(0, aliased("a"))

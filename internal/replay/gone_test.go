@@ -35,6 +35,7 @@ func TestRedrive_Retention(t *testing.T) {
 
 // TestRedrive_RetentionMeanwhile removes records between plan and execution.
 func TestRedrive_RetentionMeanwhile(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newEnv(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"))
 	s.Ingest()
@@ -94,6 +95,7 @@ func TestRedrive_TopicRecreated(t *testing.T) {
 // TestRedrive_OtherRecord has dead letters whose hash, or whose record time where
 // there is no hash, says that the record at their offset is another one.
 func TestRedrive_OtherRecord(t *testing.T) {
+	tier.Full(t, "recreates a topic")
 	s := newEnv(t, "native")
 	s.send(0, aliased("a"), aliased("b"), aliased("c"), aliased("d"))
 	s.Ingest()

@@ -22,6 +22,7 @@ import (
 // TestRedrive_RulesChanged has messages that pass under today's rules, one that
 // is filtered under them, and one that still fails; then the same again.
 func TestRedrive_RulesChanged(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			s := newEnv(t, protocol)
@@ -132,6 +133,7 @@ func TestRedrive_Refused(t *testing.T) {
 // TestRedrive_RefusedByAConsumer redrives dead letters without a hash: the
 // record's timestamp is what they are known by.
 func TestRedrive_RefusedByAConsumer(t *testing.T) {
+	tier.Full(t, "takes seconds on real servers")
 	s := newEnv(t, "native")
 	s.Exec("ALTER TABLE subscription_events ADD CONSTRAINT none CHECK subscription_id != 'b'")
 	s.send(0, good("a"), good("b"))
@@ -145,6 +147,7 @@ func TestRedrive_RefusedByAConsumer(t *testing.T) {
 // TestRedrive_Interrupted ends between the row and the resolution: the row is
 // there, its dead letter is open, and the same again mends it.
 func TestRedrive_Interrupted(t *testing.T) {
+	tier.Full(t, "interrupts after each step")
 	for _, table := range []string{sink.EventsTable, sink.FilteredTable, sink.DeadLettersTable} {
 		t.Run("after_"+table, func(t *testing.T) {
 			s := newEnv(t, "native")

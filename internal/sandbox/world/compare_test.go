@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -152,6 +153,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 }
 
 func TestTruth_Compare(t *testing.T) {
+	tier.Full(t, "changes the tables many times")
 	conns := database(t)
 	cfg := world.Defaults()
 	cfg.Subscribers = 600
