@@ -17,13 +17,13 @@ const (
 
 // ClickHouseConnection puts faults between one consumer and ClickHouse.
 func ClickHouseConnection() harness.Trial {
-	return harness.Trial{Name: "clickhouse", Fault: "fault on the line to ClickHouse", Times: 30, Proxied: true,
+	return harness.Trial{Name: "clickhouse", Fault: "fault on the connection to ClickHouse", Times: 30, Proxied: true,
 		New: func(r *harness.Round) harness.Scenario { return oneConnection(r, r.Proxy) }}
 }
 
 // KafkaConnection puts faults between one consumer and the broker.
 func KafkaConnection() harness.Trial {
-	return harness.Trial{Name: "kafka", Fault: "fault on the line to Kafka", Times: 30,
+	return harness.Trial{Name: "kafka", Fault: "fault on the connection to Kafka", Times: 30,
 		New: func(r *harness.Round) harness.Scenario { return oneConnection(r, r.Env.Broker.Proxy) }}
 }
 
@@ -35,7 +35,7 @@ func oneConnection(r *harness.Round, proxy *tcpproxy.Proxy) harness.Scenario {
 
 // Network puts faults between two instances and ClickHouse, Kafka, or both at once.
 func Network() harness.Trial {
-	return harness.Trial{Name: "network", Fault: "fault on the lines of two instances", Times: 30, Proxied: true,
+	return harness.Trial{Name: "network", Fault: "fault on the connections of two instances", Times: 30, Proxied: true,
 		New: func(r *harness.Round) harness.Scenario {
 			return harness.Scenario{Run: r.CauseFaults(harness.FaultLoop{Pair: true, MaxWork: maxWork, Strike: func(ctx context.Context) (int, error) {
 				return strikeNetwork(ctx, r)

@@ -13,7 +13,7 @@ import (
 func Trial() harness.Trial {
 	brokers := &threeBrokers{}
 	return harness.Trial{
-		Name: "kafka-errors", Fault: "error or spoilt answer of Kafka", Times: len(allFaults()), Kafka: harness.Embedded,
+		Name: "kafka-errors", Fault: "error or damaged answer of Kafka", Times: len(allFaults()), Kafka: harness.Embedded,
 		Servers: brokers.start, Settings: map[string]string{"batch.max_rows": "40"},
 		New: func(r *harness.Round) harness.Scenario {
 			s := &scenario{Round: r, brokers: brokers}
