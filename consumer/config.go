@@ -97,7 +97,7 @@ type Config struct {
 // defaultHeldSets keeps more cores busy than an instance usually has.
 const defaultHeldSets = 8
 
-// Defaults returns the defaults. Brokers and Group have none, and Topics has the
+// Defaults returns the defaults. Brokers and Group are empty, and Topics has the
 // default of contract §1.
 func Defaults() Config {
 	return Config{

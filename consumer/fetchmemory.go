@@ -9,7 +9,7 @@ import (
 )
 
 // The memory of the fetch responses that all readers hold together. Kafka returns
-// at least one whole batch, whatever the limit of the request is. So a limit for
+// at least one whole batch, also above the limit of the request. So a limit for
 // each partition bounds nothing when there are hundreds of them.
 const (
 	fetchMemory  = 32 << 20

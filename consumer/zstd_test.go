@@ -60,7 +60,7 @@ func noise(seed byte, n int) string {
 }
 
 // TestBatches_decode_zstdWindow: the window that a header asks for costs no memory.
-// A batch is read whatever its header asks for, unless its data needs more than
+// A batch is read with any header, unless its data needs more than
 // the bound.
 func TestBatches_decode_zstdWindow(t *testing.T) {
 	tier.Full(t, "compresses large batches")

@@ -14,8 +14,8 @@ const (
 	maxRecordTime Millis = 1<<43 - 1
 )
 
-// RecordTime is the timestamp of a Kafka record in milliseconds, or 0 when it has
-// none. Kafka accepts any number from a producer: -1 means none, and there are
+// RecordTime is the timestamp of a Kafka record in milliseconds, or 0 without
+// one. Kafka accepts any number from a producer: -1 means none, and there are
 // producers that write micro- or nanoseconds. The magnitude gives the unit, as for
 // every epoch (contract §2, stage 2); rescaled reports another unit than
 // milliseconds. Every record timestamp goes through this function.

@@ -109,7 +109,7 @@ type dialer struct {
 	timeout time.Duration
 	tls     func() *tls.Config // nil: plain text
 	// greeted closes a connection on which the server says nothing: the handshake
-	// of the native protocol waits for the dial timeout whatever the context says.
+	// of the native protocol waits for the dial timeout and ignores the context.
 	greeted bool
 }
 

@@ -37,8 +37,8 @@ func tolerated(rows float64) float64 {
 	return max(minGuarded, expected+3*math.Sqrt(expected))
 }
 
-// maxRefused is how many of a batch's rows may be refused at most, whatever was
-// before it. It ends the search for refused rows early.
+// maxRefused is how many of a batch's rows may be refused at most, without regard
+// to earlier ones. It ends the search for refused rows early.
 func maxRefused(rows int) int {
 	windows := (rows + guardWindow - 1) / guardWindow
 	return windows * int(tolerated(guardWindow))

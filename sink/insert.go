@@ -201,7 +201,7 @@ const (
 
 // sift finds the rows of s that violate a constraint of the table, and returns the
 // others. failure names the first of them. It sends the rest in pieces. The first
-// refused row is added at the end of each piece, so ClickHouse refuses every piece
+// refused row is added at the end of each piece. So ClickHouse refuses every piece
 // as a whole, stores nothing, and names the first refused row of the piece: the
 // added one when all others are right. A piece is about twice the distance between
 // two refused rows. So finding them takes about as many INSERTs as there are refused

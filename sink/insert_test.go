@@ -371,7 +371,7 @@ func TestInserter_AnyFaults(t *testing.T) {
 			refused[b.Parts[r.part].Chunk.sourceOffset.values[r.row]] = true
 		}
 		for _, offset := range upTo(all.rows) {
-			// A row that an attempt has stored is not a refused one, whatever was answered.
+			// A row that an attempt has stored is not a refused one, for any answer.
 			if absent := m.rows[offset] == 0; refused[offset] != absent || absent && !slices.Contains(bad, offset) {
 				rt.Fatalf("offset %d: refused %t, stored %d times", offset, refused[offset], m.rows[offset])
 			}
@@ -460,7 +460,7 @@ func TestInserter_ForgetsAProxysLimit(t *testing.T) {
 		if n := attempts("knows"); n != 2 {
 			t.Errorf("%d attempts with a known limit, want two halves", n)
 		}
-		time.Sleep(forgetMaxBytes + time.Second)
+		<-time.After(forgetMaxBytes + time.Second)
 		if n := attempts("has forgotten"); n != 1 {
 			t.Errorf("%d attempts after the limit was raised and forgotten, want one", n)
 		}

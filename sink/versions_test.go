@@ -8,7 +8,7 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// version is a delivery of an event at an offset, told apart by term_name.
+// version is a delivery of an event at an offset, distinguished by term_name.
 func version(p *sink.Part, of *schemas.Event, offset int64, version uint64, name string) {
 	e := *of
 	e.TermName = []byte(name)

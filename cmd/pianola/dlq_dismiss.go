@@ -87,31 +87,13 @@ func parseDismissal(by, why string, needed bool) (schemas.Dismissal, error) {
 }
 
 func (a *app) dismiss(c *cobra.Command, settings config.Config, selection replay.Selection, d schemas.Dismissal, execute, asJSON bool) error {
-	report, stop := a.progress.start()
-	defer stop()
-	redriver, closeAll, err := a.redriver(c, settings, report)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	if err := redriver.Known(c.Context(), selection.At); err != nil {
-		return err
-	}
-	plan, err := redriver.Plan(c.Context(), selection)
-	if err != nil {
-		return err
-	}
-	result, err := redriver.Dismiss(c.Context(), plan, d, execute)
-	// What was dismissed before an error is durable, so the report is printed too.
-	if asJSON {
-		err = errors.Join(err, a.printJSON(result))
-	} else {
-		err = errors.Join(err, a.print(dismissText(result, a.width())))
-	}
-	if err == nil && execute && result.Open > 0 {
-		return fmt.Errorf("%d dead letters remain open: %w", result.Open, errFound)
-	}
-	return err
+	return a.onDeadLetters(c, settings, selection, execute, func(r *replay.Redriver, plan *replay.Plan) (open uint64, err error) {
+		result, err := r.Dismiss(c.Context(), plan, d, execute)
+		if asJSON {
+			return result.Open, errors.Join(err, a.printJSON(result))
+		}
+		return result.Open, errors.Join(err, a.print(dismissText(result, a.width())))
+	})
 }
 
 // dismissText is a plan or a result.
@@ -125,12 +107,7 @@ func dismissText(r *replay.DismissReport, width int) string {
 	}
 	var b strings.Builder
 	b.WriteString(groups.render(width))
-	if len(r.Gone) > 0 {
-		b.WriteString("\ngone, no longer readable from Kafka:\n")
-	}
-	for _, one := range r.Gone {
-		fmt.Fprintf(&b, "  %d %s\n", one.Letters, one.Cause)
-	}
+	b.WriteString(goneText(r.Gone))
 	switch {
 	case !r.Executed:
 		b.WriteString("\ndry run; add --by, --why and --execute to dismiss the dead letters whose message is gone\n")

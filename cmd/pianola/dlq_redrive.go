@@ -64,6 +64,22 @@ The exit status is 3 when dead letters remain open.`,
 }
 
 func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay.Selection, execute, asJSON bool) error {
+	return a.onDeadLetters(c, settings, selection, execute, func(r *replay.Redriver, plan *replay.Plan) (open uint64, err error) {
+		result := plan.Report()
+		if execute {
+			result, err = r.Redrive(c.Context(), plan)
+		}
+		if asJSON {
+			return result.Open, errors.Join(err, a.printJSON(result))
+		}
+		return result.Open, errors.Join(err, a.print(redriveText(result, a.width())))
+	})
+}
+
+// onDeadLetters plans the selected dead letters, and passes the plan to do, which
+// returns how many remain open. Work that finished before an error is durable, so do
+// prints its report with an error too.
+func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection replay.Selection, execute bool, do func(*replay.Redriver, *replay.Plan) (open uint64, err error)) error {
 	report, stop := a.progress.start()
 	defer stop()
 	redriver, closeAll, err := a.redriver(c, settings, report)
@@ -78,18 +94,9 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay
 	if err != nil {
 		return err
 	}
-	result := plan.Report()
-	if execute {
-		result, err = redriver.Redrive(c.Context(), plan)
-	}
-	// Work that finished before an error is durable, so the report is printed too.
-	if asJSON {
-		err = errors.Join(err, a.printJSON(result))
-	} else {
-		err = errors.Join(err, a.print(redriveText(result, a.width())))
-	}
-	if err == nil && execute && result.Open > 0 {
-		return fmt.Errorf("%d dead letters remain open: %w", result.Open, errFound)
+	open, err := do(redriver, plan)
+	if err == nil && execute && open > 0 {
+		return fmt.Errorf("%d dead letters remain open: %w", open, errFound)
 	}
 	return err
 }

@@ -26,12 +26,7 @@ func redriveText(r *replay.Report, width int) string {
 	}
 	var b strings.Builder
 	b.WriteString(groups.render(width))
-	if len(r.Gone) > 0 {
-		b.WriteString("\ngone, no longer readable from Kafka:\n")
-	}
-	for _, one := range r.Gone {
-		fmt.Fprintf(&b, "  %d %s\n", one.Letters, one.Cause)
-	}
+	b.WriteString(goneText(r.Gone))
 	switch {
 	case !r.Executed:
 		b.WriteString("\ndry run; add --execute to redrive\n")
@@ -39,6 +34,19 @@ func redriveText(r *replay.Report, width int) string {
 		b.WriteString("\nthe redrive ended early; finished work is durable, and the same command continues\n")
 	case r.Open > 0:
 		fmt.Fprintf(&b, "\n%d dead letters remain open\n", r.Open)
+	}
+	return b.String()
+}
+
+// goneText lists by cause the messages that Kafka no longer has.
+func goneText(all []replay.Gone) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\ngone, no longer readable from Kafka:\n")
+	for _, one := range all {
+		fmt.Fprintf(&b, "  %d %s\n", one.Letters, one.Cause)
 	}
 	return b.String()
 }

@@ -15,19 +15,19 @@ func TestProgressLine_RewritesOneLineOnATerminal(t *testing.T) {
 		p := &progressLine{out: &out, width: 40, now: time.Now}
 		report, stop := p.start()
 		report(progress.Step{Name: "read subscriptions", Unit: "pages", Done: 1, Total: 4})
-		time.Sleep(progressDelay - time.Millisecond)
+		<-time.After(progressDelay - time.Millisecond)
 		synctest.Wait()
 		p.mu.Lock() // the line is written under it
 		if out.String() != "" {
 			t.Errorf("a short command shows %q", out.String())
 		}
 		p.mu.Unlock()
-		time.Sleep(2 * time.Millisecond)
+		<-time.After(2 * time.Millisecond)
 		if _, err := p.Write([]byte("a log entry\n")); err != nil {
 			t.Error(err)
 		}
 		report(progress.Step{Name: "wait for messages that are late by a few minutes", Until: time.Now().Add(time.Minute)})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		stop()
 		want := "read subscriptions: 1 of 4 pages (25%)…" + "\r\x1b[K" + "a log entry\n" +
@@ -44,9 +44,9 @@ func TestProgressLine_WritesALineAnIntervalToAFile(t *testing.T) {
 		p := &progressLine{out: &out, now: time.Now}
 		report, stop := p.start()
 		report(progress.Step{Name: "wait for the group", Unit: "offsets", Done: 5})
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		report(progress.Step{Name: "wait for the group", Unit: "offsets", Done: 7, Until: time.Now().Add(time.Minute)})
-		time.Sleep(progressInterval - 4*time.Second)
+		<-time.After(progressInterval - 4*time.Second)
 		synctest.Wait()
 		stop()
 		if want := "progress: wait for the group: 7 offsets, 15s, at most 50s more\n"; out.String() != want {

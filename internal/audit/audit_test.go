@@ -96,7 +96,7 @@ func TestAudit_NothingToCompare(t *testing.T) {
 }
 
 // TestAudit_ResolvedDeadLetter: a resolved dead letter says that the message has passed,
-// so it does not stand for a row that is gone.
+// so it does not account for a row that is gone.
 func TestAudit_ResolvedDeadLetter(t *testing.T) {
 	s := newEnv(t, "native", 5)
 	s.Settings.Transform.UnknownAction = "dead_letter"
@@ -104,13 +104,13 @@ func TestAudit_ResolvedDeadLetter(t *testing.T) {
 	s.Ingest()
 	s.wantClean(s.audit(true))
 	s.Settings.Transform.UnknownAction = "keep"
-	s.wantClean(s.audit(true)) // an open one stands for the row that today's rules would make
+	s.wantClean(s.audit(true)) // an open one accounts for the row that today's rules would make
 	const resolve = "INSERT INTO dead_letters SELECT * REPLACE (decided_at + INTERVAL 1 SECOND AS decided_at, now64(3) AS resolved_at) FROM dead_letters FINAL"
 	s.Exec(resolve)
 	s.wantOnly(s.audit(true), audit.EventMissing, "", "its event is neither a row of this version or a higher one, nor an open dead letter")
 	s.Settings.Transform.UnknownAction = "dead_letter"
 	s.wantOnly(s.audit(true), audit.DeadLetterMissing, "", "neither an open dead letter nor the origin of a row")
-	// A dismissed one never passed, so it stands for its message like an open one.
+	// A dismissed one never passed, so it accounts for its message like an open one.
 	s.Exec("INSERT INTO dead_letters SELECT * REPLACE (decided_at + INTERVAL 1 SECOND AS decided_at, 'J. Doe' AS dismissed_by) FROM dead_letters FINAL")
 	s.wantClean(s.audit(true))
 }

@@ -76,7 +76,7 @@ func (t *tables) events(ctx context.Context, k Key, offsets []int64) (map[int64]
 
 // openDeadLetters returns those of the offsets that have an open or a dismissed dead letter.
 // FINAL takes the last version of each, which says whether it is resolved. A dismissed one
-// never passed: it still stands for its message.
+// never passed: it still accounts for its message.
 func (t *tables) openDeadLetters(ctx context.Context, k Key, offsets []int64) (map[int64]bool, error) {
 	return t.at(ctx, t.name("dead_letters")+" FINAL", " AND (resolved_at IS NULL OR dismissed_by IS NOT NULL)", k, offsets)
 }

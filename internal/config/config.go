@@ -65,7 +65,7 @@ type TLS struct {
 	ServerName string `koanf:"server_name" help:"expected name in the server certificate; empty for the host name"`
 
 	// current returns the configuration of the next connection, with the certificates
-	// that the files contain by then; nil when not enabled.
+	// that the files contain then; nil when not enabled.
 	current func() *tls.Config
 }
 

@@ -41,8 +41,8 @@ var plainNumber = regexp.MustCompile(`^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$`)
 
 // instant is nil without a date. 0 means no date, and so does a date after the year 2199,
 // which Piano uses for a date that never comes. A date before 2000 is an error: a number
-// of days or of minutes would look like one. So is a number of milliseconds: it would be
-// taken for a date that never comes.
+// of days or of minutes would look like one. So is a number of milliseconds: it would count
+// as a date that never comes.
 func (d date) instant() (*time.Time, error) {
 	text := strings.TrimSpace(string(d.raw))
 	if text == "" || text == "null" {

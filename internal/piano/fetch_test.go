@@ -108,7 +108,7 @@ func TestExport_FetchesNoLongerThanItMay(t *testing.T) {
 	})
 }
 
-// A file that is larger than any log is not written to its end, whether its size is
+// A file that is larger than any log is not written completely, whether its size is
 // announced or not, and is not fetched again.
 func TestExport_BoundsTheFile(t *testing.T) {
 	for name, announced := range map[string]int64{"announced": 1 << 40, "not_announced": -1} {

@@ -104,7 +104,7 @@ unknown`) {
 	return known
 }()
 
-// withheld stands for a text that is not a known sentence.
+// withheld replaces a text that is not a known sentence.
 const withheld = "Piano's text is not shown: it may contain a name"
 
 // sentence returns a text of Piano where it is a known sentence, without regard to case

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A text that is no known sentence is not shown, whatever its words are.
+// A text that is not a known sentence is not shown, also when all its words are known.
 func TestSentence_ShowsNoName(t *testing.T) {
 	for text, want := range map[string]string{
 		"Subscription not found.":                          "subscription not found",

@@ -31,9 +31,9 @@ type SweepReport struct {
 }
 
 // maxUnreadableRows and maxUnreadablePercent limit the unreadable rows of one status, with
-// those that it announces and does not have. Single
-// rows that are broken must not hide all others. Many mean that the form of the API has
-// changed. Both limits must be exceeded, and the percentage is of the announced total, so
+// those that it announces and does not have. Single rows that are broken must not hide
+// all others. Many mean that the form of the API has
+// changed. Both limits must be exceeded, and the percentage is of the announced total. So
 // the decision depends neither on the size of a page nor on the order of the rows.
 const (
 	maxUnreadableRows    = 10

@@ -58,7 +58,7 @@ import (
 // # Why nothing is shown twice
 //
 // A crash, a lost generation or an unknown outcome leaves records uncommitted,
-// and they are read again. By A4 they give the same rows, whoever stores them and
+// and they are read again. By A4 they give the same rows, from any process and
 // in any order. An owner that lost its partition without knowing it stores only
 // what the next owner stores too, and by A3 commits nothing.
 //

@@ -42,7 +42,7 @@ func (s *env) wantDismissed(r *replay.DismissReport, want string) {
 
 const closedLetters = "SELECT groupArray((source_partition, source_offset, dismissed_by, dismissed_why)) FROM (SELECT * FROM dead_letters FINAL WHERE resolved_at IS NOT NULL ORDER BY source_partition, source_offset)"
 
-// Only dead letters whose message is gone are closed, for whatever cause it is gone, and a
+// Only dead letters whose message is gone are closed, for each cause, and a
 // plan closes none.
 func TestDismiss_ClosesWhatIsGone(t *testing.T) {
 	for _, protocol := range []string{"native", "http"} {
@@ -75,7 +75,7 @@ func TestDismiss_ClosesWhatIsGone(t *testing.T) {
 	}
 }
 
-// A topic that no longer exists, or is another one, has none of the messages.
+// A topic that no longer exists, or is another one, does not have the messages.
 func TestDismiss_OfALostTopic(t *testing.T) {
 	tier.Full(t, "recreates a topic")
 	s := newEnv(t, "native")

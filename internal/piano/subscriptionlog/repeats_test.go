@@ -13,7 +13,7 @@ type noRules struct{}
 func (noRules) Internal(string, string) bool                 { return false }
 func (noRules) Timestamp(string) (schemas.NullMillis, error) { return schemas.NullMillis{}, nil }
 
-// A contradiction is found whatever the memory, and a repetition is none.
+// A contradiction is found with any memory, and a repetition is not a contradiction.
 func TestRepeats_AreFoundInAnyMemory(t *testing.T) {
 	const rows, repeated, contradicting = 1000, 300, 700
 	var b strings.Builder

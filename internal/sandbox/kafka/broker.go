@@ -133,7 +133,7 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 // the directory can be opened again. A second Close has no effect.
 func (b *Broker) Close() {
 	b.cluster.Close()
-	_ = b.lock.Close() // an error means that there is none any more
+	_ = b.lock.Close() // after an error it is not held either
 }
 
 func sortedKeys(topics map[string]int) []string {

@@ -34,7 +34,7 @@ func version(stamp, offset int64) uint64 {
 }
 
 // recordTime brings the timestamp of a record to milliseconds. Its size decides its
-// unit. 0 means that the record has none, or one that has no room in a version.
+// unit. 0 means that it is absent, or too large for a version.
 func recordTime(stamp int64) int64 {
 	switch digits := len(strconv.FormatInt(stamp, 10)); {
 	case stamp <= 0:

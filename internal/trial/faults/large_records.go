@@ -45,7 +45,7 @@ var largeKinds = []largeKind{
 	},
 	{
 		// Ordinary batches of a megabyte in many partitions. A broker returns at least one
-		// batch for each, whatever the limit is.
+		// batch for each, also above the limit.
 		name: "partitions", message: ordinary, partitions: 300, each: 500,
 		options: []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(100 * time.Millisecond)},
 	},
@@ -90,7 +90,7 @@ func ordinary(d *rand.ChaCha8, n int) ([]byte, int) {
 }
 
 // largeWindows compresses like a producer of the highest zstd level: each header asks for
-// a window of 128 MiB, whatever the size of the batch.
+// a window of 128 MiB, for a batch of any size.
 type largeWindows struct {
 	mu      sync.Mutex
 	encoder *zstd.Encoder
