@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
@@ -85,7 +86,7 @@ func TestConsumer_CheckBrokers(t *testing.T) {
 		"a leader is unreachable":              {coordinator: 0, second: func(string) string { return nobody }, failed: nobody},
 		"a leader and coordinator unreachable": {coordinator: 1, second: func(string) string { return nobody }, failed: nobody},
 		"a name that nobody knows":             {coordinator: 0, second: func(string) string { return "kafka-1.invalid:9092" }, failed: "kafka-1.invalid:9092"},
-		"a broker that says nothing":           {coordinator: 0, second: func(string) string { return silent(t) }, failed: "127.0.0.1:"},
+		"a broker that says nothing":           {coordinator: 0, second: func(string) string { return testbed.Mute(t) }, failed: "127.0.0.1:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := advertised(t, "events", c.coordinator, func(real string) [2]string { return [2]string{real, c.second(real)} })
@@ -126,24 +127,7 @@ func TestConsumer_namesTheAddressThatFailed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := advertised(t, "events", c.coordinator, func(real string) [2]string { return [2]string{real, nobody} })
-			core, logs := observer.New(zap.InfoLevel)
-			running, err := consumer.New(settings(cluster.ListenAddrs(), "events"), zap.New(core), consumer.Hooks{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer running.Close()
-			ctx, cancel := contextWithCancel(t)
-			defer cancel()
-			done := make(chan error, 1)
-			go func() {
-				done <- running.Run(ctx, untilDrain)
-			}()
-			waitFor(t, func() bool { return logs.FilterMessage(c.message).Len() > 0 })
-			cancel()
-			if err := await(t, done); err != nil {
-				t.Error(err)
-			}
-			text, _ := logs.FilterMessage(c.message).All()[0].ContextMap()["error"].(string)
+			text, _ := runUntilLogged(t, settings(cluster.ListenAddrs(), "events"), c.message)["error"].(string)
 			if !strings.Contains(text, nobody) || strings.Contains(text, cluster.ListenAddrs()[0]) {
 				t.Errorf("the error says %q", text)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/sandbox/authority"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
 // certificate is a new one for 127.0.0.1, and the pool that trusts it.
@@ -68,7 +69,7 @@ func TestConsumer_Check(t *testing.T) {
 			c.TLS = always(&tls.Config{RootCAs: pool, ServerName: "other.example.com"})
 		}, consumer.ErrTLS, "kafka.tls"},
 		{"plain_text_to_tls", encrypted.ListenAddrs(), nil, consumer.ErrUnreachable, "kafka.tls"},
-		{"tls_to_a_listener_that_says_nothing", []string{silent(t)}, func(c *consumer.Config) {
+		{"tls_to_a_listener_that_says_nothing", []string{testbed.Mute(t)}, func(c *consumer.Config) {
 			c.TLS = always(&tls.Config{RootCAs: pool})
 			c.DialTimeout, c.RequestTimeout = 100*time.Millisecond, 100*time.Millisecond
 		}, consumer.ErrUnreachable, "kafka.tls"},
@@ -101,17 +102,6 @@ func TestConsumer_Check(t *testing.T) {
 			}
 		})
 	}
-}
-
-// silent listens, takes connections and never answers.
-func silent(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() }) // the system completes connections that nobody accepts
-	return l.Addr().String()
 }
 
 func login(mechanism consumer.Mechanism, password string) func(*consumer.Config) {

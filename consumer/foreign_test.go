@@ -46,24 +46,7 @@ func foreignMembers(t *testing.T, brokers []string, topic string) {
 			}
 			defer other.Close()
 			await(t, joined)
-			core, logs := observer.New(zap.InfoLevel)
-			running, err := consumer.New(cfg, zap.New(core), consumer.Hooks{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer running.Close()
-			ctx, cancel := contextWithCancel(t)
-			defer cancel()
-			done := make(chan error, 1)
-			go func() {
-				done <- running.Run(ctx, untilDrain)
-			}()
-			waitFor(t, func() bool { return logs.FilterMessage(c.message).Len() > 0 })
-			cancel()
-			if err := await(t, done); err != nil {
-				t.Error(err)
-			}
-			text := fmt.Sprint(logs.FilterMessage(c.message).All()[0].ContextMap())
+			text := fmt.Sprint(runUntilLogged(t, cfg, c.message))
 			for _, part := range c.says {
 				if !strings.Contains(text, part) {
 					t.Errorf("it does not say %q: %s", part, text)
@@ -89,4 +72,28 @@ func untilDrain(ctx context.Context, g *consumer.Generation) error {
 	case <-g.Draining():
 	}
 	return nil
+}
+
+// runUntilLogged runs a consumer until it logs the message, and returns the fields of the
+// first such line.
+func runUntilLogged(t *testing.T, cfg consumer.Config, message string) map[string]any {
+	t.Helper()
+	core, logs := observer.New(zap.InfoLevel)
+	running, err := consumer.New(cfg, zap.New(core), consumer.Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	ctx, cancel := contextWithCancel(t)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- running.Run(ctx, untilDrain)
+	}()
+	waitFor(t, func() bool { return logs.FilterMessage(message).Len() > 0 })
+	cancel()
+	if err := await(t, done); err != nil {
+		t.Error(err)
+	}
+	return logs.FilterMessage(message).All()[0].ContextMap()
 }

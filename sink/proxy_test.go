@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/sink"
 )
@@ -150,7 +150,7 @@ func TestWriter_MuteAddresses(t *testing.T) {
 	for _, protocol := range []sink.Protocol{sink.Native, sink.HTTP} {
 		t.Run(string(protocol), func(t *testing.T) {
 			d := open(t, protocol, func(c *sink.Config) {
-				c.Addr = append([]string{mute(t), mute(t)}, c.Addr...)
+				c.Addr = append([]string{testbed.Mute(t), testbed.Mute(t)}, c.Addr...)
 				c.DialTimeout = 3 * time.Second
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -199,29 +199,4 @@ func TestWriter_SlowAddresses(t *testing.T) {
 			}
 		})
 	}
-}
-
-// mute is an address that accepts connections and does not answer.
-func mute(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var open []net.Conn
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				break
-			}
-			open = append(open, conn)
-		}
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return l.Addr().String()
 }

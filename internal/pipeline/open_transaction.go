@@ -39,10 +39,12 @@ func (t *openTransaction) observe(f *Flow, set *consumer.RecordSet) {
 		return
 	}
 	now := f.now()
-	log := f.log.With(zap.String("topic", set.Topic), zap.Int32("partition", set.Partition), zap.Int64("offset", t.offset))
+	place := func() *zap.Logger { // most calls log nothing
+		return f.log.With(zap.String("topic", set.Topic), zap.Int32("partition", set.Partition), zap.Int64("offset", t.offset))
+	}
 	if waiting == 0 || t.since.IsZero() || set.LastStable != t.offset {
 		if !t.reported.IsZero() {
-			log.Info("open transaction ended", zap.Duration("elapsed", now.Sub(t.since)))
+			place().Info("open transaction ended", zap.Duration("elapsed", now.Sub(t.since)))
 		}
 		*t = openTransaction{}
 		if waiting > 0 {
@@ -54,7 +56,7 @@ func (t *openTransaction) observe(f *Flow, set *consumer.RecordSet) {
 		return
 	}
 	t.reported = now
-	log.Warn(LogOpenTransaction, zap.Int64("waiting", waiting), zap.Duration("elapsed", now.Sub(t.since)),
+	place().Warn(LogOpenTransaction, zap.Int64("waiting", waiting), zap.Duration("elapsed", now.Sub(t.since)),
 		zap.String("hint", "nothing from this offset on can be read until the transaction ends; "+
 			"find its producer with kafka-transactions.sh find-hanging, and abort it"))
 }

@@ -3,7 +3,6 @@ package service_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/service"
 )
@@ -25,7 +25,7 @@ func TestService_ReadinessOfMuteAddresses(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			settings, err := config.Load(config.Source{Environment: []string{
 				"PIANOLA_KAFKA_BROKERS=127.0.0.1:1", "PIANOLA_HTTP_LISTEN=127.0.0.1:0",
-				"PIANOLA_CLICKHOUSE_PROTOCOL=" + protocol, "PIANOLA_CLICKHOUSE_ADDR=" + mute(t) + "," + mute(t),
+				"PIANOLA_CLICKHOUSE_PROTOCOL=" + protocol, "PIANOLA_CLICKHOUSE_ADDR=" + testbed.Mute(t) + "," + testbed.Mute(t),
 			}}).Check()
 			if err != nil {
 				t.Fatal(err)
@@ -55,29 +55,4 @@ func TestService_ReadinessOfMuteAddresses(t *testing.T) {
 			}
 		})
 	}
-}
-
-// mute is an address that accepts connections and does not answer.
-func mute(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var open []net.Conn
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				break
-			}
-			open = append(open, conn)
-		}
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return l.Addr().String()
 }
