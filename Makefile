@@ -16,7 +16,7 @@ PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep
 MAX_PROSE ?= 1.0
 MAX_PAGE  ?= 2.0
 
-.PHONY: help build fast test race fuzz trial clients bench lint docs release
+.PHONY: help build fast test race long fuzz trial clients dbt bench lint docs release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -29,8 +29,12 @@ fast: ## run the fast tests (less than a minute; embedded servers only)
 test: ## run all tests
 	go test ./...
 
+# The race detector needs cgo.
 race: ## run all tests with the race detector; a test that skips fails
-	PIANOLA_TEST_NO_SKIP=1 go test -race -timeout 15m ./...
+	PIANOLA_TEST_NO_SKIP=1 CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+long: ## run all tests, and those that repeat something many times (hours)
+	PIANOLA_TEST_LONG=1 go test -timeout 4h ./...
 
 fuzz: ## run every fuzz target for 50,000 inputs (FUZZ=N for another number)
 	bash .ci/fuzz $(or $(FUZZ),50000)
@@ -41,10 +45,14 @@ trial: ## run every fault trial once (TRIAL='--only kill,server' for other flags
 clients: ## run the stock ClickHouse clients against the sandbox
 	bash .ci/clients/run
 
+dbt: ## build and test the dbt project against the sandbox
+	bash .ci/dbt/run
+
 bench: ## run the benchmarks of docs/performance.md
 	go test -run '^$$' -bench 'Apply|File' -cpu 1 ./transform
 	go test -run '^$$' -bench . -cpu 1 ./sink
 	go test -run '^$$' -bench Flow -benchtime 3x ./internal/pipeline
+	go test -run '^$$' -bench Scale -benchtime 1x ./schemas
 
 lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English
 	bin/golangci-lint run ./...
@@ -52,6 +60,7 @@ lint: bin/golangci-lint bin/prose ## run the linters, and the check of the Engli
 
 docs: bin/links bin/prose ## regenerate the generated pages; check links and English
 	go test ./internal/config -run Reference -update
+	go test ./schemas/dbt -run Project -update
 	bin/links $(MARKDOWN)
 	bin/prose -max 1.0 -page $(MAX_PAGE) $(MARKDOWN)
 

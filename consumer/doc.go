@@ -29,6 +29,8 @@
 //     RecordSet.
 //   - fetchmemory.go and workspace.go bound the memory of all readers together.
 //   - Consumer.CheckBrokers (brokers.go) tries all of this without joining.
+//   - Consumer.Offsets (groupoffsets.go, leaderoffsets.go), Describe (groupstate.go)
+//     and CommitOffsets (groupcommit.go) are for tools: they do not join either.
 //   - errors.go has the errors, classify.go their kinds.
 //
 // kafka-go does connections, TLS, SASL, routing to leaders and the group

@@ -20,6 +20,8 @@ var (
 	// ErrForeignMember: another application uses the group, with a protocol that
 	// excludes this one.
 	ErrForeignMember = errors.New("another application uses kafka.group")
+	// ErrGroupActive: the group has members, so its offsets cannot be set from outside.
+	ErrGroupActive = errors.New("the group is active")
 	// ErrTopicMissing: a configured topic does not exist.
 	ErrTopicMissing = errors.New("topic missing")
 	// ErrOffsetOutOfRange: the broker has no record at this position and none

@@ -3,13 +3,10 @@ package consumer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/describegroups"
 	"go.uber.org/zap"
 )
 
@@ -23,22 +20,14 @@ const maxClientIDs = 5
 // foreignMembers returns the client ids of the group's members that differ from
 // kafka.client_id, each once. Kafka has no other mark of an application.
 func (c *Consumer) foreignMembers(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
-	defer cancel()
-	var response *describegroups.Response
-	err := c.roundTrip(ctx, &toCoordinator{group: c.cfg.Group, exchange: exchange{
-		ctx: ctx, client: c.cfg.ClientID, body: &describegroups.Request{Groups: []string{c.cfg.Group}},
-		read: readInto(protocol.DescribeGroups, &response),
-	}})
+	state, err := c.describe(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("describe group %s: %w", c.cfg.Group, err)
+		return nil, err
 	}
 	var foreign []string
-	for _, group := range response.Groups {
-		for _, m := range group.Members {
-			if m.ClientID != c.cfg.ClientID && !slices.Contains(foreign, m.ClientID) {
-				foreign = append(foreign, m.ClientID)
-			}
+	for _, m := range state.Members {
+		if m.Foreign && !slices.Contains(foreign, m.ClientID) {
+			foreign = append(foreign, m.ClientID)
 		}
 	}
 	slices.Sort(foreign)

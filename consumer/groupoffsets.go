@@ -9,7 +9,6 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/offsetfetch"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 )
 
 // Offsets returns the Assignment of every partition of the configured topics, by
@@ -17,8 +16,8 @@ import (
 // the log range, so the order of the reads never puts it past a HighWatermark. A
 // ledger that is read after this call contains what the group had committed.
 //
-// It retries temporary errors for three times kafka.request_timeout, then returns
-// the last one.
+// It asks each broker for all of its partitions together. It retries temporary errors
+// for three times kafka.request_timeout, then returns the last one.
 func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	counts, err := c.partitionCounts(ctx)
 	if err == nil {
@@ -38,15 +37,7 @@ func (c *Consumer) Offsets(ctx context.Context) ([]Assignment, error) {
 	if err := c.retryLookup(within, "", 0, func() error { return c.committed(within, all) }); err != nil {
 		return nil, fmt.Errorf("offsets of group %s: %w", c.cfg.Group, c.explainGroup(classify(err), err))
 	}
-	tasks, within := errgroup.WithContext(within)
-	tasks.SetLimit(maxParallelLookups)
-	for i := range all {
-		a := &all[i]
-		tasks.Go(func() error {
-			return c.retryLookup(within, a.Topic, a.Partition, func() error { return c.ends(within, a) })
-		})
-	}
-	if err := tasks.Wait(); err != nil {
+	if err := c.logRanges(within, all); err != nil {
 		return nil, err
 	}
 	return all, nil

@@ -34,8 +34,8 @@ func ContractColumns() []Column {
 	}
 }
 
-// EventColumns are all columns of subscription_events, in the order of the table
-// and of an insert.
+// EventColumns are all columns of subscription_events, in the order of the table.
+// An insert of events leaves out the last one, is_deleted, whose default is 0.
 func EventColumns() []Column {
 	columns := []Column{{"event_id", "UUID"}}
 	columns = append(columns, ContractColumns()...)
@@ -48,5 +48,6 @@ func EventColumns() []Column {
 		Column{"source_epoch", "UInt32"},
 		Column{"source_partition", "Int32"},
 		Column{"source_offset", "Int64"},
+		Column{"is_deleted", "UInt8"},
 	)
 }

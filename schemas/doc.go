@@ -14,6 +14,8 @@
 // Start with event.go and columns.go for the data, ledger.go and deadletter.go
 // for the accounts, and migrations.go for the tables. ddl.go has the template
 // functions of the SQL files, state.go the query of the view subscription_state.
+// catalogue.go reads the tables and views back from the rendered DDL; the packages below
+// write other formats of it.
 //
 // The package uses only the standard library and does no I/O. Its values are safe
 // for concurrent reading.

@@ -17,10 +17,12 @@ func TestInternalSubscriptions_NewestDeliveryDecides(t *testing.T) {
 	filtered := func(version, writtenAt int) string {
 		return fmt.Sprintf("filtered_subscriptions VALUES ('ID', %d, fromUnixTimestamp64Milli(toInt64(%d)))", version, writtenAt)
 	}
-	stored := func(version, writtenAt int) string {
-		return fmt.Sprintf(`subscription_events (subscription_id, event_timestamp, event_id, version, synced_at)
-			VALUES ('ID', '2026-01-01', generateUUIDv4(), %d, fromUnixTimestamp64Milli(toInt64(%d)))`, version, writtenAt)
+	event := func(version, writtenAt, deleted int) string {
+		return fmt.Sprintf(`subscription_events (subscription_id, event_timestamp, event_id, version, synced_at, is_deleted)
+			VALUES ('ID', '2026-01-01', reinterpretAsUUID(toUInt128(%[1]d)), %[1]d, fromUnixTimestamp64Milli(toInt64(%[2]d)), %[3]d)`, version, writtenAt, deleted)
 	}
+	stored := func(version, writtenAt int) string { return event(version, writtenAt, 0) }
+	removed := func(version, writtenAt int) string { return event(version, writtenAt, 1) }
 	var want []string
 	for id, c := range map[string]struct {
 		deliveries []string
@@ -37,6 +39,9 @@ func TestInternalSubscriptions_NewestDeliveryDecides(t *testing.T) {
 		"the same message, filtered by today's rules": {[]string{stored(5, 1), filtered(5, 2)}, true},
 		"a file with both":                            {[]string{stored(0, 1), filtered(0, 1)}, true},
 		"a file, then Kafka":                          {[]string{filtered(0, 1), stored(5, 2)}, false},
+		"a later stored event that a replay removed":  {[]string{filtered(5, 1), stored(6, 2), removed(6, 3)}, true},
+		"an event that was removed, and is back":      {[]string{filtered(5, 1), stored(6, 2), removed(6, 3), stored(6, 4)}, false},
+		"one of two later events removed":             {[]string{filtered(5, 1), stored(6, 2), stored(7, 2), removed(7, 3)}, false},
 		"many stored, one of them later":              {[]string{stored(1, 1), stored(9, 1), stored(2, 1), filtered(8, 1)}, false},
 	} {
 		for _, insert := range c.deliveries {

@@ -10,6 +10,9 @@ const (
 	LedgerFlush LedgerKind = "flush"
 	// LedgerLost is a range that was removed or skipped before it was read.
 	LedgerLost LedgerKind = "lost"
+	// LedgerReplay is a range that a job read again. It is no coverage of the
+	// consumer.
+	LedgerReplay LedgerKind = "replay"
 )
 
 // LostCause is why a range was not read.
@@ -28,8 +31,8 @@ const (
 	LostToMovedOffset LostCause = "offset_moved"
 )
 
-// LedgerRow is one flush of one partition, or one lost range: [StartOffset,
-// NextOffset) from the fetched position to the committed one. Messages = Stored +
+// LedgerRow is one flush of one partition, one chunk of a job, or one lost range:
+// [StartOffset, NextOffset) from the fetched position to the committed one. Messages = Stored +
 // Filtered + DeadLettered + Skipped holds for every row. Offsets without a record
 // (control records, compaction) are not counted.
 type LedgerRow struct {
@@ -38,7 +41,7 @@ type LedgerRow struct {
 	Epoch       uint32
 	Partition   int32
 	Kind        LedgerKind
-	Cause       LostCause // empty for a flush
+	Cause       LostCause // of a lost range
 	StartOffset int64
 	NextOffset  int64
 
@@ -56,7 +59,8 @@ type LedgerRow struct {
 	// has no timestamp. Otherwise it is empty.
 	LastPayload string
 
-	Token     string // the insert token of the flush; empty for a lost range
-	Instance  string
-	WrittenAt Millis
+	Token    string // the insert token of the flush; empty for a lost range
+	JobID    string // of kind replay
+	Instance string
+	SyncedAt Millis // of the event rows
 }

@@ -81,25 +81,43 @@ func render(file string, o Options) (Migration, error) {
 	return Migration{Version: version, Name: name, SQL: rendered, Statements: statements(rendered)}, nil
 }
 
-// statements splits rendered SQL. The files follow two rules: a statement ends
-// with a semicolon at the end of a line, and a comment is on its own line.
+// statements are the statements of rendered SQL, without comments.
 func statements(sql string) []string {
 	var all []string
-	var one []string
-	for line := range strings.Lines(sql) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "--") || (len(one) == 0 && strings.TrimSpace(line) == "") {
-			continue
-		}
-		body, ends := strings.CutSuffix(line, ";")
-		one = append(one, body)
-		if ends {
-			all = append(all, strings.Join(one, "\n"))
-			one = nil
+	for _, s := range commentedStatements(sql) {
+		all = append(all, withoutComments(s.sql))
+	}
+	return all
+}
+
+// commentedStatement is a statement with the comments inside it, and those above it.
+type commentedStatement struct{ note, sql string }
+
+// commentedStatements splits rendered SQL. The files follow two rules: a statement ends
+// with a semicolon at the end of a line, and a comment is on its own line.
+func commentedStatements(migration string) (all []commentedStatement) {
+	var note, sql strings.Builder
+	end := func() {
+		all = append(all, commentedStatement{strings.TrimRight(note.String(), "\n"), strings.TrimRight(sql.String(), "\n")})
+		note.Reset()
+		sql.Reset()
+	}
+	for line := range strings.Lines(migration) {
+		comment := strings.HasPrefix(strings.TrimSpace(line), "--")
+		switch code, ends := strings.CutSuffix(strings.TrimRight(line, "\n"), ";"); {
+		case sql.Len() == 0 && comment:
+			note.WriteString(line)
+		case sql.Len() == 0 && strings.TrimSpace(line) == "":
+			note.Reset()
+		case comment || !ends:
+			sql.WriteString(line)
+		default:
+			sql.WriteString(code)
+			end()
 		}
 	}
-	if len(one) > 0 {
-		all = append(all, strings.Join(one, "\n"))
+	if sql.Len() > 0 {
+		end()
 	}
 	return all
 }

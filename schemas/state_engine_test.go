@@ -34,24 +34,7 @@ func stateDatabase(t *testing.T) driver.Conn {
 			t.Error(err)
 		}
 	})
-	o := schemas.Options{Database: "piano"}
-	database, err := schemas.CreateDatabase(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	statements := []string{database}
-	migrations, err := schemas.Migrations(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range migrations {
-		statements = append(statements, m.Statements...)
-	}
-	for _, s := range statements {
-		if err := conn.Exec(t.Context(), s); err != nil {
-			t.Fatalf("%v\n%s", err, s)
-		}
-	}
+	engine.Migrate(t, conn, schemas.Options{Database: "piano"})
 	return conn
 }
 
@@ -81,7 +64,7 @@ func store(t *testing.T, conn driver.Conn, rows []eventRow) {
 			}
 			id := uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%s %d %s", r.id, f.At, f.Action)) // any that is the event's own
 			err := batch.Append(id, r.id, r.user, instant(f.At), f.Action, maybe(f.NextBilledAt), maybe(f.TrialEndsAt), value,
-				text(f.TermType), text(f.Period), text(f.ChangeTo), f.Action, uint64(1), instant(f.At))
+				text(f.TermType), text(f.Period), text(f.ChangeTo), f.Action, uint64(1), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,22 +92,19 @@ func text(s string) *string {
 	return &s
 }
 
-// states reads the state of every subscription at a moment.
-func states(t *testing.T, conn driver.Conn, asOf time.Time, where string) map[string]world.State {
+// states reads the state of every subscription at a moment, of the events until then.
+func states(t *testing.T, conn driver.Conn, asOf time.Time) map[string]world.State {
 	t.Helper()
-	query, err := schemas.StateQuery(schemas.Options{Database: "piano"},
-		fmt.Sprintf("toDateTime64('%s', 3, 'UTC')", asOf.UTC().Format("2006-01-02 15:04:05.000")), where)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return scanStates(t, conn, "SELECT * FROM ("+query+")")
+	return scanStates(t, conn, fmt.Sprintf("SELECT * FROM piano.subscription_state_at(at = '%s')", sqlInstant(asOf.Add(time.Millisecond))))
 }
+
+func sqlInstant(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.000") }
 
 func scanStates(t *testing.T, conn driver.Conn, query string) map[string]world.State {
 	t.Helper()
 	rows, err := conn.Query(t.Context(), `SELECT subscription_id, status, autorenew, autorenew_disabled_at, in_trial, failed_payments,
   failed_since, current_period_ends_at, started_at, ended_at, ifNull(end_reason, ''), ifNull(term_type, ''), ifNull(billing_period, ''),
-  price, change_pending, partial, overdue FROM (`+query+`)`)
+  price, change_pending, partial, overdue, had_trial, converted_at, counts, mrr, mrr_basis FROM (`+query+`)`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +114,14 @@ func scanStates(t *testing.T, conn driver.Conn, query string) map[string]world.S
 		var s world.State
 		var status string
 		var auto *bool
-		var disabled, since, period, started, ended *time.Time
+		var disabled, since, period, started, ended, converted *time.Time
+		var mrr decimal.Decimal
+		var basis string
 		var failed uint32
 		var price *decimal.Decimal
 		if err := rows.Scan(&s.SubscriptionID, &status, &auto, &disabled, &s.InTrial, &failed, &since, &period, &started, &ended,
-			&s.EndReason, &s.TermType, &s.BillingPeriod, &price, &s.ChangePending, &s.Partial, &s.Overdue); err != nil {
+			&s.EndReason, &s.TermType, &s.BillingPeriod, &price, &s.ChangePending, &s.Partial, &s.Overdue,
+			&s.HadTrial, &converted, &s.Counts, &mrr, &basis); err != nil {
 			t.Fatal(err)
 		}
 		s.Status, s.FailedPayments = world.Status(status), int(failed)
@@ -152,7 +135,11 @@ func scanStates(t *testing.T, conn driver.Conn, query string) map[string]world.S
 			}
 		}
 		s.AutoRenewDisabledAt, s.FailedSince, s.CurrentPeriodEndsAt = millis(disabled), millis(since), millis(period)
-		s.StartedAt, s.EndedAt = millis(started), millis(ended)
+		s.StartedAt, s.EndedAt, s.ConvertedAt = millis(started), millis(ended), millis(converted)
+		s.MRR = schemas.Decimal4(mrr.Shift(4).IntPart())
+		if charged := basis == "charged"; charged != s.Price.Valid || !charged && basis != "none" {
+			t.Errorf("%s has the basis %s, and the price %v", s.SubscriptionID, basis, s.Price)
+		}
 		if _, twice := all[s.SubscriptionID]; twice {
 			t.Errorf("%s has two states", s.SubscriptionID)
 		}
@@ -202,6 +189,19 @@ type life struct {
 	} `json:"state_on_2026_07_01"`
 }
 
+// rows are the events of the life.
+func (l life) rows() (rows []eventRow) {
+	for _, m := range l.Messages {
+		f := world.Fact{At: schemas.Millis(m.At.UnixMilli()), Action: m.Action, NextBilledAt: millis(m.NextBilledAt),
+			TrialEndsAt: millis(m.TrialEndsAt), TermType: m.TermType, Period: m.Period, ChangeTo: m.ChangeTo}
+		if m.Value != nil {
+			f.Value = schemas.NullDecimal4{Decimal4: schemas.Decimal4(m.Value.Shift(4).IntPart()), Valid: true}
+		}
+		rows = append(rows, eventRow{m.SubscriptionID, m.UserID, f})
+	}
+	return rows
+}
+
 // TestState_EveryLifeGivesItsState holds the view's query against the lives of the
 // reference vectors, stored in any order.
 func TestState_EveryLifeGivesItsState(t *testing.T) {
@@ -225,20 +225,13 @@ func TestState_EveryLifeGivesItsState(t *testing.T) {
 		}
 		var rows []eventRow
 		for _, l := range file.Lives {
-			for _, m := range l.Messages {
-				f := world.Fact{At: schemas.Millis(m.At.UnixMilli()), Action: m.Action, NextBilledAt: millis(m.NextBilledAt),
-					TrialEndsAt: millis(m.TrialEndsAt), TermType: m.TermType, Period: m.Period, ChangeTo: m.ChangeTo}
-				if m.Value != nil {
-					f.Value = schemas.NullDecimal4{Decimal4: schemas.Decimal4(m.Value.Shift(4).IntPart()), Valid: true}
-				}
-				rows = append(rows, eventRow{m.SubscriptionID, m.UserID, f})
-			}
+			rows = append(rows, l.rows()...)
 		}
 		rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 		for _, r := range rows { // each in a part of its own
 			store(t, conn, []eventRow{r})
 		}
-		got := states(t, conn, asOf, "")
+		got := states(t, conn, asOf)
 		n := 0
 		for _, l := range file.Lives {
 			for id, want := range l.States {
@@ -247,7 +240,8 @@ func TestState_EveryLifeGivesItsState(t *testing.T) {
 					InTrial: want.InTrial, FailedPayments: want.FailedPayments, FailedSince: got[id].FailedSince,
 					CurrentPeriodEndsAt: millis(want.PeriodEndsAt), StartedAt: millis(want.StartedAt), EndedAt: millis(want.EndedAt),
 					EndReason: want.EndReason, TermType: want.TermType, BillingPeriod: want.BillingPeriod, Partial: want.Partial,
-					Overdue: got[id].Overdue, ChangePending: got[id].ChangePending, Price: got[id].Price}
+					Overdue: got[id].Overdue, ChangePending: got[id].ChangePending, Price: got[id].Price,
+					HadTrial: got[id].HadTrial, ConvertedAt: got[id].ConvertedAt, Counts: got[id].Counts, MRR: got[id].MRR}
 				if want.AutoRenew != nil {
 					expected.AutoRenew = world.AutoRenewOff
 					if *want.AutoRenew {
@@ -274,56 +268,12 @@ func TestState_EqualsTheOracle(t *testing.T) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	const subscriptions, day = 4000, 86_400_000
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	name := func(i int) string { return fmt.Sprintf("s%04d", i) }
-	facts := map[string][]world.Fact{}
-	var rows []eventRow
-	for i := range subscriptions {
-		seen := map[string]bool{}
-		for range 1 + dice.IntN(9) {
-			f := world.Fact{
-				At:     schemas.Millis(begin + dice.Int64N(20)*day), // few instants, so that they are shared
-				Action: append(schemas.Actions(), "Refunded")[dice.IntN(13)],
-			}
-			if key := fmt.Sprint(f.At, f.Action); seen[key] {
-				continue
-			} else {
-				seen[key] = true
-			}
-			some := func() schemas.NullMillis {
-				if dice.IntN(2) == 0 {
-					return schemas.NullMillis{}
-				}
-				return schemas.NullMillis{Millis: f.At + schemas.Millis((dice.Int64N(12)-2)*day), Valid: true}
-			}
-			f.NextBilledAt, f.TrialEndsAt = some(), some()
-			if dice.IntN(2) == 0 {
-				f.Value = schemas.NullDecimal4{Decimal4: schemas.Decimal4(dice.Int64N(3) * 100_000), Valid: true}
-			}
-			f.TermType = []string{"", "payment", "dynamic"}[dice.IntN(3)]
-			f.Period = []string{"", "1 month", "1 year"}[dice.IntN(3)]
-			switch dice.IntN(3) {
-			case 0:
-				f.ChangeTo = name((i + 1 + dice.IntN(3)) % (subscriptions + 1)) // the last one has no events
-			case 1:
-				f.ChangeTo = name(i)
-			}
-			facts[name(i)] = append(facts[name(i)], f)
-			rows = append(rows, eventRow{name(i), "u", f})
-		}
-	}
-	dice.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	facts, rows := randomLives(dice, subscriptions, 20, schemas.Millis(begin))
 	store(t, conn, rows)
-	first := func(id string) (at schemas.NullMillis) {
-		for _, f := range facts[id] {
-			if !at.Valid || f.At < at.Millis {
-				at = schemas.NullMillis{Millis: f.At, Valid: true}
-			}
-		}
-		return at
-	}
+	first := firstOf(facts)
 	for _, after := range []int64{3, 11, 60} {
 		asOf := schemas.Millis(begin + after*day)
-		got := states(t, conn, instant(asOf), "")
+		got := states(t, conn, instant(asOf))
 		wrong := 0
 		for id, mine := range facts {
 			if at := first(id); at.Millis > asOf {
@@ -342,13 +292,23 @@ func TestState_EqualsTheOracle(t *testing.T) {
 			t.Errorf("seed %d, day %d: %d of %d states are wrong", seed, after, wrong, len(facts))
 		}
 	}
-	one := states(t, conn, instant(schemas.Millis(begin+60*day)), "subscription_id = 's0007'")
-	all := states(t, conn, instant(schemas.Millis(begin+60*day)), "")
+	all := states(t, conn, instant(schemas.Millis(begin+60*day)))
+	if err := engine.RefreshState(t.Context(), conn, schemas.Options{Database: "piano"}); err != nil {
+		t.Fatal(err)
+	}
+	now := scanStates(t, conn, "SELECT * FROM piano.subscription_state")
+	if len(now) != len(facts) {
+		t.Errorf("the view shows %d subscriptions, want %d", len(now), len(facts))
+	}
+	for id, s := range now {
+		if want := world.StateOf(id, facts[id], schemas.Millis(time.Now().UnixMilli()), first); s != want {
+			t.Errorf("seed %d, now, %s\n got %+v\nwant %+v\nof %s", seed, id, s, want, tell(facts[id], begin))
+		}
+	}
+	one := scanStates(t, conn, fmt.Sprintf("SELECT * FROM piano.subscription_state_of(subscription = 's0007', at = '%s')",
+		sqlInstant(instant(schemas.Millis(begin+60*day+1)))))
 	if len(one) != 1 || one["s0007"] != all["s0007"] {
 		t.Errorf("narrowed to one: got %+v, want %+v", one, all["s0007"])
-	}
-	if view := scanStates(t, conn, "SELECT * FROM piano.subscription_state"); len(view) != len(facts) {
-		t.Errorf("the view shows %d subscriptions, want %d", len(view), len(facts))
 	}
 }
 

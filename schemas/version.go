@@ -44,12 +44,26 @@ func KafkaVersion(at Millis, offset int64) uint64 {
 	return uint64(at)<<versionShift + uint64(offset)&(1<<versionShift-1)
 }
 
-// VersionTime is the timestamp of the record in a version, or 0 when it has none.
+// VersionTime is the timestamp of the record in a version, or 0 without one.
 func VersionTime(version uint64) Millis {
 	if version <= maxTimeless {
 		return 0
 	}
 	return Millis(version >> versionShift)
+}
+
+// OwnVersion reports whether a row at these coordinates can have the version by its own
+// delivery. A row that took over from a departed delivery has that one's version. One of
+// 2^20 such rows is not recognised.
+func OwnVersion(at Coordinates, version uint64) bool {
+	switch {
+	case at.Source == SourceFile:
+		return version == 0
+	case version <= maxTimeless:
+		return version == KafkaVersion(0, at.Offset)
+	}
+	const low = 1<<versionShift - 1
+	return version&low == uint64(at.Offset)&low
 }
 
 // VersionTimeSQL is VersionTime as a ClickHouse expression of type Int64.

@@ -10,6 +10,13 @@ import (
 // EventsTable stores accepted events.
 const EventsTable = "subscription_events"
 
+// insertedColumns are the columns of an INSERT of events: those of the table without
+// the last one. Its default says that an event is there.
+func insertedColumns() []schemas.Column {
+	all := schemas.EventColumns()
+	return all[:len(all)-1]
+}
+
 // Chunk is the rows of one partition in column form. One goroutine uses it at a
 // time. During a flush that is the flushing goroutine.
 type Chunk struct {
@@ -43,7 +50,7 @@ type Chunk struct {
 	sourcePartition  int32Column
 	sourceOffset     int64Column
 
-	columns []column            // the fields above in the order of schemas.EventColumns
+	columns []column            // the fields above in the order of insertedColumns
 	input   []proto.InputColumn // the same for ch-go
 	rows    int
 	bytes   int
@@ -72,7 +79,7 @@ func NewChunk() *Chunk {
 		&c.actionRaw, &c.version, &c.syncedAt,
 		&c.source, &c.sourceName, &c.sourceEpoch, &c.sourcePartition, &c.sourceOffset,
 	}
-	for i, declared := range schemas.EventColumns() {
+	for i, declared := range insertedColumns() {
 		c.columns[i].declare(proto.ColumnType(declared.Type))
 		c.input = append(c.input, proto.InputColumn{Name: declared.Name, Data: c.columns[i]})
 	}

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -128,7 +129,20 @@ type Hooks struct {
 	// view on the table failed for them. view is empty where ClickHouse did not
 	// name it.
 	OnViewFailure func(view string, rows int)
+	// Gate is called before each attempt of a statement, with its context; nil allows all.
+	// An error that wraps ErrOutdated or ErrBlocked ends the statement and is returned.
+	// Any other one is a failed attempt.
+	Gate func(ctx context.Context) error
 }
+
+// The reasons of a Gate.
+var (
+	// ErrOutdated: what is to be written was prepared by rules that no longer hold. It must
+	// be prepared again.
+	ErrOutdated = errors.New("what was read by earlier rules must be read again")
+	// ErrBlocked: this process must not write.
+	ErrBlocked = errors.New("nothing was written")
+)
 
 func (h Hooks) withDefaults() Hooks {
 	if h.Now == nil {

@@ -69,21 +69,7 @@ func open(t *testing.T, protocol sink.Protocol, adjust func(*sink.Config)) *data
 
 func (d *database) migrate(name string) {
 	d.t.Helper()
-	o := schemas.Options{Database: name}
-	create, err := schemas.CreateDatabase(o)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	migrations, err := schemas.Migrations(o)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.exec(create)
-	for _, m := range migrations {
-		for _, statement := range m.Statements {
-			d.exec(statement)
-		}
-	}
+	engine.Migrate(d.t, d.sql, schemas.Options{Database: name})
 	d.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

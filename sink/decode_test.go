@@ -8,8 +8,6 @@ import (
 	"strconv"
 
 	"github.com/ClickHouse/ch-go/proto"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // failer is what a test and a property have in common.
@@ -61,7 +59,7 @@ func readBlocks(t failer, encoded []byte, each func(rows int, get map[string]fun
 func decoders(t failer) (proto.Results, map[string]func(int) string) {
 	var results proto.Results
 	get := make(map[string]func(int) string)
-	for _, c := range schemas.EventColumns() {
+	for _, c := range insertedColumns() {
 		var data proto.ColResult
 		var text func(int) string
 		switch c.Type {

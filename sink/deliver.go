@@ -31,6 +31,7 @@ type deliverer struct {
 	retry   Retry
 	log     *zap.Logger
 	onRetry func(Class, int32)
+	gate    func(context.Context) error // see Hooks.Gate; may be nil
 }
 
 // delivery is the outcome of a statement.
@@ -42,8 +43,8 @@ type delivery struct {
 // deliver calls attempt until it succeeds or must not be repeated. Each call
 // has its own context and its number, which starts at 1 (see attemptToken). It
 // retries for as long as ctx lives. divisible reports that the rows can be
-// halved; otherwise a split is a retry. The error is a fatal *Error or wraps
-// the error of ctx.
+// halved; otherwise a split is a retry. The error is a fatal *Error, or wraps the
+// error of ctx or that of the gate.
 func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, attempt func(context.Context, int) error) (delivery, error) {
 	pause := backoff.ExponentialBackOff{
 		InitialInterval: d.retry.Initial, MaxInterval: d.retry.Max,
@@ -87,19 +88,41 @@ func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, atte
 func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(context.Context, int) error) (failure *Error, late bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	if err = attempt(bounded, n); err == nil {
-		return nil, false, nil
+	passed := false
+	if err = d.pass(bounded); err == nil {
+		passed = true
+		err = attempt(bounded, n)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil, false, nil
+	case errors.Is(err, ErrOutdated) || errors.Is(err, ErrBlocked):
+		return nil, false, fmt.Errorf("%s: %w", op, err)
+	case ctx.Err() != nil:
 		return nil, false, endedError(ctx, op, err)
 	}
 	var known *Error
-	if !errors.As(err, &known) {
+	switch {
+	case !passed:
+		known = newError("check before "+op, "", err)
+	case !errors.As(err, &known):
 		known = newError(op, "", err)
 	}
 	one := *known // its class may change, and attempt may return the same error again
+	if !passed && one.Class != ClassFatal {
+		one.Class = ClassRetry // nothing was sent, so the failure says nothing about the rows and their number
+		return &one, false, nil
+	}
 	late = bounded.Err() != nil && one.Code == 0 || one.Code == codeTimeoutExceeded
 	return &one, late, nil
+}
+
+// pass asks the gate.
+func (d *deliverer) pass(ctx context.Context) error {
+	if d.gate == nil {
+		return nil
+	}
+	return d.gate(ctx)
 }
 
 // effectiveClass is the class of a failure after slow late attempts in a row.

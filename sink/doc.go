@@ -14,6 +14,10 @@
 //     retry, split, row (find the refused rows) or fatal (stop).
 //   - refused row: a row that ClickHouse does not accept, and that is not in
 //     the table. It becomes a dead letter with the reason rejected_by_server.
+//   - marker: a row with is_deleted 1. It hides the row of the same event and
+//     version, whose message gives another event by today's rules.
+//   - departure: an event that a message no longer gives. successor: another
+//     delivery that gives it, and whose row takes over.
 //   - view failure: a materialized view on a table failed, so that ClickHouse
 //     reported a failed INSERT, but the rows are in the table.
 //
@@ -35,6 +39,11 @@
 // key. Only the ledger is append-only. Of its rows with one (insert_token,
 // source, source_name, source_partition) a reader takes the one that was written
 // last.
+//
+// [Writer.Replace] (replace.go) is for jobs that read a range again. It finds the
+// rows in force of all events concerned (eventlevels.go), decides what to write
+// (replaceplan.go, successors.go), and writes it in an order in which no reader
+// misses an event. [Writer.Compare] (compare.go) only counts what it would change.
 //
 // The chunk is in chunk.go, its columns in column.go, lowcardinality.go and
 // dictionary.go. [Writer.Positions] and [Writer.LedgerGaps] (ledger_read.go) are

@@ -19,7 +19,8 @@ var errNoToken = errors.New("flush: batch has no token; derive it from the offse
 //
 //   - an error that wraps ctx's, when ctx ended first: the outcome is
 //     unknown;
-//   - a fatal *Error.
+//   - a fatal *Error;
+//   - an error that wraps ErrOutdated or ErrBlocked, of Hooks.Gate.
 //
 // After an error nothing of the batch may be committed. The same batch may be
 // flushed again: rows replace themselves, and the ledger may get a second row for
@@ -130,7 +131,7 @@ func (w *Writer) ledgerRows(b *Batch, refused []refusal, now schemas.Millis) []s
 	rows := make([]schemas.LedgerRow, len(b.Parts))
 	for i, part := range b.Parts {
 		row := part.Ledger
-		row.Token, row.Instance, row.WrittenAt = b.Token, w.cfg.Instance, now
+		row.Token, row.Instance, row.SyncedAt = b.Token, w.cfg.Instance, now
 		if row.Kind == "" {
 			row.Kind = schemas.LedgerFlush
 		}

@@ -148,7 +148,8 @@ type partition struct {
 // rowsSince reads the event rows that were written since then, newest first, and at
 // least guardWindow of them where there are so many. It leaves out what is in the
 // ranges of the batch: an earlier attempt may have written it. The inner LIMIT bounds
-// what ClickHouse sorts of a long ledger.
+// what ClickHouse sorts of a long ledger. The order is that of synced_at, which equals
+// decided_at of the flush's refused rows.
 func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) ([]rowGroup, error) {
 	starts := make(map[partition]int64, len(b.Parts))
 	for _, p := range b.Parts {
@@ -160,9 +161,9 @@ func (w *Writer) rowsSince(ctx context.Context, b *Batch, since schemas.Millis) 
 			WHERE reason = ? AND resolved_at IS NULL AND source = ?
 			AND decided_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')
 			UNION ALL
-			SELECT written_at AS at, stored AS rows, 0 AS refused, source_name, source_epoch, source_partition, start_offset AS offset
+			SELECT synced_at AS at, stored AS rows, 0 AS refused, source_name, source_epoch, source_partition, start_offset AS offset
 			FROM (
-				SELECT insert_token, source, source_name, source_epoch, source_partition, start_offset, stored, written_at
+				SELECT insert_token, source, source_name, source_epoch, source_partition, start_offset, stored, synced_at, written_at
 				FROM ` + LedgerTable + `
 				WHERE kind = ? AND source = ? AND stored > 0
 				AND written_at BETWEEN fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND fromUnixTimestamp64Milli(toInt64(?), 'UTC')

@@ -12,8 +12,6 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // httpTransport inserts with clickhouse-go's InsertFormat: the native columns, in
@@ -43,7 +41,7 @@ func (h *httpTransport) insert(ctx context.Context, s segment) error {
 	}
 	release := h.body.open(s.blocks)
 	err := h.conn.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), "Native",
-		insertStatement(EventsTable, schemas.EventColumns()), release)
+		insertStatement(EventsTable, insertedColumns()), release)
 	// net/http may still read the body after the exchange has failed. The columns
 	// must not change under it, so the body is closed before the next attempt.
 	_ = release.Close()

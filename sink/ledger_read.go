@@ -51,13 +51,14 @@ func (w *Writer) Positions(ctx context.Context, topic string, partitions []int32
 
 func (w *Writer) readLedger(ctx context.Context, topic string, partitions []int32, known map[int32]Position) error {
 	// The projection positions of the table answers this: its expressions must stay
-	// the same as here.
-	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'), max(next_offset),
-			max(if(kind = 'flush', last_offset, -1)),
+	// the same as here. What jobs have read is no position of a consumer.
+	rows, err := w.conn.Query(ctx, `SELECT source_partition, source_epoch, countIf(kind = 'flush'),
+			max(if(kind != 'replay', next_offset, 0)), max(if(kind = 'flush', last_offset, -1)),
 			toUnixTimestamp64Milli(argMax(last_timestamp, if(kind = 'flush', last_offset, -1))),
 			argMax(last_payload_sha256, if(kind = 'flush', last_offset, -1))
 		FROM `+LedgerTable+` WHERE source = ? AND source_name = ? AND source_partition IN (`+numbers(partitions)+`)
 		GROUP BY source_partition, source_epoch
+		HAVING countIf(kind != 'replay') > 0
 		ORDER BY source_partition, source_epoch DESC LIMIT 1 BY source_partition`,
 		string(schemas.SourceKafka), topic)
 	if err != nil {
@@ -124,7 +125,7 @@ func numbers(partitions []int32) string {
 type Range struct{ Start, Next int64 }
 
 // LedgerGaps returns the parts of a range that no ledger row accounts for, as
-// read or lost, in one epoch of a partition: disjoint and in order. It reads the
+// read by a consumer or lost, in one epoch of a partition: disjoint and in order. It reads the
 // rows that end after the start of the range. They are few when the start is a
 // committed offset. It retries as Flush does.
 func (w *Writer) LedgerGaps(ctx context.Context, topic string, partition int32, epoch uint32, within Range) ([]Range, error) {
@@ -132,8 +133,9 @@ func (w *Writer) LedgerGaps(ctx context.Context, topic string, partition int32, 
 	err := w.persist(ctx, "read "+LedgerTable, func(ctx context.Context, _ int) error {
 		rows, err := w.conn.Query(ctx, `SELECT start_offset, next_offset FROM `+LedgerTable+`
 			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ? AND next_offset > ? AND start_offset < ?
+			AND kind != ?
 			ORDER BY start_offset, next_offset`,
-			string(schemas.SourceKafka), topic, epoch, partition, within.Start, within.Next)
+			string(schemas.SourceKafka), topic, epoch, partition, within.Start, within.Next, string(schemas.LedgerReplay))
 		if err != nil {
 			return err
 		}

@@ -19,8 +19,8 @@ func TestWriter_Positions_LongLedger(t *testing.T) {
 	const rows, partitions = 400_000, 8
 	for part := range 4 { // of the table
 		d.exec(fmt.Sprintf(`INSERT INTO $.ingest_ledger SELECT 'kafka', '%s', 0, number %% %d, 'flush', '', intDiv(number, %d) * 10, intDiv(number, %d) * 10 + 10,
-				10, 10, 0, 0, 0, intDiv(number, %d) * 10 + 9, fromUnixTimestamp64Milli(toInt64(1700000000000 + number), 'UTC'), '', toString(number), 'a',
-				fromUnixTimestamp64Milli(toInt64(1700000000000 + number), 'UTC') FROM numbers(%d, %d)`,
+				10, 10, 0, 0, 0, intDiv(number, %d) * 10 + 9, fromUnixTimestamp64Milli(toInt64(1700000000000 + number), 'UTC'), '', toString(number), '', 'a', synced,
+				fromUnixTimestamp64Milli(toInt64(1700000000000 + number), 'UTC') AS synced FROM numbers(%d, %d)`,
 			topic, partitions, partitions, partitions, partitions, part*rows/4, rows/4))
 	}
 	var read uint64

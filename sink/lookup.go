@@ -25,7 +25,7 @@ func (w *Writer) absent(ctx context.Context, s segment) (segment, error) {
 	err := w.persist(ctx, "read "+EventsTable, func(ctx context.Context, _ int) error {
 		clear(present)
 		rows, err := w.conn.Query(ctx, `SELECT source, source_name, source_epoch, source_partition, source_offset
-			FROM `+EventsTable+` WHERE synced_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND source_offset BETWEEN ? AND ?`,
+			FROM `+EventsTable+` WHERE synced_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC') AND source_offset BETWEEN ? AND ? AND is_deleted = 0`,
 			int64(s.blocks[0].chunk.syncedAt.value), first, last)
 		if err != nil {
 			return err
@@ -87,23 +87,32 @@ func (w *Writer) stored(ctx context.Context, all segment, refused []refusal) ([]
 			events = append(events, "'"+uuid.UUID(chunks[r.part].eventID.values[r.row]).String()+"'")
 			size += len(id)
 		}
-		versions, err := w.versions(ctx, ids, events)
+		newest, err := w.newest(ctx, ids, events)
 		if err != nil {
 			return nil, err
 		}
 		for i, r := range refused[from:to] {
-			version, found := versions[uuid.UUID(chunks[r.part].eventID.values[r.row])]
-			stored[from+i] = found && version >= chunks[r.part].version.values[r.row]
+			in, found := newest[uuid.UUID(chunks[r.part].eventID.values[r.row])]
+			version := chunks[r.part].version.values[r.row]
+			stored[from+i] = found && (in.version > version ||
+				in.version == version && (!all.replaces || in.syncedAt >= chunks[r.part].syncedAt.value))
 		}
 		from = to
 	}
 	return stored, nil
 }
 
-// versions are the highest versions of events in the table.
-func (w *Writer) versions(ctx context.Context, ids, events []string) (map[uuid.UUID]uint64, error) {
-	found := make(map[uuid.UUID]uint64)
-	query := fmt.Sprintf("SELECT event_id, max(version) FROM %s WHERE subscription_id IN (%s) AND event_id IN (%s) GROUP BY event_id",
+// newestRow is the row of an event with the highest version.
+type newestRow struct {
+	version  uint64
+	syncedAt schemas.Millis
+}
+
+// newest are the rows of events with the highest versions. An event that a marker hides is
+// not there.
+func (w *Writer) newest(ctx context.Context, ids, events []string) (map[uuid.UUID]newestRow, error) {
+	found := make(map[uuid.UUID]newestRow)
+	query := fmt.Sprintf("SELECT event_id, max((version, toUnixTimestamp64Milli(synced_at))).1, max((version, toUnixTimestamp64Milli(synced_at))).2 FROM %s WHERE subscription_id IN (%s) AND event_id IN (%s) GROUP BY event_id HAVING argMax(is_deleted, (version, synced_at)) = 0",
 		EventsTable, strings.Join(ids, ", "), strings.Join(events, ", "))
 	err := w.persist(ctx, "read "+EventsTable, func(ctx context.Context, _ int) error {
 		clear(found)
@@ -116,11 +125,13 @@ func (w *Writer) versions(ctx context.Context, ids, events []string) (map[uuid.U
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var event uuid.UUID
-			var version uint64
-			if err := rows.Scan(&event, &version); err != nil {
+			var row newestRow
+			var synced int64
+			if err := rows.Scan(&event, &row.version, &synced); err != nil {
 				return err
 			}
-			found[event] = version
+			row.syncedAt = schemas.Millis(synced)
+			found[event] = row
 		}
 		return rows.Err()
 	})

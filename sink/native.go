@@ -10,8 +10,6 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	"go.uber.org/zap"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // maxIdle is how long a connection may be idle before it is pinged. Servers and
@@ -40,7 +38,7 @@ func newNativeTransport(cfg Config, clock func() time.Time) *nativeTransport {
 	n := &nativeTransport{cfg: cfg, clock: clock, empty: NewChunk()}
 	n.input = append(proto.Input{}, n.empty.show(0, 0)...)
 	n.query = ch.Query{
-		Body:  insertStatement(EventsTable, schemas.EventColumns()) + " VALUES",
+		Body:  insertStatement(EventsTable, insertedColumns()) + " VALUES",
 		Input: n.input,
 	}
 	return n

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -15,22 +17,26 @@ type earlierDeadLetter struct {
 	attempts  uint32
 	decidedAt schemas.Millis
 	open      bool
+	content   uuid.UUID // the hash, where it was asked for
 }
 
 // earlierInRange reads the dead letters in the range of a part. A batch bounds
 // the number of offsets.
 func (w *Writer) earlierInRange(ctx context.Context, l *schemas.LedgerRow) (map[int64]earlierDeadLetter, error) {
-	return w.earlierWhere(ctx, l, "source_offset >= ? AND source_offset < ?", l.StartOffset, l.NextOffset)
+	return w.earlierWhere(ctx, l, withoutContent, "source_offset >= ? AND source_offset < ?", l.StartOffset, l.NextOffset)
 }
 
+// withoutContent is for callers that need no hash of the content.
+const withoutContent = "toUUID('00000000-0000-0000-0000-000000000000')"
+
 // earlierWhere reads the dead letters of a partition that match a condition on
-// the offset.
-func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, condition string, args ...any) (map[int64]earlierDeadLetter, error) {
+// the offset. content is the expression of their hash.
+func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, content, condition string, args ...any) (map[int64]earlierDeadLetter, error) {
 	args = append([]any{string(l.Source), l.Name, l.Epoch, l.Partition}, args...)
 	found := make(map[int64]earlierDeadLetter)
 	err := w.persist(ctx, "read "+DeadLettersTable, func(ctx context.Context, _ int) error {
 		clear(found)
-		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL
+		rows, err := w.conn.Query(ctx, `SELECT source_offset, attempts, toUnixTimestamp64Milli(decided_at), resolved_at IS NULL, `+content+`
 			FROM `+DeadLettersTable+` FINAL
 			WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
 			AND `+condition, args...)
@@ -42,10 +48,11 @@ func (w *Writer) earlierWhere(ctx context.Context, l *schemas.LedgerRow, conditi
 			var offset, decided int64
 			var attempts uint32
 			var open uint8
-			if err := rows.Scan(&offset, &attempts, &decided, &open); err != nil {
+			var hash uuid.UUID
+			if err := rows.Scan(&offset, &attempts, &decided, &open, &hash); err != nil {
 				return err
 			}
-			found[offset] = earlierDeadLetter{attempts, schemas.Millis(decided), open == 1}
+			found[offset] = earlierDeadLetter{attempts, schemas.Millis(decided), open == 1, hash}
 		}
 		return rows.Err()
 	})

@@ -52,7 +52,8 @@ type RedriveStats struct {
 // range. The later outcome is in the dead letter.
 //
 // It may run beside a consumer or another redrive. Rows are keyed by the event
-// and carry the record's own version. A process resolves a dead letter only after
+// and carry the record's own version, or that of a delete marker which would hide them
+// (hiddenrows.go). A process resolves a dead letter only after
 // it made the message durable. So a resolved dead letter always has its row or
 // its filtered id. A dead letter that stays open beside its row is resolved by
 // the next redrive. At worst one attempt is not counted.
@@ -78,6 +79,9 @@ func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, er
 		return RedriveStats{}, err
 	}
 	w.reportViews(events.views)
+	if err := w.showHidden(ctx, token, r.Part.Chunk, events.refused, now); err != nil {
+		return RedriveStats{}, err
+	}
 	if err := w.writeFiltered(ctx, token, []*Part{r.Part}, now); err != nil {
 		return RedriveStats{}, err
 	}
@@ -86,7 +90,7 @@ func (w *Writer) Redrive(ctx context.Context, r *RedriveBatch) (RedriveStats, er
 	for i, m := range r.Messages {
 		offsets[i] = m.Offset
 	}
-	before, err := w.earlierWhere(ctx, &r.Part.Ledger, "source_offset IN ("+offsetList(offsets)+")")
+	before, err := w.earlierWhere(ctx, &r.Part.Ledger, withoutContent, "source_offset IN ("+offsetList(offsets)+")")
 	if err != nil {
 		return RedriveStats{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/schemas"
@@ -76,17 +77,14 @@ func (w *Writer) insertBlock(ctx context.Context, t table, n int, row func(i int
 		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
 	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(types)) // saves a DESCRIBE over HTTP
-	batch, err := w.conn.PrepareBatch(ctx, insertStatement(t.name, t.columns))
-	if err != nil {
-		return err
-	}
-	for i := range n {
-		if err := batch.Append(row(i)...); err != nil {
-			_ = batch.Abort()
-			return err
+	return InsertBatch(ctx, w.conn, insertStatement(t.name, t.columns), func(batch driver.Batch) error {
+		for i := range n {
+			if err := batch.Append(row(i)...); err != nil {
+				return err
+			}
 		}
-	}
-	return batch.Send()
+		return nil
+	})
 }
 
 // persist repeats an idempotent statement until it succeeds, fails fatally, or

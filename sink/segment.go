@@ -16,6 +16,9 @@ type segment struct {
 	rows   int
 
 	withoutViews bool // insert the rows although a materialized view fails
+	// replaces says that the table may have other rows of the same versions: only rows of
+	// this insert, or later ones, count as stored.
+	replaces bool
 }
 
 // wholeBatch is the segment with all rows of a batch.

@@ -34,7 +34,7 @@ func TestWriter_Flush_Events(t *testing.T) {
 		}
 		d.is("SELECT * EXCEPT event_id FROM $.subscription_events WHERE source = 'file'",
 			`('sub-1','user','2023-11-14 22:13:20.001','Auto-renew disabled','ev','Die Zeitung 𝄞','2027-01-15 08:00:00.001',NULL,'payment',NULL,-19.9901,`+
-				`'1970-01-01 00:00:00.000',NULL,NULL,3,NULL,'sub-9','`+strings.Repeat("0f", 32)+`',true,NULL,'auto_renew-Disabled',7,'2025-06-15 15:06:40.000','file','a.ndjson',2,0,9)`)
+				`'1970-01-01 00:00:00.000',NULL,NULL,3,NULL,'sub-9','`+strings.Repeat("0f", 32)+`',true,NULL,'auto_renew-Disabled',7,'2025-06-15 15:06:40.000','file','a.ndjson',2,0,9,0)`)
 		d.is("SELECT countIf(user_id = 'user' AND next_billed_at IS NULL AND upgrade_to_subscription_id IS NULL), count() FROM $.subscription_events WHERE source = 'kafka'", "(3,3)")
 		d.is(`SELECT count() FROM $.subscription_events WHERE event_id != reinterpretAsUUID(murmurHash3_128(concat(
 			subscription_id, '\x1f', toString(toUnixTimestamp64Milli(event_timestamp)), '\x1f', subscription_action)))`, "(0)")
@@ -245,6 +245,11 @@ func TestWriter_Positions(t *testing.T) {
 			{Source: schemas.SourceKafka, Name: topic, Epoch: 1, Partition: 1, Kind: schemas.LedgerLost, Cause: schemas.LostTopicRecreated, LastOffset: -1},
 			{Source: schemas.SourceFile, Name: topic, Epoch: 9, Partition: 0, Kind: schemas.LedgerFlush, NextOffset: 1000, LastOffset: 999},
 		}
+		// What a job has read again is no position of the consumer.
+		for _, read := range []schemas.LedgerRow{{NextOffset: 70, LastOffset: 69}, {Partition: 1, Epoch: 2, NextOffset: 5, LastOffset: 4}, {Partition: 2, NextOffset: 5, LastOffset: 4}} {
+			read.Source, read.Name, read.Kind, read.JobID, read.Token = schemas.SourceKafka, topic, schemas.LedgerReplay, "job", "job"
+			lost = append(lost, read)
+		}
 		if err := d.WriteLedger(t.Context(), lost); err != nil {
 			t.Fatal(err)
 		}
@@ -272,6 +277,7 @@ func TestWriter_LedgerGaps(t *testing.T) {
 		if err := d.WriteLedger(t.Context(), []schemas.LedgerRow{
 			{Source: schemas.SourceKafka, Name: topic, Kind: schemas.LedgerLost, Cause: schemas.LostToRetention, StartOffset: 22, NextOffset: 25, LastOffset: -1},
 			{Source: schemas.SourceKafka, Name: topic, Epoch: 1, Kind: schemas.LedgerLost, Cause: schemas.LostTopicRecreated, NextOffset: 40, LastOffset: -1},
+			{Source: schemas.SourceKafka, Name: topic, Kind: schemas.LedgerReplay, JobID: "job", Token: "job", StartOffset: 10, NextOffset: 22, LastOffset: 21},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func Open(_ context.Context, cfg Config, log *zap.Logger, hooks Hooks) (*Writer,
 	hooks = hooks.withDefaults()
 	w := &Writer{cfg: cfg, log: log, hooks: hooks, conn: conn}
 	w.events = inserter{
-		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: hooks.OnRetry},
+		deliverer: deliverer{timeout: cfg.InsertTimeout, retry: cfg.Retry, log: log, onRetry: hooks.OnRetry, gate: hooks.Gate},
 		onInsert:  hooks.OnInsert,
 		clock:     hooks.Now,
 	}
@@ -59,6 +59,14 @@ func (w *Writer) Ping(ctx context.Context) error {
 		return w.newError("ping", err)
 	}
 	return nil
+}
+
+// Gate is Hooks.Gate, for those who write beside the Writer.
+func (w *Writer) Gate(ctx context.Context) error {
+	if w.hooks.Gate == nil {
+		return nil
+	}
+	return w.hooks.Gate(ctx)
 }
 
 // Close closes the connections. Flush must have returned.

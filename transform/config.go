@@ -38,6 +38,9 @@ type Config struct {
 	// InternalEmailDomains are compared as a whole, ignoring case.
 	InternalEmailDomains []string
 	UnknownAction        UnknownAction
+	// ActionSynonyms maps further texts to the canonical actions. They match as the
+	// built-in ones do, by their ASCII letters.
+	ActionSynonyms map[string]string
 }
 
 // Defaults returns the contract's defaults.
@@ -53,7 +56,8 @@ func Defaults() Config {
 // maxMaxMessageBytes is 1 GiB, the largest record that any broker allows.
 const maxMaxMessageBytes = 1 << 30
 
-// maxAliases is the capacity of the name table, far above any use.
+// maxAliases is the capacity of the name table, far above any use. It is the maximum of
+// synonyms too.
 const maxAliases = 10_000
 
 // Validate returns all mistakes joined, each with its key path. It does not repeat a text,
@@ -82,7 +86,7 @@ func (c Config) Validate() error {
 			wrong("field_aliases", "alias %d of %d, in alphabetical order, maps to a name that is not a field of the contract", i+1, len(c.FieldAliases))
 		}
 	}
-	if _, err := loadZone(c.SourceTimezone); err != nil {
+	if _, err := LoadZone(c.SourceTimezone); err != nil {
 		wrong("source_timezone", "%v", err)
 	}
 	if c.MaxFuture < 0 {
@@ -103,6 +107,13 @@ func (c Config) Validate() error {
 	case KeepUnknown, DeadLetterUnknown, DropUnknown:
 	default:
 		wrong("unknown_action", "is not one of keep, dead_letter, drop")
+	}
+	if len(c.ActionSynonyms) > maxAliases {
+		wrong("action_synonyms", "%d synonyms; at most %d are allowed", len(c.ActionSynonyms), maxAliases)
+	} else if _, mistakes := withSynonyms(c.ActionSynonyms); len(mistakes) > 0 {
+		for _, mistake := range mistakes {
+			wrong("action_synonyms", "%s", mistake)
+		}
 	}
 	return errors.Join(errs...)
 }

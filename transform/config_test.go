@@ -31,6 +31,18 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 		InternalUserIDs:      []string{"4711", " "},
 		InternalEmailDomains: []string{"example.com", "@example.com", "localhost", "", "a.b c.de", ".example.com"},
 		UnknownAction:        "ignore",
+		ActionSynonyms: map[string]string{
+			"paused":                    "Suspended", // an unknown action
+			"on hold":                   "canceled",  // not the canonical text
+			"Cancelled":                 "Expired",   // already another action
+			"stopped":                   "Canceled",  //
+			"STOPPED!":                  "Expired",   // the same letters as another
+			"tier 2":                    "Upgraded",  // a digit: it would match nothing
+			"résilié":                   "Canceled",  // another letter
+			"--":                        "Canceled",  // no letter
+			"lapsed":                    "Expired",   // built in: harmless
+			strings.Repeat("long ", 13): "Expired",   // more letters than the longest
+		},
 	}
 	err := config.Validate()
 	if err == nil {
@@ -39,7 +51,7 @@ func TestConfig_ReportsEveryMistakeAtOnce(t *testing.T) {
 	want := map[string]int{
 		"transform.max_message_bytes: ": 1, "transform.field_aliases: ": 7, "transform.source_timezone: ": 1,
 		"transform.max_future: ": 1, "transform.internal_user_ids: ": 1, "transform.internal_email_domains: ": 5,
-		"transform.unknown_action: ": 1,
+		"transform.unknown_action: ": 1, "transform.action_synonyms: ": 8,
 	}
 	for key, times := range want {
 		if got := strings.Count(err.Error(), key); got != times {
@@ -64,8 +76,9 @@ func TestConfig_RepeatsNoValue(t *testing.T) {
 		config.UnknownAction = UnknownAction(value)
 		config.InternalUserIDs = []string{value, ""}
 		config.InternalEmailDomains = []string{value}
+		config.ActionSynonyms = map[string]string{value: "Created2", "paused": value}
 		_, err := New(config)
-		if err == nil || strings.Count(err.Error(), "transform.") < 6 {
+		if err == nil || strings.Count(err.Error(), "transform.") < 8 {
 			t.Fatalf("not every mistake is reported: %v", err)
 		}
 		if strings.Contains(err.Error(), value) {
@@ -83,6 +96,23 @@ func TestConfig_Timezone(t *testing.T) {
 		config.SourceTimezone = name
 		if err := config.Validate(); (err == nil) != valid {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestConfig_ActionSynonyms: an added text matches as a built-in one does.
+func TestConfig_ActionSynonyms(t *testing.T) {
+	config := Defaults()
+	config.ActionSynonyms = map[string]string{"Subscription paused": "Canceled", "on-hold": "Auto-renew disabled"}
+	w := newWorker(t, config)
+	for text, want := range map[string]string{
+		"subscription_PAUSED": "Canceled", " Subscription Paused! ": "Canceled", "On hold": "Auto-renew disabled",
+		"paused": "paused", "subscription paused 2": "subscription paused 2", "cancelled": "Canceled",
+	} {
+		message := []byte(`{"subscription_id":"s","event_timestamp":1750000000,"subscription_action":"` + text + `"}`)
+		r := w.Apply(message, time.Unix(1_760_000_000, 0))
+		if r.Outcome != Stored || string(r.Event.SubscriptionAction) != want || string(r.Event.SubscriptionActionRaw) != strings.TrimSpace(text) {
+			t.Errorf("%q: %v, action %q, raw %q", text, r.Outcome, r.Event.SubscriptionAction, r.Event.SubscriptionActionRaw)
 		}
 	}
 }

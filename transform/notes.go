@@ -12,6 +12,7 @@ type Notes struct {
 	UnknownActions         uint32 // unknown actions stored with their own text
 	DroppedActions         uint32 // events filtered because of an unknown action
 	NeverTimestamps        uint32 // timestamps of 2200 or later, treated as absent
+	Suppressed             uint32 // messages filtered because their person was erased
 }
 
 // Add adds another message's notes to a running total.
@@ -25,4 +26,5 @@ func (n *Notes) Add(other Notes) {
 	n.UnknownActions += other.UnknownActions
 	n.DroppedActions += other.DroppedActions
 	n.NeverTimestamps += other.NeverTimestamps
+	n.Suppressed += other.Suppressed
 }

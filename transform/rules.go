@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// Rules are a compiled Config. They are immutable and safe for concurrent use.
-// Every goroutine makes its own Worker.
+// Rules are a compiled Config. They are immutable but for the suppression list, and safe
+// for concurrent use. Every goroutine makes its own Worker.
 type Rules struct {
 	maxBytes        int
 	tooLarge        string
@@ -19,6 +20,8 @@ type Rules struct {
 	internalDomains map[string]struct{} // in normal form, in lower case
 	unknownAction   UnknownAction
 	actions         map[string][]byte // ASCII letters, lower-cased → canonical
+
+	suppression atomic.Pointer[Suppression] // see Suppress
 }
 
 // New compiles a valid configuration.
@@ -26,7 +29,7 @@ func New(c Config) (*Rules, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("compile the transform's rules: %w", err)
 	}
-	location, err := loadZone(c.SourceTimezone)
+	location, err := LoadZone(c.SourceTimezone)
 	if err != nil {
 		return nil, fmt.Errorf("compile the transform's rules: %w", err)
 	}
@@ -34,6 +37,7 @@ func New(c Config) (*Rules, error) {
 	for alias, target := range c.FieldAliases {
 		aliases[alias] = fieldNamed(target)
 	}
+	actions, _ := withSynonyms(c.ActionSynonyms) // Validate has refused mistakes
 	r := &Rules{
 		maxBytes:        c.MaxMessageBytes,
 		tooLarge:        tooLargeDetailPrefix + strconv.Itoa(c.MaxMessageBytes) + " bytes",
@@ -43,7 +47,7 @@ func New(c Config) (*Rules, error) {
 		internalIDs:     make(map[string]struct{}, len(c.InternalUserIDs)),
 		internalDomains: make(map[string]struct{}, len(c.InternalEmailDomains)),
 		unknownAction:   c.UnknownAction,
-		actions:         newActions(),
+		actions:         actions,
 	}
 	for _, id := range c.InternalUserIDs {
 		r.internalIDs[strings.TrimSpace(id)] = struct{}{}

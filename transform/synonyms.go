@@ -1,6 +1,14 @@
 package transform
 
-import "github.com/pianola/pianola/schemas"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pianola/pianola/schemas"
+)
 
 // synonyms are the spellings of each action, as words; the characters between
 // letters do not matter. The list is the contract's (vectors/actions.json).
@@ -79,4 +87,30 @@ func newActions() map[string][]byte {
 		}
 	}
 	return actions
+}
+
+// SynonymsVersion identifies the built-in synonyms: the first digits of the SHA-256 of
+// what each spelling means.
+func SynonymsVersion() string { return versionOf(newActions()) }
+
+func versionOf(meanings map[string][]byte) string {
+	hash := sha256.New()
+	for _, letters := range slices.Sorted(maps.Keys(meanings)) {
+		fmt.Fprintf(hash, "%s=%s\n", letters, meanings[letters])
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:synonymsVersionDigits]
+}
+
+const synonymsVersionDigits = 12
+
+// CanonicalAction returns the canonical action that a text means. known is false for
+// an unknown action.
+func (r *Rules) CanonicalAction(text string) (action string, known bool) {
+	var key [maxActionKey]byte
+	n, ok := actionKey(&key, []byte(text))
+	if !ok {
+		return "", false
+	}
+	canonical, known := r.actions[string(key[:n])]
+	return string(canonical), known
 }

@@ -59,7 +59,7 @@ func TestNormalise_AnyInstantAnyZoneAnyNotation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				zone := rapid.SampledFrom(someZones).Draw(t, "zone")
-				location, err := loadZone(zone)
+				location, err := LoadZone(zone)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -71,6 +71,9 @@ func (w *Worker) Apply(message []byte, now time.Time) *Result {
 		r.Reason, r.Field, r.Detail = w.refusal.reason, w.refusal.field.String(), w.refusal.detail
 		r.SubscriptionID = w.readableID()
 	}
+	if list := w.rules.suppression.Load(); list != nil {
+		w.suppress(list, message)
+	}
 	return r
 }
 

@@ -30,9 +30,9 @@ var (
 // errZone does not repeat the name, which may be a misplaced secret.
 var errZone = errors.New("is not an IANA time zone; set one such as Europe/Copenhagen")
 
-// loadZone finds a zone by its IANA name. It refuses "Local": the meaning of a
-// message must not depend on the machine.
-func loadZone(name string) (*time.Location, error) {
+// LoadZone finds a zone by its IANA name. It refuses "Local": the meaning of a
+// message must not depend on the machine. Its error does not repeat the name.
+func LoadZone(name string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return nil, errZone

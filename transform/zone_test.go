@@ -16,7 +16,7 @@ var someZones = []string{"UTC", "Europe/Copenhagen", "America/New_York", "Austra
 
 func mustZone(t testing.TB, name string) (*time.Location, zone) {
 	t.Helper()
-	location, err := loadZone(name)
+	location, err := LoadZone(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestZone_AnyInstantAnyZoneComesBack(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(someZones).Draw(t, "zone")
-		location, err := loadZone(name)
+		location, err := LoadZone(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 func TestSubscription_ActionsReconcile(t *testing.T) {
 	tier.Full(t, "runs a whole simulated year")
 	t.Parallel()
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
 	s.Publish()
 	one := s.Serve()

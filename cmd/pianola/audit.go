@@ -11,6 +11,7 @@ import (
 	"github.com/pianola/pianola/internal/audit"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -32,21 +33,33 @@ not findings.
 them again and looks up each outcome. It uses the current settings. After a
 change of rules it also reports messages whose outcome differs for that reason.
 
+--job checks one job of pianola replay instead: its ledger rows must cover the
+ranges of its plan. With --deep it also reads a job of Kafka again.
+
 The command is read-only, joins no consumer group and may run beside consumers.
 The exit status is 3 when there are findings.`,
 		Example: `  pianola audit
+  pianola audit --job 20261129t221530-x7k2 --deep
   pianola audit --deep --json | jq '.findings'`,
 		Args: cobra.NoArgs,
 	}
 	deep := c.Flags().Bool("deep", false, "also read the retained messages and look up each outcome")
+	jobID := c.Flags().String("job", "", "check the job with this id instead of the consumer group")
 	asJSON := jsonFlag(c)
-	config.AddFlags(c.Flags(), "kafka", "clickhouse", "transform", "log")
+	config.AddFlags(c.Flags(), "kafka", "clickhouse", "transform", "erasure", "log")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		settings, err := a.load(c).Check("kafka", "clickhouse", "transform", "log")
+		settings, err := a.load(c).Check("kafka", "clickhouse", "transform", "erasure", "log")
 		if err != nil {
 			return err
 		}
-		report, err := a.audit(c, settings, *deep)
+		if *jobID != "" {
+			return a.auditJob(c, settings, *jobID, *deep, *asJSON)
+		}
+		var report *audit.Report
+		err = a.audit(c, settings, *deep, func(one *audit.Audit, _ *job.Store) error {
+			report, err = one.Run(c.Context(), *deep)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
@@ -63,31 +76,61 @@ The exit status is 3 when there are findings.`,
 	return c
 }
 
-func (a *app) audit(c *cobra.Command, settings config.Config, deep bool) (*audit.Report, error) {
+// auditJob checks one job.
+func (a *app) auditJob(c *cobra.Command, settings config.Config, id string, deep, asJSON bool) error {
+	var report *audit.JobReport
+	err := a.audit(c, settings, deep, func(one *audit.Audit, jobs *job.Store) error {
+		j, err := jobs.Find(c.Context(), id)
+		if err == nil {
+			report, err = one.Job(c.Context(), j, deep)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("audit job: %w", err)
+	}
+	if asJSON {
+		err = a.printJSON(report)
+	} else {
+		err = a.print(jobAuditText(report, a.width()))
+	}
+	if err == nil && !report.Clean {
+		err = fmt.Errorf("audit job: %w: %d findings", errFound, len(report.Findings))
+	}
+	return err
+}
+
+// audit opens what an audit needs, and runs it.
+func (a *app) audit(c *cobra.Command, settings config.Config, deep bool, run func(*audit.Audit, *job.Store) error) error {
 	log, err := a.logger(settings.Log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rules, err := transform.New(settings.TransformConfig())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	kafka, err := consumer.New(settings.ConsumerConfig(), log, consumer.Hooks{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer kafka.Close()
 	options := settings.ClickHouseOptions()
 	options.ReadTimeout = auditReadTimeout
 	conn, err := clickhouse.Open(options)
 	if err != nil {
-		return nil, migrate.Explain(err)
+		return migrate.Explain(err)
 	}
 	defer func() { _ = conn.Close() }() // read-only
+	if deep {                           // only then the rules matter
+		if _, err := a.obeySuppression(c, settings, conn, rules, log); err != nil {
+			return err
+		}
+	}
 	report, stop := a.progress.start()
 	defer stop()
-	return audit.New(audit.Deps{
+	return run(audit.New(audit.Deps{
 		Kafka: kafka, Group: settings.Kafka.Group, Isolation: consumer.Isolation(settings.Kafka.Isolation),
 		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"), Progress: report,
-	}).Run(c.Context(), deep)
+	}), a.jobStore(settings, conn, log, report))
 }

@@ -69,3 +69,23 @@ func auditResult(r *audit.Report) string {
 	}
 	return result
 }
+
+// jobAuditText is the account of a job's ranges, and what is wrong with them.
+func jobAuditText(r *audit.JobReport, width int) string {
+	ranges := table{right: true, titles: []string{"RANGE", "FROM", "TO", "CHUNKS", "MESSAGES", "STORED", "FILTERED", "DEAD", "SKIPPED", "GAPS"}}
+	for _, one := range r.Ranges {
+		ranges.row(printable(one.String()), one.From, one.To, one.Chunks, one.Messages, one.Stored, one.Filtered, one.DeadLettered, one.Skipped, one.Gaps)
+	}
+	var b strings.Builder
+	b.WriteString(ranges.render(width))
+	if r.Clean {
+		fmt.Fprintf(&b, "\njob %s is %s, and its ledger rows cover its plan\n", r.JobID, r.State)
+		return b.String()
+	}
+	b.WriteString("\nfindings\n")
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "  %s\n", printable(fmt.Sprintf("%s: %s", f.Kind, f.Text)))
+	}
+	fmt.Fprintf(&b, "\n%d findings\n", len(r.Findings))
+	return b.String()
+}

@@ -13,7 +13,7 @@ import (
 // TestAudit_Command is the exit status and both forms of output, over both
 // protocols; what is found is tested beside the package audit.
 func TestAudit_Command(t *testing.T) {
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
 	s.Publish()
 	overHTTP := s.Services.Configure("http", s.Topic, s.Topic, s.World)
 	overHTTP.Kafka.Group = s.Settings.Kafka.Group
@@ -55,7 +55,7 @@ func TestAudit_Command(t *testing.T) {
 	}, one.Run)
 	for way, environment := range ways {
 		got := call(t, environment, "", "audit", "--deep")
-		if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "no findings: the ledger covers every committed offset of group "+s.Topic+",") ||
+		if got.code != exitDone || got.problems() != "" || !strings.Contains(got.stdout, "no findings: the ledger covers every committed offset of group "+s.Topic+",") ||
 			!strings.Contains(got.stdout, "messages were read again, and the tables contain the outcome of each") {
 			t.Errorf("%s, clean: %+v", way, got)
 		}

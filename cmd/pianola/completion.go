@@ -51,6 +51,8 @@ func completeFlags(c *cobra.Command) {
 			values = reasonNames()
 		case "field":
 			values = fieldNames()
+		case "to":
+			file = c.Name() == "export" || c.Name() == "dbt"
 		case "config", "csv":
 			file = true
 		}

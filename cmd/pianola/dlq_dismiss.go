@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -44,14 +44,14 @@ The exit status is 3 when dead letters remain open.`,
 	why := c.Flags().String("why", "", "`TEXT` with the reason")
 	execute := c.Flags().Bool("execute", false, "dismiss; without it, print the plan")
 	asJSON := jsonFlag(c)
-	sections := []string{"kafka", "clickhouse", "transform", "log"}
+	sections := []string{"kafka", "clickhouse", "transform", "erasure", "log"}
 	config.AddFlags(c.Flags(), sections...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		dismissal, err := parseDismissal(*by, *why, *execute)
 		if err = errors.Join(err, f.parse(*since, a.now())); err != nil {
 			return usageError{err}
 		}
-		selection := replay.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
+		selection := deadletters.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
 		if selection.At, err = parseAllCoordinates(args); err != nil {
 			return usageError{err}
 		}
@@ -86,8 +86,8 @@ func parseDismissal(by, why string, needed bool) (schemas.Dismissal, error) {
 	return d, errors.Join(mistakes...)
 }
 
-func (a *app) dismiss(c *cobra.Command, settings config.Config, selection replay.Selection, d schemas.Dismissal, execute, asJSON bool) error {
-	return a.onDeadLetters(c, settings, selection, execute, func(r *replay.Redriver, plan *replay.Plan) (open uint64, err error) {
+func (a *app) dismiss(c *cobra.Command, settings config.Config, selection deadletters.Selection, d schemas.Dismissal, execute, asJSON bool) error {
+	return a.onDeadLetters(c, settings, selection, execute, func(r *deadletters.Redriver, plan *deadletters.Plan) (open uint64, err error) {
 		result, err := r.Dismiss(c.Context(), plan, d, execute)
 		if asJSON {
 			return result.Open, errors.Join(err, a.printJSON(result))
@@ -97,7 +97,7 @@ func (a *app) dismiss(c *cobra.Command, settings config.Config, selection replay
 }
 
 // dismissText is a plan or a result.
-func dismissText(r *replay.DismissReport, width int) string {
+func dismissText(r *deadletters.DismissReport, width int) string {
 	if r.Letters == 0 {
 		return "no open dead letters\n"
 	}

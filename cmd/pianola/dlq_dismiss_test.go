@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
 // TestDismiss_Command walks through plan, execution and what the other commands say
 // afterwards.
 func TestDismiss_Command(t *testing.T) {
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native"})
 	environment := []string{ // with the default database
 		"PIANOLA_KAFKA_BROKERS=" + s.Settings.Kafka.Brokers[0], "PIANOLA_KAFKA_FETCH_MAX_WAIT=50ms",
 		"PIANOLA_CLICKHOUSE_ADDR=" + s.Settings.ClickHouse.Addr[0],
@@ -21,6 +22,7 @@ func TestDismiss_Command(t *testing.T) {
 	if got := call(t, environment, "", "migrate"); got.code != exitDone {
 		t.Fatalf("migrate: %+v", got)
 	}
+	holdState(t, s.Analyst, config.Defaults().ClickHouse.Database)
 	plantRefused(s, `{"subscription_id":"a","what":1750000000,"subscription_action":"Renewed"}`, `{"subscription_id":"canary`,
 		`{"subscription_id":"b","what":1750000000,"subscription_action":"Renewed"}`)
 	s.DeleteBefore(0, 2)
@@ -30,7 +32,7 @@ func TestDismiss_Command(t *testing.T) {
 		t.Errorf("plan: %+v", got)
 	}
 	got = call(t, environment, "", "dlq", "dismiss", "--by", "J. Doe", "--why", "older than retention", "--execute", "--json")
-	var report replay.DismissReport
+	var report deadletters.DismissReport
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 		t.Fatalf("%v: %+v", err, got)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
@@ -115,7 +115,7 @@ func (l *letters) list(ctx context.Context, f filter) (listing, error) {
 // find reads one dead letter with its payload, open or resolved.
 func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, error) {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
-		"name": at.Name, "epoch": strconv.FormatUint(uint64(at.Epoch), 10),
+		"name": statement.Text(at.Name), "epoch": strconv.FormatUint(uint64(at.Epoch), 10),
 		"partition": strconv.FormatInt(int64(at.Partition), 10), "offset": strconv.FormatInt(at.Offset, 10),
 	}))
 	var found []letter
@@ -135,7 +135,7 @@ func (l *letters) find(ctx context.Context, at schemas.Coordinates) (letter, err
 		return letter{}, fmt.Errorf("show dead letter: %w", err)
 	}
 	if len(found) == 0 {
-		return letter{}, fmt.Errorf("show %s: %w", at, replay.ErrUnknown)
+		return letter{}, fmt.Errorf("show %s: %w", at, deadletters.ErrUnknown)
 	}
 	return found[0], nil
 }
@@ -148,7 +148,7 @@ func (f filter) where() (string, clickhouse.Parameters) {
 	for _, c := range []struct{ column, value string }{{"reason", f.reason}, {"field", f.field}, {"source_name", f.topic}} {
 		if c.value != "" {
 			conditions = append(conditions, fmt.Sprintf("%[1]s = {%[1]s:String}", c.column))
-			parameters[c.column] = c.value
+			parameters[c.column] = statement.Text(c.value)
 		}
 	}
 	if !f.since.IsZero() {

@@ -24,8 +24,8 @@ func meanings() map[schemas.Reason]string {
 			"transform.max_future, another timestamp before 1970, or a negative epoch. Check the\n" +
 			"unit (seconds, milliseconds) and the clock of the producer.",
 		schemas.UnknownAction: "The action is not one of the twelve actions or their synonyms, and\n" +
-			"transform.unknown_action is dead_letter. Report new actions of Piano to the\n" +
-			"maintainers.",
+			"transform.unknown_action is dead_letter. If the text means one of them,\n" +
+			"transform.action_synonyms can map it. Report new actions of Piano to the maintainers.",
 		schemas.TooLarge: "The message is larger than transform.max_message_bytes.",
 		schemas.RejectedByServer: "The message passed every stage, but ClickHouse rejected its row. The detail has the\n" +
 			"error code. Often somebody added a constraint to the table.",

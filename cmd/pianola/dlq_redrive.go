@@ -11,7 +11,8 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/progress"
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/replay/deadletters"
+	"github.com/pianola/pianola/internal/replay/kafkalog"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -43,13 +44,13 @@ The exit status is 3 when dead letters remain open.`,
 	since := c.Flags().String("since", "", "only decisions since this `TIME`: a duration ago such as 24h, or RFC 3339")
 	execute := c.Flags().Bool("execute", false, "redrive; without it, print the plan")
 	asJSON := jsonFlag(c)
-	sections := []string{"kafka", "clickhouse", "transform", "log"}
+	sections := []string{"kafka", "clickhouse", "transform", "erasure", "log"}
 	config.AddFlags(c.Flags(), sections...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := f.parse(*since, a.now()); err != nil {
 			return usageError{err}
 		}
-		selection := replay.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
+		selection := deadletters.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
 		var err error
 		if selection.At, err = parseAllCoordinates(args); err != nil {
 			return usageError{err}
@@ -63,8 +64,8 @@ The exit status is 3 when dead letters remain open.`,
 	return c
 }
 
-func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay.Selection, execute, asJSON bool) error {
-	return a.onDeadLetters(c, settings, selection, execute, func(r *replay.Redriver, plan *replay.Plan) (open uint64, err error) {
+func (a *app) redrive(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute, asJSON bool) error {
+	return a.onDeadLetters(c, settings, selection, execute, func(r *deadletters.Redriver, plan *deadletters.Plan) (open uint64, err error) {
 		result := plan.Report()
 		if execute {
 			result, err = r.Redrive(c.Context(), plan)
@@ -79,7 +80,7 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection replay
 // onDeadLetters plans the selected dead letters, and passes the plan to do, which
 // returns how many remain open. Work that finished before an error is durable, so do
 // prints its report with an error too.
-func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection replay.Selection, execute bool, do func(*replay.Redriver, *replay.Plan) (open uint64, err error)) error {
+func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute bool, do func(*deadletters.Redriver, *deadletters.Plan) (open uint64, err error)) error {
 	report, stop := a.progress.start()
 	defer stop()
 	redriver, closeAll, err := a.redriver(c, settings, report)
@@ -103,7 +104,7 @@ func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection 
 
 // redriver connects and checks the schema before any write. Without an error the
 // caller must call closeAll.
-func (a *app) redriver(c *cobra.Command, settings config.Config, report progress.Func) (_ *replay.Redriver, closeAll func(), err error) {
+func (a *app) redriver(c *cobra.Command, settings config.Config, report progress.Func) (_ *deadletters.Redriver, closeAll func(), err error) {
 	var opened []io.Closer
 	end := func() {
 		for _, one := range opened {
@@ -131,18 +132,22 @@ func (a *app) redriver(c *cobra.Command, settings config.Config, report progress
 	if err != nil {
 		return nil, nil, err
 	}
-	writer, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now})
-	if err != nil {
-		return nil, nil, err
-	}
-	opened = append(opened, writer)
 	conn, err := clickhouse.Open(settings.ClickHouseOptions())
 	if err != nil {
 		return nil, nil, migrate.Explain(err)
 	}
 	opened = append(opened, conn)
-	return replay.New(replay.Deps{
-		Kafka: settings.ConsumerConfig(), Timeout: replay.DefaultTimeout, Rules: rules, Writer: writer,
+	list, err := a.obeySuppression(c, settings, conn, rules, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	writer, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
+	if err != nil {
+		return nil, nil, err
+	}
+	opened = append(opened, writer)
+	return deadletters.New(deadletters.Deps{
+		Kafka: settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: rules, Writer: writer,
 		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log, Progress: report,
 	}), end, nil
 }

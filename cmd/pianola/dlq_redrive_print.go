@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 )
 
 // redriveText is a plan or a result, then the messages that Kafka no longer has.
-func redriveText(r *replay.Report, width int) string {
+func redriveText(r *deadletters.Report, width int) string {
 	if r.Letters == 0 {
 		return "no open dead letters\n"
 	}
@@ -39,7 +39,7 @@ func redriveText(r *replay.Report, width int) string {
 }
 
 // goneText lists by cause the messages that Kafka no longer has.
-func goneText(all []replay.Gone) string {
+func goneText(all []deadletters.Gone) string {
 	if len(all) == 0 {
 		return ""
 	}

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/replay/deadletters"
+	"github.com/pianola/pianola/internal/replay/kafkalog"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
@@ -33,6 +35,7 @@ func TestRedrive_Command(t *testing.T) {
 	if got := call(t, environment, "", "migrate"); got.code != exitDone {
 		t.Fatalf("migrate: %+v", got)
 	}
+	holdState(t, s.Analyst, config.Defaults().ClickHouse.Database)
 	if got := call(t, environment, "", "dlq", "redrive", "--execute"); got.code != exitDone || got.stdout != "no open dead letters\n" {
 		t.Errorf("nothing there: %+v", got)
 	}
@@ -54,17 +57,17 @@ func TestRedrive_Command(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		}
-		if got := call(t, environment, "", "dlq", "redrive", topic+"/0/9", "--execute"); got.code != exitFailed || !strings.Contains(got.stderr, replay.ErrUnknown.Error()) {
+		if got := call(t, environment, "", "dlq", "redrive", topic+"/0/9", "--execute"); got.code != exitFailed || !strings.Contains(got.stderr, deadletters.ErrUnknown.Error()) {
 			t.Errorf("of no dead letter: %+v", got)
 		}
 	})
 	t.Run("all, as JSON", func(t *testing.T) {
 		got := call(t, environment, "", "dlq", "redrive", "--execute", "--json")
-		var report replay.Report
+		var report deadletters.Report
 		if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 			t.Fatalf("%v: %+v", err, got)
 		}
-		want := replay.Group{Topic: topic, Reason: "missing_field", Letters: 2, Stored: 1, Failed: 1}
+		want := deadletters.Group{Topic: topic, Reason: "missing_field", Letters: 2, Stored: 1, Failed: 1}
 		if got.code != exitFound || !report.Executed || !report.Complete || report.Open != 1 || len(report.Groups) != 1 || report.Groups[0] != want {
 			t.Errorf("got %+v, exit %d", report, got.code)
 		}
@@ -110,10 +113,10 @@ func TestRedrive_Usage(t *testing.T) {
 
 // TestRedriveText_ListsGoneMessages has what a small walk does not meet.
 func TestRedriveText_ListsGoneMessages(t *testing.T) {
-	text := redriveText(&replay.Report{
+	text := redriveText(&deadletters.Report{
 		Executed: true, Letters: 5, Open: 5,
-		Groups: []replay.Group{{Topic: "a\x1bb", Reason: "invalid_json", Letters: 5, Gone: 3, Unread: 2}},
-		Gone:   []replay.Gone{{Cause: replay.Retention, Letters: 3}},
+		Groups: []deadletters.Group{{Topic: "a\x1bb", Reason: "invalid_json", Letters: 5, Gone: 3, Unread: 2}},
+		Gone:   []deadletters.Gone{{Cause: kafkalog.Retention, Letters: 3}},
 	}, 0)
 	for _, want := range []string{"a·b", "3 removed by retention", "ended early"} {
 		if !strings.Contains(text, want) {

@@ -4,27 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pianola/pianola/internal/replay"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
-
-// server is a ClickHouse without a schema, for the tests that make their own.
-var server engine.Engine
-
-func TestMain(m *testing.M) {
-	code := server.Run(m)
-	_ = os.RemoveAll(built.dir) // among the machine's temporary files; empty: nothing
-	os.Exit(code)
-}
 
 // protocols are the two ways to the server, as settings.
 func protocols(t *testing.T) map[string][]string {
@@ -50,6 +40,7 @@ func TestCommands_OnARealServer(t *testing.T) {
 				}
 			})
 			t.Run("migrate", func(t *testing.T) { walkMigrate(t, environment) })
+			holdState(t, server.Connect(t), "walk_"+name)
 			t.Run("dlq", func(t *testing.T) { walkDeadLetters(t, environment, "walk_"+name) })
 			t.Run("validate_connects", func(t *testing.T) { walkValidate(t, environment) })
 		})
@@ -71,7 +62,7 @@ func walkMigrate(t *testing.T, environment []string) {
 		t.Errorf("dry run afterwards: %+v", got)
 	}
 	got = call(t, environment, "", "migrate", "--json")
-	if got.stdout != fmt.Sprintf("{\n  \"applied\": [],\n  \"version\": %d\n}\n", schemas.LatestVersion()) {
+	if got.stdout != fmt.Sprintf("{\n  \"applied\": [],\n  \"timezone\": \"UTC\",\n  \"version\": %d\n}\n", schemas.LatestVersion()) {
 		t.Errorf("migrate again: %+v", got)
 	}
 }
@@ -134,7 +125,7 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 		if err := json.Unmarshal([]byte(call(t, environment, "", "dlq", "show", "topic/0/7", "--json").stdout), &one); err != nil || one.ResolvedAt == nil || one.At != "topic/0/7" {
 			t.Errorf("%v, %+v", err, one)
 		}
-		if got := call(t, environment, "", "dlq", "show", "topic/0/5"); got.code != exitFailed || !strings.Contains(got.stderr, replay.ErrUnknown.Error()) {
+		if got := call(t, environment, "", "dlq", "show", "topic/0/5"); got.code != exitFailed || !strings.Contains(got.stderr, deadletters.ErrUnknown.Error()) {
 			t.Errorf("another epoch: %+v", got)
 		}
 	})

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -11,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/sandbox/testbed"
 )
 
 // hostile has a character of each kind that acts on a terminal: C0, DEL, C1 (U+009B begins a
@@ -84,6 +88,32 @@ func TestLogger_ActsOnNoTerminal(t *testing.T) {
 		visible(t, format, stderr.String())
 		if lines := strings.Count(stderr.String(), "\n"); lines != 1 {
 			t.Errorf("%s: %d lines", format, lines)
+		}
+	}
+}
+
+// TestErrors_NamePathsInOneLine: a line feed in a path does not break the error, and the
+// path can be copied.
+func TestErrors_NamePathsInOneLine(t *testing.T) {
+	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})
+	env, dir := environment(s.Settings), t.TempDir()
+	file := filepath.Join(dir, "a\nb")
+	s.Must(os.WriteFile(file, []byte("x"), 0o600))
+	for _, args := range [][]string{
+		{"export", "stream", "--format", "csv", "--to", filepath.Join(file, "sub")},
+		{"export", "stream", "--format", "csv", "--since", "last", "--to", file},
+		{"replay", "files", filepath.Join(dir, "e\nf*")},
+		{"replay", "files", filepath.Join(dir, "e\nf[")},
+		{"transform", filepath.Join(dir, "e\nf")},
+		{"reconcile", "--csv", filepath.Join(dir, "e\nf"), "--as-of", "2026-01-01T00:00:00Z"},
+		{"config", "validate", "--config", filepath.Join(dir, "e\nf")},
+		{"config", "validate", "--config", file},
+	} {
+		got := call(t, env, "", args...)
+		lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
+		last := lines[len(lines)-1]
+		if got.code == exitDone || !regexp.MustCompile(`[ae]\\n[bf]`).MatchString(last) || !strings.Contains(last, dir) {
+			t.Errorf("%q: exit status %d: %q", args, got.code, got.stderr)
 		}
 	}
 }

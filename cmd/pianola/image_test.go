@@ -113,7 +113,7 @@ func TestImage(t *testing.T) {
 		t.Errorf("zone data: %+v", got)
 	}
 
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 300})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 300})
 	s.Publish()
 	s.Ingest()
 	api := simulate(s, pianoapi.Config{Export: pianoapi.Export{Polls: 1}})

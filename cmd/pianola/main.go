@@ -17,6 +17,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/safetext"
 )
 
@@ -62,6 +63,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	case errors.As(err, new(outputError)) && errors.Is(err, syscall.EPIPE):
 		return exitFailed // the reader of the output closed it and needs no message
+	case errors.As(err, new(*job.StoppedError)): // it says how to continue
+		fmt.Fprintf(stderr, "pianola: %v\n", err)
+		return exitFailed
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		var answered *piano.Error
 		if errors.As(err, &answered) && answered.Status != 0 { // the reason for the wait

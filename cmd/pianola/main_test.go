@@ -26,6 +26,17 @@ func call(t *testing.T, environment []string, stdin string, args ...string) outc
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
+// problems is the standard error without the lines of progress that a slow machine adds.
+func (o outcome) problems() string {
+	var kept []string
+	for line := range strings.Lines(o.stderr) {
+		if !strings.HasPrefix(line, "progress: ") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -142,7 +153,7 @@ func TestConfigValidate_OfflineReportsAllMistakes(t *testing.T) {
 }
 
 func TestRun_BrokenPipeIsSilentOnlyOnStandardOutput(t *testing.T) {
-	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"schema", "ddl"}, {"config", "show"}} {
+	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"schema", "ddl"}, {"schema", "grants"}, {"config", "show"}} {
 		var stderr bytes.Buffer
 		if code := run(t.Context(), args, strings.NewReader(""), broken{}, &stderr, nil); code != exitFailed || stderr.Len() > 0 {
 			t.Errorf("%v: exit status %d, standard error %q", args, code, stderr.String())
@@ -204,6 +215,36 @@ func TestSchemaDDL_PrintsEveryMigrationOffline(t *testing.T) {
 	}
 	if got := call(t, []string{"PIANOLA_CLICKHOUSE_DATABASE=a b"}, "", "schema", "ddl"); got.code != exitConfiguration {
 		t.Errorf("a database that cannot be: %+v", got)
+	}
+}
+
+// TestSchemaFormats_PrintWholeDocuments: what is printed is the whole document, unchanged by
+// the escaping of output.
+func TestSchemaFormats_PrintWholeDocuments(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string // some member of the document
+	}{
+		{[]string{"schema", "json"}, "urn:pianola:schema:message"},
+		{[]string{"schema", "json", "event"}, "urn:pianola:schema:event"},
+		{[]string{"schema", "json", "row"}, "urn:pianola:schema:subscription_events"},
+		{[]string{"schema", "json", "analytics_events"}, "urn:pianola:schema:analytics_events"},
+		{[]string{"schema", "avro"}, "subscription_events"},
+		{[]string{"schema", "avro", "subscription_state"}, "subscription_state"},
+	} {
+		got := call(t, nil, "", c.args...)
+		var document map[string]any
+		if err := json.Unmarshal([]byte(got.stdout), &document); err != nil || got.code != exitDone {
+			t.Fatalf("%v: %v, %+v", c.args, err, got)
+		}
+		if document["$id"] != c.want && document["name"] != c.want {
+			t.Errorf("%v prints another document: %.200s", c.args, got.stdout)
+		}
+	}
+	for _, args := range [][]string{{"schema", "json", "nothing"}, {"schema", "avro", "message"}, {"schema", "avro", "row", "row"}} {
+		if got := call(t, nil, "", args...); got.code != exitUsage || got.stdout != "" {
+			t.Errorf("%v: %+v", args, got)
+		}
 	}
 }
 

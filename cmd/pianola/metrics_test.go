@@ -16,12 +16,13 @@ import (
 	"github.com/pianola/pianola/internal/service"
 )
 
-// serviceRegistry holds every metric of pianola run with reconciliation enabled.
+// serviceRegistry holds every metric of pianola run with reconciliation and exports.
 func serviceRegistry(t *testing.T) *prometheus.Registry {
 	t.Helper()
 	settings, err := config.Load(config.Source{Environment: []string{
 		"PIANOLA_KAFKA_BROKERS=127.0.0.1:1", "PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1", "PIANOLA_HTTP_LISTEN=127.0.0.1:0",
 		"PIANOLA_PIANO_API_TOKEN=t", "PIANOLA_PIANO_AID=a",
+		"PIANOLA_EXPORT_SCHEDULE=stream --to /nowhere --format parquet --every 1h",
 	}}).Check()
 	if err != nil {
 		t.Fatal(err)
@@ -54,10 +55,10 @@ func TestMetrics_FollowPrometheusNamingConventions(t *testing.T) {
 	}
 }
 
-// TestMetrics_PageListsExactlyTheMetrics compares docs/metrics.md with the service:
+// TestMetrics_PageListsExactlyTheMetrics compares docs/monitoring.md with the service:
 // names and labels of all metrics, types of those that already have a series.
 func TestMetrics_PageListsExactlyTheMetrics(t *testing.T) {
-	page, err := os.ReadFile("../../docs/metrics.md")
+	page, err := os.ReadFile("../../docs/monitoring.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestMetrics_PageListsExactlyTheMetrics(t *testing.T) {
 	documented := map[string]row{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `(pianola_[a-z_]+)` \\| (\\w+) \\| ([^|]*)\\|").FindAllStringSubmatch(string(page), -1) {
 		if _, twice := documented[m[1]]; twice {
-			t.Errorf("docs/metrics.md lists %s twice", m[1])
+			t.Errorf("docs/monitoring.md lists %s twice", m[1])
 		}
 		documented[m[1]] = row{m[2], strings.NewReplacer("`", "", " ", "").Replace(m[3])}
 	}
@@ -83,16 +84,16 @@ func TestMetrics_PageListsExactlyTheMetrics(t *testing.T) {
 		exposed[name] = true
 		switch have, ok := documented[name]; {
 		case !ok:
-			t.Errorf("docs/metrics.md does not list %s: %s", name, d)
+			t.Errorf("docs/monitoring.md does not list %s: %s", name, d)
 		case have.labels != labels:
-			t.Errorf("docs/metrics.md: %s has the labels %q, not %q", name, labels, have.labels)
+			t.Errorf("docs/monitoring.md: %s has the labels %q, not %q", name, labels, have.labels)
 		case strings.HasSuffix(name, "_total") != (have.kind == "counter"):
-			t.Errorf("docs/metrics.md: %s is not a %s", name, have.kind)
+			t.Errorf("docs/monitoring.md: %s is not a %s", name, have.kind)
 		}
 	}
 	for name := range documented {
 		if !exposed[name] {
-			t.Errorf("docs/metrics.md lists %s, which does not exist", name)
+			t.Errorf("docs/monitoring.md lists %s, which does not exist", name)
 		}
 	}
 	families, err := registry.Gather()
@@ -101,13 +102,13 @@ func TestMetrics_PageListsExactlyTheMetrics(t *testing.T) {
 	}
 	for _, f := range families {
 		if have := documented[f.GetName()].kind; have != strings.ToLower(f.GetType().String()) {
-			t.Errorf("docs/metrics.md: %s is a %v, not a %s", f.GetName(), f.GetType(), have)
+			t.Errorf("docs/monitoring.md: %s is a %v, not a %s", f.GetName(), f.GetType(), have)
 		}
 	}
 	// Every metric that a rule or a sentence of the page uses must exist too.
 	for _, name := range regexp.MustCompile(`pianola_[a-z_]+`).FindAllString(string(page), -1) {
 		if !slices.ContainsFunc([]string{"", "_bucket", "_sum", "_count"}, func(suffix string) bool { return exposed[strings.TrimSuffix(name, suffix)] }) {
-			t.Errorf("docs/metrics.md uses %s, which does not exist", name)
+			t.Errorf("docs/monitoring.md uses %s, which does not exist", name)
 		}
 	}
 }

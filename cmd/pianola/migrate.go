@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
@@ -18,16 +19,21 @@ func (a *app) migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "create or upgrade the schema in ClickHouse",
 		Long: `Creates the database if it is missing and applies pending migrations. Repeated
-and concurrent runs are safe.`,
+and concurrent runs are safe. Then it fills the calendar of the metrics, if
+analytics.timezone has changed.`,
 		Example: `  pianola migrate --clickhouse.addr localhost:9000
   pianola migrate --dry-run > pending.sql`,
 		Args: cobra.NoArgs,
 	}
 	dryRun := c.Flags().Bool("dry-run", false, "print the pending SQL without running it")
 	asJSON := jsonFlag(c)
-	config.AddFlags(c.Flags(), "clickhouse", "log")
+	config.AddFlags(c.Flags(), "clickhouse", "analytics", "log")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		settings, err := a.load(c).Check("clickhouse", "log")
+		settings, err := a.load(c).Check("clickhouse", "analytics", "log")
+		if err != nil {
+			return err
+		}
+		zone, err := settings.AnalyticsZone()
 		if err != nil {
 			return err
 		}
@@ -42,7 +48,7 @@ and concurrent runs are safe.`,
 		if *dryRun {
 			return a.printPending(c, migrator, settings.ClickHouse.Database, *asJSON)
 		}
-		return a.migrateUp(c, migrator, *asJSON)
+		return a.migrateUp(c, migrator, zone, *asJSON)
 	}
 	return c
 }
@@ -69,8 +75,12 @@ type step struct {
 	SQL     string `json:"sql,omitempty"`
 }
 
-func (a *app) migrateUp(c *cobra.Command, m *migrate.Migrator, asJSON bool) error {
+func (a *app) migrateUp(c *cobra.Command, m *migrate.Migrator, zone *time.Location, asJSON bool) error {
 	applied, err := m.Up(c.Context())
+	if err != nil {
+		return err
+	}
+	changed, err := m.SetTimezone(c.Context(), zone)
 	if err != nil {
 		return err
 	}
@@ -79,11 +89,14 @@ func (a *app) migrateUp(c *cobra.Command, m *migrate.Migrator, asJSON bool) erro
 		steps = append(steps, step{Version: one.Version, Name: one.Name})
 	}
 	if asJSON {
-		return a.printJSON(map[string]any{"applied": steps, "version": schemas.LatestVersion()})
+		return a.printJSON(map[string]any{"applied": steps, "version": schemas.LatestVersion(), "timezone": zone.String()})
 	}
 	var b strings.Builder
 	for _, one := range steps {
 		fmt.Fprintf(&b, "applied %d %s\n", one.Version, one.Name)
+	}
+	if changed {
+		fmt.Fprintf(&b, "the metrics have the days of %s\n", zone)
 	}
 	fmt.Fprintf(&b, "the schema is at version %d\n", schemas.LatestVersion())
 	return a.print(b.String())

@@ -30,7 +30,7 @@ func TestPrivacy_NoPersonalDataFromTheAPI(t *testing.T) {
 }
 
 func walkAPI(t *testing.T, binary, protocol string) {
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol})
+	s := services(t).Fixture(t, testbed.Config{Protocol: protocol})
 	api := startPersonalAPI(t)
 	listen, err := loopback.FreeAddr()
 	s.Must(err)

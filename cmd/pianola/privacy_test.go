@@ -280,7 +280,7 @@ func dump(s *testbed.Fixture) string {
 		return body
 	}
 	var all strings.Builder
-	for name := range strings.Lines(ask("SELECT name FROM system.tables WHERE database = '" + s.Topic + "' FORMAT TSV")) {
+	for name := range strings.Lines(ask("SELECT name FROM system.tables WHERE database = '" + s.Topic + "' AND empty(parameterized_view_parameters) FORMAT TSV")) {
 		all.WriteString(ask("SELECT * FROM " + s.Topic + "." + strings.TrimSpace(name) + " FORMAT TSVWithNames"))
 	}
 	return all.String()

@@ -22,14 +22,17 @@ var built struct {
 	err error
 }
 
-// build compiles this command as it is shipped, once for all tests.
+// build compiles this command as it is shipped, once for all tests. The flags are those of
+// `make build`, so that one compilation of its packages serves both.
 func build(t testing.TB) string {
 	t.Helper()
 	built.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "pianola-built-"); built.err != nil {
 			return
 		}
-		if out, err := exec.Command("go", "build", "-o", built.dir, ".").CombinedOutput(); err != nil {
+		command := exec.Command("go", "build", "-trimpath", "-o", built.dir, ".")
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := command.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("build: %w\n%s", err, out)
 		}
 	})
@@ -47,6 +50,7 @@ func environment(cfg config.Config) []string {
 		"PIANOLA_KAFKA_TOPICS=" + strings.Join(cfg.Kafka.Topics, ","),
 		"PIANOLA_KAFKA_GROUP=" + cfg.Kafka.Group,
 		"PIANOLA_CLICKHOUSE_ADDR=" + strings.Join(cfg.ClickHouse.Addr, ","),
+		"PIANOLA_EXPORT_CLICKHOUSE_ADDR=" + strings.Join(cfg.Export.ClickHouseAddr, ","),
 		"PIANOLA_CLICKHOUSE_PROTOCOL=" + cfg.ClickHouse.Protocol,
 		"PIANOLA_CLICKHOUSE_DATABASE=" + cfg.ClickHouse.Database,
 		"PIANOLA_CLICKHOUSE_USER=" + cfg.ClickHouse.User,
@@ -64,9 +68,16 @@ type process struct {
 	output  bytes.Buffer // whole once it has ended
 }
 
+// start starts pianola run.
 func start(t *testing.T, binary string, environment []string) *process {
 	t.Helper()
-	p := &process{command: exec.Command(binary, "run")}
+	return startArgs(t, binary, environment, "run")
+}
+
+// startArgs starts any command.
+func startArgs(t *testing.T, binary string, environment []string, args ...string) *process {
+	t.Helper()
+	p := &process{command: exec.Command(binary, args...)}
 	p.command.Env = environment
 	p.command.Stdout, p.command.Stderr = &p.output, &p.output
 	if err := p.command.Start(); err != nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	progressDelay    = 2 * time.Second  // shorter commands show nothing
-	progressInterval = 15 * time.Second // between lines when standard error is not a terminal
+	progressInterval = 10 * time.Second // between lines when standard error is not a terminal
 )
 
 // progressLine shows the current step of a command on standard error: on a terminal
@@ -101,7 +101,7 @@ func (p *progressLine) show() {
 		return
 	}
 	p.clear()
-	_, _ = io.WriteString(p.out, cut(text, p.width-1))
+	_, _ = io.WriteString(p.out, cut(progressBar(p.step)+text, p.width-1))
 	p.visible = true
 }
 
@@ -121,7 +121,19 @@ func (p *progressLine) clear() {
 	}
 }
 
-// stepText is the name of the step, its counter, and its time.
+// barWidth is the number of characters of a bar.
+const barWidth = 20
+
+// progressBar is a bar for a step with a known total, or empty.
+func progressBar(s progress.Step) string {
+	if s.Total == 0 {
+		return ""
+	}
+	full := int(barWidth * min(s.Done, s.Total) / s.Total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] "
+}
+
+// stepText is the name of the step, its counter and rate, its time, and the time left.
 func stepText(s progress.Step, elapsed time.Duration, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(s.Name + ": ")
@@ -137,8 +149,46 @@ func stepText(s progress.Step, elapsed time.Duration, now time.Time) string {
 		b.WriteString(", ")
 	}
 	b.WriteString(elapsed.Round(time.Second).String())
+	b.WriteString(speedText(s, elapsed))
 	if left := s.Until.Sub(now); !s.Until.IsZero() && left > 0 {
 		fmt.Fprintf(&b, ", at most %v more", left.Round(time.Second))
 	}
 	return b.String()
+}
+
+// minMeasured is how long a step must have lasted before its speed says something.
+const minMeasured = 5 * time.Second
+
+// speedText is the rate of a step and the time left, where both are known.
+func speedText(s progress.Step, elapsed time.Duration) string {
+	if s.Total == 0 || s.Done <= s.Earlier || elapsed < minMeasured {
+		return ""
+	}
+	rate := float64(s.Done-s.Earlier) / elapsed.Seconds()
+	left := time.Duration(float64(s.Total-min(s.Done, s.Total)) / rate * float64(time.Second))
+	return fmt.Sprintf(", %s/s, %s left", rateText(rate), roughly(left))
+}
+
+// rateText is a rate without digits that change all the time.
+func rateText(rate float64) string {
+	if rate < 10 {
+		return strconv.FormatFloat(rate, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(rate, 'f', 0, 64)
+}
+
+// roughly rounds a duration to what an estimate can say.
+func roughly(d time.Duration) string {
+	step := time.Minute
+	switch {
+	case d < time.Minute:
+		step = time.Second
+	case d < time.Hour:
+		step = 10 * time.Second
+	}
+	text := d.Round(step).String()
+	if whole, found := strings.CutSuffix(text, "m0s"); found {
+		return whole + "m"
+	}
+	return text
 }

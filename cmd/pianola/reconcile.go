@@ -61,9 +61,9 @@ but do not count as drift.`,
 	firstDay := c.Flags().String("csv-from", "", "first start date that the file was exported for (`DAY`)")
 	lastDay := c.Flags().String("csv-to", "", "last start date that the file was exported for (`DAY`)")
 	accept := c.Flags().Uint64("accept-deletions", 0, "accept that up to `NUMBER` missing subscriptions were deleted in Piano")
-	export := exportFlags(c)
+	export := logExportFlags(c)
 	asJSON := jsonFlag(c)
-	sections := []string{"kafka", "clickhouse", "transform", "piano", "reconcile", "log"}
+	sections := []string{"kafka", "clickhouse", "transform", "piano", "reconcile", "erasure", "log"}
 	config.AddFlags(c.Flags(), append(sections, "consumer.instance")...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := errors.Join(from.setAsOf(*asOf, a.now()), from.setDays(*firstDay, *lastDay), export.check(c, from, a.now())); err != nil {
@@ -190,7 +190,7 @@ func requireAPI(p config.Piano) error {
 
 // reconcile runs once. It checks all connections first, because the snapshot and the
 // wait for the stream take many minutes.
-func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *export, acceptDeletions uint64) (*reconcile.Report, error) {
+func (a *app) reconcile(ctx context.Context, settings config.Config, from file, export *logExport, acceptDeletions uint64) (*reconcile.Report, error) {
 	log, err := a.logger(settings.Log)
 	if err != nil {
 		return nil, err

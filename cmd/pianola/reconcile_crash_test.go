@@ -18,7 +18,7 @@ import (
 func TestReconcile_KilledDuringARun(t *testing.T) {
 	tier.Full(t, "builds and kills a process")
 	t.Parallel()
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 7, Subscribers: 600})
 	s.Publish()
 	s.Ingest()
 	api := simulate(s, pianoapi.Config{Faults: pianoapi.Faults{Slow: time.Hour}})

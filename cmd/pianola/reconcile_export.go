@@ -18,16 +18,16 @@ import (
 // exportPoll is the interval of status requests for an export.
 const exportPoll = 15 * time.Second
 
-// export is a subscription log that Piano produces on request.
-type export struct {
+// logExport is a subscription log that Piano produces on request.
+type logExport struct {
 	wanted   bool
 	fromText string
 	from     time.Time // earliest start date of subscriptions
 	wait     time.Duration
 }
 
-func exportFlags(c *cobra.Command) *export {
-	e := &export{}
+func logExportFlags(c *cobra.Command) *logExport {
+	e := &logExport{}
 	c.Flags().BoolVar(&e.wanted, "export", false, "request a subscription log from Piano and compare with it")
 	c.Flags().StringVar(&e.fromText, "export-from", "2000-01-01", "export subscriptions that started on or after this `DAY` (UTC)")
 	c.Flags().DurationVar(&e.wait, "export-wait", time.Hour, "maximum time to produce and download the export")
@@ -35,7 +35,7 @@ func exportFlags(c *cobra.Command) *export {
 }
 
 // check parses the flags and rejects combinations without effect.
-func (e *export) check(c *cobra.Command, from file, now time.Time) (err error) {
+func (e *logExport) check(c *cobra.Command, from file, now time.Time) (err error) {
 	for _, name := range []string{"export-from", "export-wait"} {
 		if c.Flags().Changed(name) && !e.wanted {
 			return fmt.Errorf("--%s: needs --export", name)
@@ -60,7 +60,7 @@ func (e *export) check(c *cobra.Command, from file, now time.Time) (err error) {
 //
 // The log contains personal data. Only this user can read the file. It loses its name
 // before the first byte is written, so that no end of the process leaves it behind.
-func (e *export) fetch(ctx context.Context, settings config.Config, asOf time.Time, log *zap.Logger) (_ *os.File, size int64, err error) {
+func (e *logExport) fetch(ctx context.Context, settings config.Config, asOf time.Time, log *zap.Logger) (_ *os.File, size int64, err error) {
 	client, err := piano.New(settings.PianoConfig(), nil, log, piano.Hooks{})
 	if err != nil {
 		return nil, 0, err

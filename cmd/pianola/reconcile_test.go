@@ -75,7 +75,7 @@ func (s simulated) export(t *testing.T) string {
 // protocols; what is found is tested beside the package reconcile.
 func TestReconcile_Command(t *testing.T) {
 	tier.Full(t, "runs many reconciliations")
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
 	s.Publish()
 	s.Ingest()
 	api := simulate(s, pianoapi.Config{})
@@ -93,7 +93,7 @@ func TestReconcile_Command(t *testing.T) {
 		t.Errorf("validate with a token of no use: %+v", got)
 	}
 	got = call(t, native, "", "reconcile")
-	if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, "\nno drift; opened 0, closed 0; 0 open in the table drift\n") ||
+	if got.code != exitDone || got.problems() != "" || !strings.Contains(got.stdout, "\nno drift; opened 0, closed 0; 0 open in the table drift\n") ||
 		!strings.Contains(got.stdout, "before_stream: ") || !strings.Contains(got.stdout, "expired → completed") || !strings.Contains(got.stdout, "\nstream: first event at 20") {
 		t.Errorf("nothing is planted: %+v", got)
 	}
@@ -152,7 +152,7 @@ func TestReconcile_Command(t *testing.T) {
 
 func TestReconcile_Errors(t *testing.T) {
 	tier.Full(t, "reconciles many times")
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 20})
 	api := simulate(s, pianoapi.Config{})
 	without := append(environment(s.Settings), "PIANOLA_LOG_LEVEL=error")
 	all := append(slices.Clone(without), api.environment()...)
@@ -220,7 +220,7 @@ func TestReconcile_Errors(t *testing.T) {
 // TestReconcile_Export has the log made by the API, in every form.
 func TestReconcile_Export(t *testing.T) {
 	tier.Full(t, "reads exports of every form")
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 600})
 	s.Publish()
 	s.Ingest()
 	place := t.TempDir()

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/export/objects"
 	"github.com/pianola/pianola/internal/service"
 )
 
@@ -55,7 +56,7 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		limitMemory()
 
 		registry := service.NewRegistry(readVersion(debug.ReadBuildInfo()).Version)
-		s, err := service.New(c.Context(), settings, service.Options{Log: log, Registry: registry, Now: a.now})
+		s, err := service.New(c.Context(), settings, service.Options{Log: log, Registry: registry, Now: a.now, Bucket: objects.Open})
 		if err != nil {
 			return err
 		}

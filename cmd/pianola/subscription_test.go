@@ -100,7 +100,7 @@ func TestSubscription_Commands(t *testing.T) {
 }
 
 func walkSubscription(t *testing.T, protocol string) {
-	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600})
 	p := newPublisher(t, s)
 	one := s.Serve()
 	asJSON := func(want int, args ...string) actions.Report {
@@ -173,6 +173,7 @@ func walkSubscription(t *testing.T, protocol string) {
 	}
 	s.Eventually("the state upgraded", func() bool {
 		var status string
+		s.RefreshState()
 		row := s.Analyst.QueryRow(s.Context(), "SELECT status FROM subscription_state WHERE subscription_id = ?", paying.ID)
 		return row.Scan(&status) == nil && status == "upgraded"
 	}, one.Run)

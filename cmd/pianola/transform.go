@@ -53,7 +53,7 @@ error gets a count of the outcomes. Dead letters are a result, not an error.`,
 		if len(args) == 1 && args[0] != "-" {
 			file, err := openInterruptible(c.Context(), args[0])
 			if err != nil {
-				return fmt.Errorf("open input: %w", err)
+				return fmt.Errorf("open input: %w", safetext.NameError(err))
 			}
 			defer file.Close()
 			input = file

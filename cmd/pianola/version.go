@@ -71,6 +71,15 @@ func readVersion(info *debug.BuildInfo, ok bool) versionInfo {
 	return v
 }
 
+// buildVersion identifies the build for the record of a job: its code is part of the rules.
+func buildVersion() string {
+	v := readVersion(debug.ReadBuildInfo())
+	if v.Modified {
+		return v.Version + ", modified"
+	}
+	return v.Version
+}
+
 // String has one line for each known fact.
 func (v versionInfo) String() string {
 	var b strings.Builder

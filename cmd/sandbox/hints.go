@@ -77,8 +77,10 @@ clickhouse:
   database: %s
   user: %s
   password: %q
+export:
+  clickhouse_addr: %s
 `, list(cfg.Kafka.Brokers), list(cfg.Kafka.Topics), list(cfg.ClickHouse.Addr), cfg.ClickHouse.Protocol, cfg.ClickHouse.Database,
-		cfg.ClickHouse.User, cfg.ClickHouse.Password.Reveal())
+		cfg.ClickHouse.User, cfg.ClickHouse.Password.Reveal(), list(cfg.Export.ClickHouseAddr))
 	if withPiano {
 		fmt.Fprintf(&b, `transform:
   internal_user_ids: %s

@@ -75,7 +75,9 @@ func openTerminal(t *testing.T, text string) *terminal {
 	t.Helper()
 	c := &terminal{t: t, dir: t.TempDir()}
 	c.binary = filepath.Join(c.dir, "pianola")
-	if text, err := exec.CommandContext(t.Context(), "go", "build", "-o", c.binary, "../pianola").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", c.binary, "../pianola")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
+	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	file := regexp.MustCompile(`(?s)\ncat > pianola.yaml <<'END'\n.*?\nEND\n`).FindString(text)
@@ -146,6 +148,9 @@ func TestHints_OfTheDemonstrationWorkAsPrinted(t *testing.T) {
 		c := openTerminal(t, text)
 		if got, status := c.run(line(t, text, "go run ./cmd/pianola audit --deep")); status != 0 || !strings.Contains(got, "no findings") {
 			t.Errorf("audit --deep: status %d\n%s", status, got)
+		}
+		if got, status := c.run("go run ./cmd/pianola export stream --to files --format ndjson --config pianola.yaml"); status != 0 || !strings.Contains(got, "manifest ") {
+			t.Errorf("an export with the printed settings: status %d\n%s", status, got)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,6 +15,7 @@ import (
 type options struct {
 	kafka, clickhouse, clickhouseHTTP, piano, http string
 	clickhousePassword                             string
+	guest                                          []string // GRANT statements
 
 	dataDir     string
 	protocol    string
@@ -66,6 +69,7 @@ func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 	flags.StringVar(&o.clickhouse, "clickhouse", "127.0.0.1:9000", "`ADDR` of the ClickHouse native protocol")
 	flags.StringVar(&o.clickhouseHTTP, "clickhouse-http", "127.0.0.1:8123", "`ADDR` of the ClickHouse HTTP interface")
 	flags.StringVar(&o.clickhousePassword, "clickhouse-password", "", "`TEXT`, the password of user pianola at ClickHouse (default: a random one)")
+	grants := flags.String("grants", "", "`FILE` of GRANT statements, one a line, for a user guest at ClickHouse, who has the same password")
 	flags.StringVar(&o.piano, "piano", "127.0.0.1:8090", "`ADDR` of the simulated Piano API")
 	flags.IntVar(&o.drift, "drift", 3, "differences of each kind to plant in the Piano API")
 	flags.Float64Var(&o.live, "live", 1, "simulated subscriber actions per second after the report (always 0 with --data)")
@@ -75,6 +79,12 @@ func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 	flags.Usage = func() { fmt.Fprint(errors, about+flags.FlagUsages()) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if *grants != "" {
+		var err error
+		if o.guest, err = readGrants(*grants); err != nil {
+			return o, err
+		}
 	}
 	o.subscribersGiven, o.endGiven = flags.Changed("subscribers"), flags.Changed("end")
 	o.end = endOfYear(now)
@@ -101,4 +111,22 @@ func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 		return o, fmt.Errorf("--services-only and --exit exclude each other")
 	}
 	return o, nil
+}
+
+// readGrants reads the GRANT statements of a file, such as the output of `pianola schema
+// grants`. The grantee is not read.
+func readGrants(file string) (grants []string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--grants: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "GRANT ") {
+			grants = append(grants, line)
+		}
+	}
+	if len(grants) == 0 {
+		return nil, fmt.Errorf("--grants: %s has no line that begins with GRANT", file)
+	}
+	return grants, nil
 }

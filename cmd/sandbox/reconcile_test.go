@@ -100,6 +100,10 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(one string) bool { return slices.Contains(b, one) })
 }
 
+// TestReconciliation_FindsPlantedDrift plants every kind of drift in two years of other
+// seeds. The long form has twenty:
+//
+//	PIANOLA_TEST_LONG=1 go test -timeout 1h -run PlantedDrift ./cmd/sandbox
 func TestReconciliation_FindsPlantedDrift(t *testing.T) {
 	tier.Full(t, "runs a whole simulated year")
 	servers := testbed.Start(t)
@@ -112,7 +116,8 @@ func TestReconciliation_FindsPlantedDrift(t *testing.T) {
 			}
 		}
 	})
-	for seed := uint64(1); seed <= 5; seed++ {
+	for seed := range uint64(tier.Times(2, 20)) {
+		seed++
 		t.Run(fmt.Sprintf("seed_%d", seed), func(t *testing.T) {
 			t.Parallel() // a run waits for the settle time
 			s := open(t, servers, seed, 500)

@@ -34,7 +34,7 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 	fmt.Fprintln(progress, "Starting ClickHouse and Kafka …")
 	s, err := sandbox.Start(ctx, sandbox.Config{
 		Kafka: o.kafka, ClickHouse: o.clickhouse, ClickHouseHTTP: o.clickhouseHTTP, DataDir: o.dataDir,
-		Password: o.clickhousePassword, Logs: true,
+		Password: o.clickhousePassword, Guest: o.guest, Logs: true,
 		Topics:   map[string]int{topic: o.partitions},
 		Progress: func(sentence string) { fmt.Fprintln(progress, "  "+sentence+" …") },
 	})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +106,25 @@ func TestParse_RejectsInvalidOptions(t *testing.T) {
 		if _, err := parse(strings.Fields(args), time.Now(), io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
 		}
+	}
+}
+
+func TestParse_ReadsGrants(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "grants.sql")
+	parsed := func(text string) (options, error) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return parse([]string{"--grants", file}, time.Now(), io.Discard)
+	}
+	o, err := parsed("-- analysts\nCREATE ROLE a;\nGRANT SELECT ON piano.* TO a;\n  GRANT INSERT ON piano.x TO a;\r\n")
+	if want := []string{"GRANT SELECT ON piano.* TO a;", "GRANT INSERT ON piano.x TO a;"}; err != nil || !slices.Equal(o.guest, want) {
+		t.Errorf("got %q, %v, want %q", o.guest, err, want)
+	}
+	if _, err := parsed("CREATE ROLE a;\n"); err == nil {
+		t.Error("a file without grants is accepted")
+	}
+	if _, err := parse([]string{"--grants", file + ".missing"}, time.Now(), io.Discard); err == nil {
+		t.Error("a missing file is accepted")
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/statement"
+	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -74,17 +76,11 @@ func (a *action) insert(ctx context.Context, s Step, attempt int) error {
 		"async_insert": 0, "insert_deduplicate": 1, "distributed_foreground_insert": 1,
 		"insert_deduplication_token": "action " + rand.Text(),
 	}))
-	batch, err := a.Conn.PrepareBatch(ctx, "INSERT INTO "+a.Tables.Table("actions_log")+` (action_id, step, action, request, actor,
-  subscription_id, user_id, from_term, to_term, outcome, code, answer, instance, written_at)`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = batch.Close() }() // Send reports the error
-	if err := batch.Append(a.id, s.Step, a.report.Action, s.Request, a.Actor, a.subscription, a.user, a.from, a.to,
-		string(s.Outcome), int32(s.Code), s.Answer, a.Instance, s.At); err != nil {
-		return err
-	}
-	return batch.Send()
+	return sink.InsertBatch(ctx, a.Conn, "INSERT INTO "+a.Tables.Table("actions_log")+` (action_id, step, action, request, actor,
+  subscription_id, user_id, from_term, to_term, outcome, code, answer, instance, written_at)`, func(batch driver.Batch) error {
+		return batch.Append(a.id, s.Step, a.report.Action, s.Request, a.Actor, a.subscription, a.user, a.from, a.to,
+			string(s.Outcome), int32(s.Code), s.Answer, a.Instance, s.At)
+	})
 }
 
 // written reports whether the row of a step is in the table.

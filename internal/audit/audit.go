@@ -37,13 +37,14 @@ type Audit struct {
 	notes    []string
 
 	accounts map[Key]*account
-	newest   map[Key]uint32 // by key of epoch 0: the highest epoch in the ledger
+	newest   map[Key]uint32    // by key of epoch 0: the highest epoch in the ledger
+	byJobs   map[Key]*coverage // what jobs have read
 }
 
 // New prepares an audit. It does no I/O.
 func New(p Deps) *Audit {
 	return &Audit{Deps: p, tables: &tables{conn: p.Conn, database: p.Database}, findings: newFindings(),
-		accounts: map[Key]*account{}, newest: map[Key]uint32{}}
+		accounts: map[Key]*account{}, newest: map[Key]uint32{}, byJobs: map[Key]*coverage{}}
 }
 
 // brokerOffsets are the offsets of one partition before the ledger was read (the
@@ -102,7 +103,7 @@ func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
 	deadLetters := &deadLetterCheck{tables: a.tables, findings: a.findings}
 	var one *account
 	read := a.Progress.Count("read the ledger ("+string(source)+")", "partitions", 0)
-	err := a.tables.ledger(ctx, source, func(r *schemas.LedgerRow, before uint64) error {
+	err := a.tables.ledger(ctx, source, ofConsumers, func(r *schemas.LedgerRow, before uint64) error {
 		if k := keyOf(r); one == nil || one.Key != k {
 			one = a.account(k)
 			read.Add(1)
@@ -118,7 +119,37 @@ func (a *Audit) readLedger(ctx context.Context, source schemas.Source) error {
 	for _, one := range a.accounts {
 		one.close()
 	}
+	if err := deadLetters.flush(ctx); err != nil {
+		return err
+	}
+	return a.readJobs(ctx, source, deadLetters)
+}
+
+// readJobs checks what jobs have read again: each row must add up, and its dead letters
+// must be in the table. It covers nothing for the consumer.
+func (a *Audit) readJobs(ctx context.Context, source schemas.Source, deadLetters *deadLetterCheck) error {
+	err := a.tables.ledger(ctx, source, ofJobs, func(r *schemas.LedgerRow, _ uint64) error {
+		a.checkBalance(r)
+		if k := keyOf(r); r.Cause == "" { // otherwise the job could not read it
+			if a.byJobs[k] == nil {
+				a.byJobs[k] = &coverage{}
+			}
+			a.byJobs[k].add(span{r.StartOffset, r.NextOffset})
+		}
+		return deadLetters.add(ctx, r)
+	})
+	if err != nil {
+		return err
+	}
 	return deadLetters.flush(ctx)
+}
+
+func (a *Audit) checkBalance(r *schemas.LedgerRow) {
+	if why := unbalanced(r); why != "" {
+		k, at := keyOf(r), span{r.StartOffset, r.NextOffset}
+		a.findings.add(Finding{Kind: Unbalanced, Key: k, Start: at.start, Next: at.next, Messages: r.Messages,
+			Text: fmt.Sprintf("%s: the ledger row of job %s does not balance: %s", k.at(at), r.JobID, why)})
+	}
 }
 
 func (a *Audit) account(k Key) *account {

@@ -39,18 +39,21 @@ func (a *Audit) checkCoverage(ctx context.Context, one *account, f *brokerOffset
 	}
 	for _, hole := range one.cover.holes(due) {
 		one.Gaps++
-		cause, err := a.cause(ctx, one, hole, f)
-		if err != nil {
-			return err
+		unread := []span{hole}
+		if jobs := a.byJobs[one.Key]; jobs != nil {
+			var read []span
+			read, unread = jobs.split(hole)
+			for _, part := range read {
+				a.addGap(one, part, ReadByJob)
+			}
 		}
-		finding := Finding{Kind: Gap, Key: one.Key, Start: hole.start, Next: hole.next, Cause: cause}
-		said := "no ledger row covers it"
-		if one.cover.empty() || hole.start >= one.cover.end() {
-			finding.Kind = CommittedBeyond
-			said = "it is committed, and the ledger ends before it"
+		for _, part := range unread {
+			cause, err := a.cause(ctx, one, part, f)
+			if err != nil {
+				return err
+			}
+			a.addGap(one, part, cause)
 		}
-		finding.Text = fmt.Sprintf("%s: %s; %s", one.at(hole), said, explain(cause))
-		a.findings.add(finding)
 	}
 	if f == nil || f.before.Committed < 0 && one.cover.empty() {
 		return nil // nothing was read yet
@@ -63,6 +66,21 @@ func (a *Audit) checkCoverage(ctx context.Context, one *account, f *brokerOffset
 			Text: fmt.Sprintf("%s: retention removed it before it was read, and the loss is not accepted yet (consumer.on_data_loss)", one.at(gone))})
 	}
 	return nil
+}
+
+// addGap adds the finding for offsets that no ledger row of a consumer covers.
+func (a *Audit) addGap(one *account, hole span, cause Cause) {
+	finding := Finding{Kind: Gap, Key: one.Key, Start: hole.start, Next: hole.next, Cause: cause}
+	said := "no ledger row covers it"
+	switch beyond := one.cover.empty() || hole.start >= one.cover.end(); {
+	case beyond:
+		finding.Kind = CommittedBeyond
+		said = "it is committed, and the ledger ends before it"
+	case cause == ReadByJob:
+		said = "no ledger row of a consumer covers it"
+	}
+	finding.Text = fmt.Sprintf("%s: %s; %s", one.at(hole), said, explain(cause))
+	a.findings.add(finding)
 }
 
 // due returns the offsets that the ledger must cover. They end at the committed offset,
@@ -127,6 +145,9 @@ func explain(c Cause) string {
 	switch c {
 	case LedgerRowMissing:
 		return "the tables have messages from it, so it was read and its ledger row is gone: it was deleted, or this is a bug"
+	case ReadByJob:
+		return "a job of pianola replay has read it, so its messages are in the tables, and the group was moved past it: " +
+			"prove the job with pianola audit --job ID --deep (pianola replay list), or reset the group to read the range"
 	case OffsetReset:
 		return "Kafka has it and the tables do not: most likely the group's offset was moved past it; reset it to read the range"
 	case Retention:

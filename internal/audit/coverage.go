@@ -47,6 +47,22 @@ func (c *coverage) again() uint64 {
 	return c.sum - union
 }
 
+// split cuts a span at the borders of what is covered, in order.
+func (c *coverage) split(within span) (covered, holes []span) {
+	holes = c.holes(within)
+	at := within.start
+	for _, hole := range holes {
+		if hole.start > at {
+			covered = append(covered, span{at, hole.start})
+		}
+		at = hole.next
+	}
+	if at < within.next {
+		covered = append(covered, span{at, within.next})
+	}
+	return covered, holes
+}
+
 // holes returns what of within is not covered, in order.
 func (c *coverage) holes(within span) []span {
 	var holes []span

@@ -101,6 +101,7 @@ type deepPartition struct {
 	account *account
 	worker  *transform.Worker
 	report  *Reread
+	partial bool // the ledger counts only some of the messages
 	batch   batch
 	current *Finding // messages in a row with the same fault
 }
@@ -180,7 +181,7 @@ func (p *deepPartition) endFinding() {
 // tombstones have the same outcome under all rules.
 func (p *deepPartition) compare() {
 	one, r := p.account, p.report
-	if one.Gaps > 0 {
+	if one.Gaps > 0 || p.partial {
 		return // what the ledger does not cover is not in its sums
 	}
 	for _, sum := range []struct {

@@ -31,6 +31,6 @@
 //
 // Messages above the committed offset of step 1 are not checked: they are read again
 // when their flush fails. Two things can cause a false alarm that the next audit does
-// not repeat: a replay, which removes rows before it writes them again, and retention
-// that overtakes a consumer between two steps.
+// not repeat, between two steps: a replay that moves an event, and retention that
+// overtakes a consumer.
 package audit

@@ -19,6 +19,8 @@ const (
 	Unbalanced         Kind = "unbalanced"              // a ledger row does not add up
 	DeadLettersMissing Kind = "dead_letters_missing"    // fewer dead letters in a range than the ledger counts
 	WrongEventID       Kind = "wrong_event_id"          // differs from the one that ClickHouse computes
+	JobIncomplete      Kind = "job_incomplete"          // a range of a job's plan that none of its ledger rows covers
+	OutsidePlan        Kind = "outside_plan"            // a ledger row of a job that its plan does not have
 	NoOffsets          Kind = "no_offsets"              // the group has committed nothing of a topic, so there was nothing to check
 	EmptyLedger        Kind = "empty_ledger"            // the ledger has no row of a topic, so there was nothing to check
 	EventMissing       Kind = "event_missing"           // deep: neither a row nor an open dead letter
@@ -35,6 +37,9 @@ const (
 	// LedgerRowMissing: the tables have rows of the range, so it was read, and its
 	// ledger row is gone: it was deleted, or this is a bug.
 	LedgerRowMissing Cause = "ledger_row_missing"
+	// ReadByJob: only a job of pianola replay has read the range, so nothing of it is
+	// lost, and the group's offset was moved past it.
+	ReadByJob Cause = "read_by_job"
 	// OffsetReset: Kafka has the range and the tables do not: the group's offset was
 	// moved past it.
 	OffsetReset Cause = "offset_reset"

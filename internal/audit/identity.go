@@ -20,12 +20,12 @@ type origin struct {
 	lowest      int64
 }
 
-// identities makes ClickHouse recompute the event id of every row and version, and counts
-// by origin.
+// identities makes ClickHouse recompute the event id of every row and version, delete
+// markers included, and counts the rows by origin.
 func (t *tables) identities(ctx context.Context) (map[Key]origin, error) {
 	found := map[Key]origin{}
 	err := t.rows(ctx, "compute event ids", `SELECT source, source_name, source_epoch, source_partition,
-			count(), countIf(event_id != `+computed+`), min(source_offset)
+			countIf(is_deleted = 0), countIf(event_id != `+computed+`), min(source_offset)
 		FROM `+t.name("subscription_events")+` GROUP BY source, source_name, source_epoch, source_partition`, nil,
 		func(rows driver.Rows) error {
 			var source string

@@ -11,9 +11,9 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// versions returns the highest stored version of each event of the batch. The
-// subscription is first in the table's key and the timestamps select its partitions, so
-// a batch reads a small part of the table.
+// versions returns the highest stored version of each event of the batch, without those
+// that a marker hides. The subscription is first in the table's key and the timestamps
+// select its partitions, so a batch reads a small part of the table.
 func (t *tables) versions(ctx context.Context, messages []expected) (map[string]uint64, error) {
 	var ids, subscriptions []string
 	var first, last schemas.Millis
@@ -39,7 +39,7 @@ func (t *tables) versions(ctx context.Context, messages []expected) (map[string]
 	err := t.rows(ctx, "look up events", `SELECT toString(event_id), max(version) FROM `+t.name("subscription_events")+`
 		WHERE subscription_id IN (`+quoted(subscriptions)+`) AND event_id IN (`+quoted(ids)+`)
 		AND event_timestamp >= fromUnixTimestamp64Milli({first:Int64}, 'UTC') AND event_timestamp <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')
-		GROUP BY event_id`,
+		GROUP BY event_id HAVING argMax(is_deleted, (version, synced_at)) = 0`,
 		clickhouse.Parameters{"first": strconv.FormatInt(int64(first), 10), "last": strconv.FormatInt(int64(last), 10)},
 		func(rows driver.Rows) error {
 			var id string
@@ -69,9 +69,22 @@ func (t *tables) filtered(ctx context.Context, subscriptions []string) (map[stri
 	return found, err
 }
 
-// events returns those of the offsets that an event row names.
+// purged reports whether events of internal users were ever purged.
+func (t *tables) purged(ctx context.Context) (was bool, err error) {
+	err = t.rows(ctx, "look for purges", `SELECT count() > 0 FROM `+t.name("erasures")+` FINAL WHERE kind = 'internal' AND state = 'complete'`, nil,
+		func(rows driver.Rows) error {
+			var is uint8
+			err := rows.Scan(&is)
+			was = is == 1
+			return err
+		})
+	return was, err
+}
+
+// events returns those of the offsets that an event row names. A row that a delete marker
+// hides names nothing: the marker has its coordinates, event and version.
 func (t *tables) events(ctx context.Context, k Key, offsets []int64) (map[int64]bool, error) {
-	return t.at(ctx, t.name("subscription_events"), "", k, offsets)
+	return t.at(ctx, t.name("subscription_events"), " GROUP BY source_offset, event_id, version HAVING argMax(is_deleted, synced_at) = 0", k, offsets)
 }
 
 // openDeadLetters returns those of the offsets that have an open or a dismissed dead letter.

@@ -107,17 +107,33 @@ func (l *batchLookup) events(ctx context.Context, in []int) (unresolved []int, e
 	return unresolved, err
 }
 
-// filteredEarlier resolves nothing. It adds what may explain a missing event: earlier
-// rules filtered it, and only its subscription is recorded.
+// filteredEarlier resolves the messages whose events `pianola purge-internal` has removed:
+// it records their subscriptions as filtered, as of the newest event. Of others it adds
+// what may explain a missing event: earlier rules filtered it, and only its subscription
+// is recorded.
 func (l *batchLookup) filteredEarlier(ctx context.Context, in []int) (unresolved []int, err error) {
 	filtered, err := l.filtered(ctx, in, transform.Stored)
+	if err != nil || len(filtered) == 0 {
+		return in, err
+	}
+	purged, err := l.tables.purged(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, i := range in {
 		m := l.messages[i]
-		if _, known := filtered[m.subscription]; known && m.outcome == transform.Stored {
+		version, known := filtered[m.subscription]
+		switch {
+		case !known || m.outcome != transform.Stored:
+			unresolved = append(unresolved, i)
+		case purged && version >= m.version:
+			l.results[i] = lookupResult{otherwise: true}
+		default:
 			l.results[i].cause = EarlierRules
+			unresolved = append(unresolved, i)
 		}
 	}
-	return in, err
+	return unresolved, nil
 }
 
 // filtered returns the subscriptions of messages with this outcome that are recorded as

@@ -41,7 +41,7 @@ const ofPartition = ` WHERE source = {source:String} AND source_name = {name:Str
 
 func (k Key) parameters(more clickhouse.Parameters) clickhouse.Parameters {
 	all := clickhouse.Parameters{
-		"source": string(k.Source), "name": k.Topic,
+		"source": string(k.Source), "name": statement.Text(k.Topic),
 		"epoch": strconv.FormatUint(uint64(k.Epoch), 10), "partition": strconv.FormatInt(int64(k.Partition), 10),
 	}
 	maps.Copy(all, more)

@@ -8,7 +8,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/pianola/pianola/internal/export"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
 )
 
 // Check returns the configuration, or an *Error with every mistake in the given
@@ -45,6 +47,10 @@ func (l *Loaded) mistakes(wants func(sections ...string) bool) []Problem {
 		{[]string{"transform"}, func(p *problems) { p.addErrors(c.TransformConfig().Validate()) }},
 		{[]string{"piano"}, c.checkPiano},
 		{[]string{"reconcile"}, c.checkReconcile},
+		{[]string{"replay"}, c.checkReplay},
+		{[]string{"erasure"}, c.checkErasure},
+		{[]string{"analytics"}, c.checkAnalytics},
+		{[]string{"clickhouse", "export"}, c.checkExport},
 		{[]string{"http"}, c.checkHTTP},
 		{[]string{"log"}, c.checkLog},
 		{[]string{"kafka", "clickhouse", "batch", "transform", "shutdown"}, c.checkTogether},
@@ -114,6 +120,63 @@ func (c Config) checkReconcile(p *problems) {
 		p.add("reconcile.interval", "%v is shorter than 1m; use 0 to disable the schedule", i)
 	}
 	p.addErrors(c.ReconcileConfig().Validate())
+}
+
+func (c Config) checkAnalytics(p *problems) {
+	if _, err := transform.LoadZone(c.Analytics.Timezone); err != nil {
+		p.add("analytics.timezone", "%v", err)
+	}
+}
+
+// maxHeartbeat keeps the wait for an interrupted job bearable.
+const maxHeartbeat = 10 * time.Minute
+
+func (c Config) checkReplay(p *problems) {
+	if h := c.Replay.Heartbeat; h < 10*time.Millisecond || h > maxHeartbeat {
+		p.add("replay.heartbeat", "%v is not between 10ms and %v", h, maxHeartbeat)
+	}
+}
+
+// maxRefresh keeps the wait of an erasure bearable.
+const maxRefresh = 10 * time.Minute
+
+func (c Config) checkErasure(p *problems) {
+	if r := c.Erasure.Refresh; r < 10*time.Millisecond || r > maxRefresh {
+		p.add("erasure.refresh", "%v is not between 10ms and %v", r, maxRefresh)
+	}
+	if n := len(c.Erasure.Key.Reveal()); n > 0 && n < transform.MinSuppressionKey {
+		p.unreadable("erasure.key", "is shorter than %d characters; make one with: openssl rand -hex 32", transform.MinSuppressionKey)
+	}
+	for i, key := range c.Erasure.OldKeys {
+		if len(key.Reveal()) < transform.MinSuppressionKey {
+			p.unreadable("erasure.old_keys", "key %d is shorter than %d characters", i+1, transform.MinSuppressionKey)
+		}
+	}
+	if len(c.Erasure.OldKeys) > 0 && c.Erasure.Key == "" {
+		p.add("erasure.key", "is empty although erasure.old_keys is set; it is the key of new entries")
+	}
+}
+
+func (c Config) checkExport(p *problems) {
+	checkAddresses(p, "export.clickhouse_addr", c.Export.ClickHouseAddr, "clickhouse:8123", "clickhouse.user and clickhouse.password_file")
+	p.addErrors(c.ExportConfig().Validate())
+	if c.Export.Overlap < c.ClickHouse.InsertTimeout {
+		p.add("export.overlap", "%v is shorter than clickhouse.insert_timeout (%v): an export since the last one could miss rows",
+			c.Export.Overlap, c.ClickHouse.InsertTimeout)
+	}
+	seen := map[string]int{}
+	for i, text := range c.Export.Schedule {
+		one, err := export.ParseScheduled(text, time.Now())
+		if err != nil {
+			p.add("export.schedule", "export %d: %s", i+1, strings.ReplaceAll(err.Error(), "\n", "; "))
+			continue
+		}
+		id := one.View.Alias + " " + string(one.Format) + " " + one.To()
+		if first, twice := seen[id]; twice {
+			p.add("export.schedule", "export %d: has the view, the format and the destination of export %d; metrics could not tell them apart", i+1, first)
+		}
+		seen[id] = i + 1
+	}
 }
 
 func (c Config) checkHTTP(p *problems) {

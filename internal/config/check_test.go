@@ -340,6 +340,43 @@ func TestWarnings_UnprotectedConnections(t *testing.T) {
 	}
 }
 
+// TestWarnings_EntriesThatLookLikeSeveral: a list that is written with another separator is
+// one entry, which matches nobody.
+func TestWarnings_EntriesThatLookLikeSeveral(t *testing.T) {
+	for name, c := range map[string]struct {
+		source Source
+		want   []string
+	}{
+		"ids":      {with("TRANSFORM_INTERNAL_USER_IDS=staff-1;staff-2,staff-3,staff-4 staff-5"), []string{"transform.internal_user_ids: entry 1", "transform.internal_user_ids: entry 3"}},
+		"a list":   {Source{File: file(t, `transform: {internal_user_ids: ["staff-1,staff-2", "staff-3|staff-4", " staff-5 "]}`), Environment: minimal}, []string{"transform.internal_user_ids: entry 1", "transform.internal_user_ids: entry 2"}},
+		"aliases":  {with("TRANSFORM_FIELD_ALIASES=at;when:event_timestamp,the user:user_id"), []string{"transform.field_aliases: entry 1 of 2"}},
+		"synonyms": {Source{File: file(t, `transform: {action_synonyms: {"Given up, Left": Canceled, "Left for good": Canceled}}`), Environment: minimal}, []string{"transform.action_synonyms: entry 1 of 2"}},
+		"none":     {with("TRANSFORM_INTERNAL_USER_IDS=staff-1, auth0_2 ,sha256:ab.c@d"), nil},
+	} {
+		c2, err := Load(c.source).Check()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := c2.Warnings()
+		for i, w := range got {
+			if i < len(c.want) && !strings.HasPrefix(w.String(), c.want[i]) || strings.Contains(w.String(), "staff") {
+				t.Errorf("%s: warned of %q", name, w)
+			}
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%s: warned of %v, want %v", name, got, c.want)
+		}
+	}
+	// The siblings are mistakes.
+	for _, setting := range []string{"KAFKA_BROKERS=127.0.0.1:1;127.0.0.1:2", "CLICKHOUSE_ADDR=127.0.0.1:1;127.0.0.1:2", "EXPORT_CLICKHOUSE_ADDR=127.0.0.1:1;127.0.0.1:2",
+		"KAFKA_TOPICS=a;b", "TRANSFORM_INTERNAL_EMAIL_DOMAINS=a.example;b.example", "TRANSFORM_FIELD_ALIASES=at:event_timestamp;who:user_id", "TRANSFORM_ACTION_SYNONYMS=Left:Canceled;Gone:Expired"} {
+		if got := mistakes(t, with(setting)); len(got) == 0 {
+			t.Errorf("%s is accepted", setting)
+		}
+	}
+}
+
 func TestOff_ExplainsWhyReconciliationIsDisabled(t *testing.T) {
 	off := func(environment ...string) string {
 		c, err := Load(Source{Environment: append(slices.Clone(minimal), environment...)}).Check()

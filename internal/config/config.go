@@ -5,9 +5,12 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/export"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/reconcile"
+	"github.com/pianola/pianola/internal/replay/job"
+	"github.com/pianola/pianola/internal/suppression"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -23,6 +26,10 @@ type Config struct {
 	Transform  Transform  `koanf:"transform" help:"How messages are decoded, normalised and filtered."`
 	Piano      Piano      `koanf:"piano" help:"Piano's publisher API, for reconciliation and subscription actions."`
 	Reconcile  Reconcile  `koanf:"reconcile" help:"Comparison of the stream with Piano's API. It is disabled without piano.api_token."`
+	Replay     Replay     `koanf:"replay" help:"Jobs that read messages again: pianola replay."`
+	Analytics  Analytics  `koanf:"analytics" help:"Metrics of the business. pianola migrate applies a change."`
+	Export     Export     `koanf:"export" help:"Views as files, by pianola export and on a schedule."`
+	Erasure    Erasure    `koanf:"erasure" help:"The suppression list of erased people: pianola erase. All processes have the same key."`
 	HTTP       HTTP       `koanf:"http" help:"Health and metrics endpoints."`
 	Log        Log        `koanf:"log" help:"Logs, which go to standard error."`
 	Shutdown   Shutdown   `koanf:"shutdown" help:"Graceful shutdown."`
@@ -112,6 +119,12 @@ type Transform struct {
 	InternalUserIDs      []string          `koanf:"internal_user_ids" help:"user ids whose events are filtered"`
 	InternalEmailDomains []string          `koanf:"internal_email_domains" help:"email domains whose users' events are filtered"`
 	UnknownAction        string            `koanf:"unknown_action" values:"keep,dead_letter,drop" help:"treatment of events with an unknown action"`
+	ActionSynonyms       map[string]string `koanf:"action_synonyms" help:"further texts of the canonical actions, as text:action,…"`
+}
+
+// Analytics is what the metrics of the business depend on.
+type Analytics struct {
+	Timezone string `koanf:"timezone" help:"IANA time zone of the days and months of metrics"`
 }
 
 // Piano is the publisher's API.
@@ -143,6 +156,27 @@ type Reconcile struct {
 	DynamicCancel      string        `koanf:"dynamic_cancel" values:"immediate,deferred" help:"how Piano cancels dynamic subscriptions"`
 	StartedAtTolerance time.Duration `koanf:"started_at_tolerance" help:"largest difference of stream and API timestamps that counts as equal"`
 	Verify             int           `koanf:"verify" help:"maximum differing subscriptions per run that are read from the API again"`
+}
+
+// Replay is about jobs that read messages again.
+type Replay struct {
+	Heartbeat time.Duration `koanf:"heartbeat" help:"interval of a job's heartbeats; without four of them it counts as interrupted; the same for all processes"`
+}
+
+// Export is views as files. ClickHouse makes the files, over its HTTP interface.
+type Export struct {
+	ClickHouseAddr []string      `koanf:"clickhouse_addr" help:"host:port of the HTTP interface of one or more servers"`
+	Overlap        time.Duration `koanf:"overlap" help:"how far an export since the last one goes back before its watermark, for differences between clocks"`
+	Schedule       []string      `koanf:"schedule" help:"exports that pianola run repeats: the arguments of pianola export and --every, such as traits --to /exports --format csv --every 24h"`
+}
+
+// Erasure is the list of people whose messages are dropped.
+type Erasure struct {
+	Key         Secret        `koanf:"key" help:"key of the hashes on the suppression list, at least 32 characters; needed by pianola erase, and by every process once the list has entries"`
+	KeyFile     string        `koanf:"key_file" help:"file that contains the key"`
+	OldKeys     Secrets       `koanf:"old_keys" help:"earlier keys, of which the list still has entries; pianola erase writes with erasure.key alone"`
+	OldKeysFile string        `koanf:"old_keys_file" help:"file that contains the earlier keys, one a line"`
+	Refresh     time.Duration `koanf:"refresh" help:"how old the suppression list of a process may be when it writes; the same for all processes"`
 }
 
 // HTTP is the health and metrics endpoint.
@@ -188,7 +222,7 @@ func Defaults() Config {
 		Transform: Transform{
 			MaxMessageBytes: Size(t.MaxMessageBytes), FieldAliases: t.FieldAliases, SourceTimezone: t.SourceTimezone,
 			MaxFuture: t.MaxFuture, InternalUserIDs: t.InternalUserIDs, InternalEmailDomains: t.InternalEmailDomains,
-			UnknownAction: string(t.UnknownAction),
+			UnknownAction: string(t.UnknownAction), ActionSynonyms: t.ActionSynonyms,
 		},
 		Piano: Piano{
 			BaseURL: a.BaseURL, ReportsURL: a.ReportsURL, PageSize: a.PageSize, Rate: a.Rate, Timeout: a.Timeout,
@@ -198,8 +232,12 @@ func Defaults() Config {
 			Interval: 24 * time.Hour, Settle: r.Settle, Keep: r.Keep, DynamicCancel: r.DynamicCancel,
 			StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify,
 		},
-		HTTP:     HTTP{Listen: defaultListen},
-		Log:      Log{Level: "info", Format: "auto"},
-		Shutdown: Shutdown{Timeout: k.DrainTimeout},
+		Replay:    Replay{Heartbeat: job.DefaultHeartbeat},
+		Export:    Export{Overlap: export.Defaults().Overlap},
+		Erasure:   Erasure{Refresh: suppression.DefaultRefresh},
+		HTTP:      HTTP{Listen: defaultListen},
+		Log:       Log{Level: "info", Format: "auto"},
+		Shutdown:  Shutdown{Timeout: k.DrainTimeout},
+		Analytics: Analytics{Timezone: "UTC"},
 	}
 }

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"time"
+
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/export"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/reconcile"
@@ -42,8 +45,27 @@ func (c Config) TransformConfig() transform.Config {
 	return transform.Config{
 		MaxMessageBytes: int(t.MaxMessageBytes), FieldAliases: t.FieldAliases, SourceTimezone: t.SourceTimezone, MaxFuture: t.MaxFuture,
 		InternalUserIDs: t.InternalUserIDs, InternalEmailDomains: t.InternalEmailDomains,
-		UnknownAction: transform.UnknownAction(t.UnknownAction),
+		UnknownAction: transform.UnknownAction(t.UnknownAction), ActionSynonyms: t.ActionSynonyms,
 	}
+}
+
+// SuppressionKeys are the keys of the suppression list: the first one of new entries, then
+// the earlier ones. The list is empty without a setting.
+func (c Config) SuppressionKeys() []*transform.SuppressionKey {
+	var keys []*transform.SuppressionKey
+	for _, secret := range append(Secrets{c.Erasure.Key}, c.Erasure.OldKeys...) {
+		if key, err := transform.NewSuppressionKey(secret.Reveal()); err == nil { // Check has refused short ones
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// ErasureBound is after what time every process obeys a new entry of the suppression list:
+// it has looked at the list, an attempt to write has ended, and so has one that the
+// process gave up and the server completes.
+func (c Config) ErasureBound() time.Duration {
+	return c.Erasure.Refresh + 2*c.ClickHouse.InsertTimeout
 }
 
 // PipelineConfig is the configuration of the flow. An insert that outlives its
@@ -80,4 +102,41 @@ func (c Config) ClickHouseOptions() *clickhouse.Options {
 	options := sink.Options(c.SinkConfig())
 	options.Auth.Database = ""
 	return options
+}
+
+// ExportConfig is the configuration of an exporter.
+func (c Config) ExportConfig() export.Config { return export.Config{Overlap: c.Export.Overlap} }
+
+// exportReadTimeout limits the wait for the first byte of a file. A view such as
+// subscription_state is computed before it begins.
+const exportReadTimeout = 30 * time.Minute
+
+// ExportOptions are the connection options of exports. They differ from those of other
+// statements in the address and the protocol, and in when an answer begins: not at the
+// end of the query, because the server would keep the whole file until then. An error in
+// the middle breaks the answer.
+func (c Config) ExportOptions() *clickhouse.Options {
+	over := c.SinkConfig()
+	over.Protocol, over.Addr = sink.HTTP, c.Export.ClickHouseAddr
+	options := sink.Options(over)
+	options.Auth.Database = ""
+	options.ReadTimeout = exportReadTimeout
+	delete(options.Settings, "wait_end_of_query")
+	return options
+}
+
+// ExportSchedule are the exports that are repeated. The configuration must be valid.
+func (c Config) ExportSchedule() []export.Scheduled {
+	var all []export.Scheduled
+	for _, text := range c.Export.Schedule {
+		if one, err := export.ParseScheduled(text, time.Now()); err == nil { // checked
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// AnalyticsZone is the time zone of metrics. The settings must be valid.
+func (c Config) AnalyticsZone() (*time.Location, error) {
+	return transform.LoadZone(c.Analytics.Timezone)
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pianola/pianola/internal/safetext"
 )
 
 // maxFile limits the size of a configuration or secret file, so that a wrong path is a
@@ -28,7 +30,7 @@ func (l *Loaded) fromFile(path string) layer {
 	}
 	text, err := readBounded(path, maxFile)
 	if err != nil {
-		l.problems.add("", "configuration file %s: %v", path, cause(err))
+		l.problems.add("", "configuration file %s: %v", safetext.Name(path), cause(err))
 		l.unread = true
 		return found
 	}
@@ -40,15 +42,15 @@ func (l *Loaded) fromFile(path string) layer {
 		if where == "" {
 			where = "its content"
 		}
-		l.problems.add("", "configuration file %s: not a YAML map of settings; check %s", path, where)
+		l.problems.add("", "configuration file %s: not a YAML map of settings; check %s", safetext.Name(path), where)
 		l.unread = true
 		return found
 	}
 	if line := secondDocument(documents); line > 0 {
-		l.problems.add("", "configuration file %s: a second YAML document begins at line %d, and only the first is read; merge them into one", path, line)
+		l.problems.add("", "configuration file %s: a second YAML document begins at line %d, and only the first is read; merge them into one", safetext.Name(path), line)
 		l.unread = true
 	}
-	l.flatten(found, origin{kind: FromFile, name: path}, tree, "")
+	l.flatten(found, origin{kind: FromFile, name: safetext.Name(path)}, tree, "")
 	return found
 }
 

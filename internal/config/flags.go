@@ -29,10 +29,11 @@ func (s setting) usage() string {
 	if len(s.values) > 0 {
 		text += " [" + strings.Join(s.values, "|") + "]"
 	}
-	if d := s.defaultText(); d != "" {
-		if rule := s.followRule(); rule != "" {
-			d += ", " + rule
-		}
+	d, rule := s.defaultText(), s.followRule()
+	if d != "" && rule != "" {
+		d += ", "
+	}
+	if d += rule; d != "" {
 		text += " (default " + d + ")"
 	}
 	return text

@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"net"
+	"reflect"
+	"slices"
+	"time"
+)
 
 // dependent is a setting whose default follows other settings, so that a change of one
 // setting does not require changes of others.
@@ -65,6 +70,14 @@ func dependents() []dependent {
 			func(c *Config, _ func(string) bool) {
 				c.ClickHouse.Retry.Max = max(c.ClickHouse.Retry.Max, c.ClickHouse.Retry.Initial)
 			}},
+		{"export.clickhouse_addr", "clickhouse.addr with clickhouse.protocol http; otherwise its hosts with port 8123, or 8443 with clickhouse.tls.enabled",
+			func(c *Config, _ func(string) bool) {
+				c.Export.ClickHouseAddr = httpAddresses(c.ClickHouse)
+			}},
+		{"export.overlap", "at least clickhouse.insert_timeout",
+			func(c *Config, _ func(string) bool) {
+				c.Export.Overlap = max(c.Export.Overlap, c.ClickHouse.InsertTimeout)
+			}},
 		{"piano.retry.initial", "at most piano.retry.max",
 			func(c *Config, _ func(string) bool) {
 				c.Piano.Retry.Initial = atMost(c.Piano.Retry.Initial, c.Piano.Retry.Max)
@@ -94,7 +107,7 @@ func (l *Loaded) followDefaults() {
 		}
 		before := s.in(&l.config)
 		d.follow(&l.config, isSet)
-		if s.in(&l.config) != before {
+		if !reflect.DeepEqual(s.in(&l.config), before) {
 			l.followed[d.key] = d.rule
 		}
 	}
@@ -108,4 +121,22 @@ func (s setting) followRule() string {
 		}
 	}
 	return ""
+}
+
+// httpAddresses are the addresses of the HTTP interface, by ClickHouse's default ports where
+// the configured ones are of the native protocol.
+func httpAddresses(c ClickHouse) []string {
+	good := slices.DeleteFunc(slices.Clone(c.Addr), func(address string) bool { return addressMistake(address) != "" }) // reported as clickhouse.addr
+	if c.Protocol == "http" {
+		return good
+	}
+	port := "8123"
+	if c.TLS.Enabled {
+		port = "8443"
+	}
+	for i, address := range good {
+		host, _, _ := net.SplitHostPort(address)
+		good[i] = net.JoinHostPort(host, port)
+	}
+	return good
 }

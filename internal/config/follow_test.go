@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 func TestLoad_DependentDefaultsFollow(t *testing.T) {
@@ -36,6 +38,9 @@ func TestLoad_DependentDefaultsFollow(t *testing.T) {
 		for _, e := range l.Entries() {
 			s := l.byKey[e.Key]
 			defaults := Defaults()
+			if e.Key == "export.clickhouse_addr" { // always follows: the next test
+				continue
+			}
 			if e.Origin != FromDefault || s.kind == reflect.TypeFor[Secret]() || reflect.DeepEqual(s.in(&l.config), s.in(&defaults)) {
 				continue
 			}
@@ -50,6 +55,55 @@ func TestLoad_DependentDefaultsFollow(t *testing.T) {
 		}
 		if len(follows) > 0 {
 			t.Errorf("%s: missing %v", set, follows)
+		}
+	}
+}
+
+// TestLoad_ExportAddressFollows: the files of exports come over HTTP, also where
+// everything else uses the native protocol.
+func TestLoad_ExportAddressFollows(t *testing.T) {
+	for set, want := range map[string]string{
+		"CLICKHOUSE_ADDR=a:9000,CLICKHOUSE_PROTOCOL=native":                           "[a:8123]",
+		"CLICKHOUSE_ADDR=[::1]:9440,CLICKHOUSE_TLS_ENABLED=true":                      "[[::1]:8443]",
+		"CLICKHOUSE_ADDR=a:8000,CLICKHOUSE_PROTOCOL=http":                             "[a:8000]",
+		"CLICKHOUSE_ADDR=a:8000,CLICKHOUSE_PROTOCOL=http,EXPORT_CLICKHOUSE_ADDR=b:80": "[b:80]",
+	} {
+		cfg, err := Load(with(strings.Split(set, ",")...)).Check()
+		if err != nil {
+			t.Errorf("%s: %v", set, err)
+		}
+		if got := fmt.Sprint(cfg.Export.ClickHouseAddr); got != want {
+			t.Errorf("%s: %s", set, got)
+		}
+		options := cfg.ExportOptions()
+		if options.Protocol != clickhouse.HTTP || fmt.Sprint(options.Addr) != want || options.Settings["wait_end_of_query"] != nil {
+			t.Errorf("%s: %v to %v with %v", set, options.Protocol, options.Addr, options.Settings)
+		}
+	}
+	if got := mistakes(t, with("CLICKHOUSE_ADDR=http://a:9000")); len(got) != 1 || !strings.HasPrefix(got[0], "clickhouse.addr") {
+		t.Errorf("an address that is a mistake is reported twice: %q", got)
+	}
+}
+
+func TestCheck_ExportSchedule(t *testing.T) {
+	for text, want := range map[string]string{
+		"stream --to /x --format parquet --every 15m --since last,traits --to s3://b/p?region=a --format=csv --every=24h":                      "",
+		"stream --to /x --format csv --every 1h,traits --to /x --format csv --every 1h,stream --to /x --format csv --every 1h --month 2026-10": "export 3: has the view, the format and the destination of export 1",
+		"stream --to /x --format parquet":                              "export 1: every: is not a duration",
+		"dead_letters --to /x --format parquet --every 1h":             "export 1: view: is not stream",
+		"traits --to - --format csv --every 1h":                        "cannot write to standard output",
+		"traits --to /x --format csv --every 1h --since last":          "since: needs the stream",
+		"traits --to /x y --format csv --every 1h":                     "cannot have spaces",
+		"traits --to s3://k:canary@b/ --format csv --every 1h":         "must not contain credentials",
+		"stream --to /x --format parquet --every 1h,--view canary":     "export 2: does not begin with a view",
+		"stream --to /x --format parquet --every 1h --to canary":       "has --to twice",
+		"stream --to /x --format parquet --every":                      "has --every without a value",
+		"stream --to /x --format parquet --every 1h --month 2026-13":   "month: is not a month",
+		"stream --to /x --format parquet --every 1h --since yesterday": "since: is neither last",
+	} {
+		got := mistakes(t, with("EXPORT_SCHEDULE="+text))
+		if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || !strings.Contains(got[0], want) || strings.Contains(got[0], "canary")) {
+			t.Errorf("%s: %q", text, got)
 		}
 	}
 }

@@ -81,6 +81,11 @@ func (s setting) parseText(text string) (any, error) {
 			return nil, errControl
 		}
 		return Secret(text), nil
+	case reflect.TypeFor[Secrets]():
+		if hasControl(text) {
+			return nil, errControl
+		}
+		return secretsOf(splitList(text))
 	case reflect.TypeFor[string]():
 		switch {
 		case hasControl(text):
@@ -117,8 +122,15 @@ func (s setting) parseYAML(value any) (any, error) {
 			return v, nil
 		}
 	case []any:
-		if s.kind == reflect.TypeFor[[]string]() {
+		switch s.kind {
+		case reflect.TypeFor[[]string]():
 			return textList(v)
+		case reflect.TypeFor[Secrets]():
+			list, err := textList(v)
+			if err != nil {
+				return nil, err
+			}
+			return secretsOf(list)
 		}
 	case map[string]any:
 		if s.kind == reflect.TypeFor[map[string]string]() {
@@ -141,7 +153,7 @@ func (s setting) wrongType() error {
 		return errDecimal
 	case reflect.TypeFor[bool]():
 		return errBool
-	case reflect.TypeFor[[]string]():
+	case reflect.TypeFor[[]string](), reflect.TypeFor[Secrets]():
 		return errList
 	case reflect.TypeFor[map[string]string]():
 		return errMap
@@ -160,6 +172,18 @@ func textList(values []any) ([]string, error) {
 		list = append(list, text)
 	}
 	return checkedItems(list)
+}
+
+// secretsOf rejects quotes, which would be part of a secret.
+func secretsOf(list []string) (Secrets, error) {
+	secrets := make(Secrets, len(list))
+	for i, text := range list {
+		if isQuoted(text) {
+			return nil, errPassword
+		}
+		secrets[i] = Secret(text)
+	}
+	return secrets, nil
 }
 
 // checkedItems rejects a list with an item in quotes or with a control character. White

@@ -104,6 +104,7 @@ batch:
 | list | a YAML list; in flags and environment ` + "`a,b,c`" + ` |
 | map | a YAML map; in flags and environment ` + "`a:b,c:d`" + ` |
 | secret | text that no output shows; it has no flag. Its twin with ` + "`_file`" + ` names a file to read it from. Set one of the two; when both are set in different places, the first place of the list above wins. |
+| secrets | a YAML list of secrets; in the environment ` + "`a,b`" + `; in the file of the twin one a line |
 
 No output shows a secret. ` + "`pianola config show`" + ` also masks a text that may be a misplaced secret: one with a mistake, and a file name that leads to no file.
 `)
@@ -140,7 +141,12 @@ func (s setting) description() string {
 func (s setting) defaultColumn() string {
 	text := code(s.defaultText())
 	if rule := s.followRule(); rule != "" {
-		text += ", " + regexp.MustCompile(`[a-z]+\.[a-z_.]+`).ReplaceAllString(rule, "`$0`")
+		if s.defaultText() == "" {
+			text = ""
+		} else {
+			text += ", "
+		}
+		text += regexp.MustCompile(`[a-z]+\.[a-z_.]+`).ReplaceAllString(rule, "`$0`")
 	}
 	return text
 }

@@ -31,3 +31,14 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalYAML is the mask, for encoders without MarshalText.
 func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+// Secrets are several secrets, in their order.
+type Secrets []Secret
+
+// String is one mask for all.
+func (s Secrets) String() string {
+	if len(s) == 0 {
+		return ""
+	}
+	return mask
+}

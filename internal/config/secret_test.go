@@ -77,7 +77,7 @@ func theHigherLayerWins(t *testing.T) {
 
 // freeText are the settings whose values are names: no check can tell one from a secret.
 var freeText = []string{"kafka.topics", "kafka.group", "kafka.client_id", "kafka.sasl.user", "kafka.tls.server_name", "clickhouse.tls.server_name",
-	"clickhouse.database", "clickhouse.user", "consumer.instance", "transform.field_aliases", "transform.internal_user_ids",
+	"clickhouse.database", "clickhouse.user", "consumer.instance", "transform.field_aliases", "transform.action_synonyms", "transform.internal_user_ids",
 	"transform.internal_email_domains", "piano.aid"}
 
 // TestSecrets_NoOutputShowsAMisplacedSecret puts passwords where people put them by mistake:
@@ -177,6 +177,50 @@ func TestSecrets(t *testing.T) {
 			got := mistakes(t, Source{Environment: append(slices.Clone(minimal), "PIANOLA_KAFKA_SASL_MECHANISM=plain", "PIANOLA_KAFKA_SASL_USER=u", "PIANOLA_KAFKA_SASL_PASSWORD_FILE="+path)})
 			if len(got) != 1 || !strings.HasPrefix(got[0], "kafka.sasl.password_file: ") {
 				t.Errorf("%s: got %q", path, got)
+			}
+		}
+	})
+	t.Run("several_have_their_notations", func(t *testing.T) {
+		first, second := strings.Repeat("a, ", 12), strings.Repeat("b", 32)
+		key := "ERASURE_KEY=" + strings.Repeat("k", 32)
+		listed := with(key)
+		listed.File = file(t, `erasure: {old_keys: ["`+first+`", "`+second+`"]}`)
+		for name, c := range map[string]struct {
+			source Source
+			want   []string
+		}{
+			"in the environment": {with(key, "ERASURE_OLD_KEYS="+second+", "+strings.ToUpper(second)), []string{second, strings.ToUpper(second)}},
+			"in a list":          {listed, []string{first, second}},
+			"in their file":      {with(key, "ERASURE_OLD_KEYS_FILE="+file(t, first+"\r\n\n"+second+"\n")), []string{first, second}},
+		} {
+			l := Load(c.source)
+			settings, err := l.Check()
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var got []string
+			for _, one := range settings.Erasure.OldKeys {
+				got = append(got, one.Reveal())
+			}
+			if !slices.Equal(got, c.want) || len(settings.SuppressionKeys()) != 3 {
+				t.Errorf("%s: got %q, %d keys", name, got, len(settings.SuppressionKeys()))
+			}
+			shown := fmt.Sprint(l.Entries(), settings.Erasure, settings.Erasure.OldKeys)
+			if asJSON, err := json.Marshal([]any{l.Entries(), settings.Erasure}); err != nil || strings.Contains(string(asJSON)+shown, second) {
+				t.Errorf("%s: shown (%v)", name, err)
+			}
+		}
+		for want, s := range map[string]Source{
+			"erasure.old_keys: key 2 is shorter than 32 characters":                 with(key, "ERASURE_OLD_KEYS="+second+",short"),
+			"erasure.key: is empty although erasure.old_keys is set":                with("ERASURE_OLD_KEYS=" + second),
+			"erasure.old_keys_file: the file is empty":                              with(key, "ERASURE_OLD_KEYS_FILE="+file(t, "\n\n")),
+			"erasure.old_keys_file: the file has a control character":               with(key, "ERASURE_OLD_KEYS_FILE="+file(t, second+"\t\n")),
+			"erasure.old_keys_file: conflicts with erasure.old_keys; set only one":  with(key, "ERASURE_OLD_KEYS="+second, "ERASURE_OLD_KEYS_FILE="+file(t, second)),
+			"erasure.old_keys: is wrapped in quotes, which would be part of the se": with(key, `ERASURE_OLD_KEYS=`+second+`,"`+first[:1]+`"`),
+		} {
+			if got := mistakes(t, s); len(got) != 1 || !strings.HasPrefix(got[0], want) || strings.Contains(got[0], second) {
+				t.Errorf("got %q, want %q", got, want)
 			}
 		}
 	})

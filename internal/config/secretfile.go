@@ -19,17 +19,19 @@ func (l *Loaded) readSecretFiles() {
 	for _, twin := range []struct {
 		key    string
 		file   *string
-		secret *Secret
+		secret inFile
 	}{
 		{"kafka.sasl.password", &l.config.Kafka.SASL.PasswordFile, &l.config.Kafka.SASL.Password},
 		{"clickhouse.password", &l.config.ClickHouse.PasswordFile, &l.config.ClickHouse.Password},
 		{"piano.api_token", &l.config.Piano.APITokenFile, &l.config.Piano.APIToken},
+		{"erasure.key", &l.config.Erasure.KeyFile, &l.config.Erasure.Key},
+		{"erasure.old_keys", &l.config.Erasure.OldKeysFile, &l.config.Erasure.OldKeys},
 	} {
 		if *twin.file == "" {
 			continue
 		}
 		fileKey := twin.key + "_file"
-		if *twin.secret != "" {
+		if twin.secret.isSet() {
 			direct, file := l.origins[twin.key], l.origins[fileKey]
 			if direct.kind == file.kind {
 				l.problems.unreadable(fileKey, "conflicts with %s; set only one of them", twin.key)
@@ -40,31 +42,68 @@ func (l *Loaded) readSecretFiles() {
 				continue
 			}
 		}
-		secret, err := readSecret(*twin.file)
-		if err != nil {
+		if err := readSecret(*twin.file, twin.secret); err != nil {
 			l.problems.unreadable(fileKey, "%v", err)
 			l.problems.mute(twin.key)
 			continue
 		}
-		*twin.secret = secret
 		l.origins[twin.key] = origin{kind: l.origins[fileKey].kind, name: fileKey}
 	}
 }
 
-func readSecret(path string) (Secret, error) {
+// inFile is a value that its _file twin can fill.
+type inFile interface {
+	isSet() bool
+	// parseFile sets the value to the content of the file.
+	parseFile(text string) error
+}
+
+func readSecret(path string, into inFile) error {
 	text, err := readNamed(path, maxSecret)
 	if err != nil {
-		return "", err
+		return err
 	}
+	return into.parseFile(string(text))
+}
+
+var (
+	errEmptyFile  = errors.New("the file is empty")
+	errSecretFile = errors.New("the file has more than one line, a control character or a byte order mark; write the secret alone, as UTF-8")
+	errSecretLine = errors.New("the file has a control character or a byte order mark; write one secret a line, as UTF-8")
+)
+
+func (s *Secret) isSet() bool { return *s != "" }
+
+func (s *Secret) parseFile(text string) error {
 	// Editors and echo add a line end that is not part of the secret.
-	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" {
-		return "", errors.New("the file is empty")
+	text = strings.TrimRight(text, "\r\n")
+	switch {
+	case text == "":
+		return errEmptyFile
+	case hasControl(text):
+		return errSecretFile
 	}
-	if hasControl(secret) {
-		return "", errors.New("the file has more than one line, a control character or a byte order mark; write the secret alone, as UTF-8")
+	*s = Secret(text)
+	return nil
+}
+
+func (s *Secrets) isSet() bool { return len(*s) > 0 }
+
+// parseFile reads one secret a line: a secret may have a comma.
+func (s *Secrets) parseFile(text string) error {
+	for line := range strings.Lines(text) {
+		switch line = strings.TrimRight(line, "\r\n"); {
+		case line == "":
+		case hasControl(line):
+			return errSecretLine
+		default:
+			*s = append(*s, Secret(line))
+		}
 	}
-	return Secret(secret), nil
+	if !s.isSet() {
+		return errEmptyFile
+	}
+	return nil
 }
 
 // readNamed reads the file of a setting. Its errors do not repeat the path, which may be

@@ -58,7 +58,9 @@ func (s setting) environment() string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
 }
 
-func (s setting) secret() bool { return s.kind == reflect.TypeFor[Secret]() }
+func (s setting) secret() bool {
+	return s.kind == reflect.TypeFor[Secret]() || s.kind == reflect.TypeFor[Secrets]()
+}
 
 // file reports whether the value is the path of a file.
 func (s setting) file() bool { return strings.HasSuffix(s.key, "_file") }
@@ -88,7 +90,7 @@ func (s setting) in(c *Config) any {
 // shown is the value in its notation: a secret is masked.
 func (s setting) shown(c *Config) any {
 	value := s.in(c)
-	if d, ok := value.(fmt.Stringer); ok { // Duration, Size, Secret
+	if d, ok := value.(fmt.Stringer); ok { // Duration, Size, Secret, Secrets
 		return d.String()
 	}
 	return value
@@ -111,6 +113,8 @@ func (s setting) typeName() string {
 		return "number"
 	case reflect.TypeFor[Secret]():
 		return "secret"
+	case reflect.TypeFor[Secrets]():
+		return "secrets"
 	default:
 		return "text"
 	}

@@ -50,6 +50,10 @@ func migrator(t *testing.T, db *sql.DB, database string) *migrate.Migrator {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The views of a database that stays would be refreshed during all later tests.
+	t.Cleanup(func() {
+		_ = server.Connect(t).Exec(context.WithoutCancel(t.Context()), "DROP DATABASE IF EXISTS "+database)
+	})
 	return m
 }
 
@@ -172,7 +176,7 @@ func TestUp_EverythingSaysWhatItIs(t *testing.T) {
 	}
 	for kind, query := range map[string]string{
 		"tables and views": "SELECT count(), groupArrayIf(name, comment = '') FROM system.tables WHERE database = 'comments'",
-		"columns":          "SELECT count(), groupArrayIf(table || '.' || name, comment = '') FROM system.columns WHERE database = 'comments'",
+		"columns":          "SELECT count(), groupArrayIf(table || '.' || name, comment = '') FROM system.columns WHERE database = 'comments' AND table NOT IN (SELECT name FROM system.tables WHERE database = 'comments' AND engine = 'MaterializedView')", // which fill a table
 	} {
 		var all uint64
 		var silent []string

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -164,9 +165,14 @@ func (p *part) hold(now time.Time, worker *transform.Worker, records []consumer.
 	return records[n:]
 }
 
-// absorb runs the stages over one record and stores its outcome. For every
-// outcome the record counts once and the range ends after it (I1).
+// absorb runs the stages over one record and stores its outcome.
 func (p *part) absorb(worker *transform.Worker, record consumer.Record, now time.Time) transform.Outcome {
+	return p.store(worker, worker.Apply(record.Value, now), record, now)
+}
+
+// store stores the outcome of one record. For every outcome the record counts once and
+// the range ends after it (I1).
+func (p *part) store(worker *transform.Worker, result *transform.Result, record consumer.Record, now time.Time) transform.Outcome {
 	ledger, offset := &p.Ledger, record.Offset
 	at := schemas.Coordinates{Source: ledger.Source, Name: ledger.Name, Epoch: ledger.Epoch,
 		Partition: ledger.Partition, Offset: offset}
@@ -175,7 +181,6 @@ func (p *part) absorb(worker *transform.Worker, record consumer.Record, now time
 		p.rescaled++
 	}
 
-	result := worker.Apply(record.Value, now)
 	p.notes.Add(result.Notes)
 	version := schemas.KafkaVersion(timestamp, offset)
 	switch result.Outcome {
@@ -225,6 +230,10 @@ func (f *flusher) flush(ctx context.Context, beat *heartbeat) error {
 		batch.Parts = append(batch.Parts, &t.part.Part)
 	}
 	stats, err := f.flow.sink.Flush(bounded, batch) // A2
+	if errors.Is(err, sink.ErrOutdated) {
+		f.flow.log.Info("suppression list changed, range will be read again", zap.Int("partitions", len(collected)))
+		return errRejoin
+	}
 	if err != nil {
 		if bounded.Err() != nil {
 			f.flow.log.Warn("flush cancelled, range will be read again", zap.Int("partitions", len(collected)))

@@ -26,4 +26,5 @@
 //     watchdog.go detects a stuck loop.
 //
 // reprocessor.go runs the same stages outside a group, for `pianola dlq redrive`.
+// forecast.go is the decision of the assignment check for `pianola offsets`.
 package pipeline

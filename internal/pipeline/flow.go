@@ -42,6 +42,8 @@ type Flow struct {
 	now      func() time.Time
 	log      *zap.Logger
 
+	suppression Suppression // nil without one
+
 	assigned atomic.Bool
 }
 
@@ -54,11 +56,21 @@ type Deps struct {
 	Watchdog *Watchdog
 	Now      func() time.Time
 	Log      *zap.Logger
+	// Suppression is the list of erased people. Its Bind is called before each generation
+	// reads; the Sink's gate knows the context. It may be nil.
+	Suppression Suppression
+}
+
+// Suppression ties work to the list of erased people: *suppression.List. Bind reads the
+// list, within ctx, and returns work as a context under which the Sink refuses work (sink.ErrOutdated) once
+// the list has changed. It is safe for concurrent use.
+type Suppression interface {
+	Bind(ctx, work context.Context) (context.Context, error)
 }
 
 // New builds a flow.
 func New(config Config, deps Deps) *Flow {
-	return &Flow{config: config, source: deps.Source, rules: deps.Rules, sink: deps.Sink, metrics: deps.Metrics,
+	return &Flow{config: config, source: deps.Source, rules: deps.Rules, sink: deps.Sink, metrics: deps.Metrics, suppression: deps.Suppression,
 		watchdog: deps.Watchdog, now: deps.Now, log: deps.Log.Named("pipeline")}
 }
 

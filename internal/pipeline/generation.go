@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
+	"github.com/pianola/pianola/internal/statement"
+	"github.com/pianola/pianola/internal/wait"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -19,7 +22,11 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	// A drain has nothing to flush yet, and must not wait for a ClickHouse that
 	// does not answer.
 	checking, checked := untilDrain(ctx, g)
-	lanes, err := f.assign(checking, g)
+	bound, err := f.bind(checking, ctx)
+	var lanes []*lane
+	if err == nil {
+		lanes, err = f.assign(checking, g)
+	}
 	ended := checking.Err() != nil
 	checked()
 	if ended {
@@ -32,10 +39,35 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	f.assigned.Store(true)
 	defer f.assigned.Store(false)
 
-	return f.work(ctx, g.Draining(), g, lanes, func(ctx context.Context, l *lane, limiter *limiter) error {
+	return f.work(bound, g.Draining(), g, lanes, func(ctx context.Context, l *lane, limiter *limiter) error {
 		return l.run(ctx, f, limiter, len(lanes))
 	})
 }
+
+// bind ties the generation to the list of erased people. What it reads is not written once
+// the list has changed: the next generation reads it again. ClickHouse may be down, so it
+// tries until checking ends.
+func (f *Flow) bind(checking, ctx context.Context) (context.Context, error) {
+	if f.suppression == nil {
+		return ctx, nil
+	}
+	for pause := minBindPause; ; pause = min(2*pause, maxBindPause) {
+		bound, err := f.suppression.Bind(checking, ctx)
+		if err == nil || errors.Is(err, sink.ErrBlocked) || !statement.Transient(err) {
+			return bound, err
+		}
+		f.log.Warn(sink.LogAttemptFailed, zap.String("op", "read the suppression list"), zap.Duration("wait", pause), zap.Error(err))
+		if wait.For(checking, pause) != nil {
+			return nil, context.Cause(checking)
+		}
+	}
+}
+
+// The pauses between two attempts to read the list.
+const (
+	minBindPause = 100 * time.Millisecond
+	maxBindPause = 10 * time.Second
+)
 
 // untilDrain returns a context that also ends with a drain. Its goroutine ends
 // soon after the returned function is called.
@@ -112,10 +144,9 @@ func (f *Flow) startOf(ctx context.Context, a *consumer.Assignment, known sink.P
 			return startPosition{}, err
 		}
 	}
-	return decideStart(*a, known, func(offset int64) (lastRecord, bool, error) {
-		at, found, err := f.source.FingerprintAt(ctx, a.Topic, a.Partition, offset)
-		return lastRecordOf(at), found, err
-	}, func(within sink.Range) ([]sink.Range, error) {
+	return decideStart(*a, known, recordsBy(func(offset int64) (consumer.Fingerprint, bool, error) {
+		return f.source.FingerprintAt(ctx, a.Topic, a.Partition, offset)
+	}), func(within sink.Range) ([]sink.Range, error) {
 		return f.sink.LedgerGaps(ctx, a.Topic, a.Partition, known.Epoch, within)
 	})
 }

@@ -45,8 +45,8 @@ func TestFlow_DataLoss(t *testing.T) {
 		event := func(subscription string) string {
 			return fmt.Sprintf(`{"subscription_id":"%s","event_timestamp":1750000000,"subscription_action":"Renewed"}`, subscription)
 		}
-		s.produceAt(0, -1, event("OLD1"))
-		s.produceAt(0, -1, event("OLD2"))
+		s.ProduceAt(0, -1, event("OLD1"))
+		s.ProduceAt(0, -1, event("OLD2"))
 		for range 2 { // the same topic is no loss
 			i := s.start(nil)
 			s.AwaitCommitted(i.Run)
@@ -56,7 +56,7 @@ func TestFlow_DataLoss(t *testing.T) {
 		s.DeleteTopic()
 		s.CreateTopic()
 		for n := range 4 { // longer than the old one
-			s.produceAt(0, -1, event(fmt.Sprintf("NEW%d", n)))
+			s.ProduceAt(0, -1, event(fmt.Sprintf("NEW%d", n)))
 		}
 		s.wantLoss(schemas.LostTopicRecreated)
 		var rows uint64

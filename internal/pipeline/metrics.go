@@ -37,6 +37,8 @@ type Metrics struct {
 	losses        *prometheus.CounterVec // topic, partition, cause
 	resolved      prometheus.Counter
 	viewFailures  *prometheus.CounterVec // view
+	suppressed    prometheus.Counter
+	suppressions  prometheus.Gauge
 
 	newest atomic.Int64 // newest stored event in ms; 0 before the first
 }
@@ -93,6 +95,10 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		viewFailures: prometheus.NewCounterVec(counter("view_failures_total",
 			"Stored rows for which a materialized view on the table failed, by view."), []string{"view"}),
 	}
+	m.suppressed = prometheus.NewCounter(counter("suppressed_messages_total",
+		"Messages of erased people; they count as filtered."))
+	m.suppressions = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "pianola", Name: "suppression_list_entries",
+		Help: "Entries of the suppression list that this process obeys."})
 	freshness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "pianola", Name: "event_freshness_seconds",
 		Help: "Seconds since the newest stored event that is not in the future; NaN before the first."}, func() float64 {
 		if newest := m.newest.Load(); newest != 0 {
@@ -101,7 +107,8 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		return math.NaN()
 	})
 	registry.MustRegister(m.messages, m.deadLetters, m.notes, m.lag, m.unstable, m.batchRows, m.batchBytes, m.insertSeconds,
-		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, m.viewFailures, freshness)
+		m.retries, m.splits, m.latency, m.rebalances, m.commitErrors, m.fetchErrors, m.groupErrors, m.fetchedBytes, m.lost, m.losses, m.resolved, m.viewFailures,
+		m.suppressed, m.suppressions, freshness)
 
 	// Series that alerts name exist from the start, with value 0.
 	for _, outcome := range []string{"stored", "filtered", "dead_letter", "skipped"} {
@@ -133,7 +140,11 @@ func (m *Metrics) addLost(loss *DataLossError) {
 	m.losses.WithLabelValues(labels...).Inc()
 }
 
+// ReadSuppressions records the size of the list of erased people.
+func (m *Metrics) ReadSuppressions(entries int) { m.suppressions.Set(float64(entries)) }
+
 func (m *Metrics) countNotes(n transform.Notes, rescaled uint32) {
+	m.suppressed.Add(float64(n.Suppressed))
 	for _, note := range []struct {
 		kind  string
 		count uint32

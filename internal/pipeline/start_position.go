@@ -180,7 +180,7 @@ func (e *DataLossError) Error() string {
 			"unread messages of the old topic are lost"
 	case schemas.LostToMovedOffset:
 		return fmt.Sprintf("%s: the committed offset is past the ledger by %d offsets [%d, %d) that were not ingested: "+
-			"someone moved the offset, another application uses kafka.group, or the tables were restored; reset the offset to %d to read what Kafka still has",
+			"someone moved the offset, another application uses kafka.group, or the tables were restored; reset the offset to %d to read what Kafka still has (pianola offsets reset --from-ledger)",
 			where, e.offsets(), e.From, e.To, e.From)
 	default:
 		return fmt.Sprintf("%s: %d offsets [%d, %d) were removed by retention before they were read", where, e.offsets(), e.From, e.To)

@@ -18,6 +18,9 @@ type Step struct {
 	Done uint64
 	// Total is 0 when it is unknown.
 	Total uint64
+	// Earlier is the part of Done that was there when the step began: it says nothing
+	// about the speed.
+	Earlier uint64
 	// Until is when a wait ends by itself; zero when it is unknown.
 	Until time.Time
 }
@@ -35,7 +38,12 @@ func (f Func) Report(s Step) {
 
 // Count reports a step of which nothing is done yet, and returns its counter.
 func (f Func) Count(name, unit string, total uint64) *Counter {
-	c := &Counter{report: f, step: Step{Name: name, Unit: unit, Total: total}}
+	return f.Continue(name, unit, 0, total)
+}
+
+// Continue is Count for a step of which a part was done earlier.
+func (f Func) Continue(name, unit string, done, total uint64) *Counter {
+	c := &Counter{report: f, step: Step{Name: name, Unit: unit, Done: done, Earlier: done, Total: total}}
 	c.Add(0)
 	return c
 }
@@ -45,6 +53,7 @@ type Counter struct {
 	report Func
 	mu     sync.Mutex // also held during the call, so that Done never goes back
 	step   Step
+	quiet  bool // another step is shown
 }
 
 // Add reports n more.
@@ -52,5 +61,21 @@ func (c *Counter) Add(n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.step.Done += n
-	c.report.Report(c.step)
+	if !c.quiet {
+		c.report.Report(c.step)
+	}
+}
+
+// Interrupt reports another step in place of this one until end is called. What is done
+// meanwhile counts, but not for the speed.
+func (c *Counter) Interrupt(name, unit string, total uint64) (other *Counter, end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quiet = true
+	return c.report.Count(name, unit, total), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.quiet, c.step.Earlier = false, c.step.Done
+		c.report.Report(c.step)
+	}
 }

@@ -47,7 +47,7 @@ func (w *snapshotWriter) readCSV(ctx context.Context, log *subscriptionlog.Reade
 		if err := w.add(ctx, row, l.Internal); err != nil {
 			return err
 		}
-		if !l.Internal {
+		if !l.Internal && !w.store.suppressed(row.SubscriptionID, row.UserID) {
 			traits = append(traits, own)
 		}
 		if len(traits) < blockRows {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // rowsPerRange is about how many events and snapshot rows one statement compares.
@@ -45,7 +47,7 @@ func (r *run) cut(ctx context.Context) error {
 func (r *run) eachRange(step string, parameters clickhouse.Parameters, do func(clickhouse.Parameters) error) error {
 	done := r.store.progress.Count(step, "ranges", uint64(len(r.ranges)-1))
 	for i := range len(r.ranges) - 1 {
-		parameters["from"], parameters["to"] = escaped(r.ranges[i]), escaped(r.ranges[i+1])
+		parameters["from"], parameters["to"] = statement.Text(r.ranges[i]), statement.Text(r.ranges[i+1])
 		if err := do(parameters); err != nil {
 			return err
 		}

@@ -65,6 +65,19 @@ type Deps struct {
 	Now      func() time.Time
 	Log      *zap.Logger
 	Hooks    Hooks
+
+	// Suppression is the list of erased people, and Suppressed says who is on it, by
+	// subscription or user. Both may be nil.
+	Suppression Suppression
+	Suppressed  func(subscription, user string) bool
+}
+
+// Suppression ties a run to the list of erased people: *suppression.List. Check refuses
+// rows that were read before the list changed (sink.ErrOutdated): the run fails, and the
+// next one leaves the person out.
+type Suppression interface {
+	Bind(ctx, work context.Context) (context.Context, error)
+	Check(ctx context.Context) error
 }
 
 // Reconciler compares Piano's subscriptions with the event stream. Its methods are safe

@@ -34,6 +34,11 @@ func (r *Reconciler) reconcile(ctx context.Context, from source) (*Report, error
 	if err != nil {
 		return nil, err
 	}
+	if r.Suppression != nil {
+		if ctx, err = r.Suppression.Bind(ctx, ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err = one.store.recordRun(ctx, one.record); err == nil {
 		err = one.phases(ctx, from)
 	}

@@ -69,6 +69,8 @@ type snapshotWriter struct {
 	snapshot summary
 	rows     []timedRow
 	inserted uint64
+	// suppressed are the subscriptions of erased people that were left out.
+	suppressed uint64
 	// acceptDeletions: see writeTombstones.
 	acceptDeletions uint64
 	lastSynced      time.Time // the latest synced_at; it never goes back, so that the last row wins (A4)
@@ -92,7 +94,14 @@ func (s *store) newSnapshot(ctx context.Context, source string, asOf time.Time) 
 }
 
 // add takes one row. When a subscription comes again, the last row wins.
+//
+// The subscription of an erased person leaves nothing, as if neither side had it: its
+// events are gone too.
 func (w *snapshotWriter) add(ctx context.Context, r Row, internal bool) error {
+	if w.store.suppressed(r.SubscriptionID, r.UserID) {
+		w.suppressed++
+		return nil
+	}
 	if internal {
 		r = Row{SubscriptionID: r.SubscriptionID}
 	} else if r.UnreadPlan {
@@ -169,6 +178,9 @@ func (w *snapshotWriter) complete(ctx context.Context) error {
 	w.store.progress.Report(progress.Step{Name: "complete the snapshot"})
 	if err := w.flush(ctx); err != nil {
 		return err
+	}
+	if w.suppressed > 0 {
+		w.store.log.Info("subscriptions of erased people left out", zap.Uint64("rows", w.suppressed))
 	}
 	if err := w.count(ctx); err != nil {
 		return err

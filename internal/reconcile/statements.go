@@ -161,9 +161,3 @@ func (clauses) Severity(column string) string {
 	}
 	return fmt.Sprintf("transform(toString(%s), [%s], [%s], 'drift')", column, strings.Join(kinds, ", "), strings.Join(severities, ", "))
 }
-
-// escaped is a text as the value of a query parameter: ClickHouse parses it as a
-// TabSeparated field.
-func escaped(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`).Replace(s)
-}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/sink"
 )
 
 // retryLimit is how long one statement is retried while ClickHouse restarts or the
@@ -31,10 +33,20 @@ type store struct {
 	now      func() time.Time
 	log      *zap.Logger
 	progress progress.Func
+
+	gate       func(context.Context) error // before each attempt; nil allows all
+	suppressed func(subscription, user string) bool
 }
 
 func newStore(keep int, p Deps) *store {
-	return &store{conn: p.Conn, tables: p.Tables, instance: p.Instance, keep: keep, now: p.Now, log: p.Log, progress: p.Hooks.OnProgress}
+	s := &store{conn: p.Conn, tables: p.Tables, instance: p.Instance, keep: keep, now: p.Now, log: p.Log, progress: p.Hooks.OnProgress, suppressed: p.Suppressed}
+	if p.Suppression != nil {
+		s.gate = p.Suppression.Check
+	}
+	if s.suppressed == nil {
+		s.suppressed = func(string, string) bool { return false }
+	}
+	return s
 }
 
 // writeSettings make an acknowledgement mean that the rows are in the table.
@@ -52,37 +64,60 @@ func writeSettings() clickhouse.Settings {
 // write runs an idempotent statement until it succeeds, its error is permanent, or
 // retryLimit has passed.
 func (s *store) write(ctx context.Context, op string, parameters clickhouse.Parameters, query string) error {
-	return s.retry(ctx, op, func(ctx context.Context) error {
+	return s.retry(ctx, op, s.gated(func(ctx context.Context) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()), clickhouse.WithParameters(parameters))
 		return migrate.Explain(s.conn.Exec(ctx, query))
-	})
+	}))
 }
 
 func (s *store) retry(ctx context.Context, op string, attempt func(context.Context) error) error {
 	return statement.Retry(ctx, s.log, op, retryLimit, attempt)
 }
 
-// insert writes n rows in one block; row returns the values of one.
-func (s *store) insert(ctx context.Context, table, columns string, n int, row func(i int) []any) error {
-	return s.retry(ctx, "insert into "+table, func(ctx context.Context) error {
-		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()))
-		batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+s.tables.Table(table)+" ("+columns+")")
-		if err != nil {
+// gated asks the gate before each attempt. What names no subscription does not need it: the
+// record of a failed run must be written.
+func (s *store) gated(attempt func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if s.gate == nil {
+			return attempt(ctx)
+		}
+		switch err := s.gate(ctx); {
+		case errors.Is(err, sink.ErrOutdated), errors.Is(err, sink.ErrBlocked):
+			return backoff.Permanent(err)
+		case err != nil:
 			return migrate.Explain(err)
 		}
-		defer func() { _ = batch.Close() }() // Send reports the error
-		for i := range n {
-			if err := batch.Append(row(i)...); err != nil {
-				return backoff.Permanent(err)
+		return attempt(ctx)
+	}
+}
+
+// insert writes n rows in one block; row returns the values of one.
+func (s *store) insert(ctx context.Context, table, columns string, n int, row func(i int) []any) error {
+	attempt := func(ctx context.Context) error {
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(writeSettings()))
+		var unfit error
+		err := sink.InsertBatch(ctx, s.conn, "INSERT INTO "+s.tables.Table(table)+" ("+columns+")", func(batch driver.Batch) error {
+			for i := 0; i < n && unfit == nil; i++ {
+				unfit = batch.Append(row(i)...)
 			}
+			return unfit
+		})
+		if unfit != nil {
+			return backoff.Permanent(unfit)
 		}
-		return migrate.Explain(batch.Send())
-	})
+		return migrate.Explain(err)
+	}
+	if table != "snapshot_runs" && table != "reconciliation_runs" {
+		attempt = s.gated(attempt)
+	}
+	return s.retry(ctx, "insert into "+table, attempt)
 }
 
 // drop removes all rows of one snapshot or run from a table partitioned by it.
 func (s *store) drop(ctx context.Context, table string, id uuid.UUID) error {
-	return s.write(ctx, "drop a partition of "+table, nil, s.tables.DropPartition(table, "'"+id.String()+"'"))
+	return s.retry(ctx, "drop a partition of "+table, func(ctx context.Context) error {
+		return migrate.Explain(s.conn.Exec(ctx, s.tables.DropPartition(table, "'"+id.String()+"'")))
+	})
 }
 
 // read runs a query and returns its rows; scan reads one of them, and must have no other

@@ -4,7 +4,7 @@
 // and servers can contain them. They could rewrite what a terminal shows, or hide a part
 // of a line.
 //
-// [Cell] is for a text within a line. [Lines], [Append] and [Writer] are for a whole
+// [Cell] is for a text within a line, and [Name] for a path in an error. [Lines], [Append] and [Writer] are for a whole
 // output, text or JSON: the escapes are JSON's, and JSON has such characters only inside
 // its texts, so that its values do not change.
 package safetext

@@ -1,8 +1,11 @@
 package safetext
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +25,24 @@ func Cell(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Name is a file name, a path or a URL for an error text. One with an unsafe or invalid
+// character is quoted as in Go, so that it stays within its line and can be copied.
+func Name(name string) string {
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, isUnsafe) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// NameError is an error of the file system whose path is safe to print.
+func NameError(err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return err
+	}
+	return &fs.PathError{Op: path.Op, Path: Name(path.Path), Err: path.Err}
 }
 
 // Lines escapes the unsafe characters of an output, as \u009b. Line feeds and tabs stay,

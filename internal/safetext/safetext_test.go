@@ -3,6 +3,7 @@ package safetext
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,6 +29,21 @@ func TestCell_IsOneLine(t *testing.T) {
 	harmless(t, got)
 	if strings.ContainsAny(got, "\n\t") || !strings.HasPrefix(got, "a·") || !strings.HasSuffix(got, "·ø✓") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestName_StaysInItsLine(t *testing.T) {
+	for name, want := range map[string]string{
+		"/data/März 2026.csv": "/data/März 2026.csv", "a\nb": `"a\nb"`, "a\tb": `"a\tb"`, "\x9b": `"\x9b"`, "": "",
+	} {
+		if got := Name(name); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+	harmless(t, Name("a"+harmful))
+	cause := &fs.PathError{Op: "open", Path: "a\nb", Err: fs.ErrNotExist}
+	if err := NameError(cause); err.Error() != `open "a\nb": file does not exist` || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
 

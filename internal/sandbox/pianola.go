@@ -28,6 +28,7 @@ func (s *Services) Configure(protocol, topic, database string, w *world.World) c
 	if protocol == "http" {
 		cfg.ClickHouse.Addr = []string{s.ClickHouse.HTTPAddr()}
 	}
+	cfg.Export.ClickHouseAddr = []string{s.ClickHouse.HTTPAddr()}
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	if w != nil {
 		cfg.Transform.InternalUserIDs = w.InternalUserIDs()

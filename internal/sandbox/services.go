@@ -22,6 +22,7 @@ type Config struct {
 	ClickHouseHTTP string
 	DataDir        string         // empty: a temporary directory, removed by Close
 	Password       string         // of the user pianola at ClickHouse; empty: a random one
+	Guest          []string       // GRANT statements of the user guest, who has the same password; none: no such user
 	Logs           bool           // ClickHouse keeps its query and metric logs, which its /dashboard draws
 	Topics         map[string]int // name and partitions, made where they do not exist
 	Progress       func(string)   // gets a sentence for each step of a fetch; may be nil
@@ -35,6 +36,9 @@ func Loopback(topics map[string]int) Config {
 
 // User is the user at ClickHouse who may do everything.
 const User = "pianola"
+
+// Guest is the user at ClickHouse whose grants a configuration gives.
+const Guest = "guest"
 
 // Services are the running servers.
 type Services struct {
@@ -59,12 +63,16 @@ func Start(ctx context.Context, c Config) (*Services, error) {
 		}
 		dir, s.temporary = temporary, temporary
 	}
+	users := []clickhouse.User{clickhouse.Owner(User, s.Password)}
+	if len(c.Guest) > 0 {
+		users = append(users, clickhouse.User{Name: Guest, Password: s.Password, Grants: c.Guest})
+	}
 	var err error
 	s.ClickHouse, err = clickhouse.Start(ctx, clickhouse.Config{
 		DataDir:    filepath.Join(dir, "clickhouse"),
 		NativeAddr: c.ClickHouse,
 		HTTPAddr:   c.ClickHouseHTTP,
-		Access:     clickhouse.Access{Users: []clickhouse.User{clickhouse.Owner(User, s.Password)}},
+		Access:     clickhouse.Access{Users: users},
 		Settings:   clickhouse.Settings{Logs: c.Logs},
 		Progress:   c.Progress,
 	})

@@ -45,26 +45,12 @@ func newDeadLetterCount(db *sql.DB, database string, turn *ownership, registry p
 
 // run blocks until ctx ends.
 func (c *deadLetterCount) run(ctx context.Context) {
-	for {
-		held, release, err := c.turn.hold(ctx)
-		if err != nil {
-			return
+	c.turn.poll(ctx, countInterval, c.clear, func(ctx context.Context) {
+		if err := c.count(ctx); err != nil && ctx.Err() == nil {
+			c.clear() // an old number would look like a new one
+			c.log.Warn("dead letters not counted, retrying later", zap.Error(err))
 		}
-		ticker := time.NewTicker(countInterval)
-		for held.Err() == nil {
-			if err := c.count(held); err != nil && held.Err() == nil {
-				c.clear() // an old number would look like a new one
-				c.log.Warn("dead letters not counted, retrying later", zap.Error(err))
-			}
-			select {
-			case <-ticker.C:
-			case <-held.Done():
-			}
-		}
-		ticker.Stop()
-		release()
-		c.clear()
-	}
+	})
 }
 
 func (c *deadLetterCount) clear() {

@@ -4,7 +4,8 @@
 //
 // One instance of the group also reconciles with Piano's API on a schedule. It is the
 // instance that owns partition 0 of the first topic, so Kafka is the only coordinator.
-// Errors of reconciliation do not stop the flow.
+// Errors of reconciliation do not stop the flow. The same instance
+// repeats the exports of export.schedule.
 //
 // Start has two phases. Until Kafka and ClickHouse have both answered once, the pages
 // show what is missing. The service waits for unavailable servers. It ends with a hint

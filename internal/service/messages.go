@@ -8,5 +8,7 @@ const (
 	LogStopped          = "pianola stopped"
 	LogReconcileStarted = "reconciliation started"
 	LogNothingCompared  = "reconciliation compared nothing although there are subscriptions to compare; it shows nothing about them"
+	LogExportStarted    = "export started"
+	LogNothingExported  = "export found nothing although there should be rows"
 	LogFeatureDisabled  = "feature disabled"
 )

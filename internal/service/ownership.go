@@ -118,3 +118,25 @@ func (o *ownership) hold(ctx context.Context) (held context.Context, release con
 	}
 	return nil, nil, ctx.Err()
 }
+
+// poll calls read now and after each interval while this process is the owner. clear
+// follows when it is not any more. It blocks until ctx ends.
+func (o *ownership) poll(ctx context.Context, interval time.Duration, clear func(), read func(context.Context)) {
+	for {
+		held, release, err := o.hold(ctx)
+		if err != nil {
+			return
+		}
+		ticker := time.NewTicker(interval)
+		for held.Err() == nil {
+			read(held)
+			select {
+			case <-ticker.C:
+			case <-held.Done():
+			}
+		}
+		ticker.Stop()
+		release()
+		clear()
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/reconcile"
+	"github.com/pianola/pianola/internal/suppression"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -31,6 +32,8 @@ type Reconciling struct {
 // ReconcilingDeps are the dependencies of a Reconciling.
 type ReconcilingDeps struct {
 	Rules *transform.Rules
+	// List is the suppression list that the rules obey; nil makes one.
+	List *suppression.List
 	// Kafka reads the offsets of the group. Reconciling does not close it.
 	Kafka *consumer.Consumer
 	Now   func() time.Time
@@ -66,6 +69,11 @@ func NewReconciling(cfg config.Config, p ReconcilingDeps) (_ *Reconciling, err e
 		return nil, fmt.Errorf("set up the connection to ClickHouse: %w", migrate.Explain(err))
 	}
 	r.close = append(r.close, parts.Conn)
+	list := p.List
+	if list == nil {
+		list = suppression.New(suppression.Deps{Conn: parts.Conn, Tables: parts.Tables, Keys: cfg.SuppressionKeys(), Refresh: cfg.Erasure.Refresh, Rules: p.Rules, Now: p.Now, Log: p.Log.Named("suppression")})
+	}
+	parts.Suppression, parts.Suppressed = list, p.Rules.Suppressed
 	if r.Reconciler, err = reconcile.New(cfg.ReconcileConfig(), parts); err != nil {
 		return nil, err
 	}

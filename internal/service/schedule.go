@@ -6,33 +6,35 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
-
-	"github.com/pianola/pianola/internal/reconcile"
 )
 
 const (
 	// recheckInterval is how long the schedule trusts its knowledge of the latest run.
-	// A manual `pianola reconcile` postpones the next run, and clocks can change.
+	// A manual run postpones the next one, and clocks can change.
 	recheckInterval = 5 * time.Minute
 	// Pauses before a failed run is repeated. The run itself has already retried its
-	// requests to Piano's API.
+	// requests.
 	minRetry = time.Minute
 	maxRetry = time.Hour
 )
 
-// reconciler is implemented by *reconcile.Reconciler.
-type reconciler interface {
-	Run(ctx context.Context) (*reconcile.Report, error)
-	LastRun(ctx context.Context) (reconcile.LastRun, error)
+// task is work that the owning instance repeats.
+type task interface {
+	// last returns when a run of any instance was last completed; zero for never. It
+	// shows the result of that run in the metrics.
+	last(ctx context.Context) (time.Time, error)
+	// run works once. It logs and counts the run; the caller logs the error.
+	run(ctx context.Context) error
+	// lost removes the metrics that only the owner exposes.
+	lost()
 }
 
-// schedule reconciles every interval on the owning instance. Its errors do not stop or
+// schedule runs a task every interval on the owning instance. Its errors do not stop or
 // delay the flow.
 type schedule struct {
 	interval time.Duration
 	turn     *ownership
-	runs     reconciler
-	metrics  *driftMetrics
+	task     task
 	now      func() time.Time
 	log      *zap.Logger
 
@@ -40,47 +42,46 @@ type schedule struct {
 	done   time.Time // when this process last completed a run
 }
 
-func newSchedule(interval time.Duration, turn *ownership, runs reconciler, metrics *driftMetrics, now func() time.Time, log *zap.Logger) *schedule {
+func newSchedule(interval time.Duration, turn *ownership, t task, now func() time.Time, log *zap.Logger) *schedule {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = min(minRetry, interval), min(maxRetry, interval), 2
-	return &schedule{interval: interval, turn: turn, runs: runs, metrics: metrics, now: now, log: log.Named("schedule"), pauses: pauses}
+	return &schedule{interval: interval, turn: turn, task: t, now: now, log: log.Named("schedule"), pauses: pauses}
 }
 
-// run blocks until ctx ends. Reconciliations never overlap.
+// run blocks until ctx ends. Runs of one task never overlap.
 func (s *schedule) run(ctx context.Context) {
 	for {
 		held, release, err := s.turn.hold(ctx)
 		if err != nil {
 			return
 		}
-		s.log.Info("reconciliation ownership acquired", zap.Duration("interval", s.interval))
+		s.log.Info("schedule ownership acquired", zap.Duration("interval", s.interval))
 		for held.Err() == nil {
 			s.sleep(held, s.step(held))
 		}
 		if ctx.Err() == nil {
-			s.log.Info("reconciliation ownership released", zap.Error(context.Cause(held)))
+			s.log.Info("schedule ownership released", zap.Error(context.Cause(held)))
 		}
 		release()
-		s.metrics.clear()
+		s.task.lost()
 	}
 }
 
-// step runs a reconciliation that is due, and returns the time until the next check.
+// step runs the task when it is due, and returns the time until the next check.
 func (s *schedule) step(ctx context.Context) time.Duration {
-	standing, err := s.runs.LastRun(ctx)
+	completed, err := s.task.last(ctx)
 	if err == nil {
-		s.metrics.stand(standing)
-		if wait := s.due(standing.CompletedAt); wait > 0 {
+		if wait := s.due(completed); wait > 0 {
 			return min(wait, recheckInterval)
 		}
-		err = s.reconcile(ctx)
+		err = s.task.run(ctx)
 	}
 	if ctx.Err() != nil {
 		return 0
 	}
 	if err != nil {
 		pause := s.pauses.NextBackOff()
-		s.log.Error("reconciliation failed, retrying after a pause", zap.Duration("pause", pause), zap.Error(err))
+		s.log.Error("scheduled run failed, retrying after a pause", zap.Duration("pause", pause), zap.Error(err))
 		return pause
 	}
 	s.pauses.Reset()
@@ -100,45 +101,12 @@ func (s *schedule) due(completed time.Time) time.Duration {
 		s.done = now // the clock of this process was set back
 	}
 	if s.done.After(completed) {
-		completed = s.done // also when the table does not have this run
+		completed = s.done // also when the run has left nothing behind
 	}
 	if completed.IsZero() {
 		return 0
 	}
 	return completed.Add(s.interval).Sub(now)
-}
-
-// reconcile runs once and counts the run.
-func (s *schedule) reconcile(ctx context.Context) error {
-	start := s.now()
-	s.log.Info(LogReconcileStarted)
-	report, err := s.runs.Run(ctx)
-	took := s.now().Sub(start)
-	switch {
-	case err == nil:
-		s.metrics.finished(outcomeOf(report), took)
-		s.logResult(report, took)
-	case ctx.Err() != nil:
-		s.metrics.finished(runCanceled, took)
-		s.log.Info("reconciliation canceled", zap.Duration("elapsed", took), zap.Error(context.Cause(ctx)))
-	default:
-		s.metrics.finished(runFailed, took)
-	}
-	return err
-}
-
-// logResult writes one line per run. The table drift has the subscriptions.
-func (s *schedule) logResult(r *reconcile.Report, took time.Duration) {
-	level := s.log.Info
-	if !r.Clean() || r.Snapshot.TombstonesWithheld > 0 || r.Snapshot.Unreadable > 0 {
-		level = s.log.Warn
-	}
-	if r.NothingCompared {
-		s.log.Error(LogNothingCompared, zap.Stringer("run_id", r.RunID), zap.Any("not_compared", r.NotCompared))
-	}
-	level("reconciliation completed", zap.Stringer("run_id", r.RunID), zap.Bool("clean", r.Clean()), zap.Bool("superseded", r.Superseded),
-		zap.Uint64("compared", r.Compared), zap.Bool("nothing_compared", r.NothingCompared), zap.Uint64("opened", r.Opened), zap.Uint64("closed", r.Closed), zap.Uint64("open", r.Open),
-		zap.Uint64("tombstones_withheld", r.Snapshot.TombstonesWithheld), zap.Uint64("unreadable", r.Snapshot.Unreadable), zap.Duration("elapsed", took))
 }
 
 // sleep waits until the time is over or ctx ends.

@@ -96,7 +96,7 @@ func play(t *testing.T, runs *scripted, lasts time.Duration, meanwhile func(*sch
 	synctest.Test(t, func(t *testing.T) {
 		runs.t, runs.since, runs.registry = t, time.Now(), prometheus.NewRegistry()
 		turn := newOwnership(topic, time.Minute)
-		s := newSchedule(24*time.Hour, turn, runs, newDriftMetrics(runs.registry), time.Now, zap.NewNop())
+		s := newSchedule(24*time.Hour, turn, newReconciliation(runs, newDriftMetrics(runs.registry), time.Now, zap.NewNop()), time.Now, zap.NewNop())
 		ctx, cancel := context.WithTimeout(t.Context(), lasts)
 		defer cancel()
 		turn.assigned(first)
@@ -156,9 +156,9 @@ func TestSchedule_FailuresBackOff(t *testing.T) {
 		}
 		return errors.New("no")
 	}}
-	begun := play(t, runs, 40*time.Hour, nil)
+	begun := play(t, runs, 20*maxRetry*3/2+25*time.Hour, nil) // the longest pauses, and a day
 	if len(begun) < 21 {
-		t.Fatalf("only %d runs in 40 hours", len(begun))
+		t.Fatalf("only %d runs", len(begun))
 	}
 	for i := 1; i < 20; i++ {
 		pause := begun[i] - begun[i-1]

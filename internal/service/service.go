@@ -4,18 +4,23 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/export"
 	"github.com/pianola/pianola/internal/httpd"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/suppression"
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -27,12 +32,15 @@ type Service struct {
 	flow     *pipeline.Flow
 	pages    *httpd.Server
 	db       *sql.DB
+	lists    driver.Conn // of the suppression list
 	migrator *migrate.Migrator
 	log      *zap.Logger
 
-	reconciling *Reconciling // nil, like schedule, when reconciliation is disabled
-	schedule    *schedule
+	reconciling *Reconciling // nil when reconciliation is disabled
+	exporting   *Exporting   // nil without scheduled exports
+	schedules   []*schedule
 	letters     *deadLetterCount
+	state       *stateFreshness
 }
 
 // Options are the dependencies that a process gives its service.
@@ -40,6 +48,7 @@ type Options struct {
 	Log      *zap.Logger
 	Registry *prometheus.Registry // receives the metrics of the service and serves /metrics
 	Now      func() time.Time
+	Bucket   export.OpenBucket // may be nil: then scheduled exports to buckets fail
 }
 
 // New builds a service from a valid configuration and binds the address of its pages.
@@ -61,9 +70,18 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	if s.consumer, err = consumer.New(cfg.ConsumerConfig(), o.Log, turn.watch(metrics.ConsumerHooks())); err != nil {
 		return nil, fmt.Errorf("set up the consumer: %w", err)
 	}
+	if s.lists, err = clickhouse.Open(cfg.ClickHouseOptions()); err != nil {
+		return nil, fmt.Errorf("set up the suppression list: %w", migrate.Explain(err))
+	}
+	list := suppression.New(suppression.Deps{
+		Conn: s.lists, Tables: schemas.Options{Database: cfg.ClickHouse.Database}, Keys: cfg.SuppressionKeys(), Refresh: cfg.Erasure.Refresh, Rules: rules,
+		Now: o.Now, Log: o.Log.Named("suppression"), OnRead: metrics.ReadSuppressions,
+	})
 	// A loop may legitimately be silent during an insert and the pause after it.
 	watchdog := pipeline.NewWatchdog(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
-	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, watchdog.SinkHooks(metrics.SinkHooks(o.Now))); err != nil {
+	hooks := watchdog.SinkHooks(metrics.SinkHooks(o.Now))
+	hooks.Gate = list.Check
+	if s.writer, err = sink.Open(ctx, cfg.SinkConfig(), o.Log, hooks); err != nil {
 		return nil, fmt.Errorf("set up the writer: %w", err)
 	}
 	s.db = clickhouse.OpenDB(cfg.ClickHouseOptions())
@@ -72,11 +90,15 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	}
 
 	s.letters = newDeadLetterCount(s.db, cfg.ClickHouse.Database, turn, o.Registry, o.Log)
+	s.state = newStateFreshness(s.db, cfg.ClickHouse.Database, turn, o.Registry, o.Log)
 	s.flow = pipeline.New(cfg.PipelineConfig(), pipeline.Deps{
-		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Watchdog: watchdog, Now: o.Now, Log: o.Log,
+		Source: s.consumer, Rules: rules, Sink: s.writer, Metrics: metrics, Watchdog: watchdog, Now: o.Now, Log: o.Log, Suppression: list,
 	})
-	if err := s.setUpReconciliation(cfg, o, rules, turn); err != nil {
+	if err := s.setUpReconciliation(cfg, o, rules, list, turn); err != nil {
 		return nil, fmt.Errorf("set up reconciliation: %w", err)
+	}
+	if err := s.setUpExports(cfg, o, turn); err != nil {
+		return nil, fmt.Errorf("set up the exports: %w", err)
 	}
 	s.pages, err = httpd.Listen(ctx, httpd.Config{
 		Listen: cfg.HTTP.Listen,
@@ -95,7 +117,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 }
 
 // setUpReconciliation creates the schedule, unless reconciliation is disabled.
-func (s *Service) setUpReconciliation(cfg config.Config, o Options, rules *transform.Rules, turn *ownership) (err error) {
+func (s *Service) setUpReconciliation(cfg config.Config, o Options, rules *transform.Rules, list *suppression.List, turn *ownership) (err error) {
 	for _, off := range cfg.Off() {
 		s.log.Info(LogFeatureDisabled, zap.String("key", off.Key), zap.String("reason", off.Message))
 	}
@@ -104,12 +126,32 @@ func (s *Service) setUpReconciliation(cfg config.Config, o Options, rules *trans
 	}
 	metrics := newDriftMetrics(o.Registry)
 	s.reconciling, err = NewReconciling(cfg, ReconcilingDeps{
-		Rules: rules, Kafka: s.consumer, Now: o.Now, Log: o.Log, API: metrics.apiHooks(), Run: metrics.runHooks(),
+		Rules: rules, List: list, Kafka: s.consumer, Now: o.Now, Log: o.Log, API: metrics.apiHooks(), Run: metrics.runHooks(),
 	})
 	if err != nil {
 		return err
 	}
-	s.schedule = newSchedule(cfg.Reconcile.Interval, turn, s.reconciling, metrics, o.Now, o.Log)
+	s.schedules = append(s.schedules, newSchedule(cfg.Reconcile.Interval, turn, newReconciliation(s.reconciling, metrics, o.Now, o.Log), o.Now, o.Log.Named("reconcile")))
+	return nil
+}
+
+// setUpExports creates a schedule for each item of export.schedule.
+func (s *Service) setUpExports(cfg config.Config, o Options, turn *ownership) (err error) {
+	items := cfg.ExportSchedule()
+	if len(items) == 0 {
+		return nil
+	}
+	metrics := newExportMetrics(o.Registry, items)
+	if s.exporting, err = NewExporting(cfg, ExportingDeps{Stdout: io.Discard, Bucket: o.Bucket, Now: o.Now, Log: o.Log}); err != nil {
+		return err
+	}
+	one := make(chan struct{}, 1)
+	for _, item := range items {
+		log := o.Log.Named("export").With(zap.String("view", item.View.Alias), zap.String("format", string(item.Format)), zap.String("to", item.To()))
+		s.schedules = append(s.schedules, newSchedule(item.Every, turn, &scheduledExport{
+			exporter: s.exporting, item: item, metrics: metrics, one: one, now: o.Now, log: log,
+		}, o.Now, log))
+	}
 	return nil
 }
 
@@ -135,12 +177,13 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		// Both end with the flow. A drain cancels them.
+		// They end with the flow. A drain cancels them.
 		beside, end := context.WithCancel(failed)
 		defer end()
 		group.Go(func() error { s.letters.run(beside); return nil })
-		if s.schedule != nil {
-			group.Go(func() error { s.schedule.run(beside); return nil })
+		group.Go(func() error { s.state.run(beside); return nil })
+		for _, one := range s.schedules {
+			group.Go(func() error { one.run(beside); return nil })
 		}
 		return s.flow.Run(failed)
 	})
@@ -155,8 +198,14 @@ func (s *Service) Close() {
 	if s.reconciling != nil {
 		s.reconciling.Close()
 	}
+	if s.exporting != nil {
+		s.exporting.Close()
+	}
 	if s.db != nil {
 		_ = s.db.Close()
+	}
+	if s.lists != nil {
+		_ = s.lists.Close()
 	}
 	if s.writer != nil {
 		_ = s.writer.Close()

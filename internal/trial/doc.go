@@ -2,6 +2,6 @@
 // real `pianola run` processes, causes faults, and compares the tables with the truth.
 //
 // A package below it holds a family of trials: faults (processes, networks, servers, clock,
-// memory), kafkaerrors, clickhouseerrors, loss, recordforms and login. Package harness runs
+// memory), kafkaerrors, clickhouseerrors, loss, recordforms, login and replaying. Package harness runs
 // them. CONTRIBUTING.md says how to add one.
 package trial

@@ -8,6 +8,7 @@ import (
 	"github.com/pianola/pianola/internal/trial/login"
 	"github.com/pianola/pianola/internal/trial/loss"
 	"github.com/pianola/pianola/internal/trial/recordforms"
+	"github.com/pianola/pianola/internal/trial/replaying"
 )
 
 // All are the trials, in the order in which they run. Each call makes new ones: a trial may
@@ -31,5 +32,6 @@ func All() []harness.Trial {
 		clickhouseerrors.Disk(),
 		recordforms.Trial(),
 		login.Trial(),
+		replaying.Trial(),
 	}
 }

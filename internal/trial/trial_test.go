@@ -13,6 +13,7 @@ import (
 	"github.com/pianola/pianola/internal/trial/faults"
 	"github.com/pianola/pianola/internal/trial/harness"
 	"github.com/pianola/pianola/internal/trial/recordforms"
+	"github.com/pianola/pianola/internal/trial/replaying"
 )
 
 func TestMain(m *testing.M) {
@@ -93,13 +94,13 @@ func TestTrials_Embedded(t *testing.T) {
 	}
 }
 
-// TestTrials_Apache runs two trials with the broker that users run: the embedded one's
+// TestTrials_Apache runs three trials with the broker that users run: the embedded one's
 // cleaner and its timestamps are not Kafka's. The command runs all of them with both.
 func TestTrials_Apache(t *testing.T) {
 	tier.Full(t, "starts Apache Kafka")
 	tier.Needs(t, apachekafka.Available())
 	e := open(t, harness.Apache)
-	for _, one := range []harness.Trial{faults.Kill(), recordforms.Trial()} {
+	for _, one := range []harness.Trial{faults.Kill(), recordforms.Trial(), replaying.Trial()} {
 		t.Run(one.Name, func(t *testing.T) { wantHolds(t, e, one) })
 	}
 }

@@ -6,12 +6,19 @@
 -- few parts, and since the timestamp belongs to the key, a row never changes its
 -- month: FINAL may work on each partition alone.
 --
+-- Delete markers: when a replay gives another identity to a message, the old row gets
+-- a marker of the same version. FINAL and merges take the row that was inserted last,
+-- and FINAL shows no marker. A marker, like every row, gives way to a higher version.
+-- A merge keeps the marker and removes what it hides.
+--
 -- Order: subscription_id first, since the questions are about one subscription's
 -- life, and neighbours of one subscription compress well.
 --
 -- Skip indexes, of which each costs every insert:
 --   user_id    bloom filter: user_id is not in the key, and support and erasure
 --              ask for one user.
+--   user_email_hash_sha256
+--              the same, for one address.
 --   synced_at  minmax: incremental readers ask for what came since they looked
 --              last, and fresh parts have narrow bounds.
 -- None for source_offset: replay and audit look rows up by coordinates rarely,
@@ -58,10 +65,12 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_events" }}{{ .OnCluster }}
     `source_epoch` UInt32 COMMENT 'How often the topic has been recreated under this name' CODEC(ZSTD(1)),
     `source_partition` Int32 COMMENT 'Partition of the topic; 0 for a file' CODEC(ZSTD(1)),
     `source_offset` Int64 COMMENT 'Offset of the record, or 0-based row of the file' CODEC(ZSTD(1)),
+    `is_deleted` UInt8 DEFAULT 0 COMMENT '1 marks that the message at these coordinates no longer gives this event; such a row has the key, the version and the coordinates of the row that it hides, and FINAL shows neither' CODEC(ZSTD(1)),
     INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX user_email_hash_bloom user_email_hash_sha256 TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX synced_at_minmax synced_at TYPE minmax GRANULARITY 4
 )
-ENGINE = {{ .Engine "ReplacingMergeTree" "version" }}
+ENGINE = {{ .Engine "ReplacingMergeTree" "version" "is_deleted" }}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (subscription_id, event_timestamp, event_id)
 SETTINGS non_replicated_deduplication_window = 10000

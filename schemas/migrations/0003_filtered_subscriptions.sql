@@ -16,7 +16,8 @@ COMMENT 'Subscriptions with events that the internal-user filter dropped. May ho
 
 -- The subscriptions that count as internal: the newest delivery is a filtered one.
 -- Equal versions are the same message read again, and the later reading counts. Of
--- a file, where all versions are 0, it is the later flush.
+-- a file, where all versions are 0, it is the later flush. FINAL leaves out the events
+-- that a replay has removed.
 CREATE VIEW IF NOT EXISTS {{ .View "internal_subscriptions" }}{{ .OnCluster }}
 (
     `subscription_id` String COMMENT 'The subscription'
@@ -29,9 +30,10 @@ FROM
     FROM {{ .Table "filtered_subscriptions" }}
     UNION ALL
     SELECT subscription_id, version, synced_at AS written_at, false AS is_filtered
-    FROM {{ .Table "subscription_events" }}
-    WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
+    FROM {{ .Table "subscription_events" }} FINAL
+    PREWHERE subscription_id GLOBAL IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
 )
 GROUP BY subscription_id
 HAVING argMax(is_filtered, (version, written_at, is_filtered))
+SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'Subscriptions whose newest delivery the internal-user filter dropped; snapshots and comparison hide them';

@@ -11,6 +11,8 @@
 -- Of an internal user's subscription the id alone is here. The row has to be: one
 -- that the API has and the filter drops is neither absent nor missing.
 --
+-- Index user_id_bloom: support asks for one user.
+--
 -- What the API does not give is NULL; status is as Piano writes it. Nothing
 -- personal is here: ids have been through the guard (contract §2).
 CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }}
@@ -32,7 +34,8 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_snapshots" }}{{ .OnCluster }
     `tombstone` Bool COMMENT 'The API no longer has it: it was absent from two complete snapshots in a row' CODEC(ZSTD(1)),
     `filtered` Bool COMMENT 'Of an internal user by the configured lists: the id alone is kept, and nothing shows or compares it' CODEC(ZSTD(1)),
     `unreadable` Bool COMMENT 'The row of the API had another form than expected: only the id is kept, and nothing shows or compares it' CODEC(ZSTD(1)),
-    `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read; the sync timestamp' CODEC(Delta(8), ZSTD(1))
+    `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read; the sync timestamp' CODEC(Delta(8), ZSTD(1)),
+    INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "synced_at" }}
 PARTITION BY snapshot_id
@@ -153,14 +156,7 @@ SELECT
     expiry_reason,
     synced_at
 FROM {{ .Table "subscription_snapshots" }} FINAL
-WHERE snapshot_id GLOBAL IN
-(
-    SELECT snapshot_id
-    FROM {{ .Table "snapshot_runs" }} FINAL
-    WHERE state = 'complete' AND as_of <= now64(3)
-    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
-    LIMIT 1
-)
+WHERE snapshot_id GLOBAL IN ({{ .LatestSnapshot }})
 AND NOT filtered AND NOT unreadable
 AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM {{ .View "internal_subscriptions" }})
 COMMENT 'Piano API Subscriptions: the ten documented columns and synced_at of the latest complete snapshot; a file of some subscriptions only does not displace a whole one';
@@ -204,14 +200,7 @@ CREATE VIEW IF NOT EXISTS {{ .View "subscription_traits" }}{{ .OnCluster }}
     `synced_at` DateTime64(3, 'UTC') COMMENT 'When the row was read, UTC; the sync timestamp'
 )
 AS
-WITH latest AS
-(
-    SELECT snapshot_id
-    FROM {{ .Table "snapshot_runs" }} FINAL
-    WHERE state = 'complete' AND source = 'csv' AND as_of <= now64(3)
-    ORDER BY whole DESC, as_of DESC, completed_at DESC, snapshot_id DESC
-    LIMIT 1
-)
+WITH latest AS ({{ .LatestFile }})
 SELECT
     subscription_id,
     created_at,

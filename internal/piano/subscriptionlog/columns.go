@@ -1,6 +1,7 @@
 package subscriptionlog
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,11 +21,24 @@ type reading struct {
 
 const userColumn = "User ID (UID)"
 
-// columns are all known columns. A snapshot would be wrong without the required ones: id
-// and status are the row; without the user id internal users could not be filtered;
-// without term type and start date, subscriptions that the stream never had would count
-// as lost.
-var columns = []column{
+// columns are all known columns.
+var columns = slices.Concat(traits, others)
+
+// TraitNames are the names of the thirty traits as Piano writes them, in the order of its
+// log and of the fields of Traits.
+func TraitNames() []string {
+	names := make([]string, len(traits))
+	for i, c := range traits {
+		names[i] = c.name
+	}
+	return names
+}
+
+// traits are the thirty columns that customers sync. A snapshot would be wrong without the
+// required ones: id and status are the row; without the user id internal users could not
+// be filtered; without term type and start date, subscriptions that the stream never had
+// would count as lost.
+var traits = []column{
 	{"Subscription ID", true, func(r *reading, c *cell) { r.SubscriptionID = c.id() }},
 	{"Create date", false, func(r *reading, c *cell) { r.CreatedAt = c.instant() }},
 	{"Start date", true, func(r *reading, c *cell) { r.StartedAt = c.instant() }},
@@ -55,8 +69,10 @@ var columns = []column{
 	{"Offer ID", false, func(r *reading, c *cell) { r.OfferID = c.key() }},
 	{"Offer name", false, func(r *reading, c *cell) { r.OfferName = c.words() }},
 	{"Promo code", false, func(r *reading, c *cell) { r.PromoCode = c.words() }},
+}
 
-	// Not traits.
+// others are not traits.
+var others = []column{
 	{"Regular price", false, func(r *reading, c *cell) { r.RegularPrice = c.amount() }},
 	{"Charge count", false, func(r *reading, c *cell) { r.ChargeCount = c.count() }},
 	{"User email", false, func(r *reading, c *cell) { r.email = c.text }},
@@ -110,3 +126,16 @@ type missingColumns []string
 
 // Error names the columns.
 func (m missingColumns) Error() string { return "columns are missing: " + strings.Join(m, ", ") }
+
+// IsHeader reports whether names are the header of a subscription log: enough of the
+// required columns that no other file has them.
+func IsHeader(names []string) bool {
+	var has int
+	for _, name := range names {
+		switch sameName(name) {
+		case sameName("Subscription ID"), sameName("Subscription status"), sameName(userColumn):
+			has++
+		}
+	}
+	return has == 3
+}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/safetext"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -58,7 +59,7 @@ func OpenFile(name string, rules Rules) (*Reader, error) {
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("open the subscription log: %w", err)
+		return nil, fmt.Errorf("open the subscription log: %w", safetext.NameError(err))
 	}
 	r, err := openFile(file, rules)
 	if err != nil {

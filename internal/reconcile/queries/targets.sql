@@ -7,9 +7,9 @@ hash, so that the sets in ClickHouse's memory stay small.
 */ -}}
 INSERT INTO {{ .Targets }} (run_id, subscription_id, first_at)
 SELECT {run:UUID}, subscription_id, min(event_timestamp)
-FROM {{ .Events }}
+FROM {{ .Events }} FINAL
 WHERE event_timestamp <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AND subscription_id GLOBAL IN (
     SELECT assumeNotNull(upgrade_to_subscription_id) FROM {{ .Events }}
     WHERE {{ .Changes }} AND cityHash64(upgrade_to_subscription_id) % {buckets:UInt64} = {bucket:UInt64})
 GROUP BY subscription_id
-SETTINGS optimize_aggregation_in_order = 1
+SETTINGS optimize_aggregation_in_order = 1, do_not_merge_across_partitions_select_final = 1

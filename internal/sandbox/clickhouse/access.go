@@ -40,7 +40,12 @@ type Profile struct {
 	Settings map[string]string
 	// Constant names settings that a user of the profile must not change.
 	Constant []string
+	// Between are settings that a user may change within limits.
+	Between map[string]Limits
 }
+
+// Limits are the lowest and the highest value of a setting.
+type Limits struct{ Min, Max string }
 
 // Quota limits what a user may do within an interval. Limits are by ClickHouse's
 // names: queries, query_inserts, errors, result_rows, …
@@ -108,7 +113,7 @@ var usersTemplate = template.Must(template.New("users.xml").Funcs(template.FuncM
 	"xml":    escape,
 	"sha256": func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:]) },
 	"grant":  withoutGrantee,
-	"or": func(s string) string {
+	"orDefault": func(s string) string {
 		if s == "" {
 			return defaultName
 		}

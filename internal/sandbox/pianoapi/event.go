@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +66,55 @@ func eventJSON(s *step, product *world.Product) []byte {
 	return text
 }
 
+// ParseEvent returns the row that the value of an event gives. It knows nothing but what
+// Produce was called with. The row has no identity.
+func ParseEvent(value []byte) (schemas.Event, error) {
+	var m eventMessage
+	if err := json.Unmarshal(value, &m); err != nil {
+		return schemas.Event{}, fmt.Errorf("parse the event of an action: %w", err)
+	}
+	e := schemas.Event{
+		SubscriptionID: []byte(m.SubscriptionID), UserID: []byte(m.UserID), SubscriptionAction: []byte(m.Action),
+		EventName: textOrNull(m.EventName), ResourceName: textOrNull(m.Resource), BillingPeriod: textOrNull(m.Period),
+		TermType: textOrNull(m.TermType), TermName: textOrNull(m.TermName), BillingCountryCode: textOrNull(m.Country),
+		SubscriptionPeriodNumber: schemas.NullInt32{Int32: int32(m.Number), Valid: m.Number != 0},
+		PaymentMode:              textOrNull(m.PaymentMode), UpgradeToSubscriptionID: textOrNull(m.ChangeTo),
+		UserEmailHashSHA256: textOrNull(m.EmailHash), IsInternalUser: m.Internal, SubscriptionActionRaw: []byte(m.Action),
+	}
+	if m.Value != "" {
+		amount, err := strconv.ParseInt(strings.Replace(string(m.Value), ".", "", 1), 10, 64) // always four places
+		if err != nil {
+			return e, fmt.Errorf("parse the event of an action: %w", err)
+		}
+		e.TransactionValue = schemas.NullDecimal4{Decimal4: schemas.Decimal4(amount), Valid: true}
+	}
+	var at schemas.NullMillis
+	for _, one := range []struct {
+		text string
+		to   *schemas.NullMillis
+	}{{m.At, &at}, {m.NextBilledAt, &e.NextBilledAt}, {m.TrialEndsAt, &e.TrialPeriodEndedAt}} {
+		if one.text == "" {
+			continue
+		}
+		instant, err := time.Parse(instantLayout, one.text)
+		if err != nil {
+			return e, fmt.Errorf("parse the event of an action: %w", err)
+		}
+		*one.to = schemas.NullMillis{Millis: schemas.Millis(instant.UnixMilli()), Valid: true}
+	}
+	e.EventTimestamp = at.Millis
+	return e, nil
+}
+
+func textOrNull(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
+}
+
+const instantLayout = "2006-01-02T15:04:05.000Z07:00"
+
 func formatInstant(at schemas.Millis) string {
-	return time.UnixMilli(int64(at)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	return time.UnixMilli(int64(at)).UTC().Format(instantLayout)
 }

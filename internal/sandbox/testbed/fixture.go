@@ -12,7 +12,9 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/world"
+	"github.com/pianola/pianola/schemas"
 )
 
 // Partitions is how many the topic of every fixture has.
@@ -23,6 +25,7 @@ type Config struct {
 	Protocol    string        // to ClickHouse: native or http
 	Seed        uint64        // of the world
 	Subscribers int           // of the world; 0: no world, the test writes its own messages
+	End         time.Time     // of the world's year; zero: that of world.Defaults
 	Kafka       *kafka.Broker // the test's own; nil: the shared one
 }
 
@@ -51,6 +54,9 @@ func (s *Servers) Fixture(t testing.TB, c Config) *Fixture {
 	if c.Subscribers > 0 {
 		w := world.Defaults()
 		w.Seed, w.Subscribers, w.Topic, w.Partitions = c.Seed, c.Subscribers, name, Partitions
+		if !c.End.IsZero() {
+			w.EndAt(c.End)
+		}
 		st.World, err = world.New(w)
 		st.Must(err)
 	}
@@ -62,6 +68,7 @@ func (s *Servers) Fixture(t testing.TB, c Config) *Fixture {
 	st.Analyst, err = st.Services.Analyst(name)
 	st.Must(err)
 	t.Cleanup(func() { _ = st.Analyst.Close() }) // it has only asked
+	st.Must(engine.HoldState(t.Context(), st.Analyst, schemas.Options{Database: name}))
 	st.Client, err = kgo.NewClient(kgo.SeedBrokers(st.Services.Kafka.Addr()))
 	st.Must(err)
 	t.Cleanup(st.Client.Close)

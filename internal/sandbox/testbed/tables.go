@@ -6,6 +6,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/schemas"
 )
 
 // One scans a query's single row.
@@ -48,4 +50,11 @@ func (s *Fixture) WantTruth() {
 	if !report.Equal() {
 		s.Fatalf("seed %d: the views do not equal the truth\n%s", s.World.Config().Seed, report.String())
 	}
+}
+
+// RefreshState brings the state of subscriptions to what the tables hold now. A fixture's
+// state does not change by itself.
+func (s *Fixture) RefreshState() {
+	s.Helper()
+	s.Must(engine.RefreshState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
 }

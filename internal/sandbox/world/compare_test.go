@@ -11,9 +11,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
-	"go.uber.org/zap"
 
-	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
@@ -30,13 +29,7 @@ func database(t *testing.T) map[string]driver.Conn {
 		}
 		_ = db.Close()
 	})
-	migrator, err := migrate.New(db, "piano", zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrator.Up(ctx); err != nil {
-		t.Fatal(err)
-	}
+	engine.Migrate(t, server.Connect(t), schemas.Options{Database: "piano"})
 	conns := map[string]driver.Conn{}
 	for name, o := range map[string]*chgo.Options{"native": server.Options(t, chgo.Native), "http": server.Options(t, chgo.HTTP)} {
 		o.Auth.Database = "piano"
@@ -104,7 +97,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 				textOrNull(r.EventName), textOrNull(r.ResourceName), orNull(r.NextBilledAt), textOrNull(r.BillingPeriod), textOrNull(r.TermType),
 				textOrNull(r.TermName), money, orNull(r.TrialPeriodEndedAt), textOrNull(r.TrialDuration), textOrNull(r.BillingCountryCode),
 				number, textOrNull(r.PaymentMode), textOrNull(r.UpgradeToSubscriptionID), textOrNull(r.UserEmailHashSHA256), r.IsInternalUser,
-				textOrNull(r.ExperienceName), string(r.SubscriptionActionRaw), r.Version, now, "kafka", topic, uint32(0), r.Partition, r.Offset)
+				textOrNull(r.ExperienceName), string(r.SubscriptionActionRaw), r.Version, now, "kafka", topic, uint32(0), r.Partition, r.Offset, uint8(0))
 		}
 	})
 	insert(t, conn, "dead_letters", func(add func(...any)) {
@@ -147,7 +140,7 @@ func fill(t *testing.T, conn driver.Conn, w *world.World, tr *world.Truth) {
 				counts[i], *n, room = uint64(take), *n-take, room-take
 			}
 			add("kafka", topic, uint32(0), int32(p), "flush", "", int64(0), end, uint64(end), counts[0], counts[1], counts[2], counts[3],
-				end-1, now, "", "token", "instance", now)
+				end-1, now, "", "token", "", "instance", now, now)
 		}
 	})
 }

@@ -25,6 +25,12 @@
 //   - fault: one way to break a message, with the reason and the field that the
 //     contract assigns.
 //   - oracle: what a correct pipeline makes of one message. It never reads the message.
+//   - rules: settings of the pipeline that decide what a message means. The same messages
+//     have another truth under other rules (rules.go, truth_rules.go).
+//   - identity: subscription, instant and action. Under other rules an event may have
+//     several, one for each notation.
+//   - heir: a row that took over from a message of a higher version, after a replay
+//     (heir.go).
 //   - truth: what the tables must hold after every message was consumed. It uses
 //     neither the project's transform nor its sink, so that two independent
 //     implementations are compared.

@@ -67,7 +67,7 @@ func (enc *encoder) respell(name string) string {
 	}
 }
 
-// unknownAction writes a text that only the guard may change.
+// unknownAction writes a text that only the guard or a synonym of the rules may change.
 func (enc *encoder) unknownAction() {
 	text := unknownActions[enc.event.action-firstUnknownAction]
 	if enc.notations != nil {
@@ -77,6 +77,9 @@ func (enc *encoder) unknownAction() {
 	if !addressed {
 		want := enc.want.keep(text)
 		enc.want.row.SubscriptionAction = want
+		if canonical := enc.rules.meaning(text); canonical != "" {
+			enc.want.row.SubscriptionAction = enc.want.keep(canonical)
+		}
 		enc.text(fSubscriptionAction, want, text, text == "42")
 		return
 	}

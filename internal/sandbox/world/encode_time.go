@@ -3,8 +3,6 @@ package world
 import (
 	"strconv"
 	"time"
-
-	"github.com/pianola/pianola/schemas"
 )
 
 // timestamp writes one of the three instants in a notation that can express it.
@@ -20,18 +18,11 @@ func (enc *encoder) timestamp(f field) {
 		enc.noTime(f)
 		return
 	}
-	switch f {
-	case fEventTimestamp:
-		enc.want.row.EventTimestamp = schemas.Millis(at)
-	case fNextBilledAt:
-		enc.want.row.NextBilledAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
-	default:
-		enc.want.row.TrialPeriodEndedAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
-	}
 	enc.name(f)
 	if !enc.unusual {
 		enc.count("time: RFC 3339")
 		enc.quoteTime(time.UnixMilli(at).UTC(), "2006-01-02T15:04:05.000Z")
+		enc.want.instant(f, at)
 		return
 	}
 	for {
@@ -39,6 +30,10 @@ func (enc *encoder) timestamp(f field) {
 		if form.grain == 0 || at%form.grain == 0 {
 			enc.count(form.name)
 			form.encode(enc, at)
+			if form.wall {
+				at = enc.rules.fromWall(at)
+			}
+			enc.want.instant(f, at)
 			return
 		}
 	}
@@ -57,7 +52,16 @@ func (enc *encoder) noTime(f field) {
 		enc.count("never: " + form)
 	}
 	enc.buf = append(enc.buf, form...)
+	// A time without an offset may come to lie before 2200.
+	if wall, err := time.Parse(`"2006-01-02 15:04:05"`, form); err == nil {
+		if at := enc.rules.fromWall(wall.UnixMilli()); at < year2200 {
+			enc.want.instant(f, at)
+		}
+	}
 }
+
+// year2200 is where instants begin to mean never.
+var year2200 = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // noTimeForms are notations of an absent instant: exactly epoch 0, within a day of 1970,
 // or 2200 and later.
@@ -70,11 +74,19 @@ type timeForm struct {
 	name   string
 	grain  int64
 	encode func(enc *encoder, at int64)
+	wall   bool // it has no offset, so the rules decide what it means
 }
 
-// local returns the form of a layout as text in UTC.
-func local(name string, grain int64, layout string) timeForm {
-	return timeForm{name, grain, func(enc *encoder, at int64) { enc.quoteTime(time.UnixMilli(at).UTC(), layout) }}
+// inUTC returns the form of a layout as text in UTC.
+func inUTC(name string, grain int64, layout string) timeForm {
+	return timeForm{name, grain, func(enc *encoder, at int64) { enc.quoteTime(time.UnixMilli(at).UTC(), layout) }, false}
+}
+
+// wall returns the form of a layout without an offset, with the clock time of UTC.
+func wall(name string, grain int64, layout string) timeForm {
+	form := inUTC(name, grain, layout)
+	form.wall = true
+	return form
 }
 
 // offset returns the form of a layout with a zone offset, possibly of odd minutes.
@@ -82,30 +94,30 @@ func offset(name string, grain int64, layout string, minutes ...int) timeForm {
 	return timeForm{name, grain, func(enc *encoder, at int64) {
 		shift := minutes[enc.d.below(len(minutes))]
 		enc.quoteTime(time.UnixMilli(at).In(time.FixedZone("", shift*60)), layout)
-	}}
+	}, false}
 }
 
 // epoch returns the form of a count of units since 1970, with its surrounding text.
 func epoch(name string, grain int64, encode func(enc *encoder, b []byte, at int64) []byte) timeForm {
-	return timeForm{name, grain, func(enc *encoder, at int64) { enc.buf = encode(enc, enc.buf, at) }}
+	return timeForm{name, grain, func(enc *encoder, at int64) { enc.buf = encode(enc, enc.buf, at) }, false}
 }
 
 // timeForms are the notations of contract §2, stage 2. Texts without an offset
-// are UTC, which is the default of transform.source_timezone.
+// have the clock time of UTC, which is the default of transform.source_timezone.
 var timeForms = []timeForm{
-	local("time: RFC 3339", 0, "2006-01-02T15:04:05.000Z"),
-	local("time: whole seconds", second, "2006-01-02T15:04:05Z"),
-	local("time: small t and z", 0, "2006-01-02t15:04:05.000z"),
-	local("time: no offset", 0, "2006-01-02T15:04:05.000"),
-	local("time: space and no offset", second, "2006-01-02 15:04:05"),
-	local("time: space before Z", 0, "2006-01-02 15:04:05.000 Z"),
-	local("time: UTC", 0, "2006-01-02 15:04:05.000 UTC"),
-	local("time: GMT attached", second, "2006-01-02 15:04:05GMT"),
-	local("time: comma", 0, "2006-01-02T15:04:05,000Z"),
-	local("time: no seconds", minute, "2006-01-02T15:04Z"),
-	local("time: no seconds, no offset", minute, "2006-01-02 15:04"),
-	local("time: date alone", day, "2006-01-02"),
-	local("time: minus zero", 0, "2006-01-02T15:04:05.000-00:00"),
+	inUTC("time: RFC 3339", 0, "2006-01-02T15:04:05.000Z"),
+	inUTC("time: whole seconds", second, "2006-01-02T15:04:05Z"),
+	inUTC("time: small t and z", 0, "2006-01-02t15:04:05.000z"),
+	wall("time: no offset", 0, "2006-01-02T15:04:05.000"),
+	wall("time: space and no offset", second, "2006-01-02 15:04:05"),
+	inUTC("time: space before Z", 0, "2006-01-02 15:04:05.000 Z"),
+	inUTC("time: UTC", 0, "2006-01-02 15:04:05.000 UTC"),
+	inUTC("time: GMT attached", second, "2006-01-02 15:04:05GMT"),
+	inUTC("time: comma", 0, "2006-01-02T15:04:05,000Z"),
+	inUTC("time: no seconds", minute, "2006-01-02T15:04Z"),
+	wall("time: no seconds, no offset", minute, "2006-01-02 15:04"),
+	wall("time: date alone", day, "2006-01-02"),
+	inUTC("time: minus zero", 0, "2006-01-02T15:04:05.000-00:00"),
 	offset("time: offset", 0, "2006-01-02T15:04:05.000-07:00", 60, 120, -300, 345, -210, 840, 23*60+59, -(23*60 + 59)),
 	offset("time: offset without colon", 0, "2006-01-02T15:04:05.000-0700", 60, 120, -570, 765),
 	offset("time: offset of hours", 0, "2006-01-02T15:04:05.000-07", 60, 120, -480),
@@ -116,15 +128,15 @@ var timeForms = []timeForm{
 		enc.buf = time.UnixMilli(at).UTC().AppendFormat(enc.buf, "2006-01-02T15:04:05.000")
 		enc.digits(1 + enc.d.below(6))
 		enc.buf = append(enc.buf, `Z"`...)
-	}},
+	}, false},
 	{"time: fewer digits", 100, func(enc *encoder, at int64) {
 		enc.quoteTime(time.UnixMilli(at).UTC(), "2006-01-02T15:04:05.0Z")
-	}},
+	}, false},
 	{"time: white space around it", 0, func(enc *encoder, at int64) {
 		enc.buf = append(enc.buf, "\"\u3000"...)
 		enc.buf = time.UnixMilli(at).UTC().AppendFormat(enc.buf, "2006-01-02T15:04:05.000Z")
 		enc.buf = append(enc.buf, `\t"`...)
-	}},
+	}, false},
 	epoch("time: epoch seconds", second, func(_ *encoder, b []byte, at int64) []byte { return strconv.AppendInt(b, at/1000, 10) }),
 	epoch("time: epoch seconds as text", second, func(_ *encoder, b []byte, at int64) []byte {
 		return append(strconv.AppendInt(append(b, '"'), at/1000, 10), '"')

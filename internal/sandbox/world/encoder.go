@@ -13,6 +13,7 @@ type encoder struct {
 // subject is the event of one delivery, and the faults that the message gets.
 type subject struct {
 	w            *World
+	rules        *compiledRules
 	event        *event
 	sub          *subscription
 	person       *person
@@ -20,8 +21,13 @@ type subject struct {
 	faults       [2]*fault
 }
 
-func (w *World) newEncoder() *encoder {
-	enc := &encoder{subject: subject{w: w}, fieldWriter: fieldWriter{buf: make([]byte, 0, 4096)}}
+// newEncoder returns an encoder whose oracle knows the default rules.
+func (w *World) newEncoder() *encoder { return w.newEncoderUnder(&compiledRules{}) }
+
+// newEncoderUnder returns an encoder whose oracle knows these rules. They do not change
+// the messages.
+func (w *World) newEncoderUnder(rules *compiledRules) *encoder {
+	enc := &encoder{subject: subject{w: w, rules: rules}, fieldWriter: fieldWriter{buf: make([]byte, 0, 4096)}}
 	enc.want = oracle{subject: &enc.subject, arena: make([]byte, 0, 4096)}
 	return enc
 }

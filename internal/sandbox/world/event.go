@@ -31,7 +31,13 @@ var actionNames = [firstUnknownAction]string{
 // unknownActions are texts that must not match a known action: a digit or a non-ASCII
 // letter prevents the match. The last one holds the customer's address. The guard must
 // replace it before the text becomes part of the event's identity.
-var unknownActions = []string{"Paused", "Refund issued", "Renewed 2", "Renewed 更新", "42", "Gift redeemed by <ADDRESS>"}
+var unknownActions = []string{unknownPaused, unknownRefund, "Renewed 2", "Renewed 更新", "42", "Gift redeemed by <ADDRESS>"}
+
+// The unknown actions whose letters could be those of a synonym.
+const (
+	unknownPaused = "Paused"
+	unknownRefund = "Refund issued"
+)
 
 const (
 	actRefund    = firstUnknownAction + 1

@@ -65,7 +65,7 @@ func (tr *Truth) Known() iter.Seq[Known] {
 	return func(yield func(Known) bool) {
 		w := tr.w
 		refused := tr.possiblyRefused()
-		enc := w.newEncoder()
+		enc := tr.newEncoder()
 		var facts []Fact
 		for i := range w.subs {
 			s := &w.subs[i]
@@ -81,7 +81,7 @@ func (tr *Truth) Known() iter.Seq[Known] {
 			}
 			k.Facts = facts[:0]
 			userAt, newest := schemas.Millis(0), uint64(0)
-			for row := range tr.rowsOf(enc, s) {
+			for row := range tr.rowsOf(enc, uint32(i)) {
 				k.Facts = append(k.Facts, factOf(row))
 				newest = max(newest, row.Version)
 				if row.EventTimestamp >= userAt && len(row.UserID) > 0 {
@@ -101,22 +101,24 @@ func (tr *Truth) Known() iter.Seq[Known] {
 // FactsOf returns the facts of one subscription by its Known.Index.
 func (tr *Truth) FactsOf(index int) []Fact {
 	var facts []Fact
-	for row := range tr.rowsOf(tr.w.newEncoder(), &tr.w.subs[index]) {
+	for row := range tr.rowsOf(tr.newEncoder(), uint32(index)) {
 		facts = append(facts, factOf(row))
 	}
 	return facts
 }
 
-// rowsOf yields the rows of one subscription in the order of its life.
-func (tr *Truth) rowsOf(enc *encoder, s *subscription) iter.Seq[*Row] {
+// rowOf encodes the delivery of a winner.
+func (tr *Truth) rowOf(enc *encoder, win *winner, partition int32) Row {
+	enc.encode(&tr.w.schedule[win.delivery])
+	return Row{Event: enc.want.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: partition, Offset: win.offset}
+}
+
+// rowsOf yields the rows of one subscription in the order of winners.of.
+func (tr *Truth) rowsOf(enc *encoder, index uint32) iter.Seq[*Row] {
+	s := &tr.w.subs[index]
 	return func(yield func(*Row) bool) {
-		for i := s.events; i < s.events+s.count; i++ {
-			win := &tr.winners[i]
-			if !win.stored {
-				continue
-			}
-			enc.encode(&tr.w.schedule[win.delivery])
-			row := Row{Event: enc.want.row.Clone(), Version: win.version, Epoch: win.epoch, Partition: s.partition, Offset: win.offset}
+		for win := range tr.winners.of(index, s) {
+			row := tr.rowOf(enc, win, s.partition)
 			if !yield(&row) {
 				return
 			}
@@ -146,7 +148,7 @@ func (tr *Truth) possiblyRefused() []bool {
 	for i := range tr.w.schedule {
 		d := &tr.w.schedule[i]
 		e := &tr.w.events[d.event]
-		if d.kind == kindBroken || e.action >= firstUnknownAction && tr.w.cfg.UnknownAction == DeadLetterUnknown {
+		if d.kind == kindBroken || tr.rules.unknown(e.action) && tr.w.cfg.UnknownAction == DeadLetterUnknown {
 			refused[e.sub] = true
 		}
 	}

@@ -41,9 +41,9 @@ func (w *World) TruthOfLog(records []LogRecord, ends []int64) (*Truth, error) {
 	if len(ends) != w.cfg.Partitions {
 		return nil, fmt.Errorf("%w: %d partitions, want %d", errLog, len(ends), w.cfg.Partitions)
 	}
-	tr := w.newTruth(ends)
+	b := w.newTruth(&compiledRules{}, ends)
+	tr := b.tr
 	tr.offsets = make([]recordOffsets, len(ends))
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}}
 	for i := range records {
 		if err := b.addRecord(&records[i]); err != nil {
 			return nil, err

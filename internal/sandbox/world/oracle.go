@@ -60,6 +60,18 @@ func (o *oracle) emailHash() {
 	o.row.UserEmailHashSHA256 = o.arena[from:len(o.arena):len(o.arena)]
 }
 
+// instant puts an instant into its column of the row.
+func (o *oracle) instant(f field, at int64) {
+	switch f {
+	case fEventTimestamp:
+		o.row.EventTimestamp = schemas.Millis(at)
+	case fNextBilledAt:
+		o.row.NextBilledAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
+	default:
+		o.row.TrialPeriodEndedAt = schemas.NullMillis{Millis: schemas.Millis(at), Valid: true}
+	}
+}
+
 // text puts a text into its column of the row.
 func (o *oracle) text(f field, want []byte) {
 	r := &o.row
@@ -80,7 +92,8 @@ func (o *oracle) result() encoded {
 	if g := o.faults[1]; g != nil && g.precedes(first) {
 		first = g
 	}
-	if o.event.action >= firstUnknownAction && o.w.cfg.UnknownAction == DeadLetterUnknown && first == nil {
+	unknown := o.rules.unknown(o.event.action)
+	if unknown && o.w.cfg.UnknownAction == DeadLetterUnknown && first == nil {
 		first = &fault{reason: schemas.UnknownAction, field: fSubscriptionAction, stage: stageAction}
 	}
 	switch {
@@ -91,7 +104,7 @@ func (o *oracle) result() encoded {
 		}
 	case o.internal:
 		out.outcome, out.row = filtered, nil
-	case o.event.action >= firstUnknownAction && o.w.cfg.UnknownAction == DropUnknown:
+	case unknown && o.w.cfg.UnknownAction == DropUnknown:
 		out.outcome, out.row, out.subscription = filtered, nil, ""
 	default:
 		o.row.ID = eventID(o.row.SubscriptionID, int64(o.row.EventTimestamp), o.row.SubscriptionAction)

@@ -2,7 +2,10 @@ package world
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -69,7 +72,11 @@ type State struct {
 	EndReason           string // empty if not ended
 	TermType            string
 	BillingPeriod       string
-	Price               schemas.NullDecimal4 // as last charged, for information
+	Price               schemas.NullDecimal4 // of a period, as last charged
+	HadTrial            bool
+	ConvertedAt         schemas.NullMillis // paid after a trial, before the first end
+	Counts              bool               // its term type is payment or dynamic
+	MRR                 schemas.Decimal4   // by the price that was charged; 0 without one
 	ChangePending       bool
 	Partial             bool // its Created is not among the events
 	Overdue             bool // not ended seven days after its period's end
@@ -93,7 +100,11 @@ var ranks = func() map[string]int {
 // subscription takes effect then.
 func StateOf(id string, facts []Fact, at schemas.Millis, firstEvent func(id string) schemas.NullMillis) State {
 	f := stateBuilder{State: State{SubscriptionID: id, Partial: true}, firstEvent: firstEvent}
-	for _, fact := range inOrder(facts, at) {
+	ordered := inOrder(facts, at)
+	for _, fact := range ordered {
+		f.trialAtStart = f.trialAtStart || fact.Action == schemas.TrialStarted && fact.At == ordered[0].At
+	}
+	for _, fact := range ordered {
 		f.completeChange(fact.At)
 		f.take(fact)
 	}
@@ -128,11 +139,16 @@ type stateBuilder struct {
 	hadTrial      bool
 	charged       bool // since the trial began
 	offAfterFails bool // auto-renew was turned off after the last failure
+	trialAtStart  bool // a TrialStarted has the instant of the first event in order
+	ended         bool // it has had an end
+	pricePeriod   string
 }
 
 // take applies one event.
 func (f *stateBuilder) take(e Fact) {
 	other := e.ChangeTo != "" && e.ChangeTo != f.SubscriptionID
+	priced := f.hasPrice(&e)
+	f.convert(&e)
 	switch e.Action {
 	case schemas.Created:
 		if f.Partial {
@@ -189,6 +205,12 @@ func (f *stateBuilder) take(e Fact) {
 		return // unknown actions have no effect
 	}
 	f.updateAttributes(e)
+	if priced {
+		f.Price, f.pricePeriod = e.Value, f.BillingPeriod
+	}
+	if f.pricePeriod == "" { // the first one that is known
+		f.pricePeriod = f.BillingPeriod
+	}
 }
 
 // updateAttributes keeps the latest attributes. A retry date is not a period end.
@@ -202,23 +224,34 @@ func (f *stateBuilder) updateAttributes(e Fact) {
 	if e.NextBilledAt.Valid && e.Action != schemas.PaymentFailed {
 		f.CurrentPeriodEndsAt = e.NextBilledAt
 	}
-	if e.hasPrice() {
-		f.Price = e.Value
+}
+
+// hasPrice reports whether the value is the price of a period, before the event is applied.
+// The value of a trial is not, nor is a zero where nothing was charged, nor a refund.
+func (f *stateBuilder) hasPrice(e *Fact) bool {
+	if !e.Value.Valid || e.Value.Decimal4 < 0 {
+		return false
+	}
+	switch e.Action {
+	case schemas.Renewed:
+		return true
+	case schemas.Resumed:
+		return e.Value.Decimal4 > 0 || f.Status.Closed()
+	case schemas.Created:
+		return f.Partial && !f.trialAtStart && (!e.TrialEndsAt.Valid || e.TrialEndsAt.Millis <= e.At)
+	case schemas.TrialEnded:
+		return e.Value.Decimal4 > 0
+	default:
+		return false
 	}
 }
 
-// hasPrice reports whether the value is the price of a period. The value of a trial is
-// not, nor the zero of a trial's end without a charge.
-func (e *Fact) hasPrice() bool {
-	switch e.Action {
-	case schemas.Renewed:
-		return e.Value.Valid
-	case schemas.Created:
-		return e.Value.Valid && (!e.TrialEndsAt.Valid || e.TrialEndsAt.Millis <= e.At)
-	case schemas.TrialEnded:
-		return e.Value.Valid && e.Value.Decimal4 != 0
-	default:
-		return false
+// convert notes the first payment after a trial, before the event is applied.
+func (f *stateBuilder) convert(e *Fact) {
+	f.ended = f.ended || f.Status.Closed()
+	pays := e.Action == schemas.Renewed || e.Action == schemas.TrialEnded && e.Value.Valid && e.Value.Decimal4 > 0
+	if pays && f.hadTrial && !f.ended && !f.ConvertedAt.Valid {
+		f.ConvertedAt = at(e.At)
 	}
 }
 
@@ -230,10 +263,36 @@ func (f *stateBuilder) finish(now schemas.Millis) State {
 	closed := f.Status.Closed()
 	f.Overdue = !closed && f.Status != StatusNone && f.CurrentPeriodEndsAt.Valid && f.CurrentPeriodEndsAt.Millis+overdueAfter < now
 	f.ChangePending = f.ChangePending && !closed
+	f.HadTrial = f.hadTrial
+	f.Counts = f.TermType == "payment" || f.TermType == "dynamic"
+	if !closed && f.Status != StatusNone && f.Counts && !f.InTrial && f.Price.Valid {
+		f.MRR = monthly(f.Price.Decimal4, f.pricePeriod)
+	}
 	if closed {
 		f.EndReason = f.reason()
 	}
 	return f.State
+}
+
+// monthly is a price divided by the months of its period, rounded half away from zero; 0
+// for an unknown period.
+func monthly(price schemas.Decimal4, period string) schemas.Decimal4 {
+	number, unit, found := strings.Cut(period, " ")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !found || err != nil || n <= 0 {
+		return 0
+	}
+	months := map[string]*big.Rat{
+		"month": big.NewRat(n, 1), "year": big.NewRat(12*n, 1), "week": big.NewRat(12*n, 52), "day": big.NewRat(12*n, 365),
+	}[strings.TrimSuffix(unit, "s")]
+	if months == nil {
+		return 0
+	}
+	rounded, err := strconv.ParseInt(new(big.Rat).Quo(big.NewRat(int64(price), 1), months).FloatString(0), 10, 64)
+	if err != nil {
+		return 0 // FloatString gives digits only
+	}
+	return schemas.Decimal4(rounded)
 }
 
 // reason returns the end reason of a closed subscription: the first that applies.

@@ -42,9 +42,9 @@ func (w *World) TruthOfHistory(c TopicHistory) (*Truth, error) {
 	if !slices.IsSorted(c.RecreatedAt) || len(c.RecreatedAt) > 0 && (c.RecreatedAt[0] < 0 || c.RecreatedAt[len(c.RecreatedAt)-1] > len(w.schedule)) {
 		return nil, fmt.Errorf("%w: recreated after %v of %d messages", errHistory, c.RecreatedAt, len(w.schedule))
 	}
-	tr := w.newTruth(make([]int64, w.cfg.Partitions))
+	b := w.newTruth(&compiledRules{}, make([]int64, w.cfg.Partitions))
+	tr := b.tr
 	tr.history = c
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}}
 	for i := range w.schedule {
 		for int(b.epoch) < len(c.RecreatedAt) && i == c.RecreatedAt[b.epoch] {
 			b.nextEpoch()

@@ -27,9 +27,13 @@ type outcomes struct {
 }
 
 // transformed runs the project's transform over all messages of a world.
-func transformed(t *testing.T, w *world.World) outcomes {
+func transformed(t *testing.T, w *world.World, under world.Rules) outcomes {
 	t.Helper()
 	cfg := transform.Defaults()
+	if under.SourceTimezone != "" {
+		cfg.SourceTimezone = under.SourceTimezone
+	}
+	cfg.ActionSynonyms = under.ActionSynonyms
 	cfg.InternalUserIDs = w.InternalUserIDs()
 	cfg.InternalEmailDomains = w.InternalEmailDomains()
 	cfg.UnknownAction = transform.UnknownAction(w.Config().UnknownAction)
@@ -89,8 +93,36 @@ func TestTruth_agrees_with_the_transform(t *testing.T) {
 			cfg := world.Defaults()
 			cfg.Seed, cfg.Subscribers, cfg.UnknownAction, cfg.BadShare = c.seed, 3000, c.unknown, 0.05
 			w := with(t, cfg)
-			agree(t, w.Truth(), transformed(t, w))
+			agree(t, w.Truth(), transformed(t, w, world.Rules{}))
 		})
+	}
+}
+
+// TestTruthUnder_agrees_with_the_transform is the same under other rules: a source time
+// zone, with changes of the clocks of an hour and of half an hour, and a new synonym.
+func TestTruthUnder_agrees_with_the_transform(t *testing.T) {
+	for i, rules := range []world.Rules{
+		{SourceTimezone: "Europe/Copenhagen"},
+		{SourceTimezone: "America/St_Johns", ActionSynonyms: map[string]string{"Paused": "Auto-renew disabled"}},
+		{SourceTimezone: "Australia/Lord_Howe"},
+		{SourceTimezone: "Pacific/Kiritimati", ActionSynonyms: map[string]string{"Paused": "Canceled", "Refund issued": "Canceled"}},
+		{ActionSynonyms: map[string]string{"Refund issued": "Canceled"}},
+	} {
+		for _, unknown := range []world.UnknownAction{world.KeepUnknown, world.DeadLetterUnknown, world.DropUnknown} {
+			t.Run(fmt.Sprintf("%+v, unknown actions %s", rules, unknown), func(t *testing.T) {
+				cfg := world.Defaults()
+				cfg.Seed, cfg.Subscribers, cfg.UnknownAction, cfg.BadShare = uint64(i), 1000, unknown, 0.05
+				w := with(t, cfg)
+				truth, err := w.TruthUnder(rules)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if truth.Digest() == w.Truth().Digest() {
+					t.Error("the rules change nothing")
+				}
+				agree(t, truth, transformed(t, w, rules))
+			})
+		}
 	}
 }
 

@@ -54,11 +54,14 @@ type Truth struct {
 	Ends []int64
 
 	w       *World
-	winners []winner // by event
-	order   []uint32 // subscriptions with rows, sorted by stored id
-	firstAt []int64  // by subscription: its first event with a row, 0 for none
+	rules   *compiledRules
+	winners winners
+	heirs   map[schemas.EventID]*heir // see TruthAfterReplay
+	order   []uint32                  // subscriptions with rows, sorted by stored id
+	firstAt []int64                   // by subscription: its first event with a row, 0 for none
 	byID    map[string]uint32
 
+	added     additions       // see TruthAfterReplay
 	offsets   []recordOffsets // by partition; nil if every offset has a message
 	compacted int             // records that compaction removed
 
@@ -72,40 +75,28 @@ type ReasonField struct {
 	Field  string
 }
 
-// winner is the delivery that gives an event its row. Without stored the event has no
-// row.
-type winner struct {
-	version  uint64
-	offset   int64
-	delivery uint32
-	epoch    uint32
-	stored   bool
-}
-
 // Truth returns the truth of a topic that holds exactly the messages of Messages. It
 // encodes every message once, so it costs about as much as Messages.
 func (w *World) Truth() *Truth { return w.TruthWithRejected(nil) }
 
 // truth is Truth with the positions of the rows that ClickHouse rejects.
 func (w *World) truth(rejectedAt map[Position]bool) *Truth {
-	tr := w.newTruth(make([]int64, w.cfg.Partitions))
-	b := &truthBuilder{tr: tr, enc: w.newEncoder(), filtered: map[string]uint64{}, rejectedAt: rejectedAt}
-	for i := range w.schedule {
-		del := &w.schedule[i]
-		end := &tr.Ends[w.partitionOf(del)]
-		b.message(i, w.partitionOf(del), *end, del.stamp)
-		*end++
-	}
-	b.finish()
-	return tr
+	b := w.newTruth(&compiledRules{}, make([]int64, w.cfg.Partitions))
+	b.rejectedAt = rejectedAt
+	return b.all()
 }
 
-func (w *World) newTruth(ends []int64) *Truth {
-	return &Truth{
-		w: w, Ends: ends, Reasons: map[ReasonField]int{},
-		winners: make([]winner, len(w.events)), firstAt: make([]int64, len(w.subs)), byID: map[string]uint32{},
+// newTruth starts a truth without messages.
+func (w *World) newTruth(rules *compiledRules, ends []int64) *truthBuilder {
+	tr := &Truth{
+		w: w, rules: rules, Ends: ends, Reasons: map[ReasonField]int{},
+		winners: newWinners(w, rules), firstAt: make([]int64, len(w.subs)), byID: map[string]uint32{},
 	}
+	return &truthBuilder{tr: tr, enc: tr.newEncoder(), filtered: map[string]uint64{}}
 }
+
+// newEncoder returns an encoder whose oracle knows the rules of the truth.
+func (tr *Truth) newEncoder() *encoder { return tr.w.newEncoderUnder(tr.rules) }
 
 // truthBuilder adds messages to a truth, one by one.
 type truthBuilder struct {
@@ -114,6 +105,25 @@ type truthBuilder struct {
 	filtered   map[string]uint64 // the newest version of the dropped events, by id
 	rejectedAt map[Position]bool // whose rows ClickHouse rejects
 	epoch      uint32            // of the current messages
+}
+
+// all adds every message of the world, one at each offset that no addition has, and the
+// additions. It returns the truth.
+func (b *truthBuilder) all() *Truth {
+	for i := range b.tr.w.schedule {
+		del := &b.tr.w.schedule[i]
+		partition := b.tr.w.partitionOf(del)
+		end := &b.tr.Ends[partition]
+		*end = b.tr.added.free(partition, *end)
+		b.message(i, partition, *end, del.stamp)
+		*end++
+	}
+	for p := range b.tr.Ends { // after the last message
+		b.tr.Ends[p] = b.tr.added.free(int32(p), b.tr.Ends[p])
+	}
+	b.tr.added.count(&b.tr.Counts)
+	b.finish()
+	return b.tr
 }
 
 // message encodes a message and adds its expected result.
@@ -138,7 +148,8 @@ func (b *truthBuilder) message(index int, partition int32, offset, stamp int64) 
 			b.tr.addDeadLetter(rejectedRow(&b.enc.want.row, partition, offset, stamp))
 			return
 		}
-		b.tr.addDelivery(del, winner{version(stamp, offset), offset, uint32(index), b.epoch, true})
+		row := &b.enc.want.row
+		b.tr.addDelivery(del, row.ID, winner{version(stamp, offset), offset, int64(row.EventTimestamp), uint32(index), b.epoch, true})
 	}
 }
 
@@ -150,10 +161,14 @@ func (b *truthBuilder) finish() {
 	}
 	slices.Sort(tr.FilteredSubscriptions)
 	tr.FilteredVersions = b.filtered
+	tr.sortDeadLetters()
+	tr.index()
+}
+
+func (tr *Truth) sortDeadLetters() {
 	slices.SortFunc(tr.DeadLetters, func(a, b DeadLetter) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Offset, b.Offset))
 	})
-	tr.index()
 }
 
 func (tr *Truth) addDeadLetter(d DeadLetter) {
@@ -162,10 +177,10 @@ func (tr *Truth) addDeadLetter(d DeadLetter) {
 	tr.DeadLetters = append(tr.DeadLetters, d)
 }
 
-// addDelivery adds a delivery that may give its event a row.
-func (tr *Truth) addDelivery(del *delivery, one winner) {
+// addDelivery adds a delivery that may give its identity a row.
+func (tr *Truth) addDelivery(del *delivery, id schemas.EventID, one winner) {
 	tr.Counts.Stored++
-	win := &tr.winners[del.event]
+	win := tr.winners.slot(del.event, tr.w.events[del.event].sub, id)
 	switch {
 	case !win.stored:
 		tr.Counts.Rows++
@@ -181,17 +196,13 @@ func (tr *Truth) addDelivery(del *delivery, one winner) {
 
 // index collects the subscriptions with rows, and their first events.
 func (tr *Truth) index() {
-	for i, win := range tr.winners {
-		if !win.stored {
-			continue
+	for sub := range tr.w.subs {
+		for win := range tr.winners.of(uint32(sub), &tr.w.subs[sub]) {
+			if at := tr.firstAt[sub]; at == 0 || win.at < at {
+				tr.firstAt[sub] = win.at
+			}
 		}
-		e := &tr.w.events[i]
-		if at := tr.firstAt[e.sub]; at == 0 || e.at < at {
-			tr.firstAt[e.sub] = e.at
-		}
-	}
-	for sub, at := range tr.firstAt {
-		if at != 0 {
+		if tr.firstAt[sub] != 0 {
 			tr.order = append(tr.order, uint32(sub))
 			tr.byID[tr.w.subs[sub].stored] = uint32(sub)
 		}

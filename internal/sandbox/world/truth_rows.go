@@ -29,18 +29,20 @@ func (tr *Truth) Rows() iter.Seq[*Row] {
 // valid until the next.
 func (tr *Truth) subscriptions() iter.Seq2[string, []Row] {
 	return func(yield func(string, []Row) bool) {
-		enc := tr.w.newEncoder()
+		enc := tr.newEncoder()
 		var rows []Row
-		for _, sub := range tr.order {
-			s := &tr.w.subs[sub]
+		for id, of := range tr.owners() {
 			rows = rows[:0]
-			for row := range tr.rowsOf(enc, s) {
-				rows = append(rows, *row)
+			if of.inWorld {
+				for row := range tr.rowsOf(enc, of.sub) {
+					rows = append(rows, *row)
+				}
 			}
+			rows = append(rows, tr.added.rows[id]...)
 			slices.SortFunc(rows, func(a, b Row) int {
 				return cmp.Or(cmp.Compare(a.EventTimestamp, b.EventTimestamp), bytes.Compare(a.ID[:], b.ID[:]))
 			})
-			if !yield(s.stored, rows) {
+			if !yield(id, rows) {
 				return
 			}
 		}
@@ -79,7 +81,7 @@ func (tr *Truth) States(now schemas.Millis) iter.Seq[State] {
 func (tr *Truth) firstEvent(id string) schemas.NullMillis {
 	sub, ok := tr.byID[id]
 	if !ok {
-		return schemas.NullMillis{}
+		return tr.added.firstEvent(id)
 	}
 	return at(schemas.Millis(tr.firstAt[sub]))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/smalldisk"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
@@ -38,12 +39,15 @@ func Disk() harness.Trial {
 
 type disk struct {
 	*harness.Round
-	disk *smallDisk // of the present round
+	disk *smalldisk.Disk // of the present round
 }
 
 // start starts a server whose data is on a small disk.
 func (s *disk) start(ctx context.Context, r *harness.Round, dir string) (*clickhouse.Server, error) {
-	d, err := newSmallDisk(ctx, filepath.Join(dir, "data"), diskBytes)
+	d, err := smalldisk.Mount(ctx, filepath.Join(dir, "data"), diskBytes)
+	if errors.Is(err, smalldisk.ErrUnavailable) {
+		return nil, fmt.Errorf("%w: %w", harness.ErrUnavailable, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (s *refusals) checkRejected(ctx context.Context, m *mistake, rejected []wor
 		Stored    uint64 `ch:"stored"`
 	}
 	err := s.Conn.Select(ctx, &flushes, `SELECT insert_token, source_partition, start_offset, next_offset, stored
-FROM ingest_ledger WHERE source_name = $1 ORDER BY written_at DESC LIMIT 1 BY insert_token, source_partition`, s.Topic)
+FROM ingest_ledger WHERE kind = 'flush' AND source_name = $1 ORDER BY written_at DESC LIMIT 1 BY insert_token, source_partition`, s.Topic)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}

@@ -42,7 +42,7 @@ func (x *rejectedRows) rejectOne(ctx context.Context) error {
 func (x *rejectedRows) nextRows(ctx context.Context) ([]world.Position, error) {
 	const each = 40
 	from, err := x.MaxByPartition(ctx, `SELECT source_partition, max(next) AS highest FROM (
-  SELECT source_partition, next_offset AS next FROM ingest_ledger WHERE source_name = $1
+  SELECT source_partition, next_offset AS next FROM ingest_ledger WHERE kind != 'replay' AND source_name = $1
   UNION ALL SELECT source_partition, source_offset + 1 FROM subscription_events WHERE source_name = $1
 ) GROUP BY source_partition`, x.Topic)
 	if err != nil {

@@ -73,8 +73,10 @@ func (e *Env) open(ctx context.Context, progress func(string)) error {
 	return e.connect(b)
 }
 
+// build compiles pianola as it is shipped.
 func build(ctx context.Context, binary string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/pianola/pianola/cmd/pianola")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "github.com/pianola/pianola/cmd/pianola")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build pianola: %w: %s", err, out)
 	}

@@ -112,12 +112,35 @@ func TestProcess_Drain_before_its_signal_handler(t *testing.T) {
 	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startProcess(sleeper, "consumer", os.Environ(), newJournal(nil, nil))
+	p, err := startProcess(sleeper, "consumer", []string{"run"}, os.Environ(), newJournal(nil, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Drain(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestProcess_Drain_before_its_work is SIGTERM to a process that still reads its settings.
+// One that has logged has begun, and its end must be clean.
+func TestProcess_Drain_before_its_work(t *testing.T) {
+	for output, clean := range map[string]bool{
+		"pianola: interrupted":                            true,
+		`{"msg":"service started"}\npianola: interrupted`: false,
+		"pianola: read schema version: refused":           false,
+	} {
+		script := filepath.Join(t.TempDir(), "pianola")
+		if err := os.WriteFile(script, []byte("#!/bin/sh\nprintf '"+output+"\\n' >&2\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		p, err := startProcess(script, "consumer", []string{"run"}, os.Environ(), newJournal(nil, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-p.Ended
+		if err := p.Drain(t.Context()); (err == nil) != clean {
+			t.Errorf("%s: %v", output, err)
+		}
 	}
 }
 

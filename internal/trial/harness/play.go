@@ -48,7 +48,17 @@ func (r *Round) play(ctx context.Context, s Scenario, b Bounds) (int, error) {
 // Start starts `pianola run` under a name. Variables are NAME=value; they override the
 // environment that the round's settings make.
 func (r *Round) Start(name string, variables ...string) (*Process, error) {
-	p, err := startProcess(r.Env.binary, name, append(r.environment(name), variables...), r.newJournal())
+	return r.start(name, []string{"run"}, append(r.environment(name), variables...))
+}
+
+// StartCommand starts another command of the binary, with the configuration of the round's
+// processes, and does not wait for its end.
+func (r *Round) StartCommand(name string, arguments ...string) (*Process, error) {
+	return r.start(name, arguments, r.environment(name))
+}
+
+func (r *Round) start(name string, arguments, environment []string) (*Process, error) {
+	p, err := startProcess(r.Env.binary, name, arguments, environment, r.newJournal())
 	if err == nil {
 		r.running = append(r.running, p)
 	}

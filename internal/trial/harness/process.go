@@ -17,7 +17,7 @@ import (
 	"github.com/pianola/pianola/internal/trial/usage"
 )
 
-// Process is a running `pianola run`.
+// Process is a running `pianola run`, or another command that runs for long.
 type Process struct {
 	Name  string
 	Ended <-chan struct{} // closed once the process has ended
@@ -30,9 +30,9 @@ type Process struct {
 // maxDrain bounds an orderly end.
 const maxDrain = 30 * time.Second
 
-func startProcess(binary, name string, environment []string, j *journal) (*Process, error) {
+func startProcess(binary, name string, arguments, environment []string, j *journal) (*Process, error) {
 	ended := make(chan struct{})
-	p := &Process{Name: name, Ended: ended, command: exec.Command(binary, "run"), journal: j}
+	p := &Process{Name: name, Ended: ended, command: exec.Command(binary, arguments...), journal: j}
 	p.command.Env = environment
 	p.command.Stdout, p.command.Stderr = j, j
 	if err := p.command.Start(); err != nil {
@@ -85,10 +85,7 @@ func (p *Process) Drained(ctx context.Context) (err error) {
 	defer cancel()
 	select {
 	case <-p.Ended:
-		// A process that does not handle signals yet ends by the signal itself. It has
-		// not begun to work, so nothing is to be drained.
-		unborn := p.command.ProcessState.String() == "signal: terminated" && p.Tail() == ""
-		if p.err != nil && !unborn {
+		if p.err != nil && !p.unborn() {
 			err = p.err
 		}
 	case <-ctx.Done():
@@ -98,6 +95,20 @@ func (p *Process) Drained(ctx context.Context) (err error) {
 		err = fmt.Errorf("pianola (%s) did not drain: %w: its last lines:\n%s", p.Name, err, p.Tail())
 	}
 	return err
+}
+
+// unborn reports whether the process ended before it began to work, so that there was
+// nothing to drain. A process that does not handle signals yet ends by the signal itself.
+// One that was still reading its settings says only that it was interrupted: the service
+// logs before it does anything.
+func (p *Process) unborn() bool {
+	switch tail := strings.TrimSpace(p.Tail()); p.command.ProcessState.String() {
+	case "signal: terminated":
+		return tail == ""
+	case "exit status 1":
+		return tail == "pianola: interrupted"
+	}
+	return false
 }
 
 // DrainAll terminates processes, all at once, and waits for their clean ends.

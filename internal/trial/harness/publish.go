@@ -101,6 +101,9 @@ func (q *Quota) Lift() { q.max.Store(math.MaxInt64) }
 func (q *Quota) Publisher(r *Round) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r.SetTruth(r.truth)
-		return r.PublishWhen(ctx, func(sent int64) (bool, error) { return sent < q.max.Load(), nil })
+		return r.PublishWhen(ctx, q.Allows)
 	}
 }
+
+// Allows reports whether one more message may be sent after so many, for PublishWhen.
+func (q *Quota) Allows(sent int64) (bool, error) { return sent < q.max.Load(), nil }

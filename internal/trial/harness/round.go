@@ -126,7 +126,7 @@ func (r *Round) Beside(ctx context.Context, name string, partitions int) (beside
 	}
 	return beside, func() {
 		beside.killAll()
-		_ = beside.Conn.Close() // nothing was written
+		beside.closeDatabase()
 	}, nil
 }
 
@@ -160,12 +160,22 @@ func (r *Round) openDatabase(ctx context.Context) error {
 // close kills what still runs.
 func (r *Round) close() {
 	r.killAll()
-	if r.Conn != nil {
-		_ = r.Conn.Close() // nothing was written
-	}
+	r.closeDatabase()
 	for _, f := range slices.Backward(r.closers) {
 		f()
 	}
+}
+
+// closeDatabase drops the database: its views would be refreshed during all later rounds.
+// The server may be gone already, and the round has its result.
+func (r *Round) closeDatabase() {
+	if r.Conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = r.Conn.Exec(ctx, "DROP DATABASE IF EXISTS "+r.Config.ClickHouse.Database)
+	_ = r.Conn.Close()
 }
 
 func (r *Round) killAll() {

@@ -50,12 +50,13 @@ func (r *Round) UntilEnded(ctx context.Context, p *Process, over func(context.Co
 	return ended, err
 }
 
-// Covered is how many offsets the ledger accounts for, each once.
+// Covered is how many offsets the ledger accounts for, each once. What jobs have read again
+// does not count.
 func (r *Round) Covered(ctx context.Context) (int64, error) {
 	var n int64
 	err := r.retried(ctx, func() error {
 		return r.Conn.QueryRow(ctx, `SELECT sum(next) FROM
-  (SELECT max(next_offset) AS next FROM ingest_ledger WHERE source_name = $1 GROUP BY source_partition)`, r.Topic).Scan(&n)
+  (SELECT max(next_offset) AS next FROM ingest_ledger WHERE kind != 'replay' AND source_name = $1 GROUP BY source_partition)`, r.Topic).Scan(&n)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("read the ledger: %w", err)
@@ -209,9 +210,9 @@ func (r *Round) MaxByPartition(ctx context.Context, query string, args ...any) (
 	return all, nil
 }
 
-// Reached is where the ledger ends in each partition. condition limits the rows; $1 is the
+// Reached is where the ledger of the consumers ends in each partition. condition limits the rows; $1 is the
 // topic.
 func (r *Round) Reached(ctx context.Context, condition string, args ...any) ([]int64, error) {
 	return r.MaxByPartition(ctx, `SELECT source_partition, max(next_offset) AS highest FROM ingest_ledger
-WHERE source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]any{r.Topic}, args...)...)
+WHERE kind != 'replay' AND source_name = $1 AND `+condition+` GROUP BY source_partition`, append([]any{r.Topic}, args...)...)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -101,6 +102,13 @@ func (e *Engine) Connect(t testing.TB) driver.Conn {
 func (e *Engine) Database(t testing.TB) (driver.Conn, schemas.Options) {
 	t.Helper()
 	conn, o := e.Connect(t), schemas.Options{Database: fmt.Sprintf("test_%d", e.databases.Add(1))}
+	Migrate(t, conn, o)
+	return conn, o
+}
+
+// Migrate makes the schema without the bookkeeping of pianola migrate, and holds the state.
+func Migrate(t testing.TB, conn driver.Conn, o schemas.Options) {
+	t.Helper()
 	create, err := schemas.CreateDatabase(o)
 	if err != nil {
 		t.Fatal(err)
@@ -118,5 +126,42 @@ func (e *Engine) Database(t testing.TB) (driver.Conn, schemas.Options) {
 			t.Fatalf("%v\n%s", err, s)
 		}
 	}
-	return conn, o
+	if err := HoldState(t.Context(), conn, o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// HoldState keeps the state of subscriptions as it is until RefreshState. A test then
+// decides when it is computed, and the databases of other tests cost nothing. It holds the
+// metrics that follow from it too.
+func HoldState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
+	for _, mart := range schemas.Marts() {
+		schedule := " MODIFY REFRESH EVERY 1 YEAR"
+		if mart == schemas.MonthClosings {
+			schedule += " APPEND"
+		}
+		if err := conn.Exec(ctx, "ALTER TABLE "+o.Table(mart+schemas.RefreshSuffix)+schedule); err != nil {
+			return err
+		}
+	}
+	return conn.Exec(ctx, "ALTER TABLE "+o.Table(schemas.StateRefreshView)+" MODIFY REFRESH AFTER 1 YEAR APPEND")
+}
+
+// RefreshState brings the state of subscriptions to what the tables hold when it is called.
+func RefreshState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
+	var asked, complete time.Time
+	if err := conn.QueryRow(ctx, "SELECT now64(3, 'UTC')").Scan(&asked); err != nil {
+		return err
+	}
+	for complete.Before(asked) {
+		for _, verb := range []string{"REFRESH", "WAIT"} {
+			if err := conn.Exec(ctx, "SYSTEM "+verb+" VIEW "+o.Table(schemas.StateRefreshView)); err != nil {
+				return err
+			}
+		}
+		if err := conn.QueryRow(ctx, schemas.StateCompleteTo(o)).Scan(&complete); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -27,3 +27,15 @@ func Needs(t testing.TB, missing error) {
 		t.Skip(missing)
 	}
 }
+
+// Times is how often a test repeats something: short by default, long in the long form of
+// the tests (PIANOLA_TEST_LONG=1, `make long`).
+func Times(short, long int) int {
+	if Long() {
+		return long
+	}
+	return short
+}
+
+// Long reports whether the long form was asked for.
+func Long() bool { return os.Getenv("PIANOLA_TEST_LONG") != "" }
