@@ -56,9 +56,6 @@ func (g Grant) SQL() string {
 // hashColumn is the pseudonym of an address.
 const hashColumn = "user_email_hash_sha256"
 
-// versionTable records the applied migrations. Every start reads it.
-const versionTable = "schema_migrations"
-
 // written are the tables that `pianola run` and its tools insert into.
 var written = []string{
 	"subscription_events", "dead_letters", "filtered_subscriptions", "ingest_ledger",
@@ -178,7 +175,7 @@ func Roles(o Options) ([]Role, error) {
 		{
 			Name: RoleCare, For: "`pianola subscriber`, `subscription resume` and `upgrade`",
 			Grants: slices.Concat(
-				on("SELECT", versionTable, "subscription_events", "subscription_snapshots", "snapshot_runs", "drift", "filtered_subscriptions", "actions_log"),
+				on("SELECT", VersionTable, "subscription_events", "subscription_snapshots", "snapshot_runs", "drift", "filtered_subscriptions", "actions_log"),
 				[]Grant{{"SELECT", []string{"subscription_id", "resolved_at"}, o.Database, "dead_letters"}},
 				on("INSERT", "actions_log")),
 		},

@@ -47,6 +47,21 @@ func Migrations(o Options) ([]Migration, error) {
 // migration.
 func LatestVersion() int64 { return int64(len(migrationNames())) }
 
+// VersionTable records the applied migrations. Every start reads it.
+const VersionTable = "schema_migrations"
+
+// CreateVersionTable creates VersionTable where it is missing.
+func CreateVersionTable(database string) string {
+	return "CREATE TABLE IF NOT EXISTS " + Options{Database: database}.Table(VersionTable) + `
+(
+    version Int64 COMMENT 'Number of a migration that has been applied; 0 is the empty database',
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version
+COMMENT 'Which migrations have been applied: pianola migrate writes it, every start reads it'`
+}
+
 // migrationNames returns the embedded files in order. A test checks that they are
 // numbered from 1 without gaps.
 func migrationNames() []string {

@@ -223,7 +223,7 @@ func TestRoles_DecideEveryObject(t *testing.T) {
 	}
 	for _, r := range roles {
 		for _, g := range r.Grants {
-			if g.On != "*" && g.Database == oneServer.Database && g.On != versionTable && !slices.Contains(parameterViews, g.On) && !slices.ContainsFunc(objects, func(r Object) bool { return r.Name == g.On }) {
+			if g.On != "*" && g.Database == oneServer.Database && g.On != VersionTable && !slices.Contains(parameterViews, g.On) && !slices.ContainsFunc(objects, func(r Object) bool { return r.Name == g.On }) {
 				t.Errorf("%s: %s is on nothing that the migrations create", r.Name, g.SQL())
 			}
 			if r.Name == RoleAnalyst && slices.Contains(g.Columns, hashColumn) {

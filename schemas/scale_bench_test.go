@@ -110,7 +110,7 @@ func (s *scaleTest) text(query string) (text string) {
 // until they are asked, so that they do not take the time of what is measured.
 func (s *scaleTest) create(subscriptions int) {
 	s.Helper()
-	engine.Migrate(s, s.conn, s.options)
+	engine.MigrateWithState(s, s.conn, s.options)
 	// At the start of a server, views are refreshed that have never been.
 	for _, mart := range schemas.Marts() {
 		s.exec("SYSTEM WAIT VIEW " + s.options.Table(mart+schemas.RefreshSuffix))

@@ -34,7 +34,7 @@ func stateDatabase(t *testing.T) driver.Conn {
 			t.Error(err)
 		}
 	})
-	engine.Migrate(t, conn, schemas.Options{Database: "piano"})
+	engine.MigrateWithState(t, conn, schemas.Options{Database: "piano"})
 	return conn
 }
 

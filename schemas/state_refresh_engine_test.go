@@ -367,7 +367,7 @@ func TestRefresh_SurvivesAKill(t *testing.T) {
 	t.Cleanup(func() { _ = own.Close() }) // its data goes with the test
 	o := schemas.Options{Database: "piano"}
 	s := stateTest{t, connectTo(t, own, "default")}
-	engine.Migrate(t, s.conn, o)
+	engine.MigrateWithState(t, s.conn, o)
 	for round := range 3 {
 		s.exec(fmt.Sprintf(`INSERT INTO piano.subscription_events (event_id, subscription_id, event_timestamp, subscription_action, synced_at)
 			SELECT generateUUIDv4(), concat('%d-', toString(number)), toDateTime64('2026-01-01', 3, 'UTC'), 'Created', now64(3) FROM numbers(20000)`, round))

@@ -128,7 +128,7 @@ func newAnalyst(t *testing.T) analyst {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 1, Subscribers: answersSubscribers, End: end})
+	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 1, Subscribers: answersSubscribers, End: end, State: true})
 	s.Publish()
 	s.Ingest()
 	s.RefreshState()

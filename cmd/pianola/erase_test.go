@@ -81,7 +81,7 @@ type erasureWalk struct {
 
 func newErasureWalk(t *testing.T, protocol string) *erasureWalk {
 	t.Helper()
-	w := &erasureWalk{Fixture: testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol})}
+	w := &erasureWalk{Fixture: testbed.Start(t).Fixture(t, testbed.Config{Protocol: protocol, State: true})}
 	w.Settings.Erasure.Key = erasureSecret
 	w.Settings.Erasure.Refresh = 50 * time.Millisecond
 	w.produce(append(messagesOfThePerson(), messagesOfOthers()...))
@@ -291,7 +291,7 @@ func (w *erasureWalk) replaceKey() {
 // has everybody else.
 func TestErase_SnapshotOfTheAPI(t *testing.T) {
 	tier.Full(t, "reconciles with a simulated Piano")
-	w := &erasureWalk{Fixture: services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 60})}
+	w := &erasureWalk{Fixture: services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 5, Subscribers: 60, State: true})}
 	w.Settings.Erasure.Key = erasureSecret
 	w.Publish()
 	w.Ingest()
@@ -448,7 +448,7 @@ func TestErase_Usage(t *testing.T) {
 // flag, and one whose user is configured.
 func TestPurgeInternal_RemovesWhatViewsHide(t *testing.T) {
 	tier.Full(t, "ingests messages")
-	w := &erasureWalk{Fixture: testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native"})}
+	w := &erasureWalk{Fixture: testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", State: true})}
 	w.Settings.Erasure.Key = erasureSecret
 	w.produce([]string{
 		eventOf(1, "Created", `"subscription_id":"flagged-sub","user_id":"flagged-user"`),

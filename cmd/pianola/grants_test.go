@@ -158,7 +158,7 @@ func TestGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(services.Close)
-	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100})
+	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", Seed: 3, Subscribers: 100, State: true})
 	s.Publish()
 	internal := &kgo.Record{Topic: s.Topic, Value: []byte(`{"subscription_id":"sub-of-staff","event_timestamp":"2026-01-01T00:00:00Z","subscription_action":"Created","is_internal_user":true}`)}
 	s.Must(s.Client.ProduceSync(t.Context(), internal).FirstErr())

@@ -100,7 +100,7 @@ func TestSubscription_Commands(t *testing.T) {
 }
 
 func walkSubscription(t *testing.T, protocol string) {
-	s := services(t).Fixture(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600})
+	s := services(t).Fixture(t, testbed.Config{Protocol: protocol, Seed: 3, Subscribers: 600, State: true})
 	p := newPublisher(t, s)
 	one := s.Serve()
 	asJSON := func(want int, args ...string) actions.Report {

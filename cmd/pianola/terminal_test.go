@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,23 +42,43 @@ func pty(t *testing.T, columns uint16) (terminal, other *os.File) {
 	return terminal, other
 }
 
+// onTerminal is everything that write puts on a terminal.
+func onTerminal(t *testing.T, columns uint16, write func(terminal *os.File)) string {
+	t.Helper()
+	terminal, other := pty(t, columns)
+	var (
+		text []byte
+		err  error
+		read = make(chan struct{})
+	)
+	go func() {
+		defer close(read)
+		text, err = io.ReadAll(other)
+	}()
+	write(terminal)
+	_ = terminal.Close() // ends the reads, with EIO after the last byte
+	<-read
+	if !errors.Is(err, unix.EIO) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // TestTerminal_LogsAndTables runs the program on a terminal and without one.
 func TestTerminal_LogsAndTables(t *testing.T) {
 	const columns = 60
 	away := []string{"PIANOLA_KAFKA_BROKERS=127.0.0.1:1", "PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1"}
-	// read runs a command whose output fits the buffer of a terminal.
 	read := func(environment []string, args ...string) string {
-		terminal, other := pty(t, columns)
-		run(t.Context(), args, strings.NewReader(""), terminal, terminal, environment)
-		buffer := make([]byte, 1<<16)
-		n, err := other.Read(buffer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(buffer[:n])
+		return onTerminal(t, columns, func(terminal *os.File) {
+			run(t.Context(), args, strings.NewReader(""), terminal, terminal, environment)
+		})
 	}
 	shown := read(nil, "dlq", "show", "--help")
-	for line := range strings.Lines(shown[strings.Index(shown, "Settings"):]) {
+	_, settings, found := strings.Cut(shown, "Settings")
+	if !found {
+		t.Errorf("help is %q", shown)
+	}
+	for line := range strings.Lines(settings) {
 		if len(strings.TrimRight(line, "\r\n")) > columns && strings.HasPrefix(line, "  ") {
 			t.Errorf("help is wider than the terminal: %q", line)
 		}
@@ -80,9 +101,7 @@ func TestTerminal_LogsAndTables(t *testing.T) {
 }
 
 func TestLogger_FormatAuto(t *testing.T) {
-	terminal, other := pty(t, 80)
-	var piped strings.Builder
-	for _, stderr := range []io.Writer{terminal, &piped} {
+	logTo := func(stderr io.Writer) {
 		a := &app{stderr: stderr, now: time.Now, environment: []string{"NO_COLOR=1"}}
 		a.progress = a.newProgressLine()
 		log, err := a.logger(config.Log{Level: "info", Format: "auto"})
@@ -91,12 +110,12 @@ func TestLogger_FormatAuto(t *testing.T) {
 		}
 		log.Info("started", zap.Int("n", 1))
 	}
+	var piped strings.Builder
+	logTo(&piped)
 	if !strings.HasPrefix(piped.String(), `{"level":"info",`) {
 		t.Errorf("a pipe gets %q", piped.String())
 	}
-	buffer := make([]byte, 1024)
-	n, err := other.Read(buffer)
-	if got := string(buffer[:n]); err != nil || !strings.HasSuffix(got, "\tINFO\tstarted\t{\"n\": 1}\r\n") {
-		t.Errorf("a terminal gets %q, %v", got, err)
+	if got := onTerminal(t, 80, func(terminal *os.File) { logTo(terminal) }); !strings.HasSuffix(got, "\tINFO\tstarted\t{\"n\": 1}\r\n") {
+		t.Errorf("a terminal gets %q", got)
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 
 	"github.com/pressly/goose/v3/database"
-)
 
-// versionTable records the applied migrations.
-const versionTable = "schema_migrations"
+	"github.com/pianola/pianola/schemas"
+)
 
 // versions is goose's store over that table. Unlike goose's own for ClickHouse it does
 // not depend on the connection's default database, and a version written by two
@@ -19,19 +18,12 @@ var _ database.StoreExtender = versions{}
 
 // Tablename is the qualified name of the table.
 func (v versions) Tablename() string {
-	return fmt.Sprintf("`%s`.`%s`", v.database, versionTable)
+	return schemas.Options{Database: v.database}.Table(schemas.VersionTable)
 }
 
 // CreateVersionTable creates the table where it is missing.
 func (v versions) CreateVersionTable(ctx context.Context, db database.DBTxConn) error {
-	_, err := db.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s
-(
-    version Int64 COMMENT 'Number of a migration that has been applied; 0 is the empty database',
-    applied_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When'
-)
-ENGINE = ReplacingMergeTree(applied_at)
-ORDER BY version
-COMMENT 'Which migrations have been applied: pianola migrate writes it, every start reads it'`, v.Tablename()))
+	_, err := db.ExecContext(ctx, schemas.CreateVersionTable(v.database))
 	return err
 }
 

@@ -38,6 +38,12 @@ type fixture struct {
 
 func newFixture(t *testing.T, protocol string) *fixture {
 	t.Helper()
+	return newFixtureWith(t, testbed.Config{Protocol: protocol})
+}
+
+// newFixtureWith fills in the configuration's world and broker.
+func newFixtureWith(t *testing.T, c testbed.Config) *fixture {
+	t.Helper()
 	at := kafka.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir()}
 	broker, err := kafka.Start(at)
 	if err != nil {
@@ -45,7 +51,8 @@ func newFixture(t *testing.T, protocol string) *fixture {
 	}
 	t.Cleanup(broker.Close)
 	at.Addr = broker.Addr()
-	s := &fixture{at: at, Fixture: services.Fixture(t, testbed.Config{Protocol: protocol, Seed: seeds.Add(1), Subscribers: 800, Kafka: broker})}
+	c.Seed, c.Subscribers, c.Kafka = seeds.Add(1), 800, broker
+	s := &fixture{at: at, Fixture: services.Fixture(t, c)}
 	for m := range s.World.Messages() {
 		s.messages = append(s.messages, m)
 	}

@@ -11,7 +11,7 @@ import (
 
 // The gauge shows the time that the state is complete to.
 func TestService_ShowsTheFreshnessOfTheState(t *testing.T) {
-	s := newFixture(t, "native")
+	s := newFixtureWith(t, testbed.Config{Protocol: "native", State: true})
 	s.RefreshState()
 	var want time.Time
 	s.One("SELECT max(progress.complete_to) FROM subscriptions WHERE subscription_id = ''", &want)

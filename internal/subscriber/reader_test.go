@@ -28,7 +28,7 @@ func TestReader_OfAWorld(t *testing.T) {
 	tier.Full(t, "reads many subscribers of a world")
 	for _, protocol := range []string{"native", "http"} {
 		t.Run(protocol, func(t *testing.T) {
-			s := servers.Fixture(t, testbed.Config{Protocol: protocol, Seed: 12, Subscribers: 120})
+			s := servers.Fixture(t, testbed.Config{Protocol: protocol, Seed: 12, Subscribers: 120, State: true})
 			s.Publish()
 			s.Ingest()
 			s.RefreshState()
@@ -83,7 +83,7 @@ func TestReader_OfAWorld(t *testing.T) {
 // TestReader_Read is one subscriber with everything, under ids that contain what a
 // statement could misread.
 func TestReader_Read(t *testing.T) {
-	s := servers.Fixture(t, testbed.Config{Protocol: "native"})
+	s := servers.Fixture(t, testbed.Config{Protocol: "native", State: true})
 	reader := subscriber.New(s.Analyst, schemas.Options{Database: s.Topic})
 	const id, user, address = `RC'1\', "x"] --`, `u'1\`, "Kari.Normann@Example.com"
 	hash, _ := transform.HashAddress(address)

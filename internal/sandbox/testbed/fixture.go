@@ -7,14 +7,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
-	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/world"
-	"github.com/pianola/pianola/schemas"
 )
 
 // Partitions is how many the topic of every fixture has.
@@ -26,6 +23,7 @@ type Config struct {
 	Seed        uint64        // of the world
 	Subscribers int           // of the world; 0: no world, the test writes its own messages
 	End         time.Time     // of the world's year; zero: that of world.Defaults
+	State       bool          // with the views that compute the state and the metrics, for RefreshState
 	Kafka       *kafka.Broker // the test's own; nil: the shared one
 }
 
@@ -64,11 +62,10 @@ func (s *Servers) Fixture(t testing.TB, c Config) *Fixture {
 	st.Settings.Kafka.Group = name
 	st.Settings.Kafka.FetchMaxWait = 50 * time.Millisecond
 	st.Settings.Batch.MaxWait = 20 * time.Millisecond
-	st.Must(sandbox.Migrate(t.Context(), st.Settings, zap.NewNop()))
 	st.Analyst, err = st.Services.Analyst(name)
 	st.Must(err)
 	t.Cleanup(func() { _ = st.Analyst.Close() }) // it has only asked
-	st.Must(engine.HoldState(t.Context(), st.Analyst, schemas.Options{Database: name}))
+	st.migrate(c.State)
 	st.Client, err = kgo.NewClient(kgo.SeedBrokers(st.Services.Kafka.Addr()))
 	st.Must(err)
 	t.Cleanup(st.Client.Close)

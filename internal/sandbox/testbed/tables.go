@@ -1,9 +1,11 @@
 package testbed
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
@@ -52,8 +54,24 @@ func (s *Fixture) WantTruth() {
 	}
 }
 
-// RefreshState brings the state of subscriptions to what the tables hold now. A fixture's
-// state does not change by itself.
+// migrate makes the tables, and records the version as pianola migrate does.
+func (s *Fixture) migrate(state bool) {
+	s.Helper()
+	if state {
+		s.Must(sandbox.Migrate(s.Context(), s.Settings, zap.NewNop()))
+		s.Must(engine.HoldState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
+		return
+	}
+	first, err := s.Services.Analyst("default") // there is no other database yet
+	s.Must(err)
+	defer first.Close()
+	engine.Migrate(s, first, schemas.Options{Database: s.Topic})
+	s.Must(first.Exec(s.Context(), schemas.CreateVersionTable(s.Topic)))
+	s.Exec(fmt.Sprintf("INSERT INTO "+schemas.VersionTable+" (version) SELECT number FROM numbers(%d)", schemas.LatestVersion()+1))
+}
+
+// RefreshState brings the state of subscriptions to what the tables hold now, in a fixture
+// with Config.State. That state does not change by itself.
 func (s *Fixture) RefreshState() {
 	s.Helper()
 	s.Must(engine.RefreshState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
