@@ -59,7 +59,7 @@ func TestProfile_ThatImposesSettings(t *testing.T) {
 			}
 			results := func(t *testing.T) (figures string) {
 				t.Helper()
-				for _, c := range w.commands()[:4] { // migrate, run, redrive, reconcile
+				for _, c := range w.commands()[:4] { // migrate, run, redrive, replay
 					if err := c.run(t); err != nil {
 						t.Fatalf("%s: %v", c.name, err)
 					}
