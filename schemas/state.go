@@ -252,7 +252,10 @@ func (stateClauses) PlanCurrency() string {
 // sqlText is a text as a literal.
 func sqlText(s string) string { return quoted(strings.ReplaceAll(s, `\`, `\\`)) }
 
-// StateRefreshView is the refreshable view that keeps the table subscriptions up to date.
+// StateTable has the state of each subscription and its history.
+const StateTable = "subscriptions"
+
+// StateRefreshView is the refreshable view that keeps StateTable up to date.
 const StateRefreshView = "subscriptions_refresh"
 
 // StateCompleteTo is the query for the moment before which everything that was stored is in

@@ -267,6 +267,38 @@ func TestErase_LeavesNothingAndNothingComesBack(t *testing.T) {
 	}
 }
 
+// TestErase_SharedSubscription erases the user of the last event. The state is then that of
+// the other user's events.
+func TestErase_SharedSubscription(t *testing.T) {
+	tier.Full(t, "ingests messages")
+	w := &erasureWalk{Fixture: services(t).Fixture(t, testbed.Config{Protocol: "native", State: true})}
+	w.Settings.Erasure.Key = erasureSecret
+	w.produce([]string{
+		eventOf(1, "Created", `"subscription_id":"shared-sub","user_id":"canary-user-7f3a2"`),
+		eventOf(2, "Canceled", `"subscription_id":"shared-sub","user_id":"`+erasedUser+`"`),
+		eventOf(1, "Created", `"subscription_id":"canary-sub-1","user_id":"`+erasedUser+`"`),
+	})
+	w.Ingest()
+	// Flushes of the last 15 minutes are looked at again anyway.
+	w.Exec("ALTER TABLE subscription_events UPDATE synced_at = synced_at - INTERVAL 1 HOUR WHERE true")
+	state := func() (of []string) {
+		w.Helper()
+		w.RefreshState()
+		w.One("SELECT groupArray(concat(subscription_id, ' ', user_id, ' ', status)) FROM (SELECT * FROM subscription_state ORDER BY subscription_id)", &of)
+		return of
+	}
+	if got, want := state(), []string{"canary-sub-1 " + erasedUser + " active", "shared-sub " + erasedUser + " cancelled"}; !slices.Equal(got, want) {
+		t.Fatalf("the state before is %q, want %q", got, want)
+	}
+	w.run("", eraseArguments...)
+	if got, want := state(), []string{"shared-sub canary-user-7f3a2 active"}; !slices.Equal(got, want) {
+		t.Errorf("the state is %q, want %q", got, want)
+	}
+	if with := w.scan(erasedUser); len(with) > 0 {
+		t.Errorf("the person is in %v", with)
+	}
+}
+
 // replaceKey erases the other person with a new key. The list then has entries of both.
 func (w *erasureWalk) replaceKey() {
 	w.Helper()

@@ -38,7 +38,7 @@ func TestDecisions_CoverTheSchema(t *testing.T) {
 		}
 	}
 	needed := map[string]bool{"ALTER DELETE erasure_targets": true, "SELECT *": true, "SELECT view_refreshes": true, "INSERT erasures": true, "INSERT erasure_targets": true,
-		"INSERT suppressions": true, "INSERT filtered_subscriptions": true}
+		"INSERT suppressions": true, "INSERT filtered_subscriptions": true, "INSERT subscriptions": true}
 	for _, r := range rules {
 		if len(r.deletes) > 0 {
 			needed["ALTER DELETE "+r.name] = true

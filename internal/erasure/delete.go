@@ -14,6 +14,7 @@ import (
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/internal/wait"
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -51,6 +52,11 @@ func (e *Eraser) delete(ctx context.Context, p *Plan, in targetsOf, r *Report, r
 		table := e.tables.Table(r.name)
 		rows, _ := e.conditions(r, p.kind, in)
 		if c.Deleted > 0 {
+			if r.name == schemas.StateTable {
+				if err := e.recomputeShared(ctx, table, rows, in); err != nil {
+					return err
+				}
+			}
 			if err := e.exec(ctx, "delete from "+r.name, "ALTER TABLE "+table+" DELETE WHERE "+rows); err != nil {
 				return err
 			}
@@ -73,6 +79,14 @@ func (e *Eraser) delete(ctx context.Context, p *Plan, in targetsOf, r *Report, r
 		deleted.Add(1)
 	}
 	return nil
+}
+
+// recomputeShared has the next refresh compute the rows that go although their
+// subscription stays: another user has events of it, which are in no new flush. A hidden row
+// of the lowest version says that the subscription has an event now.
+func (e *Eraser) recomputeShared(ctx context.Context, table, rows string, in targetsOf) error {
+	return e.exec(ctx, "ask for the state of shared subscriptions", "INSERT INTO "+table+" (subscription_id, next_event_at, is_deleted, refresh) "+
+		"SELECT DISTINCT subscription_id, now64(3, 'UTC'), true, 0 FROM "+table+" WHERE ("+rows+") AND subscription_id NOT IN "+in(Subscription))
 }
 
 // maxRefresh is how long a refresh of a materialized view may take.

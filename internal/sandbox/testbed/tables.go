@@ -64,7 +64,7 @@ func (s *Fixture) migrate(state bool) {
 	}
 	first, err := s.Services.Analyst("default") // there is no other database yet
 	s.Must(err)
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	engine.Migrate(s, first, schemas.Options{Database: s.Topic})
 	s.Must(first.Exec(s.Context(), schemas.CreateVersionTable(s.Topic)))
 	s.Exec(fmt.Sprintf("INSERT INTO "+schemas.VersionTable+" (version) SELECT number FROM numbers(%d)", schemas.LatestVersion()+1))
