@@ -29,9 +29,15 @@ fast: ## run the fast tests (less than a minute; embedded servers only)
 test: ## run all tests
 	go test ./...
 
-# The race detector needs cgo.
-race: ## run all tests with the race detector; a test that skips fails
-	PIANOLA_TEST_NO_SKIP=1 CGO_ENABLED=1 go test -race -timeout 30m ./...
+# The tests of these packages start processes and compare SQL. Under the race detector,
+# which does not see other processes, they take twice as long: it runs their fast tests.
+PROCESSES := ./cmd/... ./schemas/... ./internal/trial/...
+THREADS    = $(shell go list ./... | grep -v -e /cmd/ -e '/schemas\b' -e /internal/trial)
+
+race: ## run all tests, most of them with the race detector (needs cgo); a test that skips fails
+	PIANOLA_TEST_NO_SKIP=1 go test -timeout 30m $(PROCESSES)
+	PIANOLA_TEST_NO_SKIP=1 CGO_ENABLED=1 go test -race -timeout 30m $(THREADS)
+	CGO_ENABLED=1 go test -race -short $(PROCESSES)
 
 long: ## run all tests, and those that repeat something many times (hours)
 	PIANOLA_TEST_LONG=1 go test -timeout 4h ./...
