@@ -62,13 +62,15 @@ bench: ## run the benchmarks of docs/performance.md
 
 lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English
 	bin/golangci-lint run ./...
-	bin/prose -max $(MAX_PROSE) -page $(MAX_PAGE) $(PROSE)
+	@echo 'bin/prose -max $(MAX_PROSE) -page $(MAX_PAGE) …' # on hundreds of files
+	@bin/prose -max $(MAX_PROSE) -page $(MAX_PAGE) $(PROSE)
 
 docs: bin/links bin/prose ## regenerate the generated pages; check links and English
 	go test ./internal/config -run Reference -update
 	go test ./schemas/dbt -run Project -update
-	bin/links $(MARKDOWN)
-	bin/prose -max 1.0 -page $(MAX_PAGE) $(MARKDOWN)
+	@echo 'bin/links and bin/prose on every page'
+	@bin/links $(MARKDOWN)
+	@bin/prose -max 1.0 -page $(MAX_PAGE) $(MARKDOWN)
 
 # The SBOM tool warns that it does not find the licence of this module itself.
 release: bin/cyclonedx-gomod ## build dist/: static binaries, checksums, SBOMs
