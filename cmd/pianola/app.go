@@ -23,8 +23,9 @@ import (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	environment    []string
+	environment    []string // as os.Environ gives it
 	now            func() time.Time
+	limitMemory    func() // of the whole process
 
 	progress *progressLine
 	started  bool // a command has started, so an error is no longer wrong usage

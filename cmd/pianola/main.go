@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,16 +37,15 @@ func main() {
 	// The first signal starts a graceful shutdown and restores the default handling,
 	// so that the second signal ends the process immediately.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Environ(), now: time.Now, limitMemory: limitMemory}
+	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
-// run is the program without access to global process state. environment has the
-// format of os.Environ.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environment []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environment: environment, now: time.Now}
+// run runs a command and returns the exit status.
+func (a *app) run(ctx context.Context, args []string) int {
 	a.progress = a.newProgressLine()
 	err := a.execute(ctx, args)
-	stderr = safetext.Writer(stderr) // errors can contain texts from outside
+	stderr := safetext.Writer(a.stderr) // errors can contain texts from outside
 	var mistakes *config.Error
 	switch {
 	case err == nil:

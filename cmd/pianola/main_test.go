@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,13 @@ import (
 type outcome struct {
 	code           int
 	stdout, stderr string
+}
+
+// run runs the program without access to the state of this process: a limit of memory would
+// keep the garbage collector busy in all later tests.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environment []string) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environment: environment, now: time.Now, limitMemory: func() {}}
+	return a.run(ctx, args)
 }
 
 // call runs the program in this process.

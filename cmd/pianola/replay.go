@@ -102,7 +102,7 @@ func (a *app) replayTools(c *cobra.Command, settings config.Config, report progr
 			end()
 		}
 	}()
-	limitMemory()
+	a.limitMemory()
 	t := &replayTools{settings: settings, report: report}
 	migrator, db, err := a.migrator(settings)
 	if err != nil {

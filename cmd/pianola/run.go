@@ -53,7 +53,7 @@ Health and metrics are at http.listen: /livez, /readyz, /metrics.`,
 		for _, warning := range settings.Warnings() {
 			log.Warn("configuration warning", zap.String("key", warning.Key), zap.String("warning", warning.Message))
 		}
-		limitMemory()
+		a.limitMemory()
 
 		registry := service.NewRegistry(readVersion(debug.ReadBuildInfo()).Version)
 		s, err := service.New(c.Context(), settings, service.Options{Log: log, Registry: registry, Now: a.now, Bucket: objects.Open})

@@ -7,7 +7,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
 
-from common import COLUMNS, DATABASE, EVENTS, HOST, PASSWORD, ROWS, SLOW, USER, VIEW, eventually, fails, same
+from common import COLUMNS, DATABASE, EVENTS, HOST, PASSWORD, ROWS, SLOW, USER, VIEW, fails, same
 
 
 def connect(password=PASSWORD):
@@ -29,12 +29,18 @@ fails(60, DatabaseError, lambda: client.query("SELECT * FROM clients_connect_mis
 fails(159, DatabaseError, lambda: client.query(SLOW, settings={"max_execution_time": 1}))
 
 
+ended = threading.Event()
+
+
 def kill():
+    """Kills the query until its client has ended: that sends a query again whose connection breaks."""
     killer = connect()
-    eventually("the query can be killed", lambda: killer.query("KILL QUERY WHERE query_id = 'clients_connect' SYNC").result_rows)
+    while not ended.wait(0.02):
+        killer.query("KILL QUERY WHERE query_id = 'clients_connect' SYNC")
 
 
-killing = threading.Thread(target=kill)
+killing = threading.Thread(target=kill, daemon=True)
 killing.start()
 fails(394, DatabaseError, lambda: client.query(SLOW, settings={"query_id": "clients_connect"}))
+ended.set()
 killing.join()
