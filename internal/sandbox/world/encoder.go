@@ -46,7 +46,7 @@ func (enc *encoder) encode(del *delivery) encoded {
 		enc.buf = pad(enc.buf, MaxMessageBytes)
 	case del.kind == kindAtLimitPrefixed:
 		enc.count("message of exactly the limit, prefixed")
-		enc.buf = prefixed(pad(enc.buf, MaxMessageBytes-5))
+		enc.buf = padPrefixed(enc.buf, MaxMessageBytes)
 	case del.kind == kindDeep:
 		enc.count("nested as deep as is allowed")
 		enc.buf = nest(enc.buf, maxDepth-1)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -53,7 +54,7 @@ func messageFaults() []fault {
 		out = append(out, whole(schemas.NotAnObject, fixed(text)))
 	}
 	large := func(enc *encoder, m []byte) []byte { return pad(m, MaxMessageBytes+1+enc.d.below(2000)) }
-	largePrefixed := func(_ *encoder, m []byte) []byte { return prefixed(pad(m, MaxMessageBytes-4)) }
+	largePrefixed := func(_ *encoder, m []byte) []byte { return padPrefixed(m, MaxMessageBytes+1) }
 	for _, corrupt := range []func(*encoder, []byte) []byte{large, largePrefixed} {
 		out = append(out, fault{reason: schemas.TooLarge, field: noField, stage: stageMessage, corrupt: corrupt, tooLarge: true})
 	}
@@ -80,8 +81,15 @@ func pad(m []byte, size int) []byte {
 	return append(out, after...)
 }
 
-// prefixed adds Confluent's wire prefix: a zero byte and a schema id. The contract
-// requires that the brace follows immediately.
-func prefixed(m []byte) []byte {
-	return append([]byte{0, 0, 0, 0, 7}, bytes.TrimLeft(m, " \r\n")...)
+// wirePrefix is Confluent's: a zero byte and a schema id.
+var wirePrefix = []byte{0, 0, 0, 0, 7}
+
+// prefixed adds the wire prefix. The contract requires that the brace follows immediately.
+func prefixed(m []byte) []byte { return slices.Concat(wirePrefix, withoutBlanks(m)) }
+
+// padPrefixed is a message with the wire prefix of a given size, the prefix included.
+func padPrefixed(m []byte, size int) []byte {
+	return slices.Concat(wirePrefix, pad(withoutBlanks(m), size-len(wirePrefix)))
 }
+
+func withoutBlanks(m []byte) []byte { return bytes.TrimLeft(m, " \r\n") }
