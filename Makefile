@@ -16,7 +16,7 @@ PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep
 MAX_PROSE ?= 1.0
 MAX_PAGE  ?= 2.0
 
-.PHONY: help build fast test race long fuzz trial clients dbt bench lint docs release
+.PHONY: help build fast test race race-processes race-threads race-fast long fuzz trial clients dbt bench lint docs release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -34,9 +34,15 @@ test: ## run all tests
 PROCESSES := ./cmd/... ./schemas/... ./internal/trial/...
 THREADS    = $(shell go list ./... | grep -v -e /cmd/ -e '/schemas\b' -e /internal/trial)
 
-race: ## run all tests, most of them with the race detector (needs cgo); a test that skips fails
+race: race-processes race-threads race-fast ## run all tests, most of them with the race detector (needs cgo); a test that skips fails
+
+race-processes:
 	PIANOLA_TEST_NO_SKIP=1 go test -timeout 30m $(PROCESSES)
+
+race-threads:
 	PIANOLA_TEST_NO_SKIP=1 CGO_ENABLED=1 go test -race -timeout 30m $(THREADS)
+
+race-fast:
 	CGO_ENABLED=1 go test -race -short $(PROCESSES)
 
 long: ## run all tests, and those that repeat something many times (hours)
