@@ -50,7 +50,9 @@ func (s *scenario) run(ctx context.Context, b harness.Bounds) (int, error) {
 	if err := s.searchPages(ctx, s.Consumer); err != nil {
 		return 0, err
 	}
-	s.Consumer.Kill()
+	if err := s.end(ctx); err != nil {
+		return 0, err
+	}
 	if err := s.commands(ctx); err != nil {
 		return 0, err
 	}
@@ -163,8 +165,16 @@ func (s *scenario) whileWorking(ctx context.Context, l lockout) error {
 			return fmt.Errorf("after the correction it does not continue: %w", err)
 		}
 	}
-	s.Consumer.Kill()
-	return nil
+	return s.end(ctx)
+}
+
+// end drains the consumer, if it has not ended. What a killed one has sent may be committed
+// later, while a process that is locked out must change nothing.
+func (s *scenario) end(ctx context.Context) error {
+	if s.Consumer.Alive() != nil {
+		return nil
+	}
+	return s.Consumer.Drain(ctx)
 }
 
 // checkOutcome waits for a log line that names where to look, and for the end of the
