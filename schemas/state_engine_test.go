@@ -264,7 +264,7 @@ func TestState_EveryLifeGivesItsState(t *testing.T) {
 // were written without SQL.
 func TestState_EqualsTheOracle(t *testing.T) {
 	conn := stateDatabase(t)
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	dice := rand.New(rand.NewPCG(seed, 1))
 	const subscriptions, day = 4000, 86_400_000
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()

@@ -138,7 +138,7 @@ func firstOf(facts map[string][]world.Fact) func(string) schemas.NullMillis {
 func TestRefresh_EqualsTheOracle(t *testing.T) {
 	tier.Full(t, "refreshes the state several times")
 	s := newStateTest(t)
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	begin := time.Date(2025, 7, 1, 0, 0, 0, 0, time.UTC)
 	facts, rows := randomLives(rand.New(rand.NewPCG(seed, 2)), 1500, 390, schemas.Millis(begin.UnixMilli()))
 	for part := range slices.Chunk(rows, len(rows)/4+1) {

@@ -23,7 +23,7 @@ func TestRun_KillNine(t *testing.T) {
 	tier.Full(t, "kills a process many times")
 	t.Parallel()
 	kills := tier.Times(5, 24)
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	t.Logf("kill moments are drawn from seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 9))
 

@@ -37,7 +37,7 @@ func TestExport_LoopBesideKills(t *testing.T) {
 	tier.Full(t, "kills processes many times")
 	t.Parallel()
 	kills, exportKills := tier.Times(3, 12), tier.Times(5, 20)
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	t.Logf("faults are drawn from seed %d", seed)
 
 	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 51, Subscribers: tier.Times(120, 1000)})

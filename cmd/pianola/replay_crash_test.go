@@ -57,7 +57,7 @@ func TestReplay_KillNine(t *testing.T) {
 	tier.Full(t, "kills a process many times")
 	t.Parallel()
 	kills := tier.Times(5, 24)
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	t.Logf("kill moments are drawn from seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 9))
 	s := services(t).Fixture(t, testbed.Config{Protocol: "native", Seed: 22, Subscribers: tier.Times(600, 3000)})

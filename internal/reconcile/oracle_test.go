@@ -20,7 +20,7 @@ func TestRun_AgreesWithTheOracle(t *testing.T) {
 	tier.Full(t, "compares 1,500 random subscriptions")
 	s := newFixture(t)
 	s.cfg.Verify = maxVerify
-	seed := uint64(time.Now().UnixNano())
+	seed := tier.Seed()
 	t.Logf("seed %d", seed)
 	w := &drawn{Rand: rand.New(rand.NewPCG(seed, 1)), facts: map[string][]world.Fact{}}
 	const subscriptions = 1500

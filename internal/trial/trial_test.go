@@ -42,7 +42,7 @@ func open(t *testing.T, kafka harness.Kafka) *harness.Env {
 // 2,000 messages.
 func wantHolds(t *testing.T, e *harness.Env, one harness.Trial) {
 	t.Helper()
-	plan := harness.Plan{Seed: uint64(time.Now().UnixNano()), Times: 3, Subscribers: 400}
+	plan := harness.Plan{Seed: tier.Seed(), Times: 3, Subscribers: 400}
 	result, err := e.Run(t.Context(), one, plan)
 	if errors.Is(err, harness.ErrUnavailable) {
 		tier.Needs(t, err)

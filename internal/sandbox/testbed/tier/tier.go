@@ -5,6 +5,7 @@ package tier
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 // Full leaves a test out of the fast tier. why completes "not in the fast tier: ".
@@ -39,3 +40,12 @@ func Times(short, long int) int {
 
 // Long reports whether the long form was asked for.
 func Long() bool { return os.Getenv("PIANOLA_TEST_LONG") != "" }
+
+// Seed is the seed of a test with random data: always the same, so that a change is not
+// blamed for what another seed finds, and another one at each run of the long form.
+func Seed() uint64 {
+	if Long() {
+		return uint64(time.Now().UnixNano())
+	}
+	return 1
+}
