@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/ext"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"github.com/pianola/pianola/schemas"
@@ -89,25 +90,14 @@ func (w *Writer) eventsOfRange(ctx context.Context, r offsetRange, keys map[sche
 			return err
 		}
 		rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithExternalTable(table)),
-			`SELECT DISTINCT event_id, subscription_id, toUnixTimestamp64Milli(event_timestamp)
-			FROM `+EventsTable+` WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
+			selectKeys+` WHERE source = ? AND source_name = ? AND source_epoch = ? AND source_partition = ?
 			AND source_offset >= ? AND source_offset < ? AND is_deleted = 0 AND event_id NOT IN (SELECT event_id FROM `+keysName+`)`,
 			string(r.of.Source), r.of.Name, r.of.Epoch, r.of.Partition, r.start, r.next)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id uuid.UUID
-			var k eventKey
-			var at int64
-			if err := rows.Scan(&id, &k.subscription, &at); err != nil {
-				return err
-			}
-			k.id, k.at = schemas.EventID(id), schemas.Millis(at)
-			found[k.id] = k
-		}
-		return rows.Err()
+		return readKeys(rows, found)
 	})
 	maps.Copy(keys, found)
 	return err
@@ -203,6 +193,23 @@ func ofKeys(keys map[schemas.EventID]eventKey) string {
 
 // keysName is the name of the external table with the keys of a query.
 const keysName = "wanted"
+
+// selectKeys begins a query for keys, whose rows readKeys reads.
+const selectKeys = "SELECT DISTINCT event_id, subscription_id, toUnixTimestamp64Milli(event_timestamp) FROM " + EventsTable
+
+func readKeys(rows driver.Rows, into map[schemas.EventID]eventKey) error {
+	for rows.Next() {
+		var id uuid.UUID
+		var k eventKey
+		var at int64
+		if err := rows.Scan(&id, &k.subscription, &at); err != nil {
+			return err
+		}
+		k.id, k.at = schemas.EventID(id), schemas.Millis(at)
+		into[k.id] = k
+	}
+	return rows.Err()
+}
 
 // keysTable sends keys beside a query, however many they are. A new one is needed for
 // each attempt.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/ext"
-	"github.com/google/uuid"
 
 	"github.com/pianola/pianola/schemas"
 )
@@ -56,24 +55,13 @@ func (w *Writer) eventsAt(ctx context.Context, all map[schemas.Coordinates]schem
 		// The offset alone leaves few rows whose other columns are read.
 		const coordinates = "source, source_name, source_epoch, source_partition, source_offset"
 		rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithExternalTable(table)),
-			`SELECT DISTINCT event_id, subscription_id, toUnixTimestamp64Milli(event_timestamp) FROM `+EventsTable+`
-			WHERE is_deleted = 0 AND source_offset IN (SELECT source_offset FROM `+keysName+`)
+			selectKeys+` WHERE is_deleted = 0 AND source_offset IN (SELECT source_offset FROM `+keysName+`)
 			AND (`+coordinates+`) IN (SELECT `+coordinates+` FROM `+keysName+`)`)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id uuid.UUID
-			var k eventKey
-			var at int64
-			if err := rows.Scan(&id, &k.subscription, &at); err != nil {
-				return err
-			}
-			k.id, k.at = schemas.EventID(id), schemas.Millis(at)
-			keys[k.id] = k
-		}
-		return rows.Err()
+		return readKeys(rows, keys)
 	})
 	return keys, err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
@@ -77,6 +79,18 @@ func checkKafka(ctx context.Context, settings config.Config) (string, error) {
 func (a *app) checkClickHouse(ctx context.Context, settings config.Config) error {
 	_, err := a.describeClickHouse(ctx, settings)
 	return err
+}
+
+// openClickHouse is checkClickHouse, and a connection that the caller closes.
+func (a *app) openClickHouse(ctx context.Context, settings config.Config) (driver.Conn, error) {
+	if err := a.checkClickHouse(ctx, settings); err != nil {
+		return nil, err
+	}
+	conn, err := clickhouse.Open(settings.ClickHouseOptions())
+	if err != nil {
+		return nil, migrate.Explain(err)
+	}
+	return conn, nil
 }
 
 func (a *app) describeClickHouse(ctx context.Context, settings config.Config) (string, error) {

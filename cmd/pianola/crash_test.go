@@ -16,7 +16,7 @@ import (
 // and compares the views with the truth at the end. It also checks that the killed
 // processes were working, so that the kills cover the whole topic.
 //
-// The default is five kills, at other moments in each run. The long form is 24:
+// The default is five kills. The long form is 24, at other moments in each run:
 //
 //	PIANOLA_TEST_LONG=1 go test -timeout 1h -run Run_KillNine ./cmd/pianola
 func TestRun_KillNine(t *testing.T) {

@@ -3,18 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
-	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/replay/kafkalog"
-	"github.com/pianola/pianola/sink"
-	"github.com/pianola/pianola/transform"
 )
 
 func (a *app) dlqRedriveCommand() *cobra.Command {
@@ -81,73 +75,22 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection deadle
 // returns how many remain open. Work that finished before an error is durable, so do
 // prints its report with an error too.
 func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute bool, do func(*deadletters.Redriver, *deadletters.Plan) (open uint64, err error)) error {
-	report, stop := a.progress.start()
-	defer stop()
-	redriver, closeAll, err := a.redriver(c, settings, report)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	if err := redriver.Known(c.Context(), selection.At); err != nil {
-		return err
-	}
-	plan, err := redriver.Plan(c.Context(), selection)
-	if err != nil {
-		return err
-	}
-	open, err := do(redriver, plan)
-	if err == nil && execute && open > 0 {
-		return fmt.Errorf("%d dead letters remain open: %w", open, errFound)
-	}
-	return err
-}
-
-// redriver connects and checks the schema before any write. Without an error the
-// caller must call closeAll.
-func (a *app) redriver(c *cobra.Command, settings config.Config, report progress.Func) (_ *deadletters.Redriver, closeAll func(), err error) {
-	var opened []io.Closer
-	end := func() {
-		for _, one := range opened {
-			_ = one.Close() // every statement is complete
+	return a.withReplayTools(c, settings, func(t *replayTools) error {
+		redriver := deadletters.New(deadletters.Deps{
+			Kafka: settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: t.rules, Writer: t.writer,
+			Conn: t.conn, Database: settings.ClickHouse.Database, Now: a.now, Log: t.log, Progress: t.report,
+		})
+		if err := redriver.Known(c.Context(), selection.At); err != nil {
+			return err
 		}
-	}
-	defer func() {
+		plan, err := redriver.Plan(c.Context(), selection)
 		if err != nil {
-			end()
+			return err
 		}
-	}()
-	migrator, db, err := a.migrator(settings)
-	if err != nil {
-		return nil, nil, err
-	}
-	opened = append(opened, db)
-	if err := migrator.Check(c.Context()); err != nil {
-		return nil, nil, err
-	}
-	log, err := a.logger(settings.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	rules, err := transform.New(settings.TransformConfig())
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := clickhouse.Open(settings.ClickHouseOptions())
-	if err != nil {
-		return nil, nil, migrate.Explain(err)
-	}
-	opened = append(opened, conn)
-	list, err := a.obeySuppression(c, settings, conn, rules, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	writer, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
-	if err != nil {
-		return nil, nil, err
-	}
-	opened = append(opened, writer)
-	return deadletters.New(deadletters.Deps{
-		Kafka: settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: rules, Writer: writer,
-		Conn: conn, Database: settings.ClickHouse.Database, Now: a.now, Log: log, Progress: report,
-	}), end, nil
+		open, err := do(redriver, plan)
+		if err == nil && execute && open > 0 {
+			return fmt.Errorf("%d dead letters remain open: %w", open, errFound)
+		}
+		return err
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/erasure"
@@ -77,6 +78,12 @@ The report says what it cannot reach: Kafka, backups, and exported files.`,
 			err = errors.New("--email: other users of this machine can read the command line; use --email - and standard input")
 		case f.wait < 0:
 			err = errors.New("--wait: must be 0 or more")
+		default:
+			for _, to := range f.exports {
+				if _, wrong := export.DestinationName(to); wrong != nil {
+					err = fmt.Errorf("--exports: %w", wrong)
+				}
+			}
 		}
 		if err != nil {
 			return usageError{err}
@@ -218,7 +225,7 @@ func (a *app) erase(c *cobra.Command, settings config.Config, f *erasing, by era
 		}
 	}
 	if c.Name() == "erase" {
-		result.Unreached = a.unreached(c.Context(), settings, f.exports, result.Plan)
+		result.Unreached = a.unreached(c.Context(), settings, log, f.exports, result.Plan)
 	}
 	if *f.asJSON {
 		return a.printJSON(result)
@@ -228,7 +235,7 @@ func (a *app) erase(c *cobra.Command, settings config.Config, f *erasing, by era
 
 // unreached lists what the erasure cannot delete. A destination that cannot be read is
 // named: nobody has looked there.
-func (a *app) unreached(ctx context.Context, settings config.Config, further []string, plan *erasure.Plan) *unreachedByErase {
+func (a *app) unreached(ctx context.Context, settings config.Config, log *zap.Logger, further []string, plan *erasure.Plan) *unreachedByErase {
 	u := &unreachedByErase{
 		Kafka:   "messages stay in Kafka until its retention removes them; they are dropped when they are read",
 		Backups: "backups and replicas outside of this database keep their rows; erase again after a restore",
@@ -242,10 +249,6 @@ func (a *app) unreached(ctx context.Context, settings config.Config, further []s
 	for _, one := range settings.ExportSchedule() {
 		destinations = append(destinations, one.To())
 	}
-	log, err := a.logger(settings.Log)
-	if err != nil {
-		return u
-	}
 	for _, to := range destinations {
 		if seen[to] {
 			continue
@@ -253,7 +256,8 @@ func (a *app) unreached(ctx context.Context, settings config.Config, further []s
 		seen[to] = true
 		all, err := manifests(ctx, settings, to, *plan.FirstAt, service.ExportingDeps{Stdout: io.Discard, Bucket: objects.Open, Now: a.now, Log: log})
 		if err != nil {
-			u.Unchecked = append(u.Unchecked, fmt.Sprintf("%s: %v", to, err))
+			name, _ := export.DestinationName(to) // it is valid, since it was checked before
+			u.Unchecked = append(u.Unchecked, fmt.Sprintf("%s: %v", name, err))
 			continue
 		}
 		for _, m := range all {

@@ -463,6 +463,7 @@ func TestErase_Usage(t *testing.T) {
 		"no address":           {key, "nobody\n", []string{"--email", "-"}, exitUsage, "standard input is not one address"},
 		"no input":             {key, "\n", []string{"--email", "-"}, exitUsage, "--email: standard input is empty"},
 		"two addresses":        {key, erasedAddress + "\nother@example.com\n", []string{"--email", "-"}, exitUsage, "--email: standard input has more than one line"},
+		"a secret in a URL":    {key, "", []string{"--user", "u", "--exports", "s3://key:hunter2@bucket/lake"}, exitUsage, "--exports: to: a URL must not contain credentials"},
 		"nobody asks":          {key, "", []string{"--user", "u", "--execute"}, exitUsage, "--by: --execute needs it"},
 		"no key":               {key[:1], "", []string{"--user", "u"}, exitConfiguration, "erasure.key: is empty"},
 		"a short key":          {append(key[:1:1], "PIANOLA_ERASURE_KEY=hunter2"), "", []string{"--user", "u"}, exitConfiguration, "erasure.key: is shorter than 32 characters"},

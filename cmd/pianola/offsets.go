@@ -83,12 +83,7 @@ func (a *app) onOffsets(c *cobra.Command, do func(*offsets.Group) error) error {
 // offsetsGroup connects and checks the schema. Without an error the caller must call
 // closeAll.
 func (a *app) offsetsGroup(c *cobra.Command, settings config.Config, report progress.Func) (_ *offsets.Group, closeAll func(), err error) {
-	migrator, db, err := a.migrator(settings)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = db.Close() }() // read-only
-	if err := migrator.Check(c.Context()); err != nil {
+	if err := a.checkClickHouse(c.Context(), settings); err != nil {
 		return nil, nil, err
 	}
 	log, err := a.logger(settings.Log)

@@ -3,16 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/replay/kafkalog"
@@ -76,7 +73,7 @@ func (f *limitFlags) change(p *job.Plan) {
 	}
 }
 
-// replayTools are what a command that runs a job needs.
+// replayTools are what a command that processes messages again needs.
 type replayTools struct {
 	settings config.Config
 	log      *zap.Logger
@@ -88,51 +85,37 @@ type replayTools struct {
 	report   progress.Func
 }
 
-// replayTools connects and checks the schema before any write. Without an error the
-// caller must call closeAll.
-func (a *app) replayTools(c *cobra.Command, settings config.Config, report progress.Func) (_ *replayTools, closeAll func(), err error) {
-	var opened []io.Closer
-	end := func() {
-		for _, one := range opened {
-			_ = one.Close() // every statement is complete
-		}
-	}
-	defer func() {
-		if err != nil {
-			end()
-		}
-	}()
+// withReplayTools connects, checks the schema before any write, and passes the tools to do.
+func (a *app) withReplayTools(c *cobra.Command, settings config.Config, do func(*replayTools) error) error {
+	report, stop := a.progress.start()
+	defer stop()
 	a.limitMemory()
-	t := &replayTools{settings: settings, report: report}
-	migrator, db, err := a.migrator(settings)
+	log, err := a.logger(settings.Log)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	opened = append(opened, db)
-	if err := migrator.Check(c.Context()); err != nil {
-		return nil, nil, err
-	}
-	if t.log, err = a.logger(settings.Log); err != nil {
-		return nil, nil, err
-	}
-	if t.rules, err = transform.New(settings.TransformConfig()); err != nil {
-		return nil, nil, err
-	}
-	t.inForce = job.RulesOf(settings.TransformConfig(), buildVersion())
-	if t.conn, err = clickhouse.Open(settings.ClickHouseOptions()); err != nil {
-		return nil, nil, migrate.Explain(err)
-	}
-	opened = append(opened, t.conn)
-	list, err := a.obeySuppression(c, settings, t.conn, t.rules, t.log)
+	rules, err := transform.New(settings.TransformConfig())
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if t.writer, err = sink.Open(c.Context(), settings.SinkConfig(), t.log, sink.Hooks{Now: a.now, Gate: list.Check}); err != nil {
-		return nil, nil, err
+	conn, err := a.openClickHouse(c.Context(), settings)
+	if err != nil {
+		return err
 	}
-	opened = append(opened, t.writer)
-	t.jobs = a.jobStore(settings, t.conn, t.log, report)
-	return t, end, nil
+	defer func() { _ = conn.Close() }() // every statement is complete
+	list, err := a.obeySuppression(c, settings, conn, rules, log)
+	if err != nil {
+		return err
+	}
+	writer, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = writer.Close() }() // every statement is complete
+	return do(&replayTools{
+		settings: settings, log: log, rules: rules, inForce: job.RulesOf(settings.TransformConfig(), buildVersion()),
+		writer: writer, conn: conn, jobs: a.jobStore(settings, conn, log, report), report: report,
+	})
 }
 
 func (a *app) jobStore(settings config.Config, conn driver.Conn, log *zap.Logger, report progress.Func) *job.Store {

@@ -50,7 +50,7 @@ func wantTablesOfTheWorld(s *testbed.Fixture) {
 // TestReplay_KillNine kills the real binary at random times of a replay, resumes it, and
 // compares the tables with the truth at the end.
 //
-// The default is five kills, at other moments in each run. The long form is 24:
+// The default is five kills. The long form is 24, at other moments in each run:
 //
 //	PIANOLA_TEST_LONG=1 go test -timeout 1h -run Replay_KillNine ./cmd/pianola
 func TestReplay_KillNine(t *testing.T) {

@@ -127,36 +127,31 @@ func (t *replayTools) loader(a *app, c *cobra.Command, parallel int) (*files.Loa
 }
 
 func (a *app) replayFiles(c *cobra.Command, settings config.Config, paths []string, d files.Dialects, asked *fileFlags, limits *limitFlags, mode replayMode) error {
-	report, stop := a.progress.start()
-	defer stop()
-	tools, closeAll, err := a.replayTools(c, settings, report)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
-	if err != nil {
-		return usageError{fmt.Errorf("--filter: %w", err)}
-	}
-	l, buckets := tools.loader(a, c, asked.parallel)
-	defer func() { _ = buckets.Close() }() // they were only read
-	wanted := files.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit(), Replace: asked.replace, Again: asked.again}
-	plan, err := l.Plan(c.Context(), paths, d, wanted)
-	if err != nil {
-		return err
-	}
-	if len(unknown) > 0 {
-		plan.Notes = append(plan.Notes, unknownAction)
-	}
-	of := &replayPlan{
-		plan: plan, notes: plan.Notes, verb: "load", noun: "load",
-		text:    func(width int) string { return filesText(plan, width) },
-		empty:   len(plan.Files) == 0,
-		compare: func() (*job.Comparison, error) { return l.Compare(c.Context(), plan) },
-		run:     func() (*job.Job, error) { return l.Execute(c.Context(), plan, wanted) },
-	}
-	if n := len(plan.Problems); n > 0 {
-		of.problem = fmt.Errorf("%d files cannot be read; see the plan", n)
-	}
-	return a.actOnPlan(of, mode, tools.log)
+	return a.withReplayTools(c, settings, func(tools *replayTools) error {
+		filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
+		if err != nil {
+			return usageError{fmt.Errorf("--filter: %w", err)}
+		}
+		l, buckets := tools.loader(a, c, asked.parallel)
+		defer func() { _ = buckets.Close() }() // they were only read
+		wanted := files.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit(), Replace: asked.replace, Again: asked.again}
+		plan, err := l.Plan(c.Context(), paths, d, wanted)
+		if err != nil {
+			return err
+		}
+		if len(unknown) > 0 {
+			plan.Notes = append(plan.Notes, unknownAction)
+		}
+		of := &replayPlan{
+			plan: plan, notes: plan.Notes, verb: "load", noun: "load",
+			text:    func(width int) string { return filesText(plan, width) },
+			empty:   len(plan.Files) == 0,
+			compare: func() (*job.Comparison, error) { return l.Compare(c.Context(), plan) },
+			run:     func() (*job.Job, error) { return l.Execute(c.Context(), plan, wanted) },
+		}
+		if n := len(plan.Problems); n > 0 {
+			of.problem = fmt.Errorf("%d files cannot be read; see the plan", n)
+		}
+		return a.actOnPlan(of, mode, tools.log)
+	})
 }

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/replay/files"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/schemas"
@@ -157,38 +155,33 @@ has missed its heartbeats (replay.heartbeat).
 
 // resume continues a job. checkKafka checks the settings that only a job over Kafka needs.
 func (a *app) resume(c *cobra.Command, settings config.Config, id string, limits *limitFlags, asJSON bool, checkKafka func() error) error {
-	report, stop := a.progress.start()
-	defer stop()
-	tools, closeAll, err := a.replayTools(c, settings, report)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	j, err := tools.jobs.Find(c.Context(), id)
-	if err != nil {
-		return err
-	}
-	switch j.Source {
-	case schemas.SourceKafka:
-		if err := checkKafka(); err != nil {
+	return a.withReplayTools(c, settings, func(tools *replayTools) error {
+		j, err := tools.jobs.Find(c.Context(), id)
+		if err != nil {
 			return err
 		}
-		j, err = tools.replayer(a).Resume(c.Context(), id, limits.change)
-	case schemas.SourceFile:
-		l, buckets := tools.loader(a, c, files.DefaultParallel)
-		defer func() { _ = buckets.Close() }() // they were only read
-		j, err = l.Resume(c.Context(), id, limits.change)
-	default:
-		return fmt.Errorf("job %s has the source %s, which this version cannot read", id, printable(string(j.Source)))
-	}
-	if j == nil {
-		return err
-	}
-	found := jobResult(j, err)
-	if asJSON {
-		return errors.Join(found, a.printJSON(j))
-	}
-	return errors.Join(found, a.print(jobSummary(j, a.width())))
+		switch j.Source {
+		case schemas.SourceKafka:
+			if err := checkKafka(); err != nil {
+				return err
+			}
+			j, err = tools.replayer(a).Resume(c.Context(), id, limits.change)
+		case schemas.SourceFile:
+			l, buckets := tools.loader(a, c, files.DefaultParallel)
+			defer func() { _ = buckets.Close() }() // they were only read
+			j, err = l.Resume(c.Context(), id, limits.change)
+		default:
+			return fmt.Errorf("job %s has the source %s, which this version cannot read", id, printable(string(j.Source)))
+		}
+		if j == nil {
+			return err
+		}
+		found := jobResult(j, err)
+		if asJSON {
+			return errors.Join(found, a.printJSON(j))
+		}
+		return errors.Join(found, a.print(jobSummary(j, a.width())))
+	})
 }
 
 // onJob is onJobs for one job.
@@ -210,12 +203,9 @@ func (a *app) onJobs(c *cobra.Command, do func(*job.Store) error) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkClickHouse(c.Context(), settings); err != nil {
-		return err
-	}
-	conn, err := clickhouse.Open(settings.ClickHouseOptions())
+	conn, err := a.openClickHouse(c.Context(), settings)
 	if err != nil {
-		return migrate.Explain(err)
+		return err
 	}
 	defer func() { _ = conn.Close() }() // every statement is complete
 	return do(a.jobStore(settings, conn, log, nil))

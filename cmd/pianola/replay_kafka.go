@@ -68,39 +68,34 @@ dead letters, or could not read all messages of the plan.`,
 }
 
 func (a *app) replayKafka(c *cobra.Command, settings config.Config, w window.Window, limits *limitFlags, mode replayMode) error {
-	report, stop := a.progress.start()
-	defer stop()
-	tools, closeAll, err := a.replayTools(c, settings, report)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
-	if err != nil {
-		return usageError{fmt.Errorf("--filter: %w", err)}
-	}
-	r := tools.replayer(a)
-	plan, err := r.Plan(c.Context(), w, window.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit()})
-	if errors.As(err, new(*window.UnknownError)) {
-		return usageError{err}
-	}
-	if err != nil {
-		return err
-	}
-	if len(unknown) > 0 {
-		plan.Notes = append(plan.Notes, unknownAction)
-	}
-	of := &replayPlan{
-		plan: plan, notes: plan.Notes, verb: "replace", noun: "replay",
-		text:     func(width int) string { return planText(plan, width) },
-		estimate: func() error { return r.Estimate(c.Context(), plan) },
-		compare:  func() (*job.Comparison, error) { return r.Compare(c.Context(), plan) },
-		run:      func() (*job.Job, error) { return r.Execute(c.Context(), plan) },
-	}
-	if plan.Empty() {
-		of.problem = errEmptyWindow
-	}
-	return a.actOnPlan(of, mode, tools.log)
+	return a.withReplayTools(c, settings, func(tools *replayTools) error {
+		filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
+		if err != nil {
+			return usageError{fmt.Errorf("--filter: %w", err)}
+		}
+		r := tools.replayer(a)
+		plan, err := r.Plan(c.Context(), w, window.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit()})
+		if errors.As(err, new(*window.UnknownError)) {
+			return usageError{err}
+		}
+		if err != nil {
+			return err
+		}
+		if len(unknown) > 0 {
+			plan.Notes = append(plan.Notes, unknownAction)
+		}
+		of := &replayPlan{
+			plan: plan, notes: plan.Notes, verb: "replace", noun: "replay",
+			text:     func(width int) string { return planText(plan, width) },
+			estimate: func() error { return r.Estimate(c.Context(), plan) },
+			compare:  func() (*job.Comparison, error) { return r.Compare(c.Context(), plan) },
+			run:      func() (*job.Job, error) { return r.Execute(c.Context(), plan) },
+		}
+		if plan.Empty() {
+			of.problem = errEmptyWindow
+		}
+		return a.actOnPlan(of, mode, tools.log)
+	})
 }
 
 var errEmptyWindow = errors.New("the window has no messages, so nothing was read; see the notes of the plan")

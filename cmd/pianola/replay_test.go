@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// wantGolden compares a text with a file. The pairs of an expression and its replacement
-// are applied in their order, and stand for what differs from run to run.
+// wantGolden compares a text with a file. variable has pairs of an expression and its
+// replacement, for what differs from run to run. They are applied in their order.
 func wantGolden(t *testing.T, file, text string, variable [][2]string) {
 	t.Helper()
 	for _, v := range variable {

@@ -34,8 +34,8 @@ func services(t testing.TB) *testbed.Servers {
 	return &shared.Servers
 }
 
-// holdState keeps the views of a database that pianola migrate made from being refreshed:
-// that would go on during all later tests.
+// holdState keeps the views of a database that pianola migrate made from being refreshed.
+// Otherwise they would be refreshed during all later tests.
 func holdState(t *testing.T, conn driver.Conn, database string) {
 	t.Helper()
 	if err := engine.HoldState(t.Context(), conn, schemas.Options{Database: database}); err != nil {

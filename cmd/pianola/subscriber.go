@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/subscriber"
 	"github.com/pianola/pianola/schemas"
 )
@@ -63,12 +61,9 @@ func (a *app) subscriberKey(ctx context.Context, argument string) (string, error
 }
 
 func (a *app) subscriber(ctx context.Context, settings config.Config, key string) (*subscriber.Report, error) {
-	if err := a.checkClickHouse(ctx, settings); err != nil {
-		return nil, err
-	}
-	conn, err := clickhouse.Open(settings.ClickHouseOptions())
+	conn, err := a.openClickHouse(ctx, settings)
 	if err != nil {
-		return nil, migrate.Explain(err)
+		return nil, err
 	}
 	defer func() { _ = conn.Close() }() // read-only
 	return subscriber.New(conn, schemas.Options{Database: settings.ClickHouse.Database}).Read(ctx, key)

@@ -11,12 +11,10 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
@@ -52,11 +50,8 @@ func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.
 		Poll: changePoll, Now: a.now, Log: log,
 	}
 	if *f.execute {
-		if err := a.checkSchema(c.Context(), settings); err != nil {
+		if parts.Conn, err = a.openClickHouse(c.Context(), settings); err != nil {
 			return fmt.Errorf("no request was sent to Piano: %w", err)
-		}
-		if parts.Conn, err = clickhouse.Open(settings.ClickHouseOptions()); err != nil {
-			return fmt.Errorf("no request was sent to Piano: %w", migrate.Explain(err))
 		}
 		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged
 	}
@@ -94,15 +89,6 @@ func (r refusal) Error() string { return r.command + ": not possible, nothing wa
 
 // Is makes it errFound.
 func (refusal) Is(target error) bool { return target == errFound }
-
-func (a *app) checkSchema(ctx context.Context, settings config.Config) error {
-	migrator, db, err := a.migrator(settings)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }() // read-only
-	return migrator.Check(ctx)
-}
 
 // requirePiano reports missing settings that are optional for pianola run.
 func requirePiano(settings config.Config) error {

@@ -67,6 +67,13 @@ func (t target) name() string {
 	}
 }
 
+// DestinationName is a destination as texts show it, or an error without its text: a URL may
+// have a secret. to is as in Arguments.
+func DestinationName(to string) (string, error) {
+	t, err := parseTarget(to)
+	return t.name(), err
+}
+
 // To is the destination, as texts and metrics show it.
 func (r Request) To() string { return r.to.name() }
 

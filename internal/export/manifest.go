@@ -163,7 +163,7 @@ func (e *Exporter) Manifests(ctx context.Context, to string, since time.Time) ([
 	defer from.Discard()
 	names, err := from.List(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", to, err)
+		return nil, err
 	}
 	slices.Sort(names)
 	var all []*Manifest

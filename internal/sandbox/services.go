@@ -21,10 +21,10 @@ type Config struct {
 	ClickHouse     string // ClickHouse's native protocol
 	ClickHouseHTTP string
 	DataDir        string         // empty: a temporary directory, removed by Close
-	Password       string         // of the user pianola at ClickHouse; empty: a random one
-	Guest          []string       // GRANT statements of the user guest, who has the same password; none: no such user
-	Logs           bool           // ClickHouse keeps its query and metric logs, which its /dashboard draws
-	Topics         map[string]int // name and partitions, made where they do not exist
+	Password       string         // of the user pianola at ClickHouse, and of guest; empty: a random one
+	Guest          []string       // GRANT statements of the user guest; none: no such user
+	Logs           bool           // ClickHouse keeps its query and metric logs, for its /dashboard
+	Topics         map[string]int // name and partitions; created if missing
 	Progress       func(string)   // gets a sentence for each step of a fetch; may be nil
 }
 

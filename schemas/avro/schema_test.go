@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"math/big"
-	"net/http"
 	"net/url"
 	"os"
 	"reflect"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	hamba "github.com/hamba/avro/v2"
 	"github.com/hamba/avro/v2/ocf"
 
@@ -179,20 +177,5 @@ func equal(got, want any) bool {
 func ask(t *testing.T, query string, data io.Reader) []byte {
 	t.Helper()
 	parameters := url.Values{"query": {query}, "date_time_output_format": {"iso"}, "output_format_json_quote_64bit_integers": {"0"}}
-	address := server.Options(t, clickhouse.HTTP).Addr[0]
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/?"+parameters.Encode(), data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetBasicAuth(engine.User, engine.Password)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %v\n%s", answer.Status, err, text)
-	}
-	return text
+	return server.Post(t, parameters, data)
 }

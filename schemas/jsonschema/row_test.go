@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
@@ -129,20 +125,5 @@ func ask(t *testing.T, query string) []byte {
 	t.Helper()
 	settings := url.Values{"date_time_output_format": {"iso"}, "output_format_json_quote_64bit_integers": {"0"},
 		"output_format_json_quote_decimals": {"0"}, "output_format_json_quote_denormals": {"0"}}
-	address := server.Options(t, clickhouse.HTTP).Addr[0]
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/?"+settings.Encode(), strings.NewReader(query))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetBasicAuth(engine.User, engine.Password)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %v\n%s", answer.Status, err, text)
-	}
-	return text
+	return server.Post(t, settings, strings.NewReader(query))
 }

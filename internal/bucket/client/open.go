@@ -58,6 +58,11 @@ func openS3(ctx context.Context, l bucket.Location) (*blob.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	anonymous, err := takeBool(q, "anonymous", false)
+	if err != nil {
+		return nil, err
+	}
+	q.Set("anonymous", strconv.FormatBool(anonymous)) // the library reads it too
 	cfg, err := gcaws.V2ConfigFromURLParams(ctx, q)
 	if err != nil {
 		return nil, errors.New("the settings for S3 are not valid; check the parameters of the URL, AWS_PROFILE and the files in ~/.aws")
@@ -69,7 +74,7 @@ func openS3(ctx context.Context, l bucket.Location) (*blob.Bucket, error) {
 		}
 		cfg.Region = "us-east-1"
 	}
-	if q.Get("anonymous") != "true" {
+	if !anonymous {
 		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 			return nil, errNoS3Credentials
 		}

@@ -86,6 +86,7 @@ func TestOpen_WithoutCredentials(t *testing.T) {
 		}
 	}
 	open(t, location(t, "s3://b/k?region=eu-north-1&anonymous=true"))
+	open(t, location(t, "s3://b/k?region=eu-north-1&anonymous=1"))
 	open(t, location(t, "gs://b/k?anonymous=true"))
 }
 

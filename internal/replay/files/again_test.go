@@ -92,6 +92,28 @@ func TestLoad_ChangedContent(t *testing.T) {
 	}
 }
 
+// TestLoad_ReplaceManyFiles has more names than fit a statement of ClickHouse's usual size.
+func TestLoad_ReplaceManyFiles(t *testing.T) {
+	e := newEnv(t, 0)
+	path := e.write("a.ndjson", lines(2, "Renewed"))
+	e.load(e.loader(nil), Limits{}, path)
+	s := &staleRows{Loader: e.loader(nil), ctx: t.Context(), id: "another", now: time.Now().UnixMilli(), names: []string{path}}
+	for i := range 1500 {
+		s.names = append(s.names, fmt.Sprintf("s3://archive/piano/subscriber-events/2025/01/part-%05d.parquet", i))
+	}
+	months, err := s.months()
+	e.Must(err)
+	var markers uint64
+	for _, month := range months {
+		n, err := s.month(month)
+		e.Must(err)
+		markers += n
+	}
+	if left := e.events(e.Topic, "subscription_id"); markers != 2 || len(left) > 0 {
+		t.Errorf("%d markers in %v, left %v", markers, months, left)
+	}
+}
+
 // TestLoad_TheStreamsOwnEventWins has an event from Kafka before and after the file.
 func TestLoad_TheStreamsOwnEventWins(t *testing.T) {
 	e := newEnv(t, 0)

@@ -144,21 +144,16 @@ func (l *Loader) addEarlier(ctx context.Context, p *Plan, limits Limits) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(jobs, func(a, b *job.Job) int { return a.StartedAt.Compare(b.StartedAt) })
+	earlier, inForce := latestOf(jobs), l.deps.InForce.SHA256()
 	var files []File
 	for _, f := range p.Files {
-		for _, j := range slices.Backward(jobs) { // the newest first
-			before, read := fileOf(j, f.Name)
-			if !read {
-				continue
-			}
-			same := before.Stamp.Equal(f.Stamp)
-			if same && j.State == job.Complete && j.Plan.Filter.IsZero() && j.RulesSHA256 == l.deps.InForce.SHA256() {
+		if before, read := earlier[f.Name]; read {
+			j, same := before.job, before.stamp.Equal(f.Stamp)
+			if same && j.State == job.Complete && j.Plan.Filter.IsZero() && j.RulesSHA256 == inForce {
 				f.Loaded = j.ID
 			} else {
 				f.Before = &Earlier{JobID: j.ID, At: j.StartedAt, SameContent: same}
 			}
-			break
 		}
 		if f.Loaded != "" && !limits.Again {
 			p.Loaded = append(p.Loaded, f)
@@ -171,20 +166,26 @@ func (l *Loader) addEarlier(ctx context.Context, p *Plan, limits Limits) error {
 	return nil
 }
 
-// fileOf is a file in the plan of another job, if that job may have stored rows of it.
-func fileOf(j *job.Job, name string) (File, bool) {
-	if j.Source != schemas.SourceFile {
-		return File{}, false
+// reading is the latest job that may have stored rows of a file, and what the file was.
+type reading struct {
+	job   *job.Job
+	stamp Stamp
+}
+
+// latestOf maps the name of each file to its latest job. The jobs are in the order of their
+// starts.
+func latestOf(jobs []*job.Job) map[string]reading {
+	latest := map[string]reading{}
+	for _, j := range jobs {
+		var o Options
+		if j.Source != schemas.SourceFile || json.Unmarshal(j.Plan.Options, &o) != nil {
+			continue
+		}
+		for _, f := range o.Files {
+			latest[f.Name] = reading{j, f.Stamp}
+		}
 	}
-	var o Options
-	if json.Unmarshal(j.Plan.Options, &o) != nil {
-		return File{}, false
-	}
-	i := slices.IndexFunc(o.Files, func(f File) bool { return f.Name == name })
-	if i < 0 {
-		return File{}, false
-	}
-	return o.Files[i], true
+	return latest
 }
 
 // guessedRate is how many bytes of files a second are assumed before a job was complete.

@@ -79,7 +79,7 @@ const eventKey = "subscription_id, event_timestamp, event_id"
 func (s *staleRows) months() (months []uint32, err error) {
 	err = s.retry("look for rows of these files", func(ctx context.Context) error {
 		months = nil
-		rows, err := s.deps.Conn.Query(ctx, `SELECT DISTINCT toYYYYMM(event_timestamp) AS month FROM `+s.table("subscription_events")+`
+		rows, err := s.deps.Conn.Query(job.WithNames(ctx), `SELECT DISTINCT toYYYYMM(event_timestamp) AS month FROM `+s.table("subscription_events")+`
 			WHERE `+mine+` ORDER BY month`, s.names)
 		if err != nil {
 			return migrate.Explain(err)
@@ -113,7 +113,7 @@ func (s *staleRows) month(month uint32) (markers uint64, err error) {
 	stale, staleArguments := s.stale(month)
 	var keys uint64
 	err = s.retry("look for events that the files no longer give", func(ctx context.Context) error {
-		return migrate.Explain(s.deps.Conn.QueryRow(ctx, "SELECT count() FROM ("+stale+")", staleArguments...).Scan(&keys))
+		return migrate.Explain(s.deps.Conn.QueryRow(job.WithNames(ctx), "SELECT count() FROM ("+stale+")", staleArguments...).Scan(&keys))
 	})
 	if err != nil || keys == 0 {
 		return 0, err
@@ -147,7 +147,7 @@ func (s *staleRows) month(month uint32) (markers uint64, err error) {
 		return 0, err
 	}
 	err = s.retry("count delete markers", func(ctx context.Context) error {
-		return migrate.Explain(s.deps.Conn.QueryRow(ctx, `SELECT uniqExact(`+eventKey+`) FROM `+events+` WHERE toYYYYMM(event_timestamp) = ? AND `+mine+`
+		return migrate.Explain(s.deps.Conn.QueryRow(job.WithNames(ctx), `SELECT uniqExact(`+eventKey+`) FROM `+events+` WHERE toYYYYMM(event_timestamp) = ? AND `+mine+`
 			AND is_deleted = 1 AND synced_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')`, month, s.names, s.now).Scan(&markers))
 	})
 	return markers, err
@@ -202,7 +202,7 @@ func (s *staleRows) retry(op string, attempt func(context.Context) error) error 
 // exec runs an INSERT … SELECT of one month.
 func (s *staleRows) exec(ctx context.Context, query string, arguments ...any) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"async_insert": 0, "distributed_foreground_insert": 1, "insert_deduplicate": 0, "optimize_on_insert": 0,
+		"async_insert": 0, "distributed_foreground_insert": 1, "insert_deduplicate": 0, "optimize_on_insert": 0, "max_query_size": job.MaxStatement,
 	}))
 	return migrate.Explain(s.deps.Conn.Exec(ctx, query, arguments...))
 }

@@ -18,7 +18,8 @@ var errFilter = errors.New("use action=ACTION,subscription=ID; several values of
 
 // ParseFilter reads action=Renewed,subscription=a,subscription=b. An action may be
 // written as any of its synonyms. unknown has the actions outside of the twelve: an event
-// may have one, but it is more often a typing error.
+// may have one, but it is more often a typing error. An address becomes its hash, as in
+// events.
 func ParseFilter(text string, rules *transform.Rules) (f Filter, unknown []string, err error) {
 	if text == "" {
 		return Filter{}, nil, nil
@@ -33,12 +34,12 @@ func ParseFilter(text string, rules *transform.Rules) (f Filter, unknown []strin
 		case filterAction:
 			action, known := rules.CanonicalAction(value)
 			if !known {
-				action = value
-				unknown = append(unknown, value)
+				action = transform.Guard(value)
+				unknown = append(unknown, action)
 			}
 			f.Actions = append(f.Actions, action)
 		case filterSubscription:
-			f.Subscriptions = append(f.Subscriptions, value)
+			f.Subscriptions = append(f.Subscriptions, transform.Guard(value))
 		default:
 			return Filter{}, nil, fmt.Errorf("unknown key; %w", errFilter)
 		}

@@ -3,12 +3,14 @@ package job_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pianola/pianola/internal/replay/job"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -420,4 +422,58 @@ func TestStart_OtherSource(t *testing.T) {
 	e.Must(err)
 	_, err = run.Finish(nil)
 	e.Must(err)
+}
+
+// TestStore_ManyFiles resumes a job whose names are larger than ClickHouse's usual limit of a
+// statement.
+func TestStore_ManyFiles(t *testing.T) {
+	e := newEnv(t)
+	s := e.store("h", never)
+	of := spec(0, 1)
+	of.Source, of.Plan.Ranges = schemas.SourceFile, nil
+	for i := range 5000 {
+		of.Plan.Ranges = append(of.Plan.Ranges, job.Range{Name: fmt.Sprintf("s3://archive/piano/subscriber-events/2025/01/part-%05d.parquet", i), To: 1})
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	run, err := s.Start(ctx, of)
+	e.Must(err)
+	interrupt()
+	_, _ = run.Finish(context.Canceled)
+	again, err := s.Resume(t.Context(), run.ID(), of.Rules, nil)
+	e.Must(err)
+	_, err = again.Finish(nil)
+	e.Must(err)
+}
+
+// TestStore_StartBesideResume has one job that is resumed while another starts over the same
+// messages. At most one of them may run.
+func TestStore_StartBesideResume(t *testing.T) {
+	e := newEnv(t)
+	s := e.store("h", never)
+	for try := range tier.Times(20, 200) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		one := spec(0, 10)
+		one.Plan.Ranges[0].Name = fmt.Sprint("t", try)
+		run, err := s.Start(ctx, one)
+		e.Must(err)
+		interrupt()
+		_, _ = run.Finish(context.Canceled)
+		started := make(chan *job.Run)
+		go func() {
+			time.Sleep(time.Duration(try%10) * 3 * time.Millisecond)
+			other, _ := e.store("g", never).Start(t.Context(), one)
+			started <- other
+		}()
+		resumed, _ := s.Resume(t.Context(), run.ID(), one.Rules, nil)
+		other := <-started
+		if resumed != nil && other != nil {
+			t.Fatalf("try %d: both run over the same messages", try)
+		}
+		for _, r := range []*job.Run{resumed, other} {
+			if r != nil {
+				_, err := r.Finish(nil)
+				e.Must(err)
+			}
+		}
+	}
 }

@@ -27,7 +27,7 @@ func (s *Store) Covered(ctx context.Context, j *Job) (*Covered, error) {
 	var rows []schemas.LedgerRow
 	err := statement.Retry(ctx, s.deps.Log, "read the job's ledger", statementLimit, func(ctx context.Context) error {
 		rows = nil
-		found, err := s.deps.Conn.Query(ctx, `SELECT source_name, source_epoch, source_partition, start_offset, next_offset,
+		found, err := s.deps.Conn.Query(WithNames(ctx), `SELECT source_name, source_epoch, source_partition, start_offset, next_offset,
 				messages, stored, filtered, dead_lettered, skipped, last_offset, toUnixTimestamp64Milli(last_timestamp), last_payload_sha256, cause
 			FROM `+s.tables.Table("ingest_ledger")+` WHERE kind = ? AND source = ? AND source_name IN ? AND job_id = ?
 			ORDER BY source_name, source_epoch, source_partition, start_offset, written_at`,

@@ -2,6 +2,7 @@ package job
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -164,6 +165,11 @@ func TestParseFilter(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) || (len(unknown) == 1) != strings.Contains(text, "Paused") {
 			t.Errorf("%q: got %+v, unknown %q, %v", text, got, unknown, err)
 		}
+	}
+	// The plan of a job is stored.
+	if f, unknown, err := ParseFilter("subscription=ada@example.com,action=to ada@example.com", rules); err != nil || strings.Contains(fmt.Sprint(f, unknown), "@") ||
+		!f.Selects([]byte(transform.Guard("ada@example.com")), []byte(transform.Guard("to ada@example.com"))) {
+		t.Errorf("got %+v, unknown %q, %v", f, unknown, err)
 	}
 	for _, text := range []string{"Renewed", "action=", "month=2024-01", "action=Renewed,,"} {
 		if _, _, err := ParseFilter(text, rules); err == nil || !strings.Contains(err.Error(), "action=ACTION") {

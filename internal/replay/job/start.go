@@ -32,13 +32,7 @@ func (s *Store) Start(ctx context.Context, spec Spec) (*Run, error) {
 	if err := s.refuseOverlap(ctx, j); err != nil {
 		return nil, err
 	}
-	if err := s.persist(ctx, j); err != nil {
-		return nil, err
-	}
-	// Another job may have looked before this one was written. At least one of the two sees
-	// the other now.
-	if err := s.refuseOverlap(ctx, j); err != nil {
-		s.giveUp(ctx, j, err)
+	if err := s.claim(ctx, j); err != nil {
 		return nil, err
 	}
 	s.sweep(ctx)
@@ -72,10 +66,23 @@ func (s *Store) Resume(ctx context.Context, id string, rules Rules, change func(
 	for name, n := range covered.Counts {
 		j.Counts[name] = n // the ledger knows better than the last record
 	}
-	if err := s.persist(ctx, j); err != nil {
+	if err := s.claim(ctx, j); err != nil {
 		return nil, err
 	}
 	return s.run(ctx, j, covered, LogResumed), nil
+}
+
+// claim writes a running job and looks again: another job may have looked before it was
+// written. At least one of the two sees the other now.
+func (s *Store) claim(ctx context.Context, j *Job) error {
+	if err := s.persist(ctx, j); err != nil {
+		return err
+	}
+	err := s.refuseOverlap(ctx, j)
+	if err != nil {
+		s.giveUp(ctx, j, err)
+	}
+	return err
 }
 
 // marked names this process and this run of it.

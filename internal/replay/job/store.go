@@ -63,8 +63,13 @@ const (
 // statementLimit is how long a statement is retried.
 const statementLimit = time.Minute
 
-// maxStatement is the size of the largest statement: a plan names each of its files.
-const maxStatement = 64 << 20
+// MaxStatement is the size in bytes of the largest statement: a plan names each of its files.
+const MaxStatement = 64 << 20
+
+// WithNames is ctx for a statement that names the files of a plan.
+func WithNames(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_query_size": MaxStatement}))
+}
 
 // List returns all jobs in the order of their starts.
 func (s *Store) List(ctx context.Context) ([]*Job, error) { return s.read(ctx, "") }
@@ -178,7 +183,7 @@ func (s *Store) write(ctx context.Context, j *Job) error {
 // are in the right order.
 func (s *Store) insert(ctx context.Context, values ...any) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"async_insert": 0, "distributed_foreground_insert": 1, "max_query_size": maxStatement,
+		"async_insert": 0, "distributed_foreground_insert": 1, "max_query_size": MaxStatement,
 	}))
 	return migrate.Explain(s.deps.Conn.Exec(ctx, `INSERT INTO `+s.tables.Table("replay_jobs")+` (job_id, record, source, state, plan, rules, rules_sha256,
 			started_at, finished_at, planned, counts, problem, instance, written_at)

@@ -57,8 +57,7 @@ func (r *Replayer) lastRate(ctx context.Context) (rate float64, source string, e
 		if j.Source != schemas.SourceKafka || j.State != job.Complete || j.Plan.Rate > 0 || !j.Plan.Filter.IsZero() || j.Counts[job.Messages] < minMeasured {
 			continue
 		}
-		var messages uint64
-		var seconds float64
+		var messages, seconds uint64
 		ctx := clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"job": j.ID}))
 		err := statement.Retry(ctx, r.deps.Log, "read ingest_ledger", ledgerLimit, func(ctx context.Context) error {
 			return migrate.Explain(r.deps.Conn.QueryRow(ctx, `SELECT sum(messages), 10 * uniqExact(intDiv(toUnixTimestamp(written_at), 10))
@@ -67,7 +66,7 @@ func (r *Replayer) lastRate(ctx context.Context) (rate float64, source string, e
 		if err != nil || messages == 0 || seconds == 0 {
 			return 0, "", err
 		}
-		return float64(messages) / seconds, "job " + j.ID, nil
+		return float64(messages) / float64(seconds), "job " + j.ID, nil
 	}
 	return 0, "", nil
 }

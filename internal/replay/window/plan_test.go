@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/replay/window"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
 
@@ -103,6 +105,21 @@ func TestPlan_Windows(t *testing.T) {
 		e.Must(err)
 		e.Must(r.Estimate(t.Context(), plan))
 		if plan.Estimate.Seconds != 32 || plan.Estimate.Source != "the limit of --rate" {
+			t.Errorf("got %+v", plan.Estimate)
+		}
+
+		// A job of the size that counts, without its messages.
+		last, err := e.jobs().Start(t.Context(), job.Spec{Source: schemas.SourceKafka, Planned: 20000, Rules: job.RulesOf(e.Settings.TransformConfig(), "test"),
+			Plan: job.Plan{Ranges: []job.Range{{Name: "other", To: 20000}}}})
+		e.Must(err)
+		e.Exec(`INSERT INTO ingest_ledger (source, source_name, source_partition, kind, job_id, start_offset, next_offset, messages, stored, last_offset, written_at)
+			VALUES ('kafka', 'other', 0, 'replay', '` + last.ID() + `', 0, 20000, 20000, 20000, 19999, now64(3))`)
+		e.Must(last.Done(job.Counts{job.Messages: 20000}))
+		_, err = last.Finish(nil)
+		e.Must(err)
+		plan, _ = e.planOf(window.Window{Topics: topic, From: at(1, 0)})
+		e.Must(e.replayer(sink.Hooks{}).Estimate(t.Context(), plan))
+		if plan.Estimate.Rate != 2000 || plan.Estimate.Source != "job "+last.ID() { // 20,000 in one span of ten seconds
 			t.Errorf("got %+v", plan.Estimate)
 		}
 	})

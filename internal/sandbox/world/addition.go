@@ -18,7 +18,7 @@ type Addition struct {
 	Event schemas.Event
 }
 
-// additions are those of a topic. The zero value has none.
+// additions are those of a topic. The zero value is empty.
 type additions struct {
 	taken map[Position]bool
 	rows  map[string][]Row // by subscription

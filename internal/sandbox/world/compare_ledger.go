@@ -20,8 +20,8 @@ type flush struct {
 	Skipped      uint64 `ch:"skipped"`
 }
 
-// compareLedger checks four things. The flush ranges cover every partition from its
-// first offset to its end, in every epoch, except for lost offsets. Each row balances
+// compareLedger checks four things. In every epoch, the flush ranges cover all
+// offsets of every partition but the lost ones. Each row balances
 // and counts the messages in its range. The sums equal the truth's. The rows of kind
 // lost are exactly the expected ones. Ranges that overlap were read again; then the
 // sums may be larger.

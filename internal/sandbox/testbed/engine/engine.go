@@ -6,6 +6,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -97,6 +100,27 @@ func (e *Engine) Connect(t testing.TB) driver.Conn {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// Post sends a query over HTTP, as the owner. The parameters are those of the URL: settings,
+// and the query if it is not in the body.
+func (e *Engine) Post(t testing.TB, parameters url.Values, body io.Reader) []byte {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+e.Server(t).HTTPAddr()+"/?"+parameters.Encode(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(User, Password)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v\n%s", answer.Status, err, text)
+	}
+	return text
 }
 
 // Database is a database of this test alone, as Migrate makes it, and a connection to
