@@ -32,7 +32,7 @@ test: ## run all tests
 # The tests of these packages start processes and compare SQL. Under the race detector,
 # which does not see other processes, they take twice as long: it runs their fast tests.
 PROCESSES := ./cmd/... ./schemas/... ./internal/trial/...
-THREADS    = $(shell go list ./... | grep -v -e /cmd/ -e '/schemas\b' -e /internal/trial)
+THREADS    = $(filter-out $(shell go list $(PROCESSES)),$(shell go list ./...))
 
 race: race-processes race-threads race-fast ## run all tests, most of them with the race detector (needs cgo); a test that skips fails
 

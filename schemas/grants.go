@@ -182,9 +182,9 @@ func Roles(o Options) ([]Role, error) {
 		{
 			Name: RoleErase, For: "`pianola erase` and `purge-internal`",
 			Grants: slices.Concat(on("SELECT", "*"), on("INSERT", "erasures", "erasure_targets", "suppressions", "filtered_subscriptions"),
+				on("INSERT", StateTable), // asks for the state of shared subscriptions
 				on("ALTER DELETE", erased...), on("ALTER DELETE", "erasure_targets"), []Grant{
-					{"SELECT", nil, "system", "view_refreshes"},                                                               // a running refresh has read what is deleted
-					{"INSERT", []string{"subscription_id", "next_event_at", "is_deleted", "refresh"}, o.Database, StateTable}, // asks for the state of shared subscriptions
+					{"SELECT", nil, "system", "view_refreshes"}, // a running refresh has read what is deleted
 					{"ALTER UPDATE", []string{"upgrade_to_subscription_id"}, o.Database, "subscription_events"},
 					{"ALTER UPDATE", []string{"payload", "payload_sha256", "subscription_id", "dismissed_by", "dismissed_why"}, o.Database, "dead_letters"},
 					{"ALTER UPDATE", []string{"plan"}, o.Database, "replay_jobs"},

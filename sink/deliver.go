@@ -89,8 +89,9 @@ func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(cont
 	bounded, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	passed := false
+	var began time.Time
 	if err = d.pass(bounded); err == nil {
-		passed = true
+		passed, began = true, time.Now()
 		err = attempt(bounded, n)
 	}
 	switch {
@@ -113,7 +114,8 @@ func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(cont
 		one.Class = ClassRetry // nothing was sent, so the failure says nothing about the rows and their number
 		return &one, false, nil
 	}
-	late = bounded.Err() != nil && one.Code == 0 || one.Code == codeTimeoutExceeded
+	// The look before the attempt may have taken the time.
+	late = bounded.Err() != nil && one.Code == 0 && time.Since(began) > d.timeout/2 || one.Code == codeTimeoutExceeded
 	return &one, late, nil
 }
 

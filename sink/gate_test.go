@@ -85,6 +85,35 @@ func TestGate_Answers(t *testing.T) {
 
 type boundKey struct{}
 
+// TestGate_SlowLook has looks that take nearly all of an attempt's time, and succeed. The
+// rows are not halved for it.
+func TestGate_SlowLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		timeout := Defaults().InsertTimeout
+		m := &memory{fault: func(ctx context.Context, _ int, _ segment) (error, bool) {
+			select {
+			case <-time.After(timeout / 5):
+				return nil, false
+			case <-ctx.Done():
+				return ctx.Err(), false
+			}
+		}}
+		in := inserterOver(m, zap.NewNop(), new([]retried))
+		looks := 0
+		in.gate = func(context.Context) error {
+			if looks++; looks <= 4 {
+				time.Sleep(timeout * 9 / 10)
+			}
+			return nil
+		}
+		done, err := in.insertAll(t.Context(), wholeBatch(batchOf(8), "t"))
+		if err != nil || done.splits != 0 || looks != 5 {
+			t.Errorf("%d looks, halved %d times, %v", looks, done.splits, err)
+		}
+		storedOnce(t, m, upTo(8))
+	})
+}
+
 // TestGate_CannotRead stops when the look is refused: a repetition would be refused too.
 func TestGate_CannotRead(t *testing.T) {
 	for _, code := range []int32{60, 497} {

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -106,14 +105,14 @@ type keyedEntries struct {
 	hashes map[[sha256.Size]byte]struct{}
 }
 
-// Add returns the list with the entries of a further key. Each key costs
+// Add returns the list, which may be nil, with the entries of a further key. Each key costs
 // further hashes of every message. Without entries the list stays as it is.
 func (s *Suppression) Add(key *SuppressionKey, entries []SuppressionEntry) *Suppression {
 	if len(entries) == 0 {
 		return s
 	}
 	one := keyedEntries{key: key, tags: make(map[uint64]struct{}, len(entries)), hashes: make(map[[sha256.Size]byte]struct{}, len(entries))}
-	one.filter = make([]uint64, 1<<bits.Len(uint(len(entries)/2))) // 32 to 128 bits an entry
+	one.filter = make([]uint64, 1<<bits.Len(uint(len(entries)/2))) // 32 to 64 bits an entry
 	for _, e := range entries {
 		word, bit := one.place(e.Tag)
 		one.filter[word] |= bit
@@ -123,11 +122,6 @@ func (s *Suppression) Add(key *SuppressionKey, entries []SuppressionEntry) *Supp
 		return &Suppression{[]keyedEntries{one}}
 	}
 	return &Suppression{append(slices.Clip(s.parts), one)}
-}
-
-// NewSuppression makes a list of entries of one key. Without entries it is nil.
-func NewSuppression(key *SuppressionKey, entries []SuppressionEntry) *Suppression {
-	return (*Suppression)(nil).Add(key, entries)
 }
 
 // Len is the number of entries.
@@ -212,13 +206,12 @@ func (w *Worker) suppress(list *Suppression, message []byte) {
 }
 
 // mentions reports whether any field of a readable message is on the list, each
-// repetition included: a dead letter keeps them all. Refused messages are few, so it
-// may allocate.
+// repetition included: a dead letter keeps them all.
 func (w *Worker) mentions(list *Suppression, message []byte) bool {
-	body := withoutPrefix(message)
-	if len(message) > w.rules.maxBytes || !isObject(body) {
+	if !w.readable {
 		return false // its dead letter has no readable text
 	}
+	body := withoutPrefix(message)
 	r := redactor{rules: w.rules}
 	var s scanner
 	var m member
@@ -226,7 +219,7 @@ func (w *Worker) mentions(list *Suppression, message []byte) bool {
 	s.space()
 	s.pos++
 	for s.member(&m) {
-		f := w.rules.names.find(bytes.Clone(r.decode(&m.name)))
+		f := w.rules.names.find(r.decode(&m.name))
 		if m.value.kind != textKind && m.value.kind != numberKind {
 			continue
 		}

@@ -27,7 +27,7 @@ func erased(tb testing.TB) *Suppression {
 	if !ok {
 		tb.Fatal("no address")
 	}
-	return NewSuppression(key, []SuppressionEntry{
+	return (*Suppression)(nil).Add(key, []SuppressionEntry{
 		key.Entry(SuppressedUser, "u-1"), key.Entry(SuppressedUser, "sha256:"+hash), key.Entry(SuppressedSubscription, "sub-1"), key.Entry(SuppressedAddress, hash),
 	})
 }
@@ -85,7 +85,7 @@ func TestSuppression_MessagesOfThePerson(t *testing.T) {
 func TestSuppression_NumberAsUserID(t *testing.T) {
 	key := suppressionKey(t)
 	w := newWorker(t, Defaults())
-	w.rules.Suppress(NewSuppression(key, []SuppressionEntry{key.Entry(SuppressedUser, "123")}))
+	w.rules.Suppress((*Suppression)(nil).Add(key, []SuppressionEntry{key.Entry(SuppressedUser, "123")}))
 	for _, message := range []string{
 		`{"subscription_id":"a","user_id":123,"event_timestamp":"2026-01-01","subscription_action":"Created"}`,
 		`{"subscription_id":"a","user_id":123,"event_timestamp":"no","subscription_action":"Created"}`,
@@ -119,18 +119,18 @@ func TestSuppression_ListNeedsItsKey(t *testing.T) {
 	if key.ID() == other.ID() || len(key.ID()) != 16 {
 		t.Errorf("ids %s and %s", key.ID(), other.ID())
 	}
-	if NewSuppression(other, []SuppressionEntry{entry}).Has(SuppressedUser, "u-1") {
+	if (*Suppression)(nil).Add(other, []SuppressionEntry{entry}).Has(SuppressedUser, "u-1") {
 		t.Error("another key finds the person")
 	}
 	// A tag alone decides nothing.
 	collision := SuppressionEntry{Tag: entry.Tag}
-	if NewSuppression(key, []SuppressionEntry{collision}).Has(SuppressedUser, "u-1") {
+	if (*Suppression)(nil).Add(key, []SuppressionEntry{collision}).Has(SuppressedUser, "u-1") {
 		t.Error("a tag without its hash finds the person")
 	}
 	if _, err := NewSuppressionKey(strings.Repeat("x", MinSuppressionKey-1)); err == nil {
 		t.Error("a short key is accepted")
 	}
-	if NewSuppression(key, nil).Has(SuppressedUser, "u-1") || NewSuppression(key, nil).Len() != 0 {
+	if (*Suppression)(nil).Add(key, nil).Has(SuppressedUser, "u-1") || (*Suppression)(nil).Add(key, nil).Len() != 0 {
 		t.Error("the empty list finds a person")
 	}
 }
@@ -142,7 +142,7 @@ func TestSuppression_SeveralKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := NewSuppression(first, []SuppressionEntry{first.Entry(SuppressedUser, "a")})
+	one := (*Suppression)(nil).Add(first, []SuppressionEntry{first.Entry(SuppressedUser, "a")})
 	both := one.Add(second, []SuppressionEntry{second.Entry(SuppressedUser, "b"), second.Entry(SuppressedSubscription, "a")})
 	for list, want := range map[*Suppression]string{one: "a", both: "ab"} {
 		got := ""
@@ -187,7 +187,7 @@ func listOf(tb testing.TB, n int) *Suppression {
 	for i := range n {
 		entries = append(entries, key.Entry(SuppressedUser, fmt.Sprint("nobody-", i)))
 	}
-	return NewSuppression(key, entries)
+	return (*Suppression)(nil).Add(key, entries)
 }
 
 func TestSuppression_AllocatesNothing(t *testing.T) {

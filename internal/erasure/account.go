@@ -10,6 +10,12 @@ import (
 	"github.com/pianola/pianola/internal/statement"
 )
 
+// The states of an erasure.
+const (
+	stateBegun    = "begun"
+	stateComplete = "complete"
+)
+
 // Account is who asked for an erasure, and why.
 type Account struct{ By, Reason string }
 
@@ -34,9 +40,9 @@ func (e *Eraser) before(ctx context.Context, a *account, counts map[string]uint6
 }
 
 func (e *Eraser) record(ctx context.Context, a account) error {
-	state := "begun"
+	state := stateBegun
 	if a.completed != nil {
-		state = "complete"
+		state = stateComplete
 	}
 	if a.counts == nil {
 		a.counts = map[string]uint64{}

@@ -17,6 +17,7 @@ const (
 	Subscription Kind = "subscription"
 	Address      Kind = "address" // its hash
 	Event        Kind = "event"   // an event id; only a target
+	Shared       Kind = "shared"  // a subscription that stays, with rows that go; only a target
 )
 
 // decision is what a column may hold.
@@ -84,13 +85,10 @@ func decide(table string, c schemas.Column) (decision, bool) {
 }
 
 // clears are the assignments that remove a subject from rows that must stay, by table.
-// named is an expression: whether the row names the subject.
-var clears = map[string]func(named string) string{
+var clears = map[string]string{
 	// The audit counts the row of every dead letter.
-	"dead_letters": func(string) string {
-		return "payload = '', payload_sha256 = NULL, subscription_id = NULL, dismissed_by = if(dismissed_by IS NULL, NULL, ''), dismissed_why = if(dismissed_why IS NULL, NULL, '')"
-	},
-	"replay_jobs": func(string) string { return `plan = '{"ranges":null,"filter":{}}'` },
+	"dead_letters": "payload = '', payload_sha256 = NULL, subscription_id = NULL, dismissed_by = if(dismissed_by IS NULL, NULL, ''), dismissed_why = if(dismissed_why IS NULL, NULL, '')",
+	"replay_jobs":  `plan = '{"ranges":null,"filter":{}}'`,
 }
 
 // tableRule is how a subject is removed from one table.
@@ -136,7 +134,7 @@ func rulesOf() ([]tableRule, error) {
 				r.deletes = append(r.deletes, one)
 			}
 		}
-		if len(r.texts) > 0 && clears[o.Name] == nil {
+		if len(r.texts) > 0 && clears[o.Name] == "" {
 			return nil, fmt.Errorf("table %s: no statement clears its texts; see internal/erasure/decisions.go", o.Name)
 		}
 		if len(r.deletes)+len(r.links)+len(r.texts) > 0 {

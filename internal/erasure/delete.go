@@ -52,18 +52,13 @@ func (e *Eraser) delete(ctx context.Context, p *Plan, in targetsOf, r *Report, r
 		table := e.tables.Table(r.name)
 		rows, _ := e.conditions(r, p.kind, in)
 		if c.Deleted > 0 {
-			if r.name == schemas.StateTable {
-				if err := e.recomputeShared(ctx, table, rows, in); err != nil {
-					return err
-				}
-			}
 			if err := e.exec(ctx, "delete from "+r.name, "ALTER TABLE "+table+" DELETE WHERE "+rows); err != nil {
 				return err
 			}
 		}
 		if c.Cleared > 0 {
 			if condition := r.clearing(in); condition != "" {
-				if err := e.exec(ctx, "clear "+r.name, "ALTER TABLE "+table+" UPDATE "+clears[r.name](condition)+" WHERE "+condition); err != nil {
+				if err := e.exec(ctx, "clear "+r.name, "ALTER TABLE "+table+" UPDATE "+clears[r.name]+" WHERE "+condition); err != nil {
 					return err
 				}
 			}
@@ -78,15 +73,28 @@ func (e *Eraser) delete(ctx context.Context, p *Plan, in targetsOf, r *Report, r
 		}
 		deleted.Add(1)
 	}
-	return nil
+	if p.kind == kindInternal { // all rows of these subscriptions go
+		return nil
+	}
+	return e.recomputeShared(ctx, in(Shared))
 }
 
-// recomputeShared has the next refresh compute the rows that go although their
-// subscription stays: another user has events of it, which are in no new flush. A hidden row
-// of the lowest version says that the subscription has an event now.
-func (e *Eraser) recomputeShared(ctx context.Context, table, rows string, in targetsOf) error {
-	return e.exec(ctx, "ask for the state of shared subscriptions", "INSERT INTO "+table+" (subscription_id, next_event_at, is_deleted, refresh) "+
-		"SELECT DISTINCT subscription_id, now64(3, 'UTC'), true, 0 FROM "+table+" WHERE ("+rows+") AND subscription_id NOT IN "+in(Subscription))
+// recomputeShared has the state of shared subscriptions computed again: it follows from
+// events that are gone, too. A refresh takes subscriptions that have an event now. So the
+// row gets such a moment, and a hidden row where none is left. The moment is a little later,
+// since a refresh that begins meanwhile does not see it. Of equal versions the row that was
+// inserted last counts.
+func (e *Eraser) recomputeShared(ctx context.Context, shared string) error {
+	const op, soon = "ask for the state of shared subscriptions", "now64(3, 'UTC') + INTERVAL 10 SECOND"
+	state := e.tables.Table(schemas.StateTable)
+	err := e.exec(ctx, op, "INSERT INTO "+state+" SELECT * REPLACE ("+soon+" AS next_event_at) FROM "+state+" FINAL WHERE subscription_id IN "+shared)
+	if err != nil {
+		return err
+	}
+	return e.exec(ctx, op, "INSERT INTO "+state+" (subscription_id, next_event_at, is_deleted, refresh) "+
+		"SELECT value, "+soon+", true, max(known.refresh) FROM "+shared+" AS target "+
+		"LEFT JOIN (SELECT subscription_id, refresh FROM "+state+" WHERE subscription_id IN "+shared+") AS known ON known.subscription_id = target.value "+
+		"WHERE value NOT IN (SELECT subscription_id FROM "+state+" FINAL WHERE subscription_id IN "+shared+") GROUP BY value")
 }
 
 // maxRefresh is how long a refresh of a materialized view may take.

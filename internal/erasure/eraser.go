@@ -36,8 +36,8 @@ const (
 	StepDropped  = "targets dropped"
 )
 
-// ErrRemains reports rows that came back after every deletion.
-var ErrRemains = errors.New("rows came back after each deletion; a process that writes does not obey the suppression list: stop it, and repeat the command")
+// errRemains reports rows that came back after every deletion.
+var errRemains = errors.New("rows came back after each deletion; a process that writes does not obey the suppression list: stop it, and repeat the command")
 
 // Deps are the dependencies of an Eraser.
 type Deps struct {
@@ -136,7 +136,7 @@ func (e *Eraser) Execute(ctx context.Context, p *Plan, by Account) (*Report, err
 			break
 		}
 		if r.Rounds == maxRounds {
-			return nil, ErrRemains
+			return nil, errRemains
 		}
 		e.deps.Log.Warn("rows of the subject came in between, deleting again", zap.Uint64("rows", left.Rows()))
 	}

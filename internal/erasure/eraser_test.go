@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/progress"
+	chserver "github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/testbed/traces"
 	"github.com/pianola/pianola/schemas"
@@ -43,6 +44,8 @@ func TestEraser(t *testing.T) {
 		test func(*fixture)
 	}{
 		{"ended after each step", endedAfterEachStep},
+		{"an address in place of an id", addressAsID},
+		{"a purge that was interrupted", purgeInterrupted},
 		{"a refresh beside the deletion", refreshBeside},
 		{"a refresh behind an interrupted deletion", refreshBehind},
 		{"a refresh without an end", refreshWithoutEnd},
@@ -99,14 +102,20 @@ func (f *fixture) of(p traces.Person) []string {
 // erase plans and executes, with a new Eraser as after a kill.
 func (f *fixture) erase(p traces.Person, onStep func(string) error, report progress.Func) (*Plan, error) {
 	f.Helper()
-	key, err := transform.NewSuppressionKey("a secret of the tests, 32 characters")
-	f.must(err)
-	e, err := New(Deps{Conn: f.conn, Database: f.tables.Database, Keys: []*transform.SuppressionKey{key}, Instance: "test", Now: func() time.Time { return f.now() }, Log: zap.NewNop(), Progress: report, OnStep: onStep})
-	f.must(err)
+	e := f.eraser(onStep, report)
 	plan, err := e.PlanUser(f.Context(), p.User)
 	f.must(err)
 	_, err = e.Execute(f.Context(), plan, Account{By: "J. Doe", Reason: "request 4711"})
 	return plan, err
+}
+
+func (f *fixture) eraser(onStep func(string) error, report progress.Func) *Eraser {
+	f.Helper()
+	key, err := transform.NewSuppressionKey("a secret of the tests, 32 characters")
+	f.must(err)
+	e, err := New(Deps{Conn: f.conn, Database: f.tables.Database, Keys: []*transform.SuppressionKey{key}, Instance: "test", Now: func() time.Time { return f.now() }, Log: zap.NewNop(), Progress: report, OnStep: onStep})
+	f.must(err)
+	return e
 }
 
 // endedAfterEachStep ends an erasure behind its first step, as a kill would, and
@@ -165,6 +174,97 @@ func endedAfterEachStep(f *fixture) {
 	f.must(rows.Err())
 	if accounts != 1 {
 		f.Errorf("%d accounts of one erasure", accounts)
+	}
+}
+
+// addressAsID erases a person whose address stands where the user id belongs, and where the
+// subscription id belongs: by the address, and by that user id.
+func addressAsID(f *fixture) {
+	for _, byUser := range []bool{false, true} {
+		hash, ok := transform.HashAddress("odd@example.com")
+		if !ok {
+			f.Fatal("no address")
+		}
+		id := transform.Guard("Odd@Example.com")
+		f.exec("INSERT INTO " + f.tables.Table("subscription_events") + " (event_id, subscription_id, user_id, event_timestamp, subscription_action, version) VALUES " +
+			"(generateUUIDv4(), 'odd-sub', '" + id + "', '2026-01-01 00:00:00', 'Created', 1), (generateUUIDv4(), '" + id + "', '', '2026-01-01 00:00:00', 'Created', 1)")
+		e := f.eraser(nil, nil)
+		plan, err := e.PlanAddress(f.Context(), hash)
+		if byUser {
+			plan, err = e.PlanUser(f.Context(), id)
+		}
+		f.must(err)
+		report, err := e.Execute(f.Context(), plan, Account{By: "J. Doe", Reason: "request 4711"})
+		f.must(err)
+		// The address, as itself and as either id, and the other subscription.
+		if report.Counts["subscription_events"] != 2 || report.Entries < 4 {
+			f.Errorf("by user %t: %+v", byUser, report)
+		}
+		with, err := traces.Of(f.Context(), f.conn, f.tables, hash)
+		f.must(err)
+		if len(with) > 0 {
+			f.Errorf("by user %t: the hash is in %v", byUser, with)
+		}
+	}
+}
+
+// purgeInterrupted ends a purge after its deletions, and repeats it.
+func purgeInterrupted(f *fixture) {
+	f.exec("INSERT INTO " + f.tables.Table("subscription_events") + " (event_id, subscription_id, user_id, event_timestamp, subscription_action, version) VALUES " +
+		"(generateUUIDv4(), 'staff-sub', 'staff', '2026-01-01 00:00:00', 'Created', 1)")
+	ended := errors.New("ended")
+	for _, step := range []string{StepDeleted, ""} {
+		e := f.eraser(func(done string) error {
+			if done == step {
+				return ended
+			}
+			return nil
+		}, nil)
+		plan, err := e.PlanInternal(f.Context(), []string{"staff"})
+		f.must(err)
+		if (plan.Resumes != "") != (step == "") {
+			f.Errorf("up to %q it resumes %q", step, plan.Resumes)
+		}
+		if _, err := e.Execute(f.Context(), plan, Account{By: "J. Doe", Reason: "staff"}); step != "" && !errors.Is(err, ended) || step == "" && err != nil {
+			f.Errorf("up to %q: %v", step, err)
+		}
+	}
+	var targets, begun uint64
+	f.must(f.conn.QueryRow(f.Context(), "SELECT count() FROM "+f.tables.Table("erasure_targets")).Scan(&targets))
+	f.must(f.conn.QueryRow(f.Context(), "SELECT count() FROM "+f.tables.Table("erasures")+" FINAL WHERE state = 'begun'").Scan(&begun))
+	if targets+begun > 0 {
+		f.Errorf("%d targets are left, %d accounts are open", targets, begun)
+	}
+}
+
+// TestEraser_Distributed refuses a database with shards, before anything is written.
+func TestEraser_Distributed(t *testing.T) {
+	c := chserver.Loopback(t.TempDir())
+	c.Access.Users = []chserver.User{chserver.Owner(engine.User, engine.Password)}
+	c.Settings.Clusters = []chserver.Cluster{{Name: "main", Shards: [][]chserver.Replica{{{Host: "127.0.0.1", Port: 1}}}}}
+	own, err := chserver.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = own.Close() })
+	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{own.NativeAddr()}, Auth: clickhouse.Auth{Username: engine.User, Password: engine.Password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for _, s := range []string{"CREATE DATABASE shards", "CREATE TABLE shards.local (x UInt8) ENGINE = MergeTree ORDER BY x",
+		"CREATE TABLE shards.subscription_events AS shards.local ENGINE = Distributed('main', 'shards', 'local')"} {
+		if err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &fixture{T: t, conn: conn, tables: schemas.Options{Database: "shards"}, now: time.Now}
+	e := f.eraser(nil, nil)
+	if _, err := e.PlanUser(t.Context(), "u"); !errors.Is(err, ErrDistributed) {
+		t.Errorf("erase: %v", err)
+	}
+	if _, err := e.PlanInternal(t.Context(), nil); !errors.Is(err, ErrDistributed) {
+		t.Errorf("purge-internal: %v", err)
 	}
 }
 

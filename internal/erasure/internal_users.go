@@ -5,8 +5,10 @@ import (
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // This file is `pianola purge-internal`: rows of users who became internal later. Their
@@ -50,6 +52,9 @@ func (e *Eraser) internalQuery() string {
 // PlanInternal plans a purge. users are those of transform.internal_user_ids, in the form of
 // the tables.
 func (e *Eraser) PlanInternal(ctx context.Context, users []string) (*Plan, error) {
+	if err := e.refuseDistributed(ctx); err != nil {
+		return nil, err
+	}
 	p := &Plan{kind: kindInternal, found: values{}, Bound: "0s"}
 	for _, user := range users {
 		p.found.add(User, user)
@@ -60,7 +65,8 @@ func (e *Eraser) PlanInternal(ctx context.Context, users []string) (*Plan, error
 		}
 		return "(" + e.internalQuery() + ")"
 	}
-	if err := e.count(ctx, p, in, p.found.parameters()); err != nil {
+	err := e.count(ctx, p, in, p.found.parameters())
+	if err != nil {
 		return nil, err
 	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(p.found.parameters()))
@@ -69,7 +75,18 @@ func (e *Eraser) PlanInternal(ctx context.Context, users []string) (*Plan, error
 		return nil, fmt.Errorf("count the internal subscriptions: %w", migrate.Explain(err))
 	}
 	p.Subscriptions = int(subscriptions)
+	if p.Resumes, err = e.unfinishedInternal(ctx); err != nil {
+		return nil, fmt.Errorf("look for a purge that was interrupted: %w", err)
+	}
 	return p, nil
+}
+
+// unfinishedInternal finds an interrupted purge. What it looked for is still among the
+// targets, some of which no row leads to any more.
+func (e *Eraser) unfinishedInternal(ctx context.Context) (id string, err error) {
+	err = statement.Each(ctx, e.deps.Conn, "SELECT erasure_id FROM "+e.tables.Table("erasures")+" FINAL WHERE kind = '"+kindInternal+"' AND state = '"+stateBegun+"' ORDER BY erasure_id DESC LIMIT 1",
+		func(row driver.Rows) error { return row.Scan(&id) })
+	return id, err
 }
 
 // writeInternal writes the subscriptions and their events as targets.

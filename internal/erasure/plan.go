@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/internal/suppression"
+	"github.com/pianola/pianola/transform"
 )
 
 // Count is what one table has of the subject.
@@ -73,13 +75,36 @@ func (e *Eraser) PlanAddress(ctx context.Context, hash string) (*Plan, error) {
 	return e.planPerson(ctx, Address, hash)
 }
 
+// ErrDistributed reports a database whose rows are on several shards, which no statement
+// of this package deletes.
+var ErrDistributed = errors.New("the tables are distributed over a cluster, where an erasure is not possible yet; nothing was changed")
+
+func (e *Eraser) refuseDistributed(ctx context.Context) error {
+	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"database": e.deps.Database}))
+	var distributed uint64
+	err := e.deps.Conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'subscription_events' AND engine = 'Distributed'").Scan(&distributed)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the engine of the tables: %w", migrate.Explain(err))
+	case distributed > 0:
+		return ErrDistributed
+	}
+	return nil
+}
+
 func (e *Eraser) planPerson(ctx context.Context, kind Kind, value string) (*Plan, error) {
+	if err := e.refuseDistributed(ctx); err != nil {
+		return nil, err
+	}
 	// With a wrong key the new entries would stop every process that has the right one.
 	if err := suppression.CheckKeys(ctx, e.deps.Conn, e.tables, e.deps.Keys); err != nil {
 		return nil, err
 	}
 	f := &finder{conn: e.deps.Conn, tables: e.tables, owners: e.owners, found: values{}, shared: values{}}
 	f.found.add(kind, value)
+	if hash, ok := strings.CutPrefix(value, transform.GuardedAddress("")); ok && kind == User {
+		f.found.add(Address, hash)
+	}
 	p := &Plan{kind: kindPerson, found: f.found, Bound: e.deps.Bound.String()}
 	if len(e.deps.Keys) > 0 {
 		p.KeyID = e.deps.Keys[0].ID()

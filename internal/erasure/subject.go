@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,21 +14,16 @@ import (
 
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
 )
 
-// ErrSeveralUsers reports an address that more than one user id has.
-var ErrSeveralUsers = errors.New("several users have this address")
-
-// SeveralUsersError has their ids.
+// SeveralUsersError reports an address that more than one user id has.
 type SeveralUsersError struct{ Users []string }
 
 // Error names no id.
 func (e *SeveralUsersError) Error() string {
-	return fmt.Sprintf("%v (%d): erase each by its id", ErrSeveralUsers, len(e.Users))
+	return fmt.Sprintf("several users have this address (%d): erase each by its id", len(e.Users))
 }
-
-// Unwrap returns ErrSeveralUsers.
-func (e *SeveralUsersError) Unwrap() error { return ErrSeveralUsers }
 
 // values are sets of texts by kind.
 type values map[Kind]map[string]bool
@@ -44,12 +40,23 @@ func (v values) add(k Kind, value string) bool {
 	return true
 }
 
-func (v values) list(k Kind) []string {
-	all := make([]string, 0, len(v[k]))
-	for value := range v[k] {
-		all = append(all, value)
+func (v values) list(k Kind) []string { return slices.Sorted(maps.Keys(v[k])) }
+
+// forms are the values of a kind as rows have them. The address of a person may stand where
+// the user id belongs.
+func (v values) forms(k Kind) []string {
+	all := v.list(k)
+	if k == User {
+		all = append(all, v.guarded()...)
 	}
-	slices.Sort(all)
+	return all
+}
+
+// guarded are the addresses in the form in which they stand for an id.
+func (v values) guarded() (all []string) {
+	for _, hash := range v.list(Address) {
+		all = append(all, transform.GuardedAddress(hash))
+	}
 	return all
 }
 
@@ -68,7 +75,7 @@ func (v values) parameters() clickhouse.Parameters {
 	p := clickhouse.Parameters{}
 	for _, k := range []Kind{User, Subscription, Address} {
 		var quoted []string
-		for _, value := range v.list(k) {
+		for _, value := range v.forms(k) {
 			quoted = append(quoted, "'"+hex.EncodeToString([]byte(value))+"'")
 		}
 		p[string(k)] = "[" + strings.Join(quoted, ",") + "]"
@@ -90,7 +97,7 @@ func byParameters(kinds ...Kind) string {
 //   - the subscriptions whose rows name the user;
 //   - those that such a subscription changes to or comes from;
 //   - the addresses of these rows;
-//   - the subscriptions that have such an address and name no user.
+//   - the subscriptions that have such an address and name no user, or have it as their id.
 //
 // A subscription that names another user too is shared: only the rows that name the user
 // go. An address that another user has too is not an identity of the person.
@@ -124,6 +131,13 @@ func (f *finder) round(ctx context.Context) (grown bool, err error) {
 	each("SELECT DISTINCT assumeNotNull(upgrade_to_subscription_id) FROM "+events+" WHERE upgrade_to_subscription_id IS NOT NULL AND subscription_id IN "+byParameters(Subscription), add)
 	each("SELECT DISTINCT subscription_id FROM "+events+" WHERE upgrade_to_subscription_id IN "+byParameters(Subscription), add)
 	each("SELECT DISTINCT subscription_id FROM "+events+" WHERE user_email_hash_sha256 IN "+byParameters(Address), add)
+	if guarded := f.found.guarded(); err == nil && len(guarded) > 0 {
+		as := values{}
+		for _, id := range guarded {
+			as.add(Subscription, id)
+		}
+		err = f.eachOf(ctx, as, "SELECT DISTINCT subscription_id FROM "+events+" WHERE subscription_id IN "+byParameters(Subscription), add)
+	}
 	each("SELECT DISTINCT assumeNotNull(subscription_id) FROM "+f.tables.Table("dead_letters")+" WHERE subscription_id IS NOT NULL AND ("+named("payload", func(kinds ...Kind) string {
 		if slices.Contains(kinds, Subscription) {
 			return byParameters(User, Address)
@@ -168,7 +182,7 @@ func (f *finder) round(ctx context.Context) (grown bool, err error) {
 
 // foreign returns those of the subscriptions that name another user.
 func (f *finder) foreign(ctx context.Context, candidates map[string]bool) (map[string]bool, error) {
-	asked := values{User: f.found[User], Subscription: candidates}
+	asked := values{User: f.found[User], Address: f.found[Address], Subscription: candidates}
 	foreign := map[string]bool{}
 	for _, table := range f.owners {
 		err := f.eachOf(ctx, asked, "SELECT DISTINCT subscription_id FROM "+f.tables.Table(table)+" WHERE subscription_id IN "+byParameters(Subscription)+
@@ -206,7 +220,7 @@ func (f *finder) eachOf(ctx context.Context, of values, query string, use func(s
 // usersOf returns the user ids that have an address.
 func (f *finder) usersOf(ctx context.Context, hash string) (users []string, err error) {
 	err = f.eachOf(ctx, values{Address: {hash: true}}, "SELECT DISTINCT user_id FROM "+f.tables.Table("subscription_events")+
-		" WHERE user_id != '' AND user_email_hash_sha256 IN "+byParameters(Address)+" LIMIT 100", func(id string) { users = append(users, id) })
+		" WHERE user_id != '' AND user_id NOT IN "+byParameters(User)+" AND user_email_hash_sha256 IN "+byParameters(Address)+" LIMIT 100", func(id string) { users = append(users, id) })
 	slices.Sort(users)
 	return users, err
 }

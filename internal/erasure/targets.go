@@ -41,7 +41,7 @@ func (e *Eraser) writeTargets(ctx context.Context, id string, p *Plan) (fresh bo
 	}
 	err = e.insert(ctx, "write the targets", table+" (erasure_id, kind, value)", func(batch driver.Batch) error {
 		for _, k := range []Kind{User, Subscription, Address} {
-			for _, value := range p.found.list(k) {
+			for _, value := range p.found.forms(k) {
 				if known.add(k, value) {
 					fresh = true
 					if err := batch.Append(id, string(k), value); err != nil {
@@ -55,9 +55,21 @@ func (e *Eraser) writeTargets(ctx context.Context, id string, p *Plan) (fresh bo
 	if err != nil {
 		return false, err
 	}
-	events := ruleOf(e.rules, "subscription_events")
-	return fresh, e.exec(ctx, "write the targets", "INSERT INTO "+table+" (erasure_id, kind, value) SELECT DISTINCT '"+id+"', '"+string(Event)+"', toString(event_id) FROM "+
-		e.tables.Table(events.name)+" WHERE "+events.deletion(byTargetsOf(table, id)))
+	in := byTargetsOf(table, id)
+	from := func(name string) string {
+		return " FROM " + e.tables.Table(name) + " WHERE (" + ruleOf(e.rules, name).deletion(in) + ")"
+	}
+	foreign := " AND subscription_id NOT IN " + in(Subscription)
+	for _, rows := range []string{
+		"'" + string(Event) + "', toString(event_id)" + from("subscription_events"),
+		"'" + string(Shared) + "', subscription_id" + from("subscription_events") + foreign,
+		"'" + string(Shared) + "', subscription_id" + from("subscription_snapshots") + foreign,
+	} {
+		if err := e.exec(ctx, "write the targets", "INSERT INTO "+table+" (erasure_id, kind, value) SELECT DISTINCT '"+id+"', "+rows); err != nil {
+			return false, err
+		}
+	}
+	return fresh, nil
 }
 
 // list adds the keyed hashes of the subject to the suppression list.
@@ -68,7 +80,11 @@ func (e *Eraser) list(ctx context.Context, p *Plan, id string) (entries int, err
 		for kind, suppressed := range map[Kind]transform.SuppressedKind{
 			User: transform.SuppressedUser, Subscription: transform.SuppressedSubscription, Address: transform.SuppressedAddress,
 		} {
-			for _, value := range p.found.list(kind) {
+			listed := p.found.forms(kind)
+			if kind == Subscription { // a message may have the address there too
+				listed = append(listed, p.found.guarded()...)
+			}
+			for _, value := range listed {
 				one := key.Entry(suppressed, value)
 				entries++
 				if err := batch.Append(key.ID(), hex.EncodeToString(one.Hash[:]), one.Tag, string(kind), id, e.deps.Now().UTC()); err != nil {

@@ -91,6 +91,8 @@ func Explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, sink.ErrOutdated), errors.Is(err, sink.ErrBlocked): // of a gate, not of ClickHouse
+		return err
 	case errors.As(err, &exception):
 		// The exception's name is a C++ class, the same for every code.
 		return &ServerError{Code: exception.Code, Name: codeName(exception.Code), Missing: sink.MissingGrant(exception.Message)}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/statement"
-	"github.com/pianola/pianola/internal/wait"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -44,30 +42,20 @@ func (f *Flow) runGeneration(ctx context.Context, g *consumer.Generation) error 
 	})
 }
 
-// bind ties the generation to the list of erased people. What it reads is not written once
-// the list has changed: the next generation reads it again. ClickHouse may be down, so it
-// tries until checking ends.
-func (f *Flow) bind(checking, ctx context.Context) (context.Context, error) {
+// bind ties the work of a generation to the list of erased people. What it reads is not
+// written once the list has changed: the next generation reads it again. ClickHouse may be
+// down, so it tries until checking ends.
+func (f *Flow) bind(checking, work context.Context) (context.Context, error) {
 	if f.suppression == nil {
-		return ctx, nil
+		return work, nil
 	}
-	for pause := minBindPause; ; pause = min(2*pause, maxBindPause) {
-		bound, err := f.suppression.Bind(checking, ctx)
-		if err == nil || errors.Is(err, sink.ErrBlocked) || !statement.Transient(err) {
-			return bound, err
-		}
-		f.log.Warn(sink.LogAttemptFailed, zap.String("op", "read the suppression list"), zap.Duration("wait", pause), zap.Error(err))
-		if wait.For(checking, pause) != nil {
-			return nil, context.Cause(checking)
-		}
-	}
+	var bound context.Context
+	err := statement.Retry(checking, f.log, "read the suppression list", 0, func(ctx context.Context) (err error) {
+		bound, err = f.suppression.Bind(ctx, work)
+		return err
+	})
+	return bound, err
 }
-
-// The pauses between two attempts to read the list.
-const (
-	minBindPause = 100 * time.Millisecond
-	maxBindPause = 10 * time.Second
-)
 
 // untilDrain returns a context that also ends with a drain. Its goroutine ends
 // soon after the returned function is called.

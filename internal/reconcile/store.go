@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -81,10 +80,7 @@ func (s *store) gated(attempt func(context.Context) error) func(context.Context)
 		if s.gate == nil {
 			return attempt(ctx)
 		}
-		switch err := s.gate(ctx); {
-		case errors.Is(err, sink.ErrOutdated), errors.Is(err, sink.ErrBlocked):
-			return backoff.Permanent(err)
-		case err != nil:
+		if err := s.gate(ctx); err != nil {
 			return migrate.Explain(err)
 		}
 		return attempt(ctx)

@@ -13,7 +13,8 @@ const (
 	exportComplete = "complete"
 	exportNothing  = "nothing_exported" // although there should be rows
 	exportFailed   = "failed"
-	exportCanceled = "canceled" // partition 0 moved, or the service stops
+	exportCanceled = "canceled"   // partition 0 moved, or the service stops
+	exportUnread   = "unreadable" // the newest manifest at the destination, so none begins
 )
 
 // exportMetrics are the metrics of scheduled exports. The configuration bounds their
@@ -49,7 +50,7 @@ func newExportMetrics(registry prometheus.Registerer, items []export.Scheduled) 
 			"Watermark of the newest complete export: its files have what was written until then; 0 before the first; only on the owner of the schedule."),
 		interval: gauge("export_interval_seconds", "Configured interval of the export; only on the owner of the schedule."),
 		rows:     gauge("export_rows", "Rows of the newest complete export; only on the owner of the schedule."),
-		exports:  counter("exports_total", "Finished exports of this process, by outcome.", "outcome"),
+		exports:  counter("exports_total", "Finished exports of this process, and failed looks at a destination, by outcome.", "outcome"),
 		written:  counter("exported_rows_total", "Rows in complete exports of this process."),
 		bytes:    counter("exported_bytes_total", "Bytes of files in complete exports of this process."),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "pianola", Name: "export_duration_seconds",
@@ -59,7 +60,7 @@ func newExportMetrics(registry prometheus.Registerer, items []export.Scheduled) 
 
 	// Series that alerts use exist from the start, with the value 0.
 	for _, item := range items {
-		for _, outcome := range []string{exportComplete, exportNothing, exportFailed, exportCanceled} {
+		for _, outcome := range []string{exportComplete, exportNothing, exportFailed, exportCanceled, exportUnread} {
 			m.exports.WithLabelValues(append(names(item), outcome)...)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *scheduledExport) last(ctx context.Context) (time.Time, error) {
 	m, err := s.exporter.Latest(ctx, s.item.Request)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.metrics.finished(s.item, exportFailed, 0, nil) // it cannot begin
+			s.metrics.finished(s.item, exportUnread, 0, nil)
 		}
 		return time.Time{}, err
 	}

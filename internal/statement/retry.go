@@ -16,7 +16,7 @@ import (
 )
 
 // Retry calls attempt until it succeeds, its error is not transient, limit has
-// passed, or ctx ends. The statement must be idempotent. Errors of attempt must be
+// passed, or ctx ends. A limit of 0 never passes. The statement must be idempotent. Errors of attempt must be
 // safe to log (migrate.Explain); op names the statement in the log and the error.
 func Retry(ctx context.Context, log *zap.Logger, op string, limit time.Duration, attempt func(context.Context) error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
@@ -36,9 +36,9 @@ func Retry(ctx context.Context, log *zap.Logger, op string, limit time.Duration,
 
 // Transient reports whether a repetition can succeed after this explained error.
 // It cannot after a cancelled context, a schema of another version, a proxy that does
-// not pass the request on, or a code that sink.ClassOf does not retry.
+// not pass the request on, a gate that refuses, or a code that sink.ClassOf does not retry.
 func Transient(err error) bool {
-	for _, permanent := range []error{context.Canceled, migrate.ErrSchemaOlder, migrate.ErrSchemaNewer, migrate.ErrProxy} {
+	for _, permanent := range []error{context.Canceled, migrate.ErrSchemaOlder, migrate.ErrSchemaNewer, migrate.ErrProxy, sink.ErrOutdated, sink.ErrBlocked} {
 		if errors.Is(err, permanent) {
 			return false
 		}

@@ -175,7 +175,7 @@ func (l *List) read(ctx context.Context, table string) error {
 			return err
 		}
 		if n, err := hex.Decode(e.Hash[:], []byte(hash)); err != nil || n != len(e.Hash) {
-			return fmt.Errorf("read the suppression list: a hash is damaged (%w)", sink.ErrBlocked)
+			return fmt.Errorf("read the suppression list: an entry of key %s is not 64 hexadecimal digits: delete it, and erase the person again (%w)", id, sink.ErrBlocked)
 		}
 		entries[key] = append(entries[key], e)
 	}

@@ -49,7 +49,7 @@ COMMENT 'Every erasure with its counts, without personal data. May hold several 
 CREATE TABLE IF NOT EXISTS {{ .Stored "erasure_targets" }}{{ .OnCluster }}
 (
     `erasure_id` String COMMENT 'The erasure' CODEC(ZSTD(1)),
-    `kind` LowCardinality(String) COMMENT 'user, subscription, address (its hash), or event (an event id)' CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'user, subscription, address (its hash), event (an event id), or shared (a subscription that stays)' CODEC(ZSTD(1)),
     `value` String COMMENT 'What is looked for' CODEC(ZSTD(1))
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" }}

@@ -2,19 +2,16 @@ package files
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
-	"github.com/pianola/pianola/sink"
 )
 
 // statementLimit is how long a statement is retried.
@@ -190,9 +187,6 @@ func (s *staleRows) letters() error {
 func (s *staleRows) retry(op string, attempt func(context.Context) error) error {
 	return statement.Retry(s.ctx, s.deps.Log, op, statementLimit, func(ctx context.Context) error {
 		if err := s.deps.Writer.Gate(ctx); err != nil {
-			if errors.Is(err, sink.ErrOutdated) || errors.Is(err, sink.ErrBlocked) {
-				return backoff.Permanent(err)
-			}
 			return migrate.Explain(err)
 		}
 		return attempt(ctx)

@@ -15,15 +15,15 @@ import (
 type Rules struct {
 	// SourceTimezone is transform.source_timezone; empty is UTC.
 	SourceTimezone string
-	// ActionSynonyms is transform.action_synonyms. Its texts are of MappableActions.
+	// ActionSynonyms is transform.action_synonyms. Its texts are of mappableActions.
 	ActionSynonyms map[string]string
 }
 
 var errRules = errors.New("invalid rules of the world")
 
-// MappableActions are the texts of unknown actions that a synonym can map. Another letter
+// mappableActions are the texts of unknown actions that a synonym can map. Another letter
 // or a digit prevents it for the other unknown actions.
-func MappableActions() []string { return []string{unknownPaused, unknownRefund} }
+func mappableActions() []string { return []string{unknownPaused, unknownRefund} }
 
 // compiledRules are Rules in the form that the oracle uses. The zero value is the
 // defaults.
@@ -42,7 +42,7 @@ func (r Rules) compile() (*compiledRules, error) {
 		c.zone = zone
 	}
 	for _, text := range slices.Sorted(maps.Keys(r.ActionSynonyms)) {
-		if !slices.Contains(MappableActions(), text) || !slices.Contains(schemas.Actions(), r.ActionSynonyms[text]) {
+		if !slices.Contains(mappableActions(), text) || !slices.Contains(schemas.Actions(), r.ActionSynonyms[text]) {
 			return nil, fmt.Errorf("%w: the synonym %q of %q", errRules, text, r.ActionSynonyms[text])
 		}
 	}

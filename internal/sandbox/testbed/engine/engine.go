@@ -111,7 +111,8 @@ func (e *Engine) Post(t testing.TB, parameters url.Values, body io.Reader) []byt
 		t.Fatal(err)
 	}
 	request.SetBasicAuth(User, Password)
-	answer, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
