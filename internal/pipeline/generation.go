@@ -49,12 +49,9 @@ func (f *Flow) bind(checking, work context.Context) (context.Context, error) {
 	if f.suppression == nil {
 		return work, nil
 	}
-	var bound context.Context
-	err := statement.Retry(checking, f.log, "read the suppression list", 0, func(ctx context.Context) (err error) {
-		bound, err = f.suppression.Bind(ctx, work)
-		return err
+	return statement.RetryValue(checking, f.log, "read the suppression list", 0, func(ctx context.Context) (context.Context, error) {
+		return f.suppression.Bind(ctx, work)
 	})
-	return bound, err
 }
 
 // untilDrain returns a context that also ends with a drain. Its goroutine ends

@@ -15,23 +15,30 @@ import (
 	"github.com/pianola/pianola/sink"
 )
 
-// Retry calls attempt until it succeeds, its error is not transient, limit has
-// passed, or ctx ends. A limit of 0 never passes. The statement must be idempotent. Errors of attempt must be
-// safe to log (migrate.Explain); op names the statement in the log and the error.
+// Retry is RetryValue of an attempt that gives no value.
 func Retry(ctx context.Context, log *zap.Logger, op string, limit time.Duration, attempt func(context.Context) error) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := attempt(ctx)
+	_, err := RetryValue(ctx, log, op, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, attempt(ctx) })
+	return err
+}
+
+// RetryValue calls attempt until it succeeds, its error is not transient, limit has
+// passed, or ctx ends. A limit of 0 never passes. The statement must be idempotent. Errors
+// of attempt must be safe to log (migrate.Explain); op names the statement in the log and
+// the error.
+func RetryValue[T any](ctx context.Context, log *zap.Logger, op string, limit time.Duration, attempt func(context.Context) (T, error)) (T, error) {
+	value, err := backoff.Retry(ctx, func() (T, error) {
+		value, err := attempt(ctx)
 		if err != nil && !Transient(err) {
 			err = backoff.Permanent(err)
 		}
-		return struct{}{}, err
+		return value, err
 	}, backoff.WithMaxElapsedTime(limit), backoff.WithNotify(func(err error, wait time.Duration) {
 		log.Warn(sink.LogAttemptFailed, zap.String("op", op), zap.Duration("wait", wait), zap.Error(err))
 	}))
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return value, fmt.Errorf("%s: %w", op, err)
 	}
-	return nil
+	return value, nil
 }
 
 // Transient reports whether a repetition can succeed after this explained error.
