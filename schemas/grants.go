@@ -73,7 +73,7 @@ var dropped = []string{
 // erased are the tables from which an erasure deletes rows. A test of internal/erasure
 // compares them with what it derives from the schema.
 var erased = []string{
-	"subscription_ends", "dunning_episodes", "subscription_changes", "subscription_trials",
+	"subscription_ends", "dunning_episodes", "subscription_changes", "subscription_trials", "subscriptions_at_risk",
 	"subscription_events", "filtered_subscriptions", "subscription_snapshots", "subscription_snapshot_traits", "drift", "actions_log",
 	"reconciliation_comparisons", "reconciliation_targets", "replay_claims", "plan_changes", "subscriptions",
 }

@@ -7,7 +7,7 @@ import "slices"
 func Marts() []string {
 	return []string{
 		"mrr_movements", "subscription_ends", "dunning_episodes", "customer_retention", "subscription_day_changes", "revenue_by_month",
-		"subscription_changes", "subscription_trials", "promo_codes", MonthClosings,
+		"subscription_changes", "subscription_trials", "subscriptions_at_risk", "promo_codes", MonthClosings,
 	}
 }
 
@@ -22,7 +22,7 @@ const RefreshSuffix = "_refresh"
 
 // MartViews are the views of metrics. They read marts.
 func MartViews() []string {
-	return []string{"mrr_by_month", "customers_by_month", "subscriptions_by_day", "trials_by_month", "subscriptions_at_risk", "freshness"}
+	return []string{"mrr_by_month", "customers_by_month", "subscriptions_by_day", "trials_by_month", "freshness"}
 }
 
 // IsMart reports whether a table or view is a mart.

@@ -154,7 +154,7 @@ func facts() map[string]fact {
 			about: "Rows are only added. The figures as they were stated at a moment are in the view month_figures_as_of, which has a parameter.",
 		},
 		"subscriptions_at_risk": {
-			key: subscription, filled: []string{"currency"}, noModel: "it filters subscription_state at the time of the query",
+			key: subscription, filled: []string{"currency"}, noModel: "it filters subscription_state, which has no model",
 			about: "Several of the marks may be set.",
 			links: []link{{"subscription_id", "subscription_state", "subscription_id", fails, ""}},
 		},

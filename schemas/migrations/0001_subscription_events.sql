@@ -15,6 +15,9 @@
 -- life, and neighbours of one subscription compress well.
 --
 -- Skip indexes, of which each costs every insert:
+--   subscription_id
+--              bloom filter: the key finds one granule of each part, and a subscription
+--              has events in few months. It finds these: 12 granules instead of 202.
 --   user_id    bloom filter: user_id is not in the key, and support and erasure
 --              ask for one user.
 --   user_email_hash_sha256
@@ -66,6 +69,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "subscription_events" }}{{ .OnCluster }}
     `source_partition` Int32 COMMENT 'Partition of the topic; 0 for a file' CODEC(ZSTD(1)),
     `source_offset` Int64 COMMENT 'Offset of the record, or 0-based row of the file' CODEC(ZSTD(1)),
     `is_deleted` UInt8 DEFAULT 0 COMMENT '1 marks that the message at these coordinates no longer gives this event; such a row has the key, the version and the coordinates of the row that it hides, and FINAL shows neither' CODEC(ZSTD(1)),
+    INDEX subscription_id_bloom subscription_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX user_email_hash_bloom user_email_hash_sha256 TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX synced_at_minmax synced_at TYPE minmax GRANULARITY 4

@@ -111,6 +111,7 @@
     `payments` Array(Tuple(at DateTime64(3, 'UTC'), value Decimal(18, 4), counts Bool, term_name LowCardinality(String), resource_name LowCardinality(String), country LowCardinality(String), experience_name LowCardinality(String))) COMMENT 'Each charge, and each refund with a negative value. counts: whether the term counted then; the texts are the latest known ones then, empty if unknown',
     `mrr_after_trial` Decimal(18, 4) COMMENT 'Monthly recurring revenue, also while in a trial: what it will be when the trial ends by the clock',
     `snapshot_hash` UInt64 COMMENT 'Of what the snapshot says of price, currency and period; 0 where it has no such subscription',
+    `newest` Tuple(version UInt64, written_at DateTime64(3, 'UTC')) COMMENT 'Version of its newest event row, and when that was written; tells whether a filtered delivery is newer',
     `next_event_at` DateTime64(3, 'UTC') COMMENT 'The next event that lies in the future, its own or of the subscription that takes over; the epoch for none',
     `progress` Tuple(read_to DateTime64(3, 'UTC'), complete_to DateTime64(3, 'UTC'), snapshot_id UUID, seen Array(Tuple(until DateTime64(3, 'UTC'), hash UInt64))) COMMENT 'Of the empty id: how far the refresh has come',
     `refreshed_at` DateTime64(3, 'UTC') COMMENT 'When the refresh that wrote the row began',
@@ -127,7 +128,7 @@
     subscription_id, user_id, status, closed, autorenew, autorenew_disabled_at, trial_open, trial_ends_at, had_trial, paid_after_trial, converted_at,
     failed_payments, failed_since, last_failed_at, current_period_ends_at, started_at, ended_at, end_reason, term_type, counts,
     term_name, resource_name, country, experience_name, billing_period, period_months, price, regular_price, currency, mrr_basis,
-    change_pending, change_to_subscription_id, partial, events, first_event_at, last_event_at, synced_at, snapshot_hash,
+    change_pending, change_to_subscription_id, partial, events, first_event_at, last_event_at, synced_at, snapshot_hash, newest,
     mrr_steps, status_steps, ends, trial, changes, overdue_spans, dunning, payments, mrr_after_trial, next_event_at
 {{- end -}}
 -- Which subscriptions may change when another one has its first event: the pairs of all

@@ -1,4 +1,22 @@
+{{- /* The view internal_subscriptions, for those that have a state: it knows their newest event,
+so no events are read. */ -}}
+{{define "internal" -}}
+    SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM {{ .Table "filtered_subscriptions" }}
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM {{ .Table "subscriptions" }} FINAL
+        WHERE subscription_id {{ .Global }}IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }})
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered))
+{{- end}}
 {{define "visible" -}}
+    -- A scalar, since each use of a subquery reads its tables again.
+    (SELECT groupArray(subscription_id) FROM ({{ template "internal" . }})) AS internal,
     visible AS
     (
         SELECT
@@ -20,12 +38,7 @@
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM {{ .Table "subscriptions" }} FINAL
-        WHERE first_event_at < as_of AND subscription_id {{ .Global }}NOT IN
-        (
-            SELECT subscription_id
-            FROM {{ .View "internal_subscriptions" }}
-            WHERE subscription_id {{ .Global }}IN (SELECT subscription_id FROM {{ .Table "subscriptions" }} WHERE subscription_id {{ .Global }}IN (SELECT subscription_id FROM {{ .Table "filtered_subscriptions" }}))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     )
 {{- end}}
 {{define "announced" -}}
@@ -96,14 +109,7 @@ INSERT INTO {{ .Table "analytics_calendar" }} (day, starts_at, timezone, filled_
 SELECT toDate('2000-01-01') + number AS day, toDateTime64(day, 3, 'UTC'), 'UTC', toDateTime64(0, 3, 'UTC')
 FROM numbers(36525);
 
--- The movements of MRR by month, currency and kind. A customer's MRR at each month end is
--- the sum of its subscriptions', from their steps. Only months in which something changes
--- have a row, so a closing is the sum of all changes until then.
---
--- Rows of kind '' carry what rows of movements cannot: each currency, the month of the
--- first event, and the time of the figures.
-CREATE TABLE IF NOT EXISTS {{ .View "mrr_movements" }}{{ .OnCluster }}
-(
+{{define "mrr_movements columns" -}}
     `month` Date COMMENT 'First day of the month',
     `currency` LowCardinality(String) COMMENT 'Currency; unknown where none is known',
     `kind` LowCardinality(String) COMMENT 'new, discovered, reactivation, expansion, contraction or churn; empty for a row without a movement',
@@ -114,6 +120,16 @@ CREATE TABLE IF NOT EXISTS {{ .View "mrr_movements" }}{{ .OnCluster }}
     `left` UInt64 COMMENT 'Customers whose MRR in this currency falls to zero',
     `amount` Decimal(38, 4) COMMENT 'Sum of the changes of MRR, positive for every kind',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- The movements of MRR by month, currency and kind. A customer's MRR at each month end is
+-- the sum of its subscriptions', from their steps. Only months in which something changes
+-- have a row, so a closing is the sum of all changes until then.
+--
+-- Rows of kind '' carry what rows of movements cannot: each currency, the month of the
+-- first event, and the time of the figures.
+CREATE TABLE IF NOT EXISTS {{ .View "mrr_movements" }}{{ .OnCluster }}
+(
+    {{ template "mrr_movements columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, kind, churn_kind)
@@ -121,6 +137,9 @@ COMMENT 'Movements of monthly recurring revenue by month, currency and kind. Rec
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "mrr_movements_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE TO {{ .View "mrr_movements" }}
+(
+    {{ template "mrr_movements columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -360,9 +379,7 @@ ORDER BY month
 SETTINGS join_use_nulls = 0
 COMMENT 'Customers with monthly recurring revenue by month, over all currencies, each counted once';
 
--- One row an end of a subscription of a term that counts, with the return of its customer.
-CREATE TABLE IF NOT EXISTS {{ .View "subscription_ends" }}{{ .OnCluster }}
-(
+{{define "subscription_ends columns" -}}
     `subscription_id` String COMMENT 'The subscription',
     `ended_at` DateTime64(3, 'UTC') COMMENT 'When it ended',
     `month` Date COMMENT 'First day of the month of the end',
@@ -375,6 +392,11 @@ CREATE TABLE IF NOT EXISTS {{ .View "subscription_ends" }}{{ .OnCluster }}
     `won_back_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When the customer had MRR again; NULL when never, or when the end was unpaid, a plan change, or left another subscription',
     `won_back_days` Nullable(Int32) COMMENT 'Days from the end to the return',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- One row an end of a subscription of a term that counts, with the return of its customer.
+CREATE TABLE IF NOT EXISTS {{ .View "subscription_ends" }}{{ .OnCluster }}
+(
+    {{ template "subscription_ends columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, kind, subscription_id, ended_at)
@@ -382,6 +404,9 @@ COMMENT 'Each end of a subscription, its kind, and whether the customer came bac
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "subscription_ends_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE TO {{ .View "subscription_ends" }}
+(
+    {{ template "subscription_ends columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -423,9 +448,7 @@ FROM
 SETTINGS max_bytes_before_external_group_by = 1000000000
 COMMENT 'Computes subscription_ends again';
 
--- Stays in fail_and_retry.
-CREATE TABLE IF NOT EXISTS {{ .View "dunning_episodes" }}{{ .OnCluster }}
-(
+{{define "dunning_episodes columns" -}}
     `subscription_id` String COMMENT 'The subscription',
     `started_at` DateTime64(3, 'UTC') COMMENT 'The first failed payment',
     `month` Date COMMENT 'First day of its month',
@@ -437,6 +460,11 @@ CREATE TABLE IF NOT EXISTS {{ .View "dunning_episodes" }}{{ .OnCluster }}
     `ended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended; NULL while it is open',
     `hours` Nullable(Float64) COMMENT 'Hours from the first failure to the end',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Stays in fail_and_retry.
+CREATE TABLE IF NOT EXISTS {{ .View "dunning_episodes" }}{{ .OnCluster }}
+(
+    {{ template "dunning_episodes columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, subscription_id, started_at)
@@ -444,6 +472,9 @@ COMMENT 'Each stay of a subscription in fail_and_retry and its outcome. Recomput
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "dunning_episodes_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE TO {{ .View "dunning_episodes" }}
+(
+    {{ template "dunning_episodes columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -457,9 +488,7 @@ SELECT
 FROM (SELECT subscription_id, customer, currency, arrayJoin(counted_dunning) AS e FROM visible WHERE notEmpty(dunning))
 COMMENT 'Computes dunning_episodes again';
 
--- Customers by the month in which their MRR first rose above zero, and by month since.
-CREATE TABLE IF NOT EXISTS {{ .View "customer_retention" }}{{ .OnCluster }}
-(
+{{define "customer_retention columns" -}}
     `cohort` Date COMMENT 'First day of the month in which the customers'' MRR first rose above zero',
     `month` Date COMMENT 'First day of the month',
     `age` UInt32 COMMENT 'Months since the cohort''s',
@@ -468,6 +497,11 @@ CREATE TABLE IF NOT EXISTS {{ .View "customer_retention" }}{{ .OnCluster }}
     `unbroken` UInt64 COMMENT 'Of these, with MRR at every month end since',
     `immature` Bool COMMENT 'Whether the month is still in progress',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Customers by the month in which their MRR first rose above zero, and by month since.
+CREATE TABLE IF NOT EXISTS {{ .View "customer_retention" }}{{ .OnCluster }}
+(
+    {{ template "customer_retention columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (cohort, month)
@@ -475,6 +509,9 @@ COMMENT 'Retention of customers by the month of their first MRR. Recomputed ever
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "customer_retention_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE TO {{ .View "customer_retention" }}
+(
+    {{ template "customer_retention columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -554,10 +591,7 @@ GROUP BY cohort_number, month_number
 WINDOW of_cohort AS (PARTITION BY cohort_number ORDER BY month_number)
 COMMENT 'Computes customer_retention again';
 
--- Changes of the numbers of subscriptions by day: a day's number is the sum of all changes
--- until then. Rows with all changes 0 carry the currencies and the first day.
-CREATE TABLE IF NOT EXISTS {{ .View "subscription_day_changes" }}{{ .OnCluster }}
-(
+{{define "subscription_day_changes columns" -}}
     `day` Date COMMENT 'The day',
     `currency` LowCardinality(String) COMMENT 'Currency',
     `live` Int64 COMMENT 'Change of the live subscriptions of terms that count',
@@ -568,6 +602,12 @@ CREATE TABLE IF NOT EXISTS {{ .View "subscription_day_changes" }}{{ .OnCluster }
     `overdue` Int64 COMMENT 'Of those past their period by seven days',
     `overdue_mrr` Decimal(38, 4) COMMENT 'Of the MRR of these',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Changes of the numbers of subscriptions by day: a day's number is the sum of all changes
+-- until then. Rows with all changes 0 carry the currencies and the first day.
+CREATE TABLE IF NOT EXISTS {{ .View "subscription_day_changes" }}{{ .OnCluster }}
+(
+    {{ template "subscription_day_changes columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (day, currency)
@@ -575,6 +615,9 @@ COMMENT 'Changes of the numbers of subscriptions by day and currency. Recomputed
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "subscription_day_changes_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE TO {{ .View "subscription_day_changes" }}
+(
+    {{ template "subscription_day_changes columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -669,10 +712,7 @@ ORDER BY day, currency
 SETTINGS join_use_nulls = 0
 COMMENT 'Subscriptions and their MRR at the end of each day, by currency';
 
--- Charges and refunds by month and by what was sold. An event counts if the term of its
--- subscription counts then. The texts are the latest known ones at the event.
-CREATE TABLE IF NOT EXISTS {{ .View "revenue_by_month" }}{{ .OnCluster }}
-(
+{{define "revenue_by_month columns" -}}
     `month` Date COMMENT 'First day of the month',
     `currency` LowCardinality(String) COMMENT 'Currency; unknown where none is known',
     `term_name` LowCardinality(String) COMMENT 'Term; empty if unknown',
@@ -684,6 +724,12 @@ CREATE TABLE IF NOT EXISTS {{ .View "revenue_by_month" }}{{ .OnCluster }}
     `charge_count` UInt64 COMMENT 'Number of charges',
     `refund_count` UInt64 COMMENT 'Number of refunds',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Charges and refunds by month and by what was sold. An event counts if the term of its
+-- subscription counts then. The texts are the latest known ones at the event.
+CREATE TABLE IF NOT EXISTS {{ .View "revenue_by_month" }}{{ .OnCluster }}
+(
+    {{ template "revenue_by_month columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, term_name, resource_name, country, experience_name)
@@ -691,6 +737,9 @@ COMMENT 'Charges and refunds by month, currency, term, resource, country and exp
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "revenue_by_month_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 15 MINUTE TO {{ .View "revenue_by_month" }}
+(
+    {{ template "revenue_by_month columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -705,10 +754,7 @@ WHERE p.counts AND p.at < as_of
 GROUP BY month_ms, currency, term_name, resource_name, country, experience_name
 COMMENT 'Computes revenue_by_month again';
 
--- Plan changes. mrr_after of another subscription is its own, right after its first event.
--- Changes of terms that do not count are here too, because trials are followed through them.
-CREATE TABLE IF NOT EXISTS {{ .View "subscription_changes" }}{{ .OnCluster }}
-(
+{{define "subscription_changes columns" -}}
     `subscription_id` String COMMENT 'The subscription',
     `announced_at` DateTime64(3, 'UTC') COMMENT 'When the change was announced',
     `month` Date COMMENT 'First day of its month',
@@ -724,6 +770,12 @@ CREATE TABLE IF NOT EXISTS {{ .View "subscription_changes" }}{{ .OnCluster }}
     `mrr_after` Nullable(Decimal(18, 4)) COMMENT 'MRR after it, in place from the next Renewed on; NULL until then',
     `currency_after` LowCardinality(String) COMMENT 'Currency of mrr_after; empty without one',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Plan changes. mrr_after of another subscription is its own, right after its first event.
+-- Changes of terms that do not count are here too, because trials are followed through them.
+CREATE TABLE IF NOT EXISTS {{ .View "subscription_changes" }}{{ .OnCluster }}
+(
+    {{ template "subscription_changes columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, subscription_id, announced_at)
@@ -731,6 +783,9 @@ COMMENT 'Each plan change of a live subscription, and the MRR before and after. 
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "subscription_changes_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 15 MINUTE TO {{ .View "subscription_changes" }}
+(
+    {{ template "subscription_changes columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -763,10 +818,7 @@ LEFT JOIN
 SETTINGS do_not_merge_across_partitions_select_final = 1, max_bytes_before_external_group_by = 1000000000, join_use_nulls = 0
 COMMENT 'Computes subscription_changes again';
 
--- Trials. One that ended by a plan change is followed to the subscription that took over,
--- and so on: the first of these that is charged, or ends otherwise, decides.
-CREATE TABLE IF NOT EXISTS {{ .View "subscription_trials" }}{{ .OnCluster }}
-(
+{{define "subscription_trials columns" -}}
     `subscription_id` String COMMENT 'The subscription',
     `started_at` DateTime64(3, 'UTC') COMMENT 'When its first trial started',
     `cohort` Date COMMENT 'First day of the month of the start',
@@ -778,6 +830,12 @@ CREATE TABLE IF NOT EXISTS {{ .View "subscription_trials" }}{{ .OnCluster }}
     `converted_subscription_id` Nullable(String) COMMENT 'The subscription that was charged: another one after a plan change',
     `immature` Bool COMMENT 'Whether it is open and less than 30 days past its end',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Trials. One that ended by a plan change is followed to the subscription that took over,
+-- and so on: the first of these that is charged, or ends otherwise, decides.
+CREATE TABLE IF NOT EXISTS {{ .View "subscription_trials" }}{{ .OnCluster }}
+(
+    {{ template "subscription_trials columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (cohort, currency, subscription_id)
@@ -785,6 +843,9 @@ COMMENT 'The first trial of each subscription and its outcome. Recomputed every 
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "subscription_trials_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 15 MINUTE DEPENDS ON {{ .View "subscription_changes_refresh" }} TO {{ .View "subscription_trials" }}
+(
+    {{ template "subscription_trials columns" }}
+)
 EMPTY AS
 WITH RECURSIVE
     {{ template "month starts" . }},
@@ -915,9 +976,7 @@ ORDER BY cohort, currency
 SETTINGS join_use_nulls = 0
 COMMENT 'Trials by the month of their start, and how many were converted';
 
--- Live subscriptions of which something says that they may end.
-CREATE VIEW IF NOT EXISTS {{ .View "subscriptions_at_risk" }}{{ .OnCluster }}
-(
+{{define "subscriptions_at_risk columns" -}}
     `subscription_id` String COMMENT 'The subscription',
     `customer` String COMMENT 'The user, or subscription: and the id',
     `currency` LowCardinality(String) COMMENT 'Currency',
@@ -928,21 +987,35 @@ CREATE VIEW IF NOT EXISTS {{ .View "subscriptions_at_risk" }}{{ .OnCluster }}
     `trial_ends_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When the trial ends; NULL out of a trial',
     `current_period_ends_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When its period ends',
     `mrr` Decimal(18, 4) COMMENT 'Its MRR',
-    `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the query'
+    `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Live subscriptions of which something says that they may end.
+CREATE TABLE IF NOT EXISTS {{ .View "subscriptions_at_risk" }}{{ .OnCluster }}
+(
+    {{ template "subscriptions_at_risk columns" }}
 )
-AS
+ENGINE = MergeTree
+ORDER BY (currency, subscription_id)
+COMMENT 'Live subscriptions with auto-renew off, a failed payment, an overdue period or a trial. Recomputed every five minutes';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "subscriptions_at_risk_refresh" }}{{ .OnCluster }}
+REFRESH EVERY 5 MINUTE TO {{ .View "subscriptions_at_risk" }}
+(
+    {{ template "subscriptions_at_risk columns" }}
+)
+EMPTY AS
 SELECT
     subscription_id, customer, currency, ifNull(NOT autorenew, false) AS autorenew_off, status = 'fail_and_retry' AS failing, overdue, in_trial,
     if(in_trial, s.trial_ends_at, NULL) AS trial_ends_at, current_period_ends_at, mrr, now64(3, 'UTC') AS as_of
 FROM {{ .View "subscription_state" }} AS s
 WHERE counts AND NOT closed AND status != '' AND (autorenew_off OR failing OR overdue OR in_trial)
-    AND subscription_id {{ .Global }}NOT IN (SELECT subscription_id FROM {{ .View "internal_subscriptions" }})
-COMMENT 'Live subscriptions with auto-renew off, a failed payment, an overdue period or a trial';
+    AND subscription_id {{ .Global }}NOT IN
+    (
+    {{ template "internal" . }}
+    )
+COMMENT 'Computes the subscriptions at risk';
 
--- Subscriptions by promo code, from their charges in order. A code on a trial is reserved
--- until the first charge after it.
-CREATE TABLE IF NOT EXISTS {{ .View "promo_codes" }}{{ .OnCluster }}
-(
+{{define "promo_codes columns" -}}
     `promo_code` LowCardinality(String) COMMENT 'The code, trimmed and in capitals',
     `currency` LowCardinality(String) COMMENT 'Currency; unknown where none is known',
     `subscriptions` UInt64 COMMENT 'Subscriptions of terms that count with this code in the latest complete traits',
@@ -959,6 +1032,12 @@ CREATE TABLE IF NOT EXISTS {{ .View "promo_codes" }}{{ .OnCluster }}
     `refunds` Decimal(38, 4) COMMENT 'Sum of the negative values; zero or negative',
     `mrr` Decimal(38, 4) COMMENT 'MRR of the redeemed',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures'
+{{- end -}}
+-- Subscriptions by promo code, from their charges in order. A code on a trial is reserved
+-- until the first charge after it.
+CREATE TABLE IF NOT EXISTS {{ .View "promo_codes" }}{{ .OnCluster }}
+(
+    {{ template "promo_codes columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (promo_code, currency)
@@ -966,6 +1045,9 @@ COMMENT 'Subscriptions by promo code and currency, and what they were charged. R
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "promo_codes_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 15 MINUTE TO {{ .View "promo_codes" }}
+(
+    {{ template "promo_codes columns" }}
+)
 EMPTY AS
 WITH
     {{ template "month starts" . }},
@@ -1043,16 +1125,19 @@ GROUP BY promo_code, currency
 SETTINGS do_not_merge_across_partitions_select_final = 1, max_bytes_before_external_group_by = 1000000000, join_use_nulls = 0
 COMMENT 'Computes promo_codes again';
 
--- The figures of complete months as they were stated: append-only. A row is added when a
--- month closes, and again when a late event or another correction changes the figure. So a
--- published figure can be found again, by the time at which it was read.
-CREATE TABLE IF NOT EXISTS {{ .View "month_closings" }}{{ .OnCluster }}
-(
+{{define "month_closings columns" -}}
     `month` Date COMMENT 'First day of the month',
     `currency` LowCardinality(String) COMMENT 'Currency; empty for customers over all currencies',
     `metric` LowCardinality(String) COMMENT 'Column of mrr_by_month or revenue_by_month, or customers_ and a column of customers_by_month',
     `value` Nullable(Decimal(38, 4)) COMMENT 'The figure; NULL if there is none any more',
     `as_of` DateTime64(3, 'UTC') COMMENT 'The time of the figures: the row holds from then until the next one of the figure'
+{{- end -}}
+-- The figures of complete months as they were stated: append-only. A row is added when a
+-- month closes, and again when a late event or another correction changes the figure. So a
+-- published figure can be found again, by the time at which it was read.
+CREATE TABLE IF NOT EXISTS {{ .View "month_closings" }}{{ .OnCluster }}
+(
+    {{ template "month_closings columns" }}
 )
 ENGINE = MergeTree
 ORDER BY (month, currency, metric, as_of)
@@ -1060,6 +1145,9 @@ COMMENT 'The figures of complete months and each restatement. A row is added, an
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ .View "month_closings_refresh" }}{{ .OnCluster }}
 REFRESH EVERY 5 MINUTE DEPENDS ON {{ .View "mrr_movements_refresh" }} APPEND TO {{ .View "month_closings" }}
+(
+    {{ template "month_closings columns" }}
+)
 EMPTY AS
 WITH
     (SELECT max(as_of) FROM {{ .View "mrr_movements" }}) AS figures_as_of,

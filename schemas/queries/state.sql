@@ -194,6 +194,7 @@ SELECT
     if(next_due = 0, toDateTime64(0, 3, 'UTC'), fromUnixTimestamp64Milli(next_due, 'UTC')) AS next_event_at,
     as_of AS refreshed_at,
     snapshot_hash,
+    (toUInt64(bitShiftRight(newest_row, 64)), fromUnixTimestamp64Milli(toInt64(bitAnd(newest_row, toUInt128(18446744073709551615))), 'UTC')) AS newest,
     arrayMap((e) -> (fromUnixTimestamp64Milli(e.at, 'UTC'), {{ .Money "e.mrr" }}),
         arrayFilter((e, previous) -> e.mrr != previous, last_entries, arrayShiftRight(last_entries.mrr, 1, 0))) AS mrr_steps,
     arrayMap((e) -> (fromUnixTimestamp64Milli(e.at, 'UTC'), {{ .StatusName "e.status" }}, e.trial, e.counts),
@@ -275,7 +276,7 @@ FROM
         subscription_id, user_id, events, first_event_at, last_event_at, synced_at,
 {{- if .Full }} attributes, list_price, list_currency, list_rate,{{ end }}
 {{- if .History }}
-        next_due, whole_from, snapshot_hash, effects, charges,
+        next_due, whole_from, snapshot_hash, newest_row, effects, charges,
         -- Each period end and when it became known. A Created that is later than other events
         -- is the first of all from its time on, so those before it override it.
         arrayMap((e) -> (e.at, e.next_billed_at), arrayFilter((e) -> {{ template "bills" }} AND NOT (whole_from != 0 AND e.rank = 1 AND e.at = created_at
@@ -310,6 +311,7 @@ FROM
 {{- if .History }}
             if(created_at > first_at, created_at, 0) AS whole_from,
             n.hash AS snapshot_hash,
+            newest_row,
             -- What was charged and refunded, with the latest known texts. Two events of one
             -- instant may report one charge.
             arraySort((f) -> (NOT (f.rank = 1 AND f.at = created_at), f.at, f.rank), arrayMap((f) -> CAST((
@@ -377,7 +379,8 @@ FROM
 {{- if .History }},
                 groupArrayIf(CAST((rank, toUnixTimestamp64Milli(event_timestamp), ifNull(reinterpretAsInt64(transaction_value), 0), own, subscription_events.user_id, subscription_action,
                     ifNull(term_name, ''), ifNull(resource_name, ''), ifNull(billing_country_code, ''), ifNull(experience_name, ''), plan_currency), {{ .Detail }}), event_timestamp <= as_of) AS details,
-                minIf(toUnixTimestamp64Milli(event_timestamp), event_timestamp > as_of) AS next_at
+                minIf(toUnixTimestamp64Milli(event_timestamp), event_timestamp > as_of) AS next_at,
+                max(bitShiftLeft(toUInt128(version), 64) + toUnixTimestamp64Milli(subscription_events.synced_at)) AS newest_row
 {{- end }}
             FROM
             (
@@ -392,6 +395,10 @@ FROM
 {{- end }}
                 FROM {{ .Events }} AS subscription_events FINAL
                 {{ if .History }}PREWHERE true{{ else }}WHERE event_timestamp <= as_of{{ end }} {{ .Where }}
+{{- if .History }}
+                -- Small blocks are for the fold, not for reading.
+                SETTINGS max_block_size = 65409
+{{- end }}
             ) AS subscription_events
             GROUP BY subscription_id
         ) AS l
@@ -409,6 +416,7 @@ FROM
                 FROM {{ .AllEvents }} AS targets FINAL
                 PREWHERE subscription_id {{ .Global }}IN (SELECT target_subscription_id FROM ({{ .Changes }}))
                 GROUP BY subscription_id
+                SETTINGS max_block_size = 65409
             ) AS t ON p.target_subscription_id = t.target
             GROUP BY subscription_id
 {{- else }}

@@ -1,5 +1,6 @@
 CREATE TABLE IF NOT EXISTS `piano`.`subscription_events_local` ON CLUSTER `main`
 (
+    INDEX subscription_id_bloom subscription_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX user_email_hash_bloom user_email_hash_sha256 TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX synced_at_minmax synced_at TYPE minmax GRANULARITY 4
@@ -545,7 +546,7 @@ SELECT
     subscription_id, user_id, status, closed, autorenew, autorenew_disabled_at, trial_open, trial_ends_at, had_trial, paid_after_trial, converted_at,
     failed_payments, failed_since, last_failed_at, current_period_ends_at, started_at, ended_at, end_reason, term_type, counts,
     term_name, resource_name, country, experience_name, billing_period, period_months, price, regular_price, currency, mrr_basis,
-    change_pending, change_to_subscription_id, partial, events, first_event_at, last_event_at, synced_at, snapshot_hash,
+    change_pending, change_to_subscription_id, partial, events, first_event_at, last_event_at, synced_at, snapshot_hash, newest,
     mrr_steps, status_steps, ends, trial, changes, overdue_spans, dunning, payments, mrr_after_trial, next_event_at,
     if(subscription_id = '',
         (next.3, next.4, if(length(repriced) < 100000, latest_snapshot, last.4), next.5),
@@ -603,6 +604,7 @@ SELECT
     if(next_due = 0, toDateTime64(0, 3, 'UTC'), fromUnixTimestamp64Milli(next_due, 'UTC')) AS next_event_at,
     as_of AS refreshed_at,
     snapshot_hash,
+    (toUInt64(bitShiftRight(newest_row, 64)), fromUnixTimestamp64Milli(toInt64(bitAnd(newest_row, toUInt128(18446744073709551615))), 'UTC')) AS newest,
     arrayMap((e) -> (fromUnixTimestamp64Milli(e.at, 'UTC'), reinterpret(toInt64(e.mrr), 'Decimal(18, 4)')),
         arrayFilter((e, previous) -> e.mrr != previous, last_entries, arrayShiftRight(last_entries.mrr, 1, 0))) AS mrr_steps,
     arrayMap((e) -> (fromUnixTimestamp64Milli(e.at, 'UTC'), transform(e.status, [1, 2, 3, 4, 5, 6], ['active', 'fail_and_retry', 'expired', 'expired_with_error', 'cancelled', 'upgraded'], ''), e.trial, e.counts),
@@ -671,7 +673,7 @@ FROM
     (
     SELECT
         subscription_id, user_id, events, first_event_at, last_event_at, synced_at, attributes, list_price, list_currency, list_rate,
-        next_due, whole_from, snapshot_hash, effects, charges,
+        next_due, whole_from, snapshot_hash, newest_row, effects, charges,
         arrayMap((e) -> (e.at, e.next_billed_at), arrayFilter((e) -> e.next_billed_at != 0 AND e.rank NOT IN (0, 4, 13, 14) AND NOT (whole_from != 0 AND e.rank = 1 AND e.at = created_at
             AND arrayExists((e) -> e.at < created_at AND e.next_billed_at != 0 AND e.rank NOT IN (0, 4, 13, 14), facts)), facts)) AS period_ends,
         arrayMap((facts) -> arrayFold(
@@ -760,6 +762,7 @@ FROM
             n.rate AS list_rate,
             if(created_at > first_at, created_at, 0) AS whole_from,
             n.hash AS snapshot_hash,
+            newest_row,
             arraySort((f) -> (NOT (f.rank = 1 AND f.at = created_at), f.at, f.rank), arrayMap((f) -> CAST((
                 f.rank, f.at, f.value, if(f.own, f.term, ''), if(f.own, f.resource, ''), if(f.own, f.country, ''), if(f.own, f.experience, '')
             ), 'Tuple(rank UInt8, at Int64, value Int64, term LowCardinality(String), resource LowCardinality(String), country LowCardinality(String), experience LowCardinality(String))'), by_time)) AS in_order,
@@ -805,7 +808,8 @@ FROM
                 toUnixTimestamp64Milli(first_event_at) AS first_at,
                 groupArrayIf(CAST((rank, toUnixTimestamp64Milli(event_timestamp), ifNull(reinterpretAsInt64(transaction_value), 0), own, subscription_events.user_id, subscription_action,
                     ifNull(term_name, ''), ifNull(resource_name, ''), ifNull(billing_country_code, ''), ifNull(experience_name, ''), plan_currency), 'Tuple(rank UInt8, at Int64, value Int64, own UInt8, user String, action LowCardinality(String), term LowCardinality(String), resource LowCardinality(String), country LowCardinality(String), experience LowCardinality(String), currency String)'), event_timestamp <= as_of) AS details,
-                minIf(toUnixTimestamp64Milli(event_timestamp), event_timestamp > as_of) AS next_at
+                minIf(toUnixTimestamp64Milli(event_timestamp), event_timestamp > as_of) AS next_at,
+                max(bitShiftLeft(toUInt128(version), 64) + toUnixTimestamp64Milli(subscription_events.synced_at)) AS newest_row
             FROM
             (
                 SELECT
@@ -817,6 +821,7 @@ FROM
                     upper(extract(segment, '^\\s*\\d+(?:\\.\\d+)?\\s+([a-z]{3})\\s*\\|')) AS plan_currency
                 FROM `piano`.`subscription_events_local` AS subscription_events FINAL
                 PREWHERE true AND (subscription_id IN (SELECT arrayJoin(touched)))
+                SETTINGS max_block_size = 65409
             ) AS subscription_events
             GROUP BY subscription_id
         ) AS l
@@ -833,6 +838,7 @@ FROM
                 FROM `piano`.`subscription_events` AS targets FINAL
                 PREWHERE subscription_id GLOBAL IN (SELECT target_subscription_id FROM (SELECT target_subscription_id, subscription_id FROM pairs))
                 GROUP BY subscription_id
+                SETTINGS max_block_size = 65409
             ) AS t ON p.target_subscription_id = t.target
             GROUP BY subscription_id
         ) AS c ON l.subscription_id = c.subscription_id
@@ -1374,12 +1380,26 @@ ORDER BY (month, currency, kind, churn_kind)
 COMMENT 'Movements of monthly recurring revenue by month, currency and kind. Recomputed every five minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`mrr_movements_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE TO `piano`.`mrr_movements`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1399,12 +1419,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     several AS (SELECT cityHash64(customer) AS hash FROM visible GROUP BY hash HAVING count() > 1),
     changing AS
@@ -1602,6 +1617,8 @@ ORDER BY (month, currency, kind, subscription_id, ended_at)
 COMMENT 'Each end of a subscription, its kind, and whether the customer came back. Recomputed every five minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`subscription_ends_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE TO `piano`.`subscription_ends`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
@@ -1609,6 +1626,18 @@ WITH
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL), [toInt64(4102531200000)]) AS days,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1628,12 +1657,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     several AS (SELECT cityHash64(customer) AS hash FROM visible GROUP BY hash HAVING count() > 1),
     ended AS (SELECT subscription_id, customer, currency, toUnixTimestamp64Milli(e.at) AS at_ms, toString(e.kind) AS kind, e.mrr AS mrr_before, e.paid AS paid, states, steps
@@ -1678,12 +1702,26 @@ ORDER BY (month, currency, subscription_id, started_at)
 COMMENT 'Each stay of a subscription in fail_and_retry and its outcome. Recomputed every five minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`dunning_episodes_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE TO `piano`.`dunning_episodes`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1703,12 +1741,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     )
 SELECT
     subscription_id, e.started_at AS started_at,
@@ -1726,12 +1759,26 @@ ORDER BY (cohort, month)
 COMMENT 'Retention of customers by the month of their first MRR. Recomputed every five minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`customer_retention_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE TO `piano`.`customer_retention`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1751,12 +1798,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     several AS (SELECT cityHash64(customer) AS hash FROM visible GROUP BY hash HAVING count() > 1),
     toUInt32(indexOf(starts, roundDown(now_ms, starts))) AS last_month,
@@ -1837,6 +1879,8 @@ ORDER BY (day, currency)
 COMMENT 'Changes of the numbers of subscriptions by day and currency. Recomputed every five minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`subscription_day_changes_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE TO `piano`.`subscription_day_changes`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
@@ -1845,6 +1889,18 @@ WITH
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL), [toInt64(4102531200000)]) AS day_starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL) AS days_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1864,12 +1920,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     )
 SELECT
     arrayElement(days_of_calendar, indexOf(day_starts, day_ms)) AS day, currency,
@@ -1952,12 +2003,26 @@ ORDER BY (month, currency, term_name, resource_name, country, experience_name)
 COMMENT 'Charges and refunds by month, currency, term, resource, country and experience. Recomputed every fifteen minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`revenue_by_month_refresh` ON CLUSTER `main`
 REFRESH EVERY 15 MINUTE TO `piano`.`revenue_by_month`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -1977,12 +2042,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     )
 SELECT
     arrayElement(months_of_calendar, indexOf(starts, month_ms)) AS month,
@@ -2001,12 +2061,26 @@ ORDER BY (month, currency, subscription_id, announced_at)
 COMMENT 'Each plan change of a live subscription, and the MRR before and after. Recomputed every fifteen minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`subscription_changes_refresh` ON CLUSTER `main`
 REFRESH EVERY 15 MINUTE TO `piano`.`subscription_changes`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -2026,12 +2100,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     announced AS
     (
@@ -2089,6 +2158,8 @@ ORDER BY (cohort, currency, subscription_id)
 COMMENT 'The first trial of each subscription and its outcome. Recomputed every fifteen minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`subscription_trials_refresh` ON CLUSTER `main`
 REFRESH EVERY 15 MINUTE DEPENDS ON `piano`.`subscription_changes_refresh` TO `piano`.`subscription_trials`
+(
+)
 EMPTY AS
 WITH RECURSIVE
     (SELECT now64(3, 'UTC')) AS as_of,
@@ -2096,6 +2167,18 @@ WITH RECURSIVE
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL), [toInt64(4102531200000)]) AS days,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -2115,12 +2198,7 @@ WITH RECURSIVE
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     trials AS
     (
@@ -2233,17 +2311,38 @@ GROUP BY cohort, currency
 ORDER BY cohort, currency
 SETTINGS join_use_nulls = 0
 COMMENT 'Trials by the month of their start, and how many were converted';
-CREATE VIEW IF NOT EXISTS `piano`.`subscriptions_at_risk` ON CLUSTER `main`
+CREATE TABLE IF NOT EXISTS `piano`.`subscriptions_at_risk` ON CLUSTER `main`
 (
 )
-AS
+ENGINE = MergeTree
+ORDER BY (currency, subscription_id)
+COMMENT 'Live subscriptions with auto-renew off, a failed payment, an overdue period or a trial. Recomputed every five minutes';
+CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`subscriptions_at_risk_refresh` ON CLUSTER `main`
+REFRESH EVERY 5 MINUTE TO `piano`.`subscriptions_at_risk`
+(
+)
+EMPTY AS
 SELECT
     subscription_id, customer, currency, ifNull(NOT autorenew, false) AS autorenew_off, status = 'fail_and_retry' AS failing, overdue, in_trial,
     if(in_trial, s.trial_ends_at, NULL) AS trial_ends_at, current_period_ends_at, mrr, now64(3, 'UTC') AS as_of
 FROM `piano`.`subscription_state` AS s
 WHERE counts AND NOT closed AND status != '' AND (autorenew_off OR failing OR overdue OR in_trial)
-    AND subscription_id GLOBAL NOT IN (SELECT subscription_id FROM `piano`.`internal_subscriptions`)
-COMMENT 'Live subscriptions with auto-renew off, a failed payment, an overdue period or a trial';
+    AND subscription_id GLOBAL NOT IN
+    (
+    SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered))
+    )
+COMMENT 'Computes the subscriptions at risk';
 CREATE TABLE IF NOT EXISTS `piano`.`promo_codes` ON CLUSTER `main`
 (
 )
@@ -2252,12 +2351,26 @@ ORDER BY (promo_code, currency)
 COMMENT 'Subscriptions by promo code and currency, and what they were charged. Recomputed every fifteen minutes';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`promo_codes_refresh` ON CLUSTER `main`
 REFRESH EVERY 15 MINUTE TO `piano`.`promo_codes`
+(
+)
 EMPTY AS
 WITH
     (SELECT now64(3, 'UTC')) AS as_of,
     toUnixTimestamp64Milli(as_of) AS now_ms,
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM `piano`.`analytics_calendar` FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM `piano`.`filtered_subscriptions`
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM `piano`.`subscriptions` FINAL
+        WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`)
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -2277,12 +2390,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM `piano`.`subscriptions` FINAL
-        WHERE first_event_at < as_of AND subscription_id GLOBAL NOT IN
-        (
-            SELECT subscription_id
-            FROM `piano`.`internal_subscriptions`
-            WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`subscriptions` WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM `piano`.`filtered_subscriptions`))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     ),
     coded AS
     (
@@ -2362,6 +2470,8 @@ ORDER BY (month, currency, metric, as_of)
 COMMENT 'The figures of complete months and each restatement. A row is added, and none is changed: read it through month_figures_as_of';
 CREATE MATERIALIZED VIEW IF NOT EXISTS `piano`.`month_closings_refresh` ON CLUSTER `main`
 REFRESH EVERY 5 MINUTE DEPENDS ON `piano`.`mrr_movements_refresh` APPEND TO `piano`.`month_closings`
+(
+)
 EMPTY AS
 WITH
     (SELECT max(as_of) FROM `piano`.`mrr_movements`) AS figures_as_of,
@@ -2455,6 +2565,8 @@ FROM
     SELECT 'metrics', 'subscription_changes', max(as_of), '', 0 FROM `piano`.`subscription_changes`
     UNION ALL
     SELECT 'metrics', 'subscription_trials', max(as_of), '', 0 FROM `piano`.`subscription_trials`
+    UNION ALL
+    SELECT 'metrics', 'subscriptions_at_risk', max(as_of), '', 0 FROM `piano`.`subscriptions_at_risk`
     UNION ALL
     SELECT 'metrics', 'promo_codes', max(as_of), '', 0 FROM `piano`.`promo_codes`
     UNION ALL

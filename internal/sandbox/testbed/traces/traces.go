@@ -42,6 +42,7 @@ var others = []string{
 	"subscription_changes (subscription_id, customer, change_to_subscription_id) SELECT 'SUB', 'USER', 'SUB'",
 	"subscription_changes (subscription_id, customer, change_to_subscription_id) SELECT 'changer ' || ANOTHER, 'somebody', 'SUB'",
 	"subscription_trials (subscription_id, customer, converted_subscription_id) SELECT 'SUB', 'USER', 'SUB'",
+	"subscriptions_at_risk (subscription_id, customer) SELECT 'SUB', 'USER'",
 	"subscription_trials (subscription_id, customer, converted_subscription_id) SELECT 'changer ' || ANOTHER, 'somebody', 'SUB'",
 }
 

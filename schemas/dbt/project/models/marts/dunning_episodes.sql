@@ -21,6 +21,19 @@ WITH
     -- The last element is the end of the calendar.
     arrayConcat((SELECT arraySort(groupArray(toUnixTimestamp64Milli(starts_at))) FROM {{ source('pianola_inputs', 'analytics_calendar') }} FINAL WHERE toDayOfMonth(day) = 1), [toInt64(4102531200000)]) AS starts,
     (SELECT arraySort(groupArray(day)) FROM {{ source('pianola_inputs', 'analytics_calendar') }} FINAL WHERE toDayOfMonth(day) = 1) AS months_of_calendar,
+    -- A scalar, since each use of a subquery reads its tables again.
+    (SELECT groupArray(subscription_id) FROM (SELECT subscription_id
+    FROM
+    (
+        SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered
+        FROM {{ source('pianola_inputs', 'filtered_subscriptions') }}
+        UNION ALL
+        SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered
+        FROM {{ source('pianola_inputs', 'subscriptions') }} FINAL
+        WHERE subscription_id IN (SELECT subscription_id FROM {{ source('pianola_inputs', 'filtered_subscriptions') }})
+    )
+    GROUP BY subscription_id
+    HAVING argMax(is_filtered, (version, written_at, is_filtered)))) AS internal,
     visible AS
     (
         SELECT
@@ -42,12 +55,7 @@ WITH
                 (if((notEmpty(overdue_spans) AND isNull(overdue_spans[-1].until)) OR isNull(current_period_ends_at), now_ms, toUnixTimestamp64Milli(assumeNotNull(current_period_ends_at)) + 7 * 86400000), toInt64(9223372036854775807)))) AS overdue,
             counts, status != '' AND NOT closed AS is_live, had_trial AND NOT paid_after_trial AS unpaid_trial, regular_price
         FROM {{ source('pianola_inputs', 'subscriptions') }} FINAL
-        WHERE first_event_at < as_of AND subscription_id NOT IN
-        (
-            SELECT subscription_id
-            FROM {{ source('pianola_inputs', 'internal_subscriptions') }}
-            WHERE subscription_id IN (SELECT subscription_id FROM {{ source('pianola_inputs', 'subscriptions') }} WHERE subscription_id IN (SELECT subscription_id FROM {{ source('pianola_inputs', 'filtered_subscriptions') }}))
-        )
+        WHERE first_event_at < as_of AND subscription_id NOT IN (SELECT arrayJoin(internal))
     )
 SELECT
     subscription_id, e.started_at AS started_at,
