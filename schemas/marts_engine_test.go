@@ -98,6 +98,10 @@ func (m *martsDatabase) insertEvents() {
 	for _, id := range internal {
 		m.exec("INSERT INTO piano.filtered_subscriptions SELECT '" + id + "', 2, now64(3)")
 	}
+	// The others are visible: what was filtered has a lower version than their events, or the
+	// same one and was written earlier.
+	m.exec(`INSERT INTO piano.filtered_subscriptions SELECT DISTINCT subscription_id, cityHash64(subscription_id) % 2, toDateTime64(0, 3)
+		FROM piano.subscription_events WHERE subscription_id NOT IN (SELECT subscription_id FROM piano.filtered_subscriptions)`)
 }
 
 func (m *martsDatabase) insertSnapshot() {

@@ -88,12 +88,12 @@ func (d *deliverer) deliver(ctx context.Context, op string, divisible bool, atte
 func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(context.Context, int) error) (failure *Error, late bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	passed := false
 	var began time.Time
 	if err = d.pass(bounded); err == nil {
-		passed, began = true, time.Now()
+		began = time.Now()
 		err = attempt(bounded, n)
 	}
+	passed := !began.IsZero()
 	switch {
 	case err == nil:
 		return nil, false, nil

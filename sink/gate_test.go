@@ -90,19 +90,20 @@ type boundKey struct{}
 func TestGate_SlowLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		timeout := Defaults().InsertTimeout
-		m := &memory{fault: func(ctx context.Context, _ int, _ segment) (error, bool) {
+		takes := func(ctx context.Context, d time.Duration) error {
 			select {
-			case <-time.After(timeout / 5):
-				return nil, false
+			case <-time.After(d):
+				return nil
 			case <-ctx.Done():
-				return ctx.Err(), false
+				return ctx.Err()
 			}
-		}}
+		}
+		m := &memory{fault: func(ctx context.Context, _ int, _ segment) (error, bool) { return takes(ctx, timeout/5), false }}
 		in := inserterOver(m, zap.NewNop(), new([]retried))
 		looks := 0
-		in.gate = func(context.Context) error {
+		in.gate = func(ctx context.Context) error {
 			if looks++; looks <= 4 {
-				time.Sleep(timeout * 9 / 10)
+				return takes(ctx, timeout*9/10)
 			}
 			return nil
 		}

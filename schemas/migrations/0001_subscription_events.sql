@@ -17,7 +17,7 @@
 -- Skip indexes, of which each costs every insert:
 --   subscription_id
 --              bloom filter: the key finds one granule of each part, and a subscription
---              has events in few months. It finds these: 12 granules instead of 202.
+--              has events in few months. It finds these.
 --   user_id    bloom filter: user_id is not in the key, and support and erasure
 --              ask for one user.
 --   user_email_hash_sha256

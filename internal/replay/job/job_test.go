@@ -460,7 +460,10 @@ func TestStore_StartBesideResume(t *testing.T) {
 		_, _ = run.Finish(context.Canceled)
 		started := make(chan *job.Run)
 		go func() {
-			time.Sleep(time.Duration(try%10) * 3 * time.Millisecond)
+			select { // each try begins at another moment of the resumption
+			case <-time.After(time.Duration(try%10) * 3 * time.Millisecond):
+			case <-t.Context().Done():
+			}
 			other, _ := e.store("g", never).Start(t.Context(), one)
 			started <- other
 		}()
