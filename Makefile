@@ -16,9 +16,9 @@ PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep
 MAX_PROSE ?= 1.0
 MAX_PAGE  ?= 2.0
 
-.PHONY: help build fast test race race-processes race-threads race-fast long fuzz trial clients dbt bench lint docs release
+.PHONY: help build fast test ci-test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench lint docs release
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/pianola, a static binary
 	$(STATIC) -o bin/pianola ./cmd/pianola
@@ -29,21 +29,31 @@ fast: ## run the fast tests (less than a minute; embedded servers only)
 test: ## run all tests
 	go test ./...
 
-# The tests of these packages start processes and compare SQL. Under the race detector,
-# which does not see other processes, they take twice as long: it runs their fast tests.
-PROCESSES := ./cmd/... ./schemas/... ./internal/trial/...
-THREADS    = $(filter-out $(shell go list $(PROCESSES)),$(shell go list ./...))
+# The race detector makes a test two to ten times slower, and does not see other processes.
+# So it runs all tests of the packages on the way of a message, and the fast tests of the
+# other packages with goroutines. replay/files and cmd/pianola link the clients of buckets,
+# which would be compiled a second time: `make race-all` has them.
+DELIVERY   := ./consumer ./transform ./sink ./internal/pipeline ./internal/service ./internal/suppression
+CONCURRENT := ./internal/actions ./internal/audit ./internal/config ./internal/diff ./internal/export ./internal/httpd \
+  ./internal/offsets ./internal/piano/... ./internal/progress ./internal/replay/job ./internal/replay/window \
+  ./internal/statement ./internal/sandbox/kafka ./internal/sandbox/clickhouse ./internal/sandbox/pianoapi
+OTHERS      = $(filter-out $(shell go list $(DELIVERY)),$(shell go list ./...))
 
-race: race-processes race-threads race-fast ## run all tests, most of them with the race detector (needs cgo); a test that skips fails
+ci-test: test-others race ## run all tests, those of the delivery path with the race detector; a test that skips fails
 
-race-processes:
-	PIANOLA_TEST_NO_SKIP=1 go test -timeout 30m $(PROCESSES)
+test-others:
+	PIANOLA_TEST_NO_SKIP=1 go test -timeout 30m $(OTHERS)
 
-race-threads:
-	PIANOLA_TEST_NO_SKIP=1 CGO_ENABLED=1 go test -race -timeout 30m $(THREADS)
+race: race-delivery race-concurrent ## run the tests of packages with goroutines with the race detector (needs cgo)
 
-race-fast:
-	CGO_ENABLED=1 go test -race -short $(PROCESSES)
+race-delivery:
+	PIANOLA_TEST_NO_SKIP=1 bash .ci/race $(DELIVERY)
+
+race-concurrent:
+	bash .ci/race -short $(CONCURRENT)
+
+race-all: ## run all tests with the race detector (an hour)
+	bash .ci/race ./...
 
 long: ## run all tests, and those that repeat something many times (hours)
 	PIANOLA_TEST_LONG=1 go test -timeout 4h ./...
