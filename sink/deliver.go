@@ -115,8 +115,15 @@ func (d *deliverer) try(ctx context.Context, op string, n int, attempt func(cont
 		return &one, false, nil
 	}
 	// The look before the attempt may have taken the time.
-	late = bounded.Err() != nil && one.Code == 0 && time.Since(began) > d.timeout/2 || one.Code == codeTimeoutExceeded
+	late = expired(bounded) && one.Code == 0 && time.Since(began) > d.timeout/2 || one.Code == codeTimeoutExceeded
 	return &one, late, nil
+}
+
+// expired reports whether ctx has ended, or its deadline has passed: the connection has the
+// same deadline, and may fail by it before the context's own timer fires.
+func expired(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() != nil || bounded && !time.Now().Before(deadline)
 }
 
 // pass asks the gate.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // exportPoll is the interval of status requests for an export.
@@ -89,7 +90,7 @@ func (e *logExport) fetch(ctx context.Context, settings config.Config, asOf time
 		return file, err
 	}
 	if err := client.Export(bounded, e.from, asOf, exportPoll, begin); err != nil {
-		if ctx.Err() == nil && bounded.Err() != nil {
+		if ctx.Err() == nil && wait.Expired(bounded) {
 			err = fmt.Errorf("%w: the export took longer than --export-wait", err)
 		}
 		return nil, 0, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/wait"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -101,7 +102,7 @@ func (a *action) follow(ctx context.Context, c Change, earlier changeProgress, l
 	for {
 		now, err := a.readProgress(bounded, c, earlier)
 		switch {
-		case err != nil && bounded.Err() != nil:
+		case err != nil && wait.Expired(bounded):
 			return a.timedOut(ctx, last, err)
 		case err != nil:
 			return a.end(ctx, Pending, "Piano has accepted the change, but it could not be followed: run it again, it checks first", err)

@@ -30,3 +30,10 @@ func Until(ctx context.Context, every time.Duration, holds func() (bool, error))
 		}
 	}
 }
+
+// Expired reports whether ctx has ended, or its deadline has passed. A connection takes the
+// deadline of its context and may fail by it before the context's own timer fires.
+func Expired(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() != nil || bounded && !time.Now().Before(deadline)
+}

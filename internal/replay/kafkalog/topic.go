@@ -10,6 +10,7 @@ import (
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/wait"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 )
@@ -96,7 +97,7 @@ func (t *Topic) Fingerprint(ctx context.Context, partition int32, offset int64) 
 
 // timeoutOf returns ErrTimeout when the timeout ended the read, and not the caller.
 func timeoutOf(ctx, bounded context.Context, err error) error {
-	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+	if err != nil && ctx.Err() == nil && wait.Expired(bounded) {
 		return ErrTimeout
 	}
 	return err

@@ -12,12 +12,15 @@ import (
 	"github.com/pianola/pianola/internal/wait"
 )
 
+// pollInterval is short beside a flush, and leaves the server to the processes.
+const pollInterval = 10 * time.Millisecond
+
 // Until waits for something that has to happen while the processes live.
 func (r *Round) Until(ctx context.Context, what string, processes []*Process, holds func(context.Context) (bool, error)) error {
 	bounded, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	for {
-		if ok, err := holds(bounded); ok || err != nil && bounded.Err() == nil {
+		if ok, err := holds(bounded); ok || err != nil && !wait.Expired(bounded) {
 			return err
 		}
 		for _, p := range processes {
@@ -25,7 +28,7 @@ func (r *Round) Until(ctx context.Context, what string, processes []*Process, ho
 				return fmt.Errorf("%s: %w", what, err)
 			}
 		}
-		if err := wait.For(bounded, 2*time.Millisecond); err != nil {
+		if err := wait.For(bounded, pollInterval); err != nil {
 			err = fmt.Errorf("wait for %s: %w", what, err)
 			for _, p := range processes {
 				err = fmt.Errorf("%w\n%s:\n%s", err, p.Name, p.Tail())

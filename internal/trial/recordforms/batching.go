@@ -158,7 +158,7 @@ func (f *publisher) hold(ctx context.Context, o *openTransaction) error {
 		next, err := f.Reached(ctx, "source_partition = $2", first.Partition)
 		return err == nil && next[first.Partition] == first.Offset, err
 	})
-	if bounded.Err() != nil {
+	if wait.Expired(bounded) {
 		return ctx.Err() // not counted
 	}
 	if err != nil {
