@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -65,7 +66,7 @@ console.roles. docs/console.md describes logins, roles and grants.`,
 // newConsole connects and makes the server. Without an error the caller must call closeAll.
 func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []config.Entry, log *zap.Logger) (_ *console.Server, closeAll func(), err error) {
 	ctx := c.Context()
-	login, err := consoleLogin(ctx, settings)
+	login, err := consoleLogin(ctx, settings, a.now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,8 +85,12 @@ func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []con
 	if err != nil {
 		return nil, nil, migrate.Explain(err)
 	}
+	reader, err := figures.New(conn, a.now)
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
 	server, err := console.Listen(ctx, consoleConfig(settings), console.Deps{
-		Figures: figures.New(conn, a.now),
+		Figures: reader,
 		Auth:    login,
 		Sections: []page.Section{
 			operate.New(operate.Deps{
@@ -112,7 +117,7 @@ func consoleConfig(settings config.Config) console.Config {
 const providerTimeout = 10 * time.Second
 
 // consoleLogin makes the login that console.auth names.
-func consoleLogin(ctx context.Context, settings config.Config) (auth.Authenticator, error) {
+func consoleLogin(ctx context.Context, settings config.Config, now func() time.Time) (auth.Authenticator, error) {
 	c := settings.Console
 	mapping, err := role.ParseMapping(c.Roles)
 	if err != nil {
@@ -120,7 +125,7 @@ func consoleLogin(ctx context.Context, settings config.Config) (auth.Authenticat
 	}
 	switch c.Auth {
 	case "basic":
-		return auth.NewBasic(c.HtpasswdFile, mapping)
+		return auth.NewBasic(c.HtpasswdFile, mapping, now)
 	case "header":
 		return &auth.Header{User: c.HeaderUser, Groups: c.HeaderGroups, Trusted: settings.ConsoleTrusted(), Mapping: mapping}, nil
 	case "oidc":

@@ -7,9 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
@@ -28,7 +26,6 @@ func (s *Server) protect(next http.Handler) http.Handler {
 		_ = crossOrigin.AddTrustedOrigin("https://" + host)
 	}
 	checked := crossOrigin.Handler(next)
-	limiters := expirable.NewLRU[string, *rate.Limiter](maxClients, nil, 10*time.Minute)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recovered(w, r)
 		headers(w)
@@ -36,7 +33,7 @@ func (s *Server) protect(next http.Handler) http.Handler {
 			http.Error(w, "The console is not served under this host name. Check console.public_url.", http.StatusMisdirectedRequest)
 			return
 		}
-		if !allow(limiters, r, s.rate) {
+		if !s.allow(r) {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "Too many requests from your address. Try again in a second.", http.StatusTooManyRequests)
 			return
@@ -58,16 +55,18 @@ func headers(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// allow counts the requests of one address.
-func allow(limiters *expirable.LRU[string, *rate.Limiter], r *http.Request, perSecond float64) bool {
+// allow counts the requests of one address. The addresses that were seen last are known.
+func (s *Server) allow(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	limiter, found := limiters.Get(host)
+	limiter, found := s.limiters.Get(host)
 	if !found {
-		limiter = rate.NewLimiter(rate.Limit(perSecond), int(4*perSecond)+1)
-		limiters.Add(host, limiter)
+		limiter = rate.NewLimiter(rate.Limit(s.config.Rate), int(4*s.config.Rate)+1)
+		if other, exists, _ := s.limiters.PeekOrAdd(host, limiter); exists {
+			limiter = other
+		}
 	}
 	return limiter.Allow()
 }

@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/pianola/pianola/internal/console/assets"
 	"github.com/pianola/pianola/internal/console/auth"
@@ -33,7 +35,7 @@ type Server struct {
 	auth     auth.Authenticator
 	log      *zap.Logger
 	hosts    []string
-	rate     float64
+	limiters *lru.Cache[string, *rate.Limiter] // by address of the client
 	listener net.Listener
 	server   *http.Server
 }
@@ -44,7 +46,11 @@ func Listen(ctx context.Context, c Config, d Deps) (*Server, error) {
 	if _, open := d.Auth.(auth.None); open && !c.Loopback() {
 		return nil, errors.New("without a login the console listens on a loopback address only: set console.auth, or console.listen to 127.0.0.1")
 	}
-	s := &Server{config: c, auth: d.Auth, log: d.Log, rate: c.Rate}
+	limiters, err := lru.New[string, *rate.Limiter](maxClients)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, auth: d.Auth, log: d.Log, limiters: limiters}
 	handler, err := s.handler(d)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/tg123/go-htpasswd"
 	"golang.org/x/sync/semaphore"
 
@@ -30,14 +30,15 @@ type Basic struct {
 	mapping role.Mapping
 	running *semaphore.Weighted
 
-	// good has the logins that were right a short time ago, as keyed hashes.
-	good *expirable.LRU[[sha256.Size]byte, struct{}]
+	// good has the logins that were right, as keyed hashes, and when they were compared.
+	good *lru.Cache[[sha256.Size]byte, time.Time]
 	key  [32]byte
+	now  func() time.Time
 }
 
 // NewBasic reads the file. All its hashes must be bcrypt. The group of a user is the
 // user's own name.
-func NewBasic(path string, mapping role.Mapping) (*Basic, error) {
+func NewBasic(path string, mapping role.Mapping, now func() time.Time) (*Basic, error) {
 	var bad error
 	file, err := htpasswd.New(path, []htpasswd.PasswdParser{htpasswd.AcceptBcrypt}, func(error) {
 		bad = errors.New("a line is not user:hash with a bcrypt hash (make it with htpasswd -B)")
@@ -48,8 +49,11 @@ func NewBasic(path string, mapping role.Mapping) (*Basic, error) {
 	if bad != nil {
 		return nil, fmt.Errorf("console.htpasswd_file: %w", bad)
 	}
-	b := &Basic{file: file, mapping: mapping, running: semaphore.NewWeighted(maxComparisons),
-		good: expirable.NewLRU[[sha256.Size]byte, struct{}](maxRemembered, nil, rememberFor)}
+	good, err := lru.New[[sha256.Size]byte, time.Time](maxRemembered)
+	if err != nil {
+		return nil, err
+	}
+	b := &Basic{file: file, mapping: mapping, running: semaphore.NewWeighted(maxComparisons), good: good, now: now}
 	_, _ = rand.Read(b.key[:]) // never fails
 	return b, nil
 }
@@ -71,7 +75,7 @@ func (b *Basic) right(r *http.Request, user, password string) bool {
 	mac := hmac.New(sha256.New, b.key[:])
 	_, _ = fmt.Fprintf(mac, "%d:%s:%s", len(user), user, password) // a hash never fails
 	known := [sha256.Size]byte(mac.Sum(nil))
-	if _, found := b.good.Get(known); found {
+	if at, found := b.good.Get(known); found && b.now().Sub(at) < rememberFor {
 		return true
 	}
 	if err := b.running.Acquire(r.Context(), 1); err != nil {
@@ -81,7 +85,7 @@ func (b *Basic) right(r *http.Request, user, password string) bool {
 	if !b.file.Match(user, password) {
 		return false
 	}
-	b.good.Add(known, struct{}{})
+	b.good.Add(known, b.now())
 	return true
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
@@ -23,7 +23,6 @@ const (
 	maxThreads   = 2
 	maxRunning   = 4   // queries at a time
 	maxKept      = 256 // answers in the cache
-	longestKeep  = 5 * time.Minute
 )
 
 // ErrBusy reports that too many queries are waiting.
@@ -34,20 +33,23 @@ var ErrBusy = errors.New("too many queries are running; try again in a few secon
 type Reader struct {
 	conn    driver.Conn
 	now     func() time.Time
-	kept    *expirable.LRU[string, *Table]
+	kept    *lru.Cache[string, *Table]
 	flights singleflight.Group
 	running *semaphore.Weighted
 	queued  chan struct{} // one value for each query that runs or waits
 }
 
 // New reads over a connection whose default database has the tables.
-func New(conn driver.Conn, now func() time.Time) *Reader {
+func New(conn driver.Conn, now func() time.Time) (*Reader, error) {
+	kept, err := lru.New[string, *Table](maxKept)
+	if err != nil {
+		return nil, err
+	}
 	return &Reader{
-		conn: conn, now: now,
-		kept:    expirable.NewLRU[string, *Table](maxKept, nil, longestKeep),
+		conn: conn, now: now, kept: kept,
 		running: semaphore.NewWeighted(maxRunning),
 		queued:  make(chan struct{}, 16*maxRunning),
-	}
+	}, nil
 }
 
 // Table is the answer of a query, not older than its Keep. Errors name no value.
