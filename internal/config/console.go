@@ -21,7 +21,7 @@ func (c Config) checkConsole(p *problems) {
 		p.add("console.auth", "is not one of none, basic, header, oidc")
 	}
 	if s.Auth == "none" && !loopback(s.Listen) {
-		p.add("console.auth", "is none, which is for loopback addresses; set basic, header or oidc, or console.listen to %s", defaultConsoleListen)
+		p.add("console.auth", "has the value none, which is for loopback addresses; set basic, header or oidc, or console.listen to %s", defaultConsoleListen)
 	}
 	if s.PublicURL == "" && !loopback(s.Listen) {
 		p.add("console.public_url", "is needed when console.listen is not a loopback address")

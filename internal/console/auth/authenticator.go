@@ -17,7 +17,7 @@ type Authenticator interface {
 	Routes() map[string]http.HandlerFunc
 }
 
-// None is for a loopback address: whoever reaches it is a viewer.
+// None is for a loopback address: everybody who reaches it is a viewer.
 type None struct{}
 
 // Authenticate always succeeds.

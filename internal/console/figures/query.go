@@ -12,7 +12,7 @@ import (
 type Query struct {
 	SQL string // tables without a database: the connection has one
 
-	// Params are the values by name, in ClickHouse's text form.
+	// Params are the values by name: texts, numbers and times as text.
 	Params map[string]string
 
 	// Keep is how long an answer may be shown again; 0 means DefaultKeep.

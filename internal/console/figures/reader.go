@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // Limits of one query. A page waits for its slowest query, and a person for the page.
@@ -104,8 +105,12 @@ func (r *Reader) limited(ctx context.Context, read func(context.Context) (*Table
 }
 
 func (r *Reader) run(ctx context.Context, q Query) (*Table, error) {
+	params := clickhouse.Parameters{}
+	for name, value := range q.Params {
+		params[name] = statement.Text(value)
+	}
 	ctx = clickhouse.Context(ctx,
-		clickhouse.WithParameters(clickhouse.Parameters(q.Params)),
+		clickhouse.WithParameters(params),
 		clickhouse.WithSettings(clickhouse.Settings{
 			"max_execution_time":   int(queryTimeout.Seconds()),
 			"max_threads":          maxThreads,

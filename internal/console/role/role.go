@@ -53,7 +53,7 @@ func ParseMapping(groups map[string]string) (Mapping, error) {
 		for text := range strings.SplitSeq(groups[group], "+") {
 			role := Role(strings.TrimSpace(text))
 			if !slices.Contains(Roles(), role) {
-				return nil, fmt.Errorf("group %d of %d has a role that is none of %s", i+1, len(groups), strings.Join(names(Roles()), ", "))
+				return nil, fmt.Errorf("group %d of %d has an unknown role; the roles are %s", i+1, len(groups), strings.Join(names(Roles()), ", "))
 			}
 			m[group] = append(m[group], role)
 		}

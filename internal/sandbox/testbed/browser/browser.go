@@ -62,7 +62,7 @@ type Page struct {
 	Unnamed  int      // fields and buttons without a name for a screen reader
 }
 
-// Start starts Chromium, or skips the test where there is none. It ends with the test.
+// Start starts Chromium, or skips the test on a machine without it. It ends with the test.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
