@@ -27,6 +27,7 @@ func (c Config) checkConsole(p *problems) {
 		p.add("console.public_url", "is needed when console.listen is not a loopback address")
 	}
 	checkPublicURL(p, "console.public_url", s.PublicURL)
+	checkPublicURL(p, "console.oidc_issuer", s.OIDCIssuer)
 	if _, err := role.ParseMapping(s.Roles); err != nil {
 		p.add("console.roles", "%v", err)
 	}
@@ -66,7 +67,6 @@ func (c Config) checkOIDC(p *problems) {
 	if s.OIDCIssuer == "" || s.OIDCClientID == "" || s.OIDCClientSecret == "" || s.PublicURL == "" || s.OIDCGroupsClaim == "" {
 		p.add("console.oidc_issuer", "console.oidc_client_id, console.oidc_client_secret_file, console.oidc_groups_claim and console.public_url are needed by console.auth oidc")
 	}
-	checkPublicURL(p, "console.oidc_issuer", s.OIDCIssuer)
 	if n := len(s.SessionKey.Reveal()); n > 0 && n < minSessionKey {
 		p.unreadable("console.session_key", "is shorter than %d characters; make one with: openssl rand -hex 32", minSessionKey)
 	}
@@ -82,6 +82,8 @@ func checkPublicURL(p *problems, key, text string) {
 		p.add(key, "is not a URL such as https://pianola.example.com")
 	case u.User != nil:
 		p.add(key, "contains a login")
+	case u.RawQuery != "" || u.Fragment != "":
+		p.add(key, "contains parameters")
 	case u.Scheme == "http" && !loopback(u.Host):
 		p.add(key, "is http, by which passwords and sessions could be read on the way; use https")
 	case key == "console.public_url" && strings.Trim(u.Path, "/") != "":
