@@ -49,6 +49,7 @@ func (l *Loaded) mistakes(wants func(sections ...string) bool) []Problem {
 		{[]string{"reconcile"}, c.checkReconcile},
 		{[]string{"replay"}, c.checkReplay},
 		{[]string{"erasure"}, c.checkErasure},
+		{[]string{"console"}, c.checkConsole},
 		{[]string{"analytics"}, c.checkAnalytics},
 		{[]string{"clickhouse", "export"}, c.checkExport},
 		{[]string{"http"}, c.checkHTTP},

@@ -30,6 +30,7 @@ type Config struct {
 	Analytics  Analytics  `koanf:"analytics" help:"Metrics of the business. pianola migrate applies a change."`
 	Export     Export     `koanf:"export" help:"Views as files, by pianola export and on a schedule."`
 	Erasure    Erasure    `koanf:"erasure" help:"The suppression list of erased people: pianola erase. All processes have the same key."`
+	Console    Console    `koanf:"console" help:"The web pages of pianola console: their address and the login."`
 	HTTP       HTTP       `koanf:"http" help:"Health and metrics endpoints."`
 	Log        Log        `koanf:"log" help:"Logs, which go to standard error."`
 	Shutdown   Shutdown   `koanf:"shutdown" help:"Graceful shutdown."`
@@ -179,6 +180,28 @@ type Erasure struct {
 	Refresh     time.Duration `koanf:"refresh" help:"how old the suppression list of a process may be when it writes; the same for all processes"`
 }
 
+// Console is the web server of the pages.
+type Console struct {
+	Listen           string            `koanf:"listen" help:"host:port of the pages; another address than loopback needs console.auth"`
+	PublicURL        string            `koanf:"public_url" help:"URL of the pages as browsers see it; needed when it is not http:// and console.listen"`
+	Auth             string            `koanf:"auth" values:"none,basic,header,oidc" help:"login; none is for loopback addresses only, and read-only"`
+	Roles            map[string]string `koanf:"roles" help:"roles of groups as group:role,…; a group may have several roles, as care+promo; of basic the user is the group"`
+	HtpasswdFile     string            `koanf:"htpasswd_file" help:"users of basic: a file of htpasswd with bcrypt hashes"`
+	HeaderUser       string            `koanf:"header_user" help:"header in which the proxy sends the user"`
+	HeaderGroups     string            `koanf:"header_groups" help:"header in which the proxy sends the groups, with commas between them"`
+	HeaderTrusted    []string          `koanf:"header_trusted" help:"addresses of the proxies of header, as networks such as 10.0.0.0/8"`
+	OIDCIssuer       string            `koanf:"oidc_issuer" help:"URL of the identity provider"`
+	OIDCClientID     string            `koanf:"oidc_client_id" help:"client id at the identity provider"`
+	OIDCClientSecret Secret            `koanf:"oidc_client_secret" help:"client secret at the identity provider"`
+	OIDCSecretFile   string            `koanf:"oidc_client_secret_file" help:"file that contains the client secret"`
+	OIDCGroupsClaim  string            `koanf:"oidc_groups_claim" help:"claim of the id token with the groups"`
+	SessionKey       Secret            `koanf:"session_key" help:"key of the session cookies, at least 32 characters, the same for all processes; empty for a new one at each start"`
+	SessionKeyFile   string            `koanf:"session_key_file" help:"file that contains the key of the session cookies"`
+	Rate             float64           `koanf:"rate" help:"maximum requests per second from one address"`
+	CertFile         string            `koanf:"cert_file" help:"certificate of the pages (PEM); empty for plain HTTP"`
+	KeyFile          string            `koanf:"key_file" help:"private key of the certificate (PEM)"`
+}
+
 // HTTP is the health and metrics endpoint.
 type HTTP struct {
 	Listen string `koanf:"listen" help:"host:port of health and metrics"`
@@ -195,9 +218,13 @@ type Shutdown struct {
 	Timeout time.Duration `koanf:"timeout" help:"maximum time for the last flush and commit"`
 }
 
-// defaultListen is a loopback address, because the pages have no login. The port is
+// The usual addresses are of loopback, because the pages have no login then. The ports are
 // not 8080, which another program on a developer's machine often uses.
-const defaultListen = "127.0.0.1:8095"
+const (
+	defaultListen        = "127.0.0.1:8095"
+	defaultConsoleListen = "127.0.0.1:8096"
+	defaultConsoleRate   = 50 // requests a second: generous for a person with several windows
+)
 
 // Defaults come from the packages that the settings configure. Brokers and
 // ClickHouse addresses have no default: a wrong guess would send data to the wrong
@@ -232,9 +259,13 @@ func Defaults() Config {
 			Interval: 24 * time.Hour, Settle: r.Settle, Keep: r.Keep, DynamicCancel: r.DynamicCancel,
 			StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify,
 		},
-		Replay:    Replay{Heartbeat: job.DefaultHeartbeat},
-		Export:    Export{Overlap: export.Defaults().Overlap},
-		Erasure:   Erasure{Refresh: suppression.DefaultRefresh},
+		Replay:  Replay{Heartbeat: job.DefaultHeartbeat},
+		Export:  Export{Overlap: export.Defaults().Overlap},
+		Erasure: Erasure{Refresh: suppression.DefaultRefresh},
+		Console: Console{
+			Listen: defaultConsoleListen, Auth: "none", HeaderUser: "X-Forwarded-User", HeaderGroups: "X-Forwarded-Groups",
+			OIDCGroupsClaim: "groups", Rate: defaultConsoleRate,
+		},
 		HTTP:      HTTP{Listen: defaultListen},
 		Log:       Log{Level: "info", Format: "auto"},
 		Shutdown:  Shutdown{Timeout: k.DrainTimeout},

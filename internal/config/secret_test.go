@@ -78,7 +78,7 @@ func theHigherLayerWins(t *testing.T) {
 // freeText are the settings whose values are names: no check can tell one from a secret.
 var freeText = []string{"kafka.topics", "kafka.group", "kafka.client_id", "kafka.sasl.user", "kafka.tls.server_name", "clickhouse.tls.server_name",
 	"clickhouse.database", "clickhouse.user", "consumer.instance", "transform.field_aliases", "transform.action_synonyms", "transform.internal_user_ids",
-	"transform.internal_email_domains", "piano.aid"}
+	"transform.internal_email_domains", "piano.aid", "console.oidc_client_id", "console.oidc_groups_claim", "console.header_user", "console.header_groups"}
 
 // TestSecrets_NoOutputShowsAMisplacedSecret puts passwords where people put them by mistake:
 // in every setting, from every source.

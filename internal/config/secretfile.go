@@ -25,6 +25,8 @@ func (l *Loaded) readSecretFiles() {
 		{"clickhouse.password", &l.config.ClickHouse.PasswordFile, &l.config.ClickHouse.Password},
 		{"piano.api_token", &l.config.Piano.APITokenFile, &l.config.Piano.APIToken},
 		{"erasure.key", &l.config.Erasure.KeyFile, &l.config.Erasure.Key},
+		{"console.oidc_client_secret", &l.config.Console.OIDCSecretFile, &l.config.Console.OIDCClientSecret},
+		{"console.session_key", &l.config.Console.SessionKeyFile, &l.config.Console.SessionKey},
 		{"erasure.old_keys", &l.config.Erasure.OldKeysFile, &l.config.Erasure.OldKeys},
 	} {
 		if *twin.file == "" {

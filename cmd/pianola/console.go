@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/console"
+	"github.com/pianola/pianola/internal/console/auth"
+	"github.com/pianola/pianola/internal/console/figures"
+	"github.com/pianola/pianola/internal/console/operate"
+	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/role"
+	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/offsets"
+)
+
+// consoleSections are the settings of the command.
+var consoleSections = []string{"kafka", "clickhouse", "console", "log"}
+
+func (a *app) consoleCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "console",
+		Short: "serve the web pages",
+		Long: `Serves the pages of operation and business on console.listen. It is a process of
+its own: it joins no consumer group, and its ClickHouse user needs SELECT only.
+
+Without a login it listens on a loopback address, read-only and without personal
+data. Any other address needs console.auth (basic, header or oidc) and
+console.roles. docs/console.md describes logins, roles and grants.`,
+		Example: `  pianola console --config pianola.yaml
+  pianola console --console.listen 127.0.0.1:0`,
+		Args: cobra.NoArgs,
+	}
+	config.AddFlags(c.Flags(), consoleSections...)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		loaded := a.load(c)
+		settings, err := loaded.Check(consoleSections...)
+		if err != nil {
+			return err
+		}
+		log, err := a.logger(settings.Log)
+		if err != nil {
+			return err
+		}
+		server, closeAll, err := a.newConsole(c, settings, loaded.Entries(), log)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		if err := server.Run(c.Context()); err != nil {
+			return fmt.Errorf("console: %w", err)
+		}
+		return nil
+	}
+	return c
+}
+
+// newConsole connects and makes the server. Without an error the caller must call closeAll.
+func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []config.Entry, log *zap.Logger) (_ *console.Server, closeAll func(), err error) {
+	ctx := c.Context()
+	login, err := consoleLogin(ctx, settings, a.now)
+	if err != nil {
+		return nil, nil, err
+	}
+	group, closeGroup, err := a.offsetsGroup(c, settings, nil) // checks the schema too
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			closeGroup()
+		}
+	}()
+	options := settings.ClickHouseOptions()
+	options.Auth.Database = settings.ClickHouse.Database // queries of pages name no database
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return nil, nil, migrate.Explain(err)
+	}
+	reader, err := figures.New(conn, a.now)
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	server, err := console.Listen(ctx, consoleConfig(settings), console.Deps{
+		Figures: reader,
+		Auth:    login,
+		Sections: []page.Section{
+			operate.New(operate.Deps{
+				Offsets:  func(ctx context.Context) (*offsets.Report, error) { return group.Show(ctx, offsets.Selection{}) },
+				Settings: entries,
+			}),
+		},
+		Now: a.now,
+		Log: log.Named("console"),
+	})
+	if err != nil {
+		_ = conn.Close() // nothing was read
+		return nil, nil, err
+	}
+	return server, func() { closeGroup(); _ = conn.Close() }, nil // only reads
+}
+
+func consoleConfig(settings config.Config) console.Config {
+	c := settings.Console
+	return console.Config{Listen: c.Listen, PublicURL: c.PublicURL, Rate: c.Rate, CertFile: c.CertFile, KeyFile: c.KeyFile}
+}
+
+// providerTimeout bounds a request to the identity provider.
+const providerTimeout = 10 * time.Second
+
+// consoleLogin makes the login that console.auth names.
+func consoleLogin(ctx context.Context, settings config.Config, now func() time.Time) (auth.Authenticator, error) {
+	c := settings.Console
+	mapping, err := role.ParseMapping(c.Roles)
+	if err != nil {
+		return nil, fmt.Errorf("console.roles: %w", err)
+	}
+	switch c.Auth {
+	case "basic":
+		return auth.NewBasic(c.HtpasswdFile, mapping, now)
+	case "header":
+		return &auth.Header{User: c.HeaderUser, Groups: c.HeaderGroups, Trusted: settings.ConsoleTrusted(), Mapping: mapping}, nil
+	case "oidc":
+		return auth.NewOIDC(ctx, auth.OIDCConfig{
+			Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret.Reveal(), PublicURL: c.PublicURL,
+			GroupsClaim: c.OIDCGroupsClaim, SessionKey: c.SessionKey.Reveal(), Mapping: mapping,
+			Client: &http.Client{Timeout: providerTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		})
+	default:
+		return auth.None{}, nil
+	}
+}

@@ -1,0 +1,76 @@
+// Draws the charts of a page with uPlot. The numbers come from the tables of the page, so a
+// chart shows what its table says. Pages work without this script.
+(function () {
+  "use strict";
+
+  // color reads a colour of the theme.
+  function color(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  // column returns the values of a column of a table: numbers, or null where there is none.
+  function column(table, index) {
+    return Array.from(table.tBodies[0].rows, function (row) {
+      var text = row.cells[index].dataset.v;
+      return text === undefined || text === "" ? null : Number(text);
+    });
+  }
+
+  function draw(chart) {
+    var table = document.getElementById(chart.dataset.table);
+    if (!table || !table.tBodies[0] || table.tBodies[0].rows.length < 2) return;
+    var series = chart.dataset.series.split(",").map(Number);
+    var time = chart.dataset.time === "true";
+    var order = column(table, Number(chart.dataset.x));
+    var data = [order].concat(series.map(function (index) { return column(table, index); }));
+    if (order.length > 1 && order[0] > order[order.length - 1]) {
+      data = data.map(function (values) { return values.slice().reverse(); });
+    }
+    var bars = chart.dataset.kind === "bars";
+    var axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 0.5 }, ticks: { stroke: color("--line"), width: 0.5 } };
+    var options = {
+      width: chart.clientWidth,
+      height: 240,
+      scales: { x: { time: time } },
+      tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1e3), "UTC"); },
+      axes: [axis, Object.assign({ size: 64 }, axis)],
+      series: [{ label: table.tHead.rows[0].cells[Number(chart.dataset.x)].textContent.trim() }].concat(series.map(function (index, i) {
+        var line = color("--c" + (i % 7 + 1));
+        return {
+          label: table.tHead.rows[0].cells[index].textContent.trim(),
+          stroke: line, width: bars ? 0 : 2, fill: bars ? line : undefined,
+          paths: bars ? uPlot.paths.bars({ size: [0.6, 60] }) : undefined,
+          points: { show: !bars && order.length < 40 },
+          spanGaps: false,
+        };
+      })),
+    };
+    chart.replaceChildren();
+    new uPlot(options, data, chart);
+  }
+
+  function drawAll(root) {
+    root.querySelectorAll(".chart[data-table]").forEach(draw);
+  }
+
+  document.addEventListener("DOMContentLoaded", function () { drawAll(document); });
+  document.addEventListener("htmx:afterSwap", function (event) { drawAll(event.target); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { drawAll(document); });
+  var waiting = 0;
+  addEventListener("resize", function () {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(function () { drawAll(document); });
+  });
+
+  // A form that changes something is sent once. The server refuses a second one anyway.
+  document.addEventListener("submit", function (event) {
+    if (event.target.method !== "post") return;
+    event.target.querySelectorAll("button").forEach(function (button) {
+      setTimeout(function () { button.disabled = true; });
+    });
+  });
+  // A page that comes back from the browser's history has its buttons again.
+  addEventListener("pageshow", function (event) {
+    if (event.persisted) document.querySelectorAll("form[method=post] button").forEach(function (button) { button.disabled = false; });
+  });
+})();

@@ -1,0 +1,149 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/pianola/pianola/internal/console/assets"
+	"github.com/pianola/pianola/internal/console/auth"
+	"github.com/pianola/pianola/internal/console/figures"
+	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/role"
+)
+
+// Deps are the parts that the console uses.
+type Deps struct {
+	Figures  *figures.Reader
+	Auth     auth.Authenticator
+	Sections []page.Section
+	Now      func() time.Time
+	Log      *zap.Logger
+}
+
+// Server is a listening socket with its pages.
+type Server struct {
+	config   Config
+	auth     auth.Authenticator
+	log      *zap.Logger
+	hosts    []string
+	limiters *lru.Cache[string, *rate.Limiter] // by address of the client
+	listener net.Listener
+	server   *http.Server
+}
+
+// Listen binds the address, so that a conflict is an error at start, and makes the pages.
+// Connections wait until Run.
+func Listen(ctx context.Context, c Config, d Deps) (*Server, error) {
+	if _, open := d.Auth.(auth.None); open && !c.Loopback() {
+		return nil, errors.New("without a login the console listens on a loopback address only: set console.auth, or console.listen to 127.0.0.1")
+	}
+	limiters, err := lru.New[string, *rate.Limiter](maxClients)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, auth: d.Auth, log: d.Log, limiters: limiters}
+	handler, err := s.handler(d)
+	if err != nil {
+		return nil, err
+	}
+	var socket net.ListenConfig
+	s.listener, err = socket.Listen(ctx, "tcp", c.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use: stop the other process, or set console.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
+	case err != nil:
+		return nil, fmt.Errorf("listen (check console.listen): %w", err)
+	}
+	if s.hosts, err = c.hosts(s.listener.Addr()); err != nil {
+		return nil, errors.Join(err, s.listener.Close())
+	}
+	s.server = &http.Server{
+		Handler:           s.protect(handler),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          zap.NewStdLog(d.Log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))), // its texts name addresses of visitors
+	}
+	return s, nil
+}
+
+// handler puts all pages behind their addresses.
+func (s *Server) handler(d Deps) (http.Handler, error) {
+	set, err := assets.Load()
+	if err != nil {
+		return nil, err
+	}
+	routes := d.Auth.Routes()
+	renderer, err := page.NewRenderer(d.Figures, d.Now, d.Log, set, d.Sections, routes["POST /logout"] != nil)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", set)
+	for pattern, handle := range routes {
+		mux.HandleFunc(pattern, handle)
+	}
+	for _, section := range d.Sections {
+		for _, one := range section.Pages {
+			mux.HandleFunc(one.Pattern, s.authorize(renderer, one.Role, one.Handle(renderer)))
+		}
+	}
+	mux.HandleFunc("/", s.authorize(renderer, role.Viewer, func(w http.ResponseWriter, r *http.Request) {
+		renderer.Fail(w, r, http.StatusNotFound, "There is no such page.")
+	}))
+	return mux, nil
+}
+
+// Addr is the address with the actual port.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends, then waits a limited time for active requests. It must be
+// called once.
+func (s *Server) Run(ctx context.Context) error {
+	s.log.Info("console listening", zap.Stringer("address", s.Addr()), zap.Bool("tls", s.config.CertFile != ""))
+	failed := make(chan error, 1) // not closed: one value, one reader
+	go func() {
+		if s.config.CertFile != "" {
+			failed <- s.server.ServeTLS(s.listener, s.config.CertFile, s.config.KeyFile)
+			return
+		}
+		failed <- s.server.Serve(s.listener)
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve console: %w", err)
+	case <-ctx.Done():
+	}
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	err := s.server.Shutdown(bound)
+	if err != nil {
+		err = s.server.Close() // the timeout is over: close the connections
+	}
+	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	if err != nil {
+		return fmt.Errorf("close console: %w", err)
+	}
+	return nil
+}
+
+// Close releases the address when Run was never called.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close console: %w", err)
+	}
+	return nil
+}
