@@ -118,7 +118,7 @@ func (p *Publisher) nextAction(r *record) *action {
 	case at < 75:
 		return p.build.failPayment(r)
 	case at < 80:
-		return p.build.cancelNow(r, at%2 == 0)
+		return p.build.cancelNow(r, p.terms[r.product].Price*schemas.Decimal4(1-at%2))
 	case st.ChangePending: // the change was announced in the world's events
 		return p.build.renew(r)
 	default:
