@@ -90,6 +90,7 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 	}
 	if nextBill != nil { // a routine edit by support, which has no event; it moves the next renewal
 		r.nextBill, r.moved = schemas.NullMillis{Millis: schemas.Millis(nextBill.UnixMilli()), Valid: true}, true
+		p.moved = append(p.moved, r)
 		p.refresh(r, p.factsOf(r))
 	}
 	return true, nil

@@ -51,13 +51,13 @@ func (d *Desk) seedGrants(u user) []*grant {
 }
 
 // accesses returns the access of a user, that of subscriptions first.
-func (d *Desk) accesses(f *file) []*access {
+func (d *Desk) accesses(u user, owned []pianoapi.Holding, grants []*grant) []*access {
 	var all []*access
-	for _, h := range d.Holdings(f.owner.UID) {
-		all = append(all, d.accessOf(f.owner, h))
+	for _, h := range owned {
+		all = append(all, d.accessOf(u, h))
 	}
-	for i, g := range f.grants {
-		all = append(all, grantedAccess(f.owner, i, g))
+	for i, g := range grants {
+		all = append(all, grantedAccess(u, i, g))
 	}
 	return all
 }
@@ -147,7 +147,7 @@ func (d *Desk) accessList(r *http.Request, u user) wire.Answer {
 	if !ok {
 		return a
 	}
-	all := slices.DeleteFunc(d.accesses(d.file(u)), func(a *access) bool { return a.revoked.Valid })
+	all := slices.DeleteFunc(d.accesses(u, d.Holdings(u.UID), d.grantsOf(u)), func(a *access) bool { return a.revoked.Valid })
 	return wire.List("accesses", all, page, d.shownAccess)
 }
 
@@ -159,7 +159,7 @@ func (d *Desk) accessCheck(r *http.Request, u user) wire.Answer {
 	}
 	rid := r.Form.Get("rid")
 	var best *access
-	for _, a := range d.accesses(d.file(u)) {
+	for _, a := range d.accesses(u, d.Holdings(u.UID), d.grantsOf(u)) {
 		if a.resource.ID == rid && !a.revoked.Valid && (best == nil || d.granted(a) && !d.granted(best)) {
 			best = a
 		}

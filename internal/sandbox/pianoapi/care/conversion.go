@@ -77,11 +77,11 @@ func (d *Desk) conversionsOf(u user, h pianoapi.Holding) []*conversion {
 }
 
 // grantConversions returns those of the granted access of a user.
-func (d *Desk) grantConversions(f *file) []*conversion {
+func (d *Desk) grantConversions(u user) []*conversion {
 	var all []*conversion
-	for i, g := range f.grants {
-		a := grantedAccess(f.owner, i, g)
-		all = append(all, &conversion{id: partID(grantConversion, f.owner.number, i), kind: "Grant access", at: g.start, owner: f.owner, access: a})
+	for i, g := range d.grantsOf(u) {
+		a := grantedAccess(u, i, g)
+		all = append(all, &conversion{id: partID(grantConversion, u.number, i), kind: "Grant access", at: g.start, owner: u, access: a})
 	}
 	return all
 }
@@ -89,7 +89,7 @@ func (d *Desk) grantConversions(f *file) []*conversion {
 // userConversions returns all conversions of a user, the newest first, as the list has
 // them.
 func (d *Desk) userConversions(u user) []*conversion {
-	all := d.grantConversions(d.file(u))
+	all := d.grantConversions(u)
 	for _, h := range d.Holdings(u.UID) {
 		all = append(all, d.conversionsOf(u, h)...)
 	}
@@ -114,7 +114,7 @@ func (d *Desk) conversionByID(id string) *conversion {
 	if !ok || at >= len(f.grants) {
 		return nil
 	}
-	return d.grantConversions(f)[at]
+	return d.grantConversions(f.owner)[at]
 }
 
 // redemptionOf returns the state of the promo code with which a subscription began, and

@@ -159,7 +159,7 @@ func (d *Desk) conversionOfAccess(a *access, last bool) *conversion {
 	if a.holding != nil {
 		all = d.conversionsOf(a.owner, *a.holding)
 	} else {
-		for _, c := range d.grantConversions(d.file(a.owner)) {
+		for _, c := range d.grantConversions(a.owner) {
 			if c.access.id == a.id {
 				all = append(all, c)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -23,14 +24,33 @@ func (d *Desk) file(u user) *file {
 	if f := d.files[u.UID]; f != nil {
 		return f
 	}
-	f := &file{owner: u}
 	owned := d.Holdings(u.UID)
-	f.methods = d.seedMethods(u, owned)
-	f.grants = d.seedGrants(u)
-	f.inquiries = d.seedInquiries(u, owned)
-	f.notes = d.seedNotes(u)
-	f.mails = d.seedMails(u, owned)
-	return f
+	return &file{
+		owner: u, grants: d.seedGrants(u), inquiries: d.seedInquiries(u, owned), notes: d.seedNotes(u), mails: d.seedMails(u, owned),
+		methods: d.seedMethods(u, owned),
+	}
+}
+
+// grantsOf, methodsOf and inquiriesOf return one part of a file without making the others.
+func (d *Desk) grantsOf(u user) []*grant {
+	if f := d.files[u.UID]; f != nil {
+		return f.grants
+	}
+	return d.seedGrants(u)
+}
+
+func (d *Desk) methodsOf(u user, owned []pianoapi.Holding) []*method {
+	if f := d.files[u.UID]; f != nil {
+		return f.methods
+	}
+	return d.seedMethods(u, owned)
+}
+
+func (d *Desk) inquiriesOf(u user, owned []pianoapi.Holding) []*inquiry {
+	if f := d.files[u.UID]; f != nil {
+		return f.inquiries
+	}
+	return d.seedInquiries(u, owned)
 }
 
 // keep returns the file of a user for a change.

@@ -33,11 +33,7 @@ type env struct {
 
 func setUp(t *testing.T) *env {
 	t.Helper()
-	s := &env{T: t, http: &http.Client{
-		Timeout:       10 * time.Second,
-		Transport:     &http.Transport{DisableKeepAlives: true}, // else net/http repeats a GET by itself
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	s := &env{T: t, http: newHTTP()}
 	w := world.Defaults()
 	w.Seed, w.Subscribers = 7, 600
 	w.EndAt(time.Now().UTC().Truncate(24 * time.Hour)) // so that some are in a trial now
@@ -69,6 +65,14 @@ func setUp(t *testing.T) *env {
 		}
 	})
 	return s
+}
+
+func newHTTP() *http.Client {
+	return &http.Client{
+		Timeout:       10 * time.Second,
+		Transport:     &http.Transport{DisableKeepAlives: true}, // else net/http repeats a GET by itself
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // clock is the time of the simulation.

@@ -27,7 +27,7 @@ func (d *Desk) inquiryList(r *http.Request, u user) wire.Answer {
 	if !ok {
 		return a
 	}
-	return wire.List("payment_inquiries", d.file(u).inquiries, page, d.shownInquiry)
+	return wire.List("payment_inquiries", d.inquiriesOf(u, d.Holdings(u.UID)), page, d.shownInquiry)
 }
 
 func (d *Desk) inquiryDetails(_ *http.Request, _ *file, i *inquiry) wire.Answer {
@@ -41,7 +41,7 @@ func (d *Desk) inquiryComments(_ *http.Request, _ *file, i *inquiry) wire.Answer
 // inquiryLastComment returns the inquiry with the newest comment of a user.
 func (d *Desk) inquiryLastComment(_ *http.Request, u user) wire.Answer {
 	var last *inquiry
-	for _, i := range d.file(u).inquiries {
+	for _, i := range d.inquiriesOf(u, d.Holdings(u.UID)) {
 		if last == nil || i.comments[len(i.comments)-1].at >= last.comments[len(last.comments)-1].at {
 			last = i
 		}
@@ -61,10 +61,10 @@ func (d *Desk) inquiryUnresolvedCount(r *http.Request) wire.Answer {
 	n := 0
 	for _, uid := range uids {
 		u, ok := d.user(uid)
-		if !ok || d.files[uid] == nil && !d.oneIn(15, "inquiry", uid) {
+		if !ok {
 			continue
 		}
-		for _, i := range d.file(u).inquiries {
+		for _, i := range d.inquiriesOf(u, d.Holdings(uid)) {
 			if !i.resolved() {
 				n++
 			}

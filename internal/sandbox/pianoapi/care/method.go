@@ -78,7 +78,7 @@ func (d *Desk) findMethod(uid, id string) *method {
 	if !ok {
 		return nil
 	}
-	for _, m := range d.file(u).methods {
+	for _, m := range d.methodsOf(u, d.Holdings(u.UID)) {
 		if m.id == id && !m.removed {
 			return m
 		}
@@ -92,21 +92,13 @@ func (d *Desk) methodOf(h *pianoapi.Holding) string {
 		return h.Method
 	}
 	if u, ok := d.user(h.Subscription.User.UID); ok && h.HasEvents {
-		for _, m := range d.methodsOf(u) {
+		for _, m := range d.methodsOf(u, d.Holdings(u.UID)) {
 			if !m.removed {
 				return m.id
 			}
 		}
 	}
 	return ""
-}
-
-// methodsOf returns the payment methods of a user without the rest of the file.
-func (d *Desk) methodsOf(u user) []*method {
-	if f := d.files[u.UID]; f != nil {
-		return f.methods
-	}
-	return d.seedMethods(u, d.Holdings(u.UID))
 }
 
 // PaymentMethod is a payment method as the API writes it.

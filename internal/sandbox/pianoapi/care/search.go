@@ -13,20 +13,19 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// candidate is a user that a search examines. Its file is made when a filter needs it.
+// candidate is a user that a search examines. The parts of its file are made when a filter
+// needs them.
 type candidate struct {
 	user
 	desk  *Desk
 	owned []pianoapi.Holding
-	kept  *file
 }
 
-func (c *candidate) file() *file {
-	if c.kept == nil {
-		c.kept = c.desk.file(c.user)
-	}
-	return c.kept
+func (c *candidate) accesses() []*access {
+	return c.desk.accesses(c.user, c.owned, c.desk.grantsOf(c.user))
 }
+func (c *candidate) methods() []*method    { return c.desk.methodsOf(c.user, c.owned) }
+func (c *candidate) inquiries() []*inquiry { return c.desk.inquiriesOf(c.user, c.owned) }
 
 // filter reports whether a search selects a user. value is the parameter, never empty.
 type filter func(c *candidate, value string, r *http.Request) bool
@@ -49,7 +48,7 @@ var filters = map[string]filter{
 		return c.CreateDate <= secondsOf(v)
 	},
 	"access_to_resources": func(c *candidate, v string, _ *http.Request) bool {
-		return slices.ContainsFunc(c.desk.accesses(c.file()), func(a *access) bool {
+		return slices.ContainsFunc(c.accesses(), func(a *access) bool {
 			return c.desk.granted(a) && slices.Contains(strings.Split(v, ","), a.resource.ID)
 		})
 	},
@@ -63,7 +62,7 @@ var filters = map[string]filter{
 	},
 	"converted_term_types": func(c *candidate, v string, _ *http.Request) bool {
 		kinds := strings.Split(v, ",")
-		return slices.Contains(kinds, "7") && len(c.file().grants) > 0 || c.anyOwned(func(h *pianoapi.Holding) bool {
+		return slices.Contains(kinds, "7") && len(c.desk.grantsOf(c.user)) > 0 || c.anyOwned(func(h *pianoapi.Holding) bool {
 			return slices.Contains(kinds, strconv.Itoa(termTypes[h.Subscription.Term.Type]))
 		})
 	},
@@ -75,7 +74,7 @@ var filters = map[string]filter{
 		})
 	},
 	"payment_methods": func(c *candidate, v string, _ *http.Request) bool {
-		return slices.ContainsFunc(c.file().methods, func(m *method) bool {
+		return slices.ContainsFunc(c.methods(), func(m *method) bool {
 			return !m.removed && slices.Contains(strings.Split(v, ","), strconv.Itoa(m.source))
 		})
 	},
@@ -86,7 +85,7 @@ var filters = map[string]filter{
 // flags are the parameters that are true or false.
 var flags = map[string]func(c *candidate, r *http.Request) bool{
 	"has_access": func(c *candidate, _ *http.Request) bool {
-		return slices.ContainsFunc(c.desk.accesses(c.file()), c.desk.granted)
+		return slices.ContainsFunc(c.accesses(), c.desk.granted)
 	},
 	"has_redeemed_promotion": func(c *candidate, r *http.Request) bool {
 		return c.anyOwned(func(h *pianoapi.Holding) bool {
@@ -113,14 +112,14 @@ var flags = map[string]func(c *candidate, r *http.Request) bool{
 		return c.anyOwned(func(h *pianoapi.Holding) bool { return h.HasEvents && h.Subscription.Cancelable })
 	},
 	"has_unresolved_inquiry": func(c *candidate, _ *http.Request) bool {
-		return slices.ContainsFunc(c.file().inquiries, func(i *inquiry) bool { return !i.resolved() })
+		return slices.ContainsFunc(c.inquiries(), func(i *inquiry) bool { return !i.resolved() })
 	},
 	"has_resolved_inquiry": func(c *candidate, _ *http.Request) bool {
-		return slices.ContainsFunc(c.file().inquiries, (*inquiry).resolved)
+		return slices.ContainsFunc(c.inquiries(), (*inquiry).resolved)
 	},
-	"has_submitted_inquiry": func(c *candidate, _ *http.Request) bool { return len(c.file().inquiries) > 0 },
+	"has_submitted_inquiry": func(c *candidate, _ *http.Request) bool { return len(c.inquiries()) > 0 },
 	"has_received_response_inquiry": func(c *candidate, _ *http.Request) bool {
-		return slices.ContainsFunc(c.file().inquiries, func(i *inquiry) bool {
+		return slices.ContainsFunc(c.inquiries(), func(i *inquiry) bool {
 			return slices.ContainsFunc(i.comments, func(one *comment) bool { return one.submitter == byPublisher && !one.internal })
 		})
 	},
@@ -216,7 +215,7 @@ func (d *Desk) selects(c *candidate, r *http.Request) bool {
 		}
 	}
 	if value := r.Form.Get("credit_card_will_expire"); value != "" && value != "false" {
-		soon := slices.ContainsFunc(c.file().methods, d.expiresSoon)
+		soon := slices.ContainsFunc(c.methods(), d.expiresSoon)
 		return soon != (r.Form.Get("invert_credit_card_will_expire") == "true")
 	}
 	return true
@@ -246,7 +245,7 @@ func (d *Desk) orderKey(c *candidate, by string) (key int64) {
 	case "since":
 		return c.CreateDate
 	case "accessCount":
-		return int64(len(d.accesses(c.file())))
+		return int64(len(c.accesses()))
 	case "nextBill":
 		for i := range c.owned {
 			if next := c.owned[i].Subscription.NextBillDate; next != nil && (key == 0 || *next < key) {
@@ -258,7 +257,7 @@ func (d *Desk) orderKey(c *candidate, by string) (key int64) {
 	case "hasUnresolvedInquiry":
 		return boolKey(flags["has_unresolved_inquiry"](c, nil))
 	case "hasIssue":
-		return boolKey(slices.ContainsFunc(c.file().methods, d.expiresSoon))
+		return boolKey(slices.ContainsFunc(c.methods(), d.expiresSoon))
 	case "spentMoney":
 		for i := range c.owned {
 			for _, p := range d.payments(&c.owned[i]) {
