@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 )
 
 // Synthetic is a Store of many subscriptions for measurements. It computes each
@@ -133,6 +135,7 @@ func (s Synthetic) at(n int) Subscription {
 		User: User{UID: who.uid, Email: who.email, FirstName: who.first, LastName: who.last, PersonalName: who.first + " " + who.last,
 			CreateDate: began, LastLogin: began},
 		StartDate: began, Cancelable: live(status), ChargeCount: 5, AcquisitionType: "purchase",
+		promoCode:  promo.UseOf(fmt.Sprintf("%s%09d", syntheticPrefix, n)).Code,
 		periodText: "1 month", priceText: syntheticPrice + "00",
 	}
 	if live(status) {
