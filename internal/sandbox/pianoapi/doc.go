@@ -2,7 +2,7 @@
 // Publisher API and of the reports API, on top of a store of subscriptions.
 //
 // The main path of a request: Server.endpoint checks token, method and parameters
-// (server.go). The faultInjector may replace the answer (faults.go, fault_answers.go).
+// (server.go). The faultInjector may replace the answer (faults.go).
 // Then an endpoint reads the Store or runs an action of an Actor (endpoints.go), or serves
 // an export (export.go, csv.go). A Store that is a Desk has more endpoints. Server.Changes
 // lists the requests that changed something.

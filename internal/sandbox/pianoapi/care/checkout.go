@@ -33,7 +33,7 @@ func (d *Desk) Checkout(ctx context.Context, uid, term, code string) (Receipt, e
 	}
 	use := promo.Use{}
 	charge := price
-	if code != "" {
+	if offered, ok := d.terms.byID[term].(Term); code != "" && ok && offered.PromoCodes { // else the checkout ignores the code
 		var err error
 		use, charge, err = d.catalogue.Redeem(promo.Purchase{Code: code, TermID: term, Price: price, Currency: currency, NewCustomer: !d.hasPaid(uid)})
 		if err != nil {

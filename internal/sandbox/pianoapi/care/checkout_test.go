@@ -56,6 +56,9 @@ func TestCheckout_RedeemsAPromoCode(t *testing.T) {
 	if receipt, err := s.desk.Checkout(t.Context(), uid, "TMPAY00", ""); err != nil || receipt.ChargeAmount != price || receipt.PromotionID != "" {
 		t.Errorf("got %+v, %v", receipt, err)
 	}
+	if receipt, err := s.desk.Checkout(t.Context(), uid, "TMPAY03", "NOTHING"); err != nil || receipt.PromotionID != "" {
+		t.Errorf("a term without promo codes: %+v, %v", receipt, err)
+	}
 	if free, err := s.desk.Checkout(t.Context(), uid, "TMPAY00", "UNLOCK"); err != nil || free.ChargeAmount != 0 {
 		t.Errorf("got %+v, %v", free, err)
 	}

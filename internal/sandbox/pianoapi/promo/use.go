@@ -6,7 +6,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 )
 
-// Use is the promo code with which a subscription began. The zero Use is none.
+// Use is the promo code with which a subscription began. The zero Use is for one without a code.
 type Use struct {
 	PromotionID string
 	Code        string
