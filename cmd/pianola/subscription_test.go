@@ -19,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
@@ -27,6 +28,7 @@ import (
 // back as events of the fixture's topic.
 type publisher struct {
 	*testbed.Fixture
+	desk   *care.Desk
 	server *pianoapi.Server
 	client *piano.Client
 	subs   []piano.Subscription // those that can be acted on
@@ -40,7 +42,8 @@ func newPublisher(t *testing.T, s *testbed.Fixture) *publisher {
 	}})
 	p := &publisher{Fixture: s}
 	var err error
-	p.server, err = pianoapi.Start(pianoapi.Config{}, shelf)
+	p.desk = care.New(shelf, care.Config{Seed: 1})
+	p.server, err = pianoapi.Start(pianoapi.Config{}, p.desk)
 	s.Must(err)
 	t.Cleanup(func() {
 		if err := p.server.Close(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -58,12 +59,12 @@ func (b *actionBuilder) failPayment(r *record) *action {
 	return d
 }
 
-// cancelNow ends the subscription immediately, with or without a refund of the last
-// payment.
-func (b *actionBuilder) cancelNow(r *record, refund bool) *action {
+// cancelNow ends the subscription immediately. refund is the part of the last payment that
+// is paid back; 0 is nothing.
+func (b *actionBuilder) cancelNow(r *record, refund schemas.Decimal4) *action {
 	d := b.single(r, schemas.Canceled)
-	if refund {
-		d.steps[0].fact.Value = schemas.NullDecimal4{Decimal4: -b.terms[r.product].Price, Valid: true}
+	if refund > 0 {
+		d.steps[0].fact.Value = schemas.NullDecimal4{Decimal4: -refund, Valid: true}
 	}
 	return d
 }
@@ -109,6 +110,7 @@ func (b *actionBuilder) newRecord(who person, country, term string, product int)
 // or later.
 func (b *actionBuilder) changeTerm(r *record, product int, now bool) *action {
 	change := &termChange{from: r, to: b.newRecord(r.user, r.country, r.term, product), uid: r.user.uid}
+	change.to.use = &promo.Use{} // a change of term takes no code
 	name := schemas.Upgraded
 	if b.terms[product].Price*schemas.Decimal4(b.terms[r.product].Months) < b.terms[r.product].Price*schemas.Decimal4(b.terms[product].Months) {
 		name = schemas.Downgraded

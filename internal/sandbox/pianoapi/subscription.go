@@ -30,6 +30,7 @@ type Subscription struct {
 	*Details
 
 	periodText, priceText        string // as the export has them
+	promoCode                    string // only the export has it
 	autoRenewDisabled, graceFrom *int64 // only the export has them
 }
 
@@ -44,6 +45,7 @@ type Details struct {
 	CanBeResumed           bool   `json:"can_be_resumed"`
 	AutoRenewChangeEnabled bool   `json:"auto_renew_change_enabled"`
 	InGracePeriod          bool   `json:"in_grace_period"`
+	PaymentInfoID          string `json:"user_payment_info_id"`
 }
 
 // Term is the term of a subscription.
