@@ -45,9 +45,9 @@ func recurring() page.PanelPage {
 		About:   "Monthly recurring revenue (MRR): the monthly price of the live subscriptions that count. It is zero in a trial, refunds never change it, and a failing subscription counts until it expires.",
 		Choices: []page.Choice{currency()},
 		Tiles: []page.Tile{
-			{Label: "MRR", Query: total("round(sum("+netMRR+"), 2)")},
+			{Label: "MRR", Query: total("round(sum(" + netMRR + "), 2)")},
 			{Label: "customers with MRR", Query: total("sum(toInt64(m.entered)) - sum(toInt64(m.left))"), Link: "/business/subscribers"},
-			{Label: "change of MRR this month", Query: total("round(sumIf("+netMRR+", "+thisMonth+"), 2)")},
+			{Label: "change of MRR this month", Query: total("round(sumIf(" + netMRR + ", " + thisMonth + "), 2)")},
 		},
 		Panels: []page.Panel{
 			{

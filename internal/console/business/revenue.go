@@ -23,7 +23,7 @@ FROM
 (
     SELECT '' AS value, 'all terms' AS label, 1 AS first, 0 AS payments
     UNION ALL
-    SELECT concat('=', term_name), if(term_name = '', '(not known)', term_name), 0, sum(charge_count)
+    SELECT concat('=', term_name), if(term_name = '', '(not known)', leftUTF8(term_name, 40)), 0, sum(charge_count)
     FROM revenue_by_month
     GROUP BY term_name
 )
@@ -55,7 +55,7 @@ ORDER BY month`},
 			{
 				ID: "parts", Title: "Charges by month and part", Sources: []string{"revenue_by_month"},
 				About: "The six parts with the most charges in this time, and all others together." + perCurrency,
-				Draw:  page.Stacked{X: "month", Part: "part", Value: "charges", Immature: progress, Waiting: progressMeans},
+				Draw:  page.Stacked{X: "month", Part: "part", Rank: "rank", Value: "charges", Immature: progress, Waiting: progressMeans},
 				Query: figures.Query{SQL: `
 WITH ranked AS
 (
@@ -66,7 +66,7 @@ WITH ranked AS
     ORDER BY charged DESC, part
     LIMIT 6
 )
-SELECT month, if(place = 0, '(all others)', name) AS part, sum(r.charges) AS charges, sum(r.refunds) AS refunds, sum(r.charge_count) AS charge_count,
+SELECT month, if(place = 0, 7, place) AS rank, if(place = 0, '(all others)', name) AS part, sum(r.charges) AS charges, sum(r.refunds) AS refunds, sum(r.charge_count) AS charge_count,
     ` + isProgress + `
 FROM
 (
@@ -74,8 +74,8 @@ FROM
     FROM revenue_by_month
     WHERE ` + where + `
 ) AS r
-GROUP BY month, place, part
-ORDER BY month, place = 0, place`},
+GROUP BY month, rank, part
+ORDER BY month, rank`},
 			},
 			{
 				ID: "whole", Title: "Charges and refunds by part", Sources: []string{"revenue_by_month"},

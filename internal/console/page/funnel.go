@@ -34,8 +34,12 @@ func (f Funnel) draw(p Panel, t *figures.Table) template.HTML {
 		if whole > 0 && row > 0 {
 			shown += " · " + strconv.FormatFloat(100*number/whole, 'f', 1, 64) + " %"
 		}
+		beside := ""
+		if later > 0 {
+			beside = " (+" + exact(t, row, notDue) + ")"
+		}
 		c.text("0", y+rowText, "start", "", clipped(label, 26))
-		c.text("100%", y+rowText, "end", "", shown)
+		c.text("100%", y+rowText, "end", "", shown+beside)
 		if most <= 0 {
 			continue
 		}
@@ -49,7 +53,7 @@ func (f Funnel) draw(p Panel, t *figures.Table) template.HTML {
 	}
 	entries := []entry{{class: "f1", text: "due"}}
 	if waiting {
-		entries = append(entries, entry{class: "f1", text: "of cohorts that are not yet due", notDue: true})
+		entries = append(entries, entry{class: "f1", text: "(+) of cohorts that are not yet due", notDue: true})
 	}
 	return c.legend(entries) + c.svg(p, "rows", "100%", float64(len(t.Rows)*rowHeight))
 }
@@ -97,7 +101,7 @@ func (r Ranking) draw(p Panel, t *figures.Table) template.HTML {
 			if value == 0 || most == 0 {
 				continue
 			}
-			c.rect(shape{x: percent(left), width: percent(value / most), y: y + rowBar, height: barHeight, class: colour(i) + " edge", notDue: column == notDue,
+			c.rect(shape{x: percent(left), width: percent(value / most), y: y + rowBar, height: barHeight, class: class(i, series), notDue: column == notDue,
 				title: name + ", " + t.Columns[column].Label() + ": " + exact(t, row, column)})
 			left += value / most
 		}
@@ -115,6 +119,14 @@ func seriesEntries(t *figures.Table, series []int, notDue int) []entry {
 		all = append(all, entry{class: colour(i), text: t.Columns[column].Label(), notDue: column == notDue})
 	}
 	return all
+}
+
+// class separates parts that stand side by side.
+func class(i int, series []int) string {
+	if len(series) > 1 {
+		return colour(i) + " edge"
+	}
+	return colour(i)
 }
 
 // indexes are the positions of the columns that the table has.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
 	"math"
 	"slices"
@@ -15,9 +16,9 @@ type Stacked struct {
 	Up   []string // columns above the axis
 	Down []string // columns below it, with positive values
 
-	// Part and Value instead of Up: a table with a row for each part of each X. The parts
-	// stand in the order of their first rows.
-	Part, Value string
+	// Part, Rank and Value instead of Up: a table with a row for each part of each X. The
+	// part with the lowest rank stands next to the axis.
+	Part, Rank, Value string
 
 	Immature string // column that is true, or NotYetDue, for bars to hatch
 	Waiting  string // what a hatched bar means; empty for NotYetDue
@@ -34,6 +35,7 @@ type segment struct {
 type column struct {
 	label    string
 	notDue   bool
+	known    bool // there is a value, even if it is zero
 	segments []segment
 	high     float64 // sum of what is above the axis
 	low      float64 // sum of what is below it; zero or negative
@@ -63,7 +65,8 @@ func (s Stacked) columns(t *figures.Table) (all []column, names []string) {
 	for row := range t.Rows {
 		one := column{label: labelOf(t, row, x), notDue: yes(t, row, immature)}
 		for i, index := range slices.Concat(up, down) {
-			value := numberOf(t, row, index)
+			value, known := t.Number(row, index)
+			one.known = one.known || known
 			if i >= len(up) {
 				value = -value
 			}
@@ -78,25 +81,31 @@ func (s Stacked) columns(t *figures.Table) (all []column, names []string) {
 }
 
 func (s Stacked) long(t *figures.Table, x, immature int) (all []column, names []string) {
-	part, value := t.Index(s.Part), t.Index(s.Value)
-	if part < 0 || value < 0 {
+	part, rank, value := t.Index(s.Part), t.Index(s.Rank), t.Index(s.Value)
+	if part < 0 || rank < 0 || value < 0 {
 		return nil, nil
 	}
+	inOrder := make([]int, len(t.Rows))
 	for row := range t.Rows {
-		label := labelOf(t, row, x)
-		at := slices.IndexFunc(all, func(c column) bool { return c.label == label })
-		if at < 0 {
-			at = len(all)
-			all = append(all, column{label: label})
-		}
-		name := labelOf(t, row, part)
-		series := slices.Index(names, name)
-		if series < 0 {
-			series = len(names)
+		inOrder[row] = row
+	}
+	slices.SortStableFunc(inOrder, func(a, b int) int { return cmp.Compare(numberOf(t, a, rank), numberOf(t, b, rank)) })
+	for _, row := range inOrder {
+		if name := labelOf(t, row, part); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-		all[at].notDue = all[at].notDue || yes(t, row, immature)
-		all[at].add(numberOf(t, row, value), series, label+", "+name+": "+exact(t, row, value))
+	}
+	at := map[string]int{}
+	for row := range t.Rows {
+		label := labelOf(t, row, x)
+		if _, seen := at[label]; !seen {
+			at[label] = len(all)
+			all = append(all, column{label: label, known: true})
+		}
+		one := &all[at[label]]
+		one.notDue = one.notDue || yes(t, row, immature)
+		name := labelOf(t, row, part)
+		one.add(numberOf(t, row, value), slices.Index(names, name), label+", "+name+": "+exact(t, row, value))
 	}
 	return all, names
 }
@@ -147,12 +156,19 @@ func (s Stacked) draw(p Panel, t *figures.Table) template.HTML {
 			if one.notDue {
 				title += " (" + s.waiting() + ")"
 			}
-			c.rect(shape{x: px(left), width: px(barWidth), y: top, height: height, class: colour(part.series) + " edge", title: title, notDue: one.notDue})
+			class := colour(part.series)
+			if height > 3 {
+				class += " edge"
+			}
+			c.rect(shape{x: px(left), width: px(barWidth), y: top, height: height, class: class, title: title, notDue: one.notDue})
 			if len(one.segments) > 1 && height >= 16 {
 				c.text(middle, top+height/2+4, "middle", "halo", short(part.to-part.from))
 			}
 		}
-		if one.high > 0 || one.low == 0 {
+		switch {
+		case !one.known:
+			c.text(middle, y(0)-5, "middle", "soft", "–")
+		case one.high > 0 || one.low == 0:
 			c.text(middle, y(one.high)-5, "middle", "total", short(one.high))
 		}
 		if one.low < 0 {

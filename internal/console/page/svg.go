@@ -80,6 +80,9 @@ type entry struct {
 
 // legend is a list in front of the drawing, so that it wraps.
 func (c *canvas) legend(entries []entry) template.HTML {
+	if len(entries) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	b.WriteString(`<ul class="legend">`)
 	for _, one := range entries {
