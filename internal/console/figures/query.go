@@ -12,7 +12,7 @@ import (
 type Query struct {
 	SQL string // tables without a database: the connection has one
 
-	// Params are the values by name, in ClickHouse's text form.
+	// Params are the values by name, in ClickHouse's text form: see Text.
 	Params map[string]string
 
 	// Keep is how long an answer may be shown again; 0 means DefaultKeep.
@@ -45,6 +45,12 @@ func (q Query) Shown() string {
 	b.WriteString(strings.TrimSpace(q.SQL))
 	return b.String()
 }
+
+// Text is a string in ClickHouse's text form, as the value of a parameter of type String.
+// Without it a tab would end the value, and \N would be NULL.
+func Text(value string) string { return textForm.Replace(value) }
+
+var textForm = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
 
 // escaped makes a text part of a literal of ClickHouse.
 var escaped = strings.NewReplacer(`\`, `\\`, `'`, `\'`)

@@ -212,7 +212,7 @@ func merged(span Span, choices []chosen) map[string]string {
 	values := map[string]string{}
 	maps.Copy(values, span.params())
 	for _, one := range choices {
-		values[one.Name] = one.Value
+		values[one.Name] = figures.Text(one.Value)
 	}
 	return values
 }
