@@ -31,7 +31,7 @@ ORDER BY month`}
 			},
 			{
 				ID: "mrr", Title: "Change of MRR by plan changes", Sources: []string{"subscription_changes"},
-				About: "MRR after − MRR before of the effective changes. A change in place has an MRR after from its next renewal on. A change to another currency is left out." + perCurrency,
+				About: "MRR after − MRR before of the effective changes. A change in place has an MRR after from its next renewal on. A change to another currency is left out, and empty means that no MRR after is known." + perCurrency,
 				Draw:  page.Stacked{X: "month", Up: []string{"upgrade_mrr", "downgrade_mrr"}, Immature: progress, Waiting: progressMeans},
 				Query: byMonth,
 				Empty: "No plan change was announced in this time.",

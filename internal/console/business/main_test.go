@@ -29,11 +29,11 @@ func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 
 // site is the pages over one database.
 type site struct {
-	*testing.T
+	testing.TB
 	mux *http.ServeMux
 }
 
-func open(t *testing.T, database string) *site {
+func open(t testing.TB, database string) *site {
 	t.Helper()
 	options := server.Options(t, clickhouse.Native)
 	options.Auth.Database = database
@@ -51,7 +51,7 @@ func open(t *testing.T, database string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{T: t, mux: http.NewServeMux()}
+	s := &site{TB: t, mux: http.NewServeMux()}
 	for _, one := range section.Pages {
 		s.mux.HandleFunc(one.Pattern, one.Handle(renderer))
 	}
