@@ -20,7 +20,7 @@ func churn() page.PanelPage {
 		Panels: []page.Panel{
 			{
 				ID: "mrr", Title: "Churned MRR by kind", Sources: []string{"mrr_by_month"},
-				About: "MRR of customers who have none any more at the month end. The kind is that of the customer's last end of the month which had MRR." + perCurrency,
+				About: "MRR of customers without MRR at the month end. The kind is that of the customer's last end of the month which had MRR." + perCurrency,
 				Draw:  page.Stacked{X: "month", Up: []string{"voluntary", "involuntary", "unknown"}, Immature: progress, Waiting: progressMeans},
 				Query: figures.Query{SQL: `
 SELECT month, churned_mrr, churned_voluntary_mrr AS voluntary, churned_involuntary_mrr AS involuntary, churned_unknown_mrr AS unknown, NOT complete AS in_progress
@@ -42,7 +42,7 @@ ORDER BY month`},
 			},
 			{
 				ID: "ends", Title: "Ends of subscriptions by kind", Sources: []string{"subscription_ends"},
-				About: "One end of one subscription each, so a customer who has another one is here and not above. Ends that were paid before; trials that lapsed and plan changes are in the table beside them." + perCurrency,
+				About: "Each end of a subscription that was paid before. A customer with another subscription is here and not above. The table also has trials that lapsed and plan changes." + perCurrency,
 				Draw:  page.Stacked{X: "month", Up: []string{"voluntary", "involuntary", "unknown"}, Immature: progress, Waiting: progressMeans},
 				Query: figures.Query{SQL: `
 SELECT month, countIf(kind = 'voluntary' AND paid) AS voluntary, countIf(kind = 'involuntary' AND paid) AS involuntary, countIf(kind = 'unknown' AND paid) AS unknown,

@@ -14,8 +14,8 @@ func promoCodes() page.PanelPage {
 		Choices: []page.Choice{currency()},
 		Panels: []page.Panel{
 			{
-				ID: "codes", Title: "What became of each code", Sources: []string{"promo_codes", "subscription_traits"},
-				About: "A code on a trial is reserved until the first charge after it; reserved and released codes are not redeemed. Full price counts a charge at the list price or more after the first charge." + perCurrency,
+				ID: "codes", Title: "Outcome of each code", Sources: []string{"promo_codes", "subscription_traits"},
+				About: "A code on a trial is reserved until the first charge after it. Reserved and released codes are not redeemed. Full price counts a charge at the list price or more after the first charge." + perCurrency,
 				Draw:  page.Ranking{Label: "promo_code", Series: []string{"full_price", "no_full_price", "reserved", "released"}, NotYetDue: "not_yet_due"},
 				Query: figures.Query{SQL: `
 SELECT promo_code, subscriptions, redeemed, full_price, redeemed - full_price - not_yet_due AS no_full_price, reserved, released, not_yet_due,

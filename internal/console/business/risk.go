@@ -27,7 +27,7 @@ ARRAY JOIN
 ] AS one`}
 	return page.PanelPage{
 		Title:   "At risk",
-		About:   "Live subscriptions of terms that count, of which something says that they may end. These are counts; nobody is named here. A subscription with two reasons counts in both.",
+		About:   "Live subscriptions of terms that count, with a sign that they may end. These are counts: no page names a subscriber. A subscription with two reasons counts in both.",
 		Choices: []page.Choice{currency()},
 		Panels: []page.Panel{
 			{
@@ -46,7 +46,7 @@ ARRAY JOIN
 			},
 			{
 				ID: "when", Title: "When they end", Sources: []string{"subscriptions_at_risk"},
-				About: "Subscriptions with auto-renew off by the end of their period, and trials by their end; a trial with auto-renew off is a trial here. Times are from the time of the figures." + perCurrency,
+				About: "Subscriptions with auto-renew off, by the end of their period. Trials, by their own end: a trial with auto-renew off is a trial here." + perCurrency,
 				Draw:  page.Ranking{Label: "end", Series: []string{"autorenew_off", "trials"}},
 				Query: figures.Query{SQL: `
 SELECT multiIf(isNull(ends_at), 'not known', days < 0, 'already past', days < 7, 'within 7 days', days < 30, 'in 8 to 30 days', 'later') AS end,

@@ -15,33 +15,38 @@ ORDER BY cohort`}
 func trials() page.PanelPage {
 	return page.PanelPage{
 		Title: "Trials", Usual: usualMonths, Spans: monthSpans,
-		About:   "Trials by the month of their start. A trial is converted by the first charge after it, also of the subscription that took over by a plan change. A cohort is not yet due while one of its trials is open and less than 30 days past its end.",
+		About:   "Trials by the month of their start. The first charge after a trial converts it. After a plan change that is a charge of the new subscription. A cohort is not yet due while one of its trials is open and less than 30 days past its end.",
 		Choices: []page.Choice{currency()},
 		Panels: []page.Panel{
 			{
-				ID: "funnel", Title: "From the trial to the first charge", Sources: []string{"trials_by_month"},
+				ID: "funnel", Title: "From the trial to the first charge", Sources: []string{"subscription_trials"},
 				About: "All cohorts of this time. Percentages are of cohorts that are due." + perCurrency,
 				Draw:  page.Funnel{Step: "step", Due: "due", NotYetDue: "not_yet_due"},
 				Query: figures.Query{SQL: `
 SELECT one.1 AS step, one.2 AS due, one.3 AS not_yet_due
 FROM
 (
-    SELECT sumIf(trials, NOT immature) AS trials_due, sumIf(trials, immature) AS trials_later, sumIf(converted, NOT immature) AS converted_due, sumIf(converted, immature) AS converted_later,
-        sumIf(lapsed, NOT immature) AS lapsed_due, sumIf(lapsed, immature) AS lapsed_later, sumIf(open, NOT immature) AS open_due, sumIf(open, immature) AS open_later
-    FROM trials_by_month
-    WHERE ` + inCurrency + ` AND ` + inMonths("cohort") + `
-    HAVING trials_due + trials_later > 0
+    SELECT sumIf(started, NOT waits) AS started_due, sumIf(started, waits) AS started_later, sumIf(charged, NOT waits) AS charged_due, sumIf(charged, waits) AS charged_later,
+        sumIf(ended, NOT waits) AS ended_due, sumIf(ended, waits) AS ended_later, sumIf(still_open, NOT waits) AS open_due, sumIf(still_open, waits) AS open_later
+    FROM
+    (
+        SELECT cohort, max(immature) AS waits, count() AS started, countIf(outcome = 'converted') AS charged, countIf(outcome = 'lapsed') AS ended, countIf(outcome = 'open') AS still_open
+        FROM subscription_trials
+        WHERE ` + inCurrency + ` AND ` + inMonths("cohort") + `
+        GROUP BY cohort
+    )
+    HAVING count() > 0
 )
 ARRAY JOIN
 [
-    ('trials started', trials_due, trials_later), ('converted', converted_due, converted_later),
-    ('lapsed without a charge', lapsed_due, lapsed_later), ('open', open_due, open_later)
+    ('trials started', started_due, started_later), ('converted', charged_due, charged_later),
+    ('lapsed without a charge', ended_due, ended_later), ('open', open_due, open_later)
 ] AS one`},
 				Empty: "No trial started in this time.",
 			},
 			{
 				ID: "cohorts", Title: "Trials by cohort", Sources: []string{"trials_by_month"},
-				About: "What became of the trials that started in each month. Cohorts that are not yet due are hatched." + perCurrency,
+				About: "The outcome of the trials that started in each month. Cohorts that are not yet due are hatched." + perCurrency,
 				Draw:  page.Stacked{X: "cohort", Up: []string{"converted", "lapsed", "open"}, Immature: "state"},
 				Query: trialCohorts,
 			},

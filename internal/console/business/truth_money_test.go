@@ -119,7 +119,7 @@ func harmless(text string) string {
 func (c *comparison) changes() {
 	type month struct {
 		counts   [4]int               // upgrades, downgrades, pending, void
-		up, down schemas.NullDecimal4 // without a known MRR after, there is none
+		up, down schemas.NullDecimal4 // NULL without a known MRR after a change
 	}
 	months := map[string]*month{}
 	for _, r := range c.ofCurrency(c.world.truth("subscription_changes")).Changes {

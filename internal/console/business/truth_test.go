@@ -49,7 +49,7 @@ func TestPages_EqualTheTruth(t *testing.T) {
 		t.Errorf("%d rows are not yet due: the world tests nothing there", c.notDue)
 	}
 	for _, path := range paths() {
-		// Few plans change, so the usual currency may have none.
+		// Few plans change: the usual currency may have no row.
 		body := c.get(path).Body.String()
 		if strings.Contains(body, "could not be read") || !strings.Contains(body, `<svg class="bars`) && path != "/business/plan-changes" {
 			t.Errorf("%s has a problem, or no drawing", path)

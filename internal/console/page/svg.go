@@ -157,7 +157,7 @@ func labelOf(t *figures.Table, row, column int) string {
 	return text
 }
 
-// yes reports whether a column has a true value; a missing column has none.
+// yes reports whether a column has a true value. A missing column is false.
 func yes(t *figures.Table, row, column int) bool {
 	if column < 0 {
 		return false
