@@ -158,7 +158,7 @@ func (c *comparison) recurring() {
 		}
 		ratios = append(ratios, []any{r.Month + "-01", net, gross, r.ARPU, r.LTV})
 		if i == 0 {
-			sum.Month, sum.Opening = r.Month, r.Opening
+			sum.Opening = r.Opening
 		}
 		sum.New, sum.Discovered, sum.Reactivation, sum.Expansion, sum.Contraction = sum.New+r.New, sum.Discovered+r.Discovered, sum.Reactivation+r.Reactivation, sum.Expansion+r.Expansion, sum.Contraction+r.Contraction
 		sum.ChurnVoluntary, sum.ChurnInvoluntary, sum.ChurnUnknown = sum.ChurnVoluntary+r.ChurnVoluntary, sum.ChurnInvoluntary+r.ChurnInvoluntary, sum.ChurnUnknown+r.ChurnUnknown

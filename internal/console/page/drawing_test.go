@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/xml"
+	"errors"
 	"html/template"
 	"io"
 	"math"
@@ -55,7 +56,7 @@ func parse(t *testing.T, drawing template.HTML) parsed {
 	inside, defs := "", 0
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return p
 		}
 		if err != nil {
