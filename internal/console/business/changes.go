@@ -16,7 +16,7 @@ SELECT month,
 FROM subscription_changes
 WHERE counts AND ` + inCurrency + ` AND ` + inMonths("month") + `
 GROUP BY month
-ORDER BY month`}
+` + everyMonth}
 	return page.PanelPage{
 		Title: "Plan changes", Usual: usualMonths, Spans: monthSpans,
 		About:   "Upgrades and downgrades of live subscriptions, by the month of their announcement. The direction is what the event says, not the sign of the difference.",

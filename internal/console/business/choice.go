@@ -46,5 +46,8 @@ const progress = "in_progress"
 // progressMeans is its legend.
 const progressMeans = "month in progress"
 
+// everyMonth orders by month and adds those between that have no row.
+const everyMonth = `ORDER BY month WITH FILL STEP INTERVAL 1 MONTH`
+
 // isProgress is whether a month is still in progress.
 const isProgress = `month = (SELECT max(day) FROM analytics_calendar FINAL WHERE toDayOfMonth(day) = 1 AND starts_at < now64(3, 'UTC')) AS in_progress`

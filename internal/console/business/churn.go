@@ -52,7 +52,7 @@ SELECT month, countIf(kind = 'voluntary' AND paid) AS voluntary, countIf(kind = 
 FROM subscription_ends
 WHERE ` + inCurrency + ` AND ` + inMonths("month") + `
 GROUP BY month
-ORDER BY month`},
+` + everyMonth},
 			},
 			{
 				ID: "returns", Title: "Win-backs by kind of the end", Sources: []string{"subscription_ends"},

@@ -25,7 +25,7 @@ SELECT month, if(immature, '` + page.NotYetDue + `', 'due') AS state, episodes, 
 FROM
 (` + perMonth + `
 )
-ORDER BY month`}
+` + everyMonth + ` INTERPOLATE (state AS 'due')`}
 	return page.PanelPage{
 		Title: "Failed payments", Usual: usualMonths, Spans: monthSpans,
 		About:   "An episode is one stay of a subscription in fail_and_retry, by the month of its first failed payment. A charge or a resume recovers it. Any end but a plan change loses it. What is paid after the end is a win-back.",

@@ -50,7 +50,7 @@ SELECT month, sum(r.charges) AS charges, sum(r.refunds) AS refunds, charges + re
 FROM revenue_by_month AS r
 WHERE ` + where + `
 GROUP BY month
-ORDER BY month`},
+` + everyMonth},
 			},
 			{
 				ID: "parts", Title: "Charges by month and part", Sources: []string{"revenue_by_month"},

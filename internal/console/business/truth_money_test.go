@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/world/metrics"
 	"github.com/pianola/pianola/schemas"
@@ -26,6 +27,20 @@ func (c *comparison) ofCurrency(t *metrics.Tables) *metrics.Tables {
 
 func sorted[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
 
+// months are all from the first to the last.
+func months[V any](of map[string]V) (all []string) {
+	known := sorted(of)
+	if len(known) == 0 {
+		return nil
+	}
+	for month := known[0]; month <= known[len(known)-1]; {
+		all = append(all, month)
+		at, _ := time.Parse(time.DateOnly, month)
+		month = at.AddDate(0, 1, 0).Format(time.DateOnly)
+	}
+	return all
+}
+
 // sums are charges and refunds.
 type sums struct {
 	charges, refunds schemas.Decimal4
@@ -44,14 +59,14 @@ func add(of map[string]*sums, key string, r metrics.Revenue) {
 
 func (c *comparison) revenue() {
 	all := c.ofCurrency(c.world.truth("revenue_by_month")).Revenue
-	months, terms := map[string]*sums{}, map[string]*sums{}
+	byMonth, terms := map[string]*sums{}, map[string]*sums{}
 	for _, r := range all {
-		add(months, r.Month+"-01", r)
+		add(byMonth, r.Month+"-01", r)
 		add(terms, r.Term, r)
 	}
 	var rows [][]any
-	for _, month := range sorted(months) {
-		of := months[month]
+	for _, month := range months(byMonth) {
+		of := cmp.Or(byMonth[month], &sums{})
 		rows = append(rows, []any{month, of.charges, of.refunds, of.charges + of.refunds, of.counts[0], of.counts[1]})
 	}
 	c.same("revenue", "months", nil, "month charges refunds net charge_count refund_count", rows)
@@ -121,12 +136,12 @@ func (c *comparison) changes() {
 		counts   [4]int               // upgrades, downgrades, pending, void
 		up, down schemas.NullDecimal4 // NULL without a known MRR after a change
 	}
-	months := map[string]*month{}
+	byMonth := map[string]*month{}
 	for _, r := range c.ofCurrency(c.world.truth("subscription_changes")).Changes {
-		of := months[monthOf(r.AnnouncedAt)]
+		of := byMonth[monthOf(r.AnnouncedAt)]
 		if of == nil {
 			of = &month{}
-			months[monthOf(r.AnnouncedAt)] = of
+			byMonth[monthOf(r.AnnouncedAt)] = of
 		}
 		moved := schemas.NullDecimal4{}
 		if r.MRRAfter.Valid && r.CurrencyAfter == r.Currency {
@@ -150,8 +165,8 @@ func (c *comparison) changes() {
 		}
 	}
 	var rows [][]any
-	for _, name := range sorted(months) {
-		of := months[name]
+	for _, name := range months(byMonth) {
+		of := cmp.Or(byMonth[name], &month{})
 		rows = append(rows, []any{name, of.counts[0], of.counts[1], of.counts[2], of.counts[3], of.up, of.down})
 	}
 	c.same("plan-changes", "months", nil, "month upgrades downgrades pending void upgrade_mrr downgrade_mrr", rows)

@@ -1,6 +1,7 @@
 package business_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
@@ -212,8 +213,8 @@ func (c *comparison) churn() {
 		}
 	}
 	var rows, returns [][]any
-	for _, month := range sorted(ends) {
-		of := ends[month]
+	for _, month := range months(ends) {
+		of := cmp.Or(ends[month], &counts{})
 		rows = append(rows, []any{month, of.voluntary, of.involuntary, of.unknown, of.unpaid, of.trials, of.changes})
 	}
 	c.same("churn", "ends", nil, "month voluntary involuntary unknown never_paid trials plan_changes", rows)
@@ -263,17 +264,21 @@ func (c *comparison) trials() {
 }
 
 func (c *comparison) dunning() {
-	var months [][]any
+	var rows [][]any
+	last := 0 // rows until the last month with an episode
 	var due, later [8]int
 	for _, r := range c.ofCurrency(c.world.truth("dunning_episodes")).Dunning {
-		if r.Episodes == 0 {
+		if r.Episodes == 0 && len(rows) == 0 {
 			continue
 		}
 		rate := any(nil)
 		if !r.Immature {
 			rate = share(float64(r.RecoveredWithin[2]), float64(r.Episodes), 1)
 		}
-		months = append(months, []any{r.Month + "-01", state(r.Immature), r.Episodes, r.Recovered, r.Lost, r.Changed, r.Open, r.RecoveredWithin[0], r.RecoveredWithin[1], r.RecoveredWithin[2], rate})
+		rows = append(rows, []any{r.Month + "-01", state(r.Immature), r.Episodes, r.Recovered, r.Lost, r.Changed, r.Open, r.RecoveredWithin[0], r.RecoveredWithin[1], r.RecoveredWithin[2], rate})
+		if r.Episodes > 0 {
+			last = len(rows)
+		}
 		for i, n := range [8]int{r.Episodes, r.RecoveredWithin[0], r.RecoveredWithin[1], r.RecoveredWithin[2], r.Recovered, r.Lost, r.Changed, r.Open} {
 			if r.Immature {
 				later[i] += n
@@ -282,8 +287,8 @@ func (c *comparison) dunning() {
 			}
 		}
 	}
-	c.same("dunning", "months", nil, "month state episodes recovered lost plan_change open within_7_days within_14_days within_30_days recovery_percent", months)
-	if len(months) == 0 {
+	c.same("dunning", "months", nil, "month state episodes recovered lost plan_change open within_7_days within_14_days within_30_days recovery_percent", rows[:last])
+	if last == 0 {
 		return
 	}
 	var steps [][]any
