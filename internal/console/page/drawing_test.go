@@ -288,11 +288,11 @@ func TestDrawing_HostileTexts(t *testing.T) {
 		"stacked": Stacked{X: text, Up: []string{"value", "rank"}}, "long": Stacked{X: "age", Part: text, Rank: "rank", Value: "value"},
 		"triangle": Triangle{Cohort: text, Age: "age", Size: "value", Percent: "value"},
 	} {
-		html := drawing.draw(panel, rows)
-		if strings.Contains(string(html), "<script") || strings.Contains(string(html), "<image") || strings.Contains(string(html), "style=") {
-			t.Errorf("%s: %s", name, html)
+		markup := drawing.draw(panel, rows)
+		if strings.Contains(string(markup), "<script") || strings.Contains(string(markup), "<image") || strings.Contains(string(markup), "style=") {
+			t.Errorf("%s: %s", name, markup)
 		}
-		for _, element := range parse(t, html).names {
+		for _, element := range parse(t, markup).names {
 			if !slices.Contains([]string{"svg", "defs", "pattern", "g", "rect", "line", "text", "title"}, element) {
 				t.Errorf("%s has an element %s", name, element)
 			}
