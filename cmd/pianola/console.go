@@ -14,6 +14,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/console"
 	"github.com/pianola/pianola/internal/console/auth"
+	"github.com/pianola/pianola/internal/console/business"
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/operate"
 	"github.com/pianola/pianola/internal/console/page"
@@ -97,6 +98,7 @@ func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []con
 				Offsets:  func(ctx context.Context) (*offsets.Report, error) { return group.Show(ctx, offsets.Selection{}) },
 				Settings: entries,
 			}),
+			business.New(),
 		},
 		Now: a.now,
 		Log: log.Named("console"),

@@ -176,7 +176,7 @@ func TestTable_WriteCSV(t *testing.T) {
 
 func TestQuery_Shown(t *testing.T) {
 	q := Query{SQL: "\nSELECT {a:String}, {from:DateTime('UTC')}"}.With(map[string]string{"a": `it's \`, "from": "2026-01-01 00:00:00", "unused": "x"})
-	if want := "SET param_a = 'it\\'s \\\\';\nSET param_from = '2026-01-01 00:00:00';\nSELECT {a:String}, {from:DateTime('UTC')}"; q.Shown() != want {
+	if want := "SET param_a = 'it\\'s \\\\\\\\';\nSET param_from = '2026-01-01 00:00:00';\nSELECT {a:String}, {from:DateTime('UTC')}"; q.Shown() != want {
 		t.Errorf("%q", q.Shown())
 	}
 }

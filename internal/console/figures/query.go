@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/statement"
 )
 
 // Query is a SELECT with ClickHouse query parameters, such as {from:DateTime}. Values are
@@ -40,7 +42,7 @@ func (q Query) With(values map[string]string) Query {
 func (q Query) Shown() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(q.Params)) {
-		b.WriteString("SET param_" + name + " = '" + escaped.Replace(q.Params[name]) + "';\n")
+		b.WriteString("SET param_" + name + " = '" + escaped.Replace(statement.Text(q.Params[name])) + "';\n")
 	}
 	b.WriteString(strings.TrimSpace(q.SQL))
 	return b.String()

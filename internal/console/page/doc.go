@@ -5,8 +5,9 @@
 //   - section: pages of one subject, such as operation; a package of its own ([Section]).
 //   - panel: one table of figures with its chart, its SQL, its sources and its age
 //     ([Panel]). Its table can be downloaded as CSV.
-//   - drawing: the chart of a panel. The server draws SVG; lines and bars over time are
-//     drawn in the browser out of the table.
+//   - drawing: the chart of a panel. The server draws SVG with numbers in it
+//     ([Waterfall], [Stacked], [Funnel], [Ranking], [Triangle]). [Lines] are drawn in the
+//     browser, out of the table.
 //   - choice: a parameter that a visitor selects, such as the currency ([Choice]).
 //
 // The main path: [Panels] makes the handler of a page of panels. It reads the span and the

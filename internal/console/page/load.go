@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"maps"
@@ -159,6 +160,12 @@ var freshness = figures.Query{
 	Keep: 15 * time.Second,
 }
 
+// figuresOf is the table from which a view takes its figures: a view has no age of its own.
+var figuresOf = map[string]string{
+	"mrr_by_month": "mrr_movements", "customers_by_month": "mrr_movements", "subscriptions_by_day": "subscription_day_changes",
+	"trials_by_month": "subscription_trials", "month_figures_as_of": "month_closings",
+}
+
 // ages says of each source how old it is.
 func ages(ctx context.Context, r *figures.Reader, p Panel) []source {
 	t, err := r.Table(ctx, freshness)
@@ -167,12 +174,14 @@ func ages(ctx context.Context, r *figures.Reader, p Panel) []source {
 		for row := range t.Rows {
 			if seconds, ok := t.Number(row, 2); ok {
 				known[t.Text(row, 0)] = age(time.Duration(seconds)*time.Second) + " old"
+			} else {
+				known[t.Text(row, 0)] = "without data so far"
 			}
 		}
 	}
 	var all []source
 	for _, name := range p.Sources {
-		one := source{Name: name, Defined: p.Read == nil, Age: known[name]}
+		one := source{Name: name, Defined: p.Read == nil, Age: known[cmp.Or(figuresOf[name], name)]}
 		switch {
 		case err != nil:
 			one.Age = "age unknown"

@@ -43,7 +43,8 @@ type Tile struct {
 type PanelPage struct {
 	Title   string
 	About   string
-	Usual   string // span, such as "24h"; empty for a page without a time
+	Usual   string   // span, such as "24h"; empty for a page without a time
+	Spans   []string // names of the spans on offer; nil for all
 	Choices []Choice
 	Tiles   []Tile
 	Panels  []Panel

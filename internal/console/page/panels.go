@@ -26,7 +26,7 @@ func Panels(p PanelPage) func(*Renderer) http.HandlerFunc {
 
 func (r *Renderer) panels(w http.ResponseWriter, req *http.Request, p PanelPage) {
 	query := req.URL.Query()
-	content := panelContent{PanelPage: p, Spans: spanChoices, Again: req.URL.RequestURI()}
+	content := panelContent{PanelPage: p, Spans: offered(p.Spans), Again: req.URL.RequestURI()}
 	if p.Usual != "" {
 		content.Span = spanOf(query, p.Usual, r.Now())
 	}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,20 @@ var spanChoices = []spanChoice{
 	{"3mo", "last 3 months", func(t time.Time) time.Time { return t.AddDate(0, -3, 0) }},
 	{"12mo", "last 12 months", func(t time.Time) time.Time { return t.AddDate(-1, 0, 0) }},
 	{"36mo", "last 36 months", func(t time.Time) time.Time { return t.AddDate(-3, 0, 0) }},
+}
+
+// offered are the choices with these names; all without names.
+func offered(names []string) []spanChoice {
+	if names == nil {
+		return spanChoices
+	}
+	var some []spanChoice
+	for _, choice := range spanChoices {
+		if slices.Contains(names, choice.Name) {
+			some = append(some, choice)
+		}
+	}
+	return some
 }
 
 // spanOf reads the time of a request: a name of spanChoices, or from and to as dates. A

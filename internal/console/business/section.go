@@ -1,0 +1,32 @@
+package business
+
+import (
+	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/role"
+)
+
+// New is the section.
+func New() page.Section {
+	s := page.Section{Title: "Business"}
+	for _, one := range []struct {
+		path string
+		page page.PanelPage
+	}{
+		{"subscribers", subscribers()},
+		{"mrr", recurring()},
+		{"churn", churn()},
+		{"retention", retention()},
+		{"trials", trials()},
+		{"dunning", dunning()},
+		{"revenue", revenue()},
+		{"plan-changes", planChanges()},
+		{"promo-codes", promoCodes()},
+		{"at-risk", atRisk()},
+		{"closings", closings()},
+	} {
+		s.Pages = append(s.Pages, page.Page{
+			Pattern: "GET /business/" + one.path, Title: one.page.Title, Role: role.Viewer, Handle: page.Panels(one.page),
+		})
+	}
+	return s
+}
