@@ -1,6 +1,7 @@
 package piano
 
 import "net/http"
+
 // The calls of customer care and of promotions. One that changes something is sent once:
 // nothing in the API identifies a repeated request.
 // once, whatever happens: nothing in the API identifies a repeated request.
