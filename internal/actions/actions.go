@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,8 +33,10 @@ type Deps struct {
 	Poll            time.Duration // between two reads of a change
 	// Settle is how long the effect of a plan may take to show in Piano; 0 reads once.
 	Settle time.Duration
-	Now    func() time.Time
-	Log    *zap.Logger
+	// ClaimWait is how long to wait for another execution; 0 is 45 s.
+	ClaimWait time.Duration
+	Now       func() time.Time
+	Log       *zap.Logger
 }
 
 // Actions act for one actor. They are safe for concurrent use.
@@ -45,6 +48,7 @@ type Actions struct {
 // New creates Actions. It does no I/O.
 func New(p Deps) *Actions {
 	p.Log = p.Log.Named("actions")
+	p.ClaimWait = cmp.Or(p.ClaimWait, claimWait)
 	p.Actor = transform.Guard(strings.TrimSpace(p.Actor))
 	return &Actions{Deps: p, queue: newQueue()}
 }

@@ -62,7 +62,7 @@ func (a *action) contend(ctx context.Context) (outcome Outcome, alone bool, err 
 		return "", true, nil
 	}
 	alone = true
-	deadline := a.Now().Add(claimWait)
+	deadline := a.Now().Add(a.ClaimWait)
 	for {
 		others, err := a.executions(ctx)
 		if err != nil {

@@ -107,31 +107,41 @@ func (a *action) know(p *prepared) {
 }
 
 // executedBefore reports an earlier execution of the same plan; nil where there is none
-// that counts.
+// that counts. It waits for one that is in progress in another process.
 func (a *action) executedBefore(ctx context.Context) (*Report, error) {
-	all, err := a.executions(ctx)
-	if err != nil {
-		a.report.Outcome = Failed
-		return a.report, fmt.Errorf("nothing was asked of Piano, since actions_log could not be read: %w", err)
-	}
-	for _, e := range all {
-		if e.action != a.id || !e.counts() {
+	for deadline := a.Now().Add(a.ClaimWait); ; {
+		all, err := a.executions(ctx)
+		if err != nil {
+			a.report.Outcome = Failed
+			return a.report, fmt.Errorf("nothing was asked of Piano, since actions_log could not be read: %w", err)
+		}
+		i := slices.IndexFunc(all, func(e execution) bool { return e.action == a.id && e.counts() })
+		if i < 0 {
+			return nil, nil
+		}
+		e := all[i]
+		inProgress := e.final == "" && a.Now().Sub(e.askedAt) < claimLife && a.Now().Before(deadline)
+		if inProgress && wait.For(ctx, claimPoll) == nil {
 			continue
 		}
-		a.report.Repeated, a.report.Outcome = true, e.final
-		a.report.Why = fmt.Sprintf("this plan was executed at %s by %s: %s", e.askedAt.Format(time.RFC3339), orNone(e.actor), e.why)
-		if json.Unmarshal([]byte(e.after), &a.report.After) != nil {
-			a.report.After = nil
-		}
-		if e.final == "" {
-			a.report.Outcome = Unknown
-			a.report.Why = fmt.Sprintf("an execution of this plan by %s since %s has no result: it may have been done, so look before you make a new plan",
-				orNone(e.actor), e.askedAt.Format(time.RFC3339))
-			return a.report, errUnfinished
-		}
-		return a.report, nil
+		return a.repeated(e)
 	}
-	return nil, nil
+}
+
+// repeated completes the report of a plan that was executed before.
+func (a *action) repeated(e execution) (*Report, error) {
+	a.report.Repeated, a.report.Outcome = true, e.final
+	if e.final == "" {
+		a.report.Outcome = Unknown
+		a.report.Why = fmt.Sprintf("an execution of this plan by %s since %s has no result: it may have been done, so look before you make a new plan",
+			orNone(e.actor), e.askedAt.Format(time.RFC3339))
+		return a.report, errUnfinished
+	}
+	a.report.Why = fmt.Sprintf("this plan was executed at %s by %s: %s", e.askedAt.Format(time.RFC3339), orNone(e.actor), e.why)
+	if json.Unmarshal([]byte(e.after), &a.report.After) != nil {
+		a.report.After = nil
+	}
+	return a.report, nil
 }
 
 // execute sends the request of a plan where nothing has changed since, and looks again.
