@@ -93,6 +93,13 @@ func newDesk(t *testing.T) *desk {
 // process is an Actions as another process has it: nothing is shared but the table.
 func (d *desk) process() *actions.Actions { return d.patient(0) }
 
+// over is a process over another API.
+func (d *desk) over(api *piano.Client) *actions.Actions {
+	return actions.New(actions.Deps{API: api, Customers: customer.New(api), Conn: d.conn, Tables: d.tables, Roles: actions.AllRoles(), Now: d.now, Log: zap.NewNop()})
+}
+
+func zapNop() *zap.Logger { return zap.NewNop() }
+
 // patient is a process that waits so long for another one; 0 is the default.
 func (d *desk) patient(patience time.Duration) *actions.Actions {
 	return actions.New(actions.Deps{ClaimWait: patience, API: d.api, Customers: d.customers, Conn: d.conn, Tables: d.tables, Actor: "agent " + canaryMail, Roles: actions.AllRoles(),
@@ -257,6 +264,12 @@ func (d *desk) read(w http.ResponseWriter, r *http.Request, path string) {
 		code(w, 404, canaryName)
 	case path == "payment/isPartialRefund":
 		given(w, d.partly)
+	case path == "user/search": // finds by a part of the address
+		all := []record{{"uid": "u9", "email": "another." + canaryMail}}
+		if r.Form.Get("email") == canaryMail {
+			all = append(all, d.user())
+		}
+		rows("users", all, len(all))
 	case path == "app/features/get":
 		given(w, record{"subscription_restrictions": d.features, "my_account": record{}})
 	case path == "user/get" && mine:

@@ -146,12 +146,16 @@ func (a *action) repeated(e execution) (*Report, error) {
 
 // execute sends the request of a plan where nothing has changed since, and looks again.
 func (a *action) execute(ctx context.Context, p *Plan, now *prepared) (*Report, error) {
+	seen, before := p.Seen, p.Before
+	if p.immediate {
+		seen, before = now.plan.Seen, now.plan.Before
+	}
 	decideNow := func() (Outcome, string) {
 		switch {
 		case now.plan.Outcome != Planned:
 			return now.plan.Outcome, now.plan.Why
-		case p.Seen != now.plan.Seen:
-			return Refused, changedText(p.Before, now.plan.Before)
+		case seen != now.plan.Seen:
+			return Refused, changedText(before, now.plan.Before)
 		default:
 			return "", ""
 		}

@@ -37,6 +37,8 @@ type Plan struct {
 	MadeAt time.Time `json:"made_at"`
 	// Job is the bulk job of which the plan is a line; empty otherwise.
 	Job string `json:"job,omitempty"`
+	// immediate: there was no plan before, so the first look is what the plan saw.
+	immediate bool
 }
 
 // Possible reports whether the plan would send a request.
