@@ -86,7 +86,7 @@ func (s *Actions) begin(name string, execute bool) (*action, error) {
 
 // about sets the subscription that the action is about.
 func (a *action) about(s piano.Subscription) {
-	view := viewOf(s)
+	view := ViewOf(s)
 	a.report.Subscription = &view
 	a.subscription, a.user = s.ID, s.UserID
 	a.subject = subjectOf(s.UserID, s.ID)

@@ -98,7 +98,7 @@ func (a *action) know(p *prepared) {
 	}
 	a.before, a.report.Before = p.sight.json(), p.sight.values
 	if one := p.sight.target.Subscription; one != nil {
-		view := viewOf(*one)
+		view := ViewOf(*one)
 		a.report.Subscription = &view
 		if a.to != "" {
 			a.from = one.Term.ID

@@ -11,8 +11,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// subscriptionSight is a subscription as plans show it.
-func subscriptionSight(one piano.Subscription) *sight {
+// SubscriptionValues are the values of a subscription that plans show and rely on.
+func SubscriptionValues(one piano.Subscription) map[string]string {
 	v := map[string]string{
 		"status": one.Status, "auto_renew": flagText(one.AutoRenew), "next_bill_date": instantText(one.NextBillAt),
 		"ends_at": instantText(one.EndedAt), "term": one.Term.ID, "payment_method": one.PaymentMethodID,
@@ -21,7 +21,7 @@ func subscriptionSight(one piano.Subscription) *sight {
 	if one.ChargeCount != nil {
 		v["charges"] = strconv.Itoa(*one.ChargeCount)
 	}
-	return &sight{target: Target{Subscription: &one}, values: v, user: one.UserID, subscription: one.ID}
+	return v
 }
 
 func (s *Actions) lookAtSubscription(ctx context.Context, id string) (*sight, error) {
@@ -29,7 +29,7 @@ func (s *Actions) lookAtSubscription(ctx context.Context, id string) (*sight, er
 	if err != nil {
 		return nil, found(err, "there is no such subscription")
 	}
-	return subscriptionSight(one), nil
+	return &sight{target: Target{Subscription: &one}, values: SubscriptionValues(one), user: one.UserID, subscription: one.ID}, nil
 }
 
 func (s *Actions) subscriptionOperation(a Action) operation {

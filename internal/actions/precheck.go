@@ -57,7 +57,7 @@ func (a *action) checked(id string, at time.Time, found piano.Subscription, reje
 			return Refused, "its user has changed since the first check", nil
 		}
 		s.found = now
-		view := viewOf(now)
+		view := ViewOf(now)
 		a.report.Subscription = &view
 		outcome, why := rejectReason(now)
 		return outcome, why, nil

@@ -77,7 +77,8 @@ type Subscription struct {
 	EndedAt                *time.Time `json:"ended_at"`
 }
 
-func viewOf(s piano.Subscription) Subscription {
+// ViewOf returns these fields of a subscription.
+func ViewOf(s piano.Subscription) Subscription {
 	return Subscription{
 		ID: s.ID, UserID: s.UserID, Status: s.Status, TermID: s.Term.ID, TermType: s.Term.Type, AutoRenew: s.AutoRenew,
 		CanBeResumed: s.CanBeResumed, AutoRenewChangeEnabled: s.AutoRenewChangeEnabled, NextBillAt: s.NextBillAt, EndedAt: s.EndedAt,
