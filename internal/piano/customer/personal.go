@@ -12,27 +12,40 @@ import (
 
 // Personal is a text that names a person or that a person wrote. It prints as a mask in
 // every notation: only Reveal returns the text. The zero value is an absent text.
-type Personal struct{ text string }
+//
+// The text is behind a pointer, since fmt prints the fields of a value without its methods
+// after a wrong verb.
+type Personal struct{ text *string }
 
 // mask is what a Personal prints as.
 const mask = "[personal]"
 
 // NewPersonal wraps a text.
-func NewPersonal(text string) Personal { return Personal{text: text} }
+func NewPersonal(text string) Personal {
+	if text == "" {
+		return Personal{}
+	}
+	return Personal{text: &text}
+}
 
 // Reveal returns the text. Only a page of a person who may see it calls this, and a
 // request to Piano.
-func (p Personal) Reveal() string { return p.text }
+func (p Personal) Reveal() string {
+	if p.text == nil {
+		return ""
+	}
+	return *p.text
+}
 
 // Empty reports whether there is no text.
-func (p Personal) Empty() bool { return p.text == "" }
+func (p Personal) Empty() bool { return p.text == nil }
 
 // Len returns how many characters the text has.
-func (p Personal) Len() int { return len([]rune(p.text)) }
+func (p Personal) Len() int { return len([]rune(p.Reveal())) }
 
 // String returns the mask, and nothing for an absent text.
 func (p Personal) String() string {
-	if p.text == "" {
+	if p.Empty() {
 		return ""
 	}
 	return mask
@@ -59,7 +72,7 @@ func (p *Personal) UnmarshalJSON(raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: a personal text has another type", piano.ErrShape)
 	}
-	p.text = text
+	*p = NewPersonal(text)
 	return nil
 }
 
