@@ -219,7 +219,7 @@ const maxList = 16 << 20
 
 // readList reads the file of a bulk job. Its content is not stored.
 func (a *app) readList(path string) (string, error) {
-	var from io.Reader = a.stdin
+	from := a.stdin
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {

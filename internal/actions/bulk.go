@@ -68,7 +68,7 @@ func planID(job, key string) uuid.UUID {
 // that was interrupted continues where it stopped: an item with a result is not sent
 // again. An item that failed or was refused is tried again.
 //
-// The error is nil where every item has a line; it says why the others have none.
+// The error says why a job ended before its last item.
 func (s *Actions) Bulk(ctx context.Context, job string, items []Item, reason string, execute bool, report func(Line)) error {
 	failed := 0
 	for n, item := range items {

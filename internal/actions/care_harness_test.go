@@ -56,11 +56,11 @@ type faultKind int
 
 const (
 	noFault     faultKind = iota
-	lostAfter             // the effect happens, and the answer is lost
-	lostBefore            // nothing happens, and the answer is lost
-	html                  // the effect happens, and a page of HTML is the answer
-	otherShape            // the effect happens, and the answer is another object
-	falseAnswer           // nothing happens, and Piano says false
+	lostAfter             // the effect happens, and the answer is lost.
+	lostBefore            // nothing happens, and the answer is lost.
+	html                  // the effect happens, and the answer is HTML.
+	otherShape            // the effect happens, and the answer is another object.
+	falseAnswer           // nothing happens, and Piano says false.
 )
 
 func newDesk(t *testing.T) *desk {

@@ -19,8 +19,8 @@ import (
 // the subject:
 //
 //   - It withdraws where an execution with a lower id has no result yet.
-//   - It waits where one with a higher id has none: that one has read before this row was
-//     there and sends, or it reads this row and withdraws.
+//   - It waits where one with a higher id has no result: that one has read before this
+//     row was there and sends, or it reads this row and withdraws.
 //
 // So one of them sends, even where both wrote at the same moment. An execution of another
 // action counts for claimLife: a process that died does not block a customer for ever. An

@@ -106,8 +106,8 @@ func (a *action) know(p *prepared) {
 	}
 }
 
-// executedBefore reports an earlier execution of the same plan; nil where there is none
-// that counts. It waits for one that is in progress in another process.
+// executedBefore reports an earlier execution of the same plan that counts; nil without
+// one. It waits for one that is in progress in another process.
 func (a *action) executedBefore(ctx context.Context) (*Report, error) {
 	for deadline := a.Now().Add(a.ClaimWait); ; {
 		all, err := a.executions(ctx)

@@ -135,7 +135,7 @@ func endText(t *time.Time) string {
 
 func epochText(t *time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// lengthText stands for a text that is not shown.
+// lengthText replaces a text that is not shown.
 func lengthText(characters int) string { return fmt.Sprintf("(%d characters)", characters) }
 
 func sameInstant(a, b *time.Time) bool {

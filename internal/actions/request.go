@@ -48,7 +48,8 @@ const (
 	maxMove = 5 * 366
 )
 
-// ErrAction: an action is incomplete or has a wrong value. Nothing was read.
+// ErrAction is a mistake in an action: something is missing or has a wrong value. Nothing
+// was read.
 var ErrAction = errors.New("this action is not possible as given")
 
 // check validates what does not depend on Piano.

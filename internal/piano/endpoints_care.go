@@ -4,7 +4,6 @@ import "net/http"
 
 // The calls of customer care and of promotions. One that changes something is sent once:
 // nothing in the API identifies a repeated request.
-// once, whatever happens: nothing in the API identifies a repeated request.
 var (
 	ListUsers    = reading(http.MethodPost, "/publisher/user/list", "users")
 	SearchUsers  = reading(http.MethodPost, "/publisher/user/search", "users")
