@@ -17,30 +17,30 @@ import (
 
 // careShell is the shell of an agent over a simulated Piano.
 type careShell struct {
-	*testing.T
+	t *testing.T
 	*publisher
 	customers *customer.Client
 }
 
 // run runs a command and fails where something personal comes out.
 func (s *careShell) run(want int, args ...string) string {
-	s.T.Helper()
-	got := call(s.T, s.environment(), "", args...)
+	s.t.Helper()
+	got := call(s.t, s.environment(), "", args...)
 	if all := got.stdout + got.stderr; len(pianoapi.FindCanaries([]byte(all))) > 0 || strings.Contains(all, s.server.Token()) {
-		s.T.Errorf("%v: something personal comes out: %s", args, all)
+		s.t.Errorf("%v: something personal comes out: %s", args, all)
 	}
 	if got.code != want {
-		s.T.Fatalf("%v: exit status %d, want %d\n%s%s", args, got.code, want, got.stdout, got.stderr)
+		s.t.Fatalf("%v: exit status %d, want %d\n%s%s", args, got.code, want, got.stdout, got.stderr)
 	}
 	return got.stdout
 }
 
 // report is run with --json and --execute.
 func (s *careShell) report(want int, args ...string) (r actions.Report) {
-	s.T.Helper()
+	s.t.Helper()
 	text := s.run(want, append(args, "--json", "--execute", "--reason", "asked by kari@example.com", "--actor", "agent 7")...)
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		s.T.Fatalf("%v: %v: %s", args, err, text)
+		s.t.Fatalf("%v: %v: %s", args, err, text)
 	}
 	return r
 }
@@ -48,7 +48,7 @@ func (s *careShell) report(want int, args ...string) (r actions.Report) {
 func TestCare_InTheShell(t *testing.T) {
 	tier.Full(t, "runs the commands of care")
 	f := services(t).Fixture(t, testbed.Config{Seed: 3, Subscribers: 600})
-	s := &careShell{T: t, publisher: newPublisher(t, f)}
+	s := &careShell{t: t, publisher: newPublisher(t, f)}
 	s.customers = customer.New(s.client)
 
 	// Auto-renewal, the next bill date and a cancellation of one subscription.
@@ -95,38 +95,38 @@ FROM actions_log`).Scan(&rows))
 }
 
 func (s *careShell) refunds() {
-	s.T.Helper()
+	s.t.Helper()
 	for _, one := range s.subs {
-		payments, _, err := s.customers.Conversions(s.T.Context(), one.UserID)
+		payments, _, err := s.customers.Conversions(s.t.Context(), one.UserID)
 		s.Must(err)
 		for _, c := range payments {
 			if c.Payment == nil {
 				continue
 			}
-			p, err := s.customers.Payment(s.T.Context(), c.Payment.ID)
+			p, err := s.customers.Payment(s.t.Context(), c.Payment.ID)
 			s.Must(err)
 			if p.Refundable == nil || !*p.Refundable {
 				continue
 			}
 			if r := s.report(exitDone, "subscription", "refund", "--payment", p.ID); r.Outcome != actions.Done {
-				s.T.Errorf("refund: %+v", r)
+				s.t.Errorf("refund: %+v", r)
 			}
 			text := s.run(exitFound, "subscription", "refund", "--payment", p.ID, "--amount", "0.5", "--execute", "--reason", "x")
 			if !strings.Contains(text, "plan: refused") || s.server.Changed("/publisher/payment/refund") != 1 {
-				s.T.Errorf("refund again:\n%s", text)
+				s.t.Errorf("refund again:\n%s", text)
 			}
 			return
 		}
 	}
-	s.T.Fatal("no payment can be refunded")
+	s.t.Fatal("no payment can be refunded")
 }
 
 func (s *careShell) accesses() {
-	s.T.Helper()
-	resources, err := s.customers.Resources(s.T.Context())
+	s.t.Helper()
+	resources, err := s.customers.Resources(s.t.Context())
 	s.Must(err)
 	rid := resources[len(resources)-1].ID
-	users, err := s.customers.Search(s.T.Context(), customer.Query{"has_payment": "true"}, customer.Page{Limit: 20})
+	users, err := s.customers.Search(s.t.Context(), customer.Query{"has_payment": "true"}, customer.Page{Limit: 20})
 	s.Must(err)
 	var list []string
 	known := map[string]bool{}
@@ -139,22 +139,22 @@ func (s *careShell) accesses() {
 			}
 		}
 	}
-	file := filepath.Join(s.T.TempDir(), "winners.txt")
+	file := filepath.Join(s.t.TempDir(), "winners.txt")
 	s.Must(os.WriteFile(file, []byte(strings.Join(list, "\n")+"\nnobody.there@example.org\n"), 0o600))
 	grant := []string{"access", "grant", "--file", file, "--resource", rid, "--never-ends"}
 	if text := s.run(exitFound, grant...); strings.Count(text, "  planned: ") != 6 || s.server.Changed("/publisher/user/access/grant") != 0 {
-		s.T.Errorf("a plan:\n%s", text)
+		s.t.Errorf("a plan:\n%s", text)
 	}
 	execute := append(grant, "--execute", "--reason", "raffle")
 	s.server.Fail(pianoapi.Unauthorized, "/publisher/user/access/grant", 2, 1) // the third line ends the job
 	if text := s.run(exitFailed, execute...); strings.Count(text, "  done: ") != 2 || !strings.Contains(text, "job ") {
-		s.T.Errorf("interrupted:\n%s", text)
+		s.t.Errorf("interrupted:\n%s", text)
 	}
 	text := s.run(exitFound, execute...) // one address is nobody's
 	if strings.Count(text, "done (before)") != 2 || strings.Count(text, "  done: ") != 4 || !strings.Contains(text, "no user with this e-mail") || s.server.Changed("/publisher/user/access/grant") != 6 {
-		s.T.Errorf("continued, %d grants arrived:\n%s", s.server.Changed("/publisher/user/access/grant"), text)
+		s.t.Errorf("continued, %d grants arrived:\n%s", s.server.Changed("/publisher/user/access/grant"), text)
 	}
-	all, _, err := s.customers.Accesses(s.T.Context(), list[0])
+	all, _, err := s.customers.Accesses(s.t.Context(), list[0])
 	s.Must(err)
 	var id string
 	for _, a := range all {
@@ -163,18 +163,18 @@ func (s *careShell) accesses() {
 		}
 	}
 	if text := s.run(exitDone, "access", "list", "--user", list[0]); !strings.Contains(text, id) || !strings.Contains(text, "never") {
-		s.T.Errorf("list:\n%s", text)
+		s.t.Errorf("list:\n%s", text)
 	}
-	if r := s.report(exitDone, "access", "extend", "--user", list[0], "--access", id, "--days", "7"); r.Outcome != actions.Done && r.Outcome != actions.Refused {
-		s.T.Errorf("extend what never ends: %+v", r)
+	if r := s.report(exitFound, "access", "extend", "--user", list[0], "--access", id, "--days", "7"); r.Outcome != actions.Refused {
+		s.t.Errorf("extend what never ends: %+v", r)
 	}
 	if r := s.report(exitDone, "access", "revoke", "--user", list[0], "--access", id); r.Outcome != actions.Done || s.server.Changed("/publisher/user/access/revoke") != 1 {
-		s.T.Errorf("revoke: %+v", r)
+		s.t.Errorf("revoke: %+v", r)
 	}
 	for _, a := range all {
 		if a.CanRevoke == nil {
 			if text := s.run(exitFound, "access", "revoke", "--user", list[0], "--access", a.ID, "--execute", "--reason", "x"); !strings.Contains(text, "cancel the subscription") {
-				s.T.Errorf("revoke that of a subscription:\n%s", text)
+				s.t.Errorf("revoke that of a subscription:\n%s", text)
 			}
 		}
 	}

@@ -213,6 +213,8 @@ func TestPlan_Refusals(t *testing.T) {
 		"no_payment":          {actions.Action{Kind: actions.RefundPayment, PaymentID: "UP2"}, "no such payment"},
 		"no_user":             {actions.Action{Kind: actions.AddNote, UserID: "u2", Text: text}, "no such user"},
 		"no_user_to_grant":    {actions.Action{Kind: actions.GrantAccess, UserID: "u2", ResourceID: "R1"}, "no such user"},
+		"anothers_sub":        {actions.Action{Kind: actions.CancelNow, SubscriptionID: "S1", UserID: "u2"}, "belongs to another user"},
+		"anothers_payment":    {actions.Action{Kind: actions.RefundPayment, PaymentID: "UP1", UserID: "u2"}, "belongs to another user"},
 		"no_inquiry":          {actions.Action{Kind: actions.ReplyToInquiry, UserID: "u1", InquiryID: "I2", Text: text}, "no such inquiry"},
 		"unknown_method":      {actions.Action{Kind: actions.ChangePaymentMethod, SubscriptionID: "S1", PaymentMethodID: "PM9"}, "no such payment method"},
 		"unknown_access":      {actions.Action{Kind: actions.ExtendAccess, UserID: "u1", AccessID: "A9", Days: 1}, "has been revoked"},

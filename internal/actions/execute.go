@@ -186,6 +186,11 @@ func (a *action) execute(ctx context.Context, p *Plan, now *prepared) (*Report, 
 // lookAfter reads what is true after a request and ends the action.
 func (a *action) lookAfter(ctx context.Context, was *prepared, outcome Outcome, sent error) (*Report, error) {
 	shown, after, failed := a.effect(ctx, was, outcome == Done || outcome == Unknown)
+	started := ""
+	if after != nil && was.op.pending != nil {
+		started = was.op.pending(was.sight, after)
+	}
+	shown = shown && started == ""
 	if after != nil {
 		a.after, a.report.After = after.json(), after.values
 	}
@@ -197,6 +202,8 @@ func (a *action) lookAfter(ctx context.Context, was *prepared, outcome Outcome, 
 			why = "Piano says that it is done, and it shows"
 		case failed != nil:
 			why = "Piano says that it is done; it could not be read again"
+		case started != "":
+			outcome, why = Pending, started
 		default:
 			outcome, why = Pending, "Piano says that it is done; it does not show yet"
 		}
@@ -204,8 +211,9 @@ func (a *action) lookAfter(ctx context.Context, was *prepared, outcome Outcome, 
 	case Unknown:
 		switch {
 		case shown:
-			outcome, why = Done, "no answer came, but it has been done"
-			sent = nil
+			outcome, why, sent = Done, "no answer came, but it has been done", nil
+		case started != "":
+			outcome, why, sent = Pending, "no answer came, but: "+started, nil
 		case failed != nil:
 			why = "no answer came and it could not be read: it may have been done, so look before you make a new plan"
 		default:
@@ -226,6 +234,10 @@ func (a *action) effect(ctx context.Context, was *prepared, expected bool) (show
 	for deadline := a.Now().Add(a.Settle); ; {
 		after, err = was.op.look(ctx)
 		shown = err == nil && was.op.done(was.sight, after)
+		if err == nil && was.op.pending != nil && was.op.pending(was.sight, after) != "" {
+			shown = false
+			expected = expected && !was.op.later
+		}
 		if shown || !expected || !a.Now().Before(deadline) || wait.For(ctx, a.Poll) != nil {
 			return shown, after, err
 		}

@@ -10,9 +10,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -31,7 +33,12 @@ type operation struct {
 	// expect are the values that the request changes.
 	expect map[string]string
 	// warn is what the agent should know before; empty for nothing.
-	warn func(*sight) string
+	warn func(*sight, customer.Features) string
+	// pending says that the effect has started and takes longer; empty where it has not. Nil
+	// for effects that show at once.
+	pending func(before, after *sight) string
+	// later: such an effect is not expected to show now.
+	later bool
 }
 
 // lookPaths are the calls that read what an action is about.
@@ -62,6 +69,14 @@ func found(err error, what string) error {
 		return absent{what}
 	}
 	return err
+}
+
+// ofUser checks that an object is of the user that the action names, where it names one.
+func (s *sight) ofUser(uid string) error {
+	if uid = transform.Guard(strings.TrimSpace(uid)); uid != "" && s.user != "" && s.user != uid {
+		return absent{"it belongs to another user"}
+	}
+	return nil
 }
 
 // digest is that of the values that a plan relies on.

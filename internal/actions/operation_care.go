@@ -37,6 +37,9 @@ func (s *Actions) refundOperation(a Action) operation {
 		now := &sight{target: Target{Payment: &p}, user: p.UserID, subscription: p.SubscriptionID, values: map[string]string{
 			"payment_status": p.Status, "amount": p.Amount.String(), "remaining": p.Remaining.String(), "refunded": p.Refunded.String(),
 			"currency": p.Currency, "refundable": flagText(p.Refundable)}}
+		if err := now.ofUser(a.UserID); err != nil {
+			return nil, err
+		}
 		if remaining, known := p.Remaining.Decimal(); given && (!known || amount.LessThan(remaining)) {
 			partly, err := s.Customers.RefundablePartly(ctx, id)
 			if err != nil {

@@ -52,7 +52,7 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 		o.expect = map[string]string{"auto_renew": flagText(&on)}
 		after(func(_, a piano.Subscription) bool { return a.AutoRenew != nil && *a.AutoRenew == on })
 		if !on {
-			o.warn = s.warnOfAutoRenew
+			o.warn = warnOfAutoRenew
 		}
 	case NextBillDate:
 		s.nextBillDate(a, &o, update)
@@ -96,17 +96,32 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 		after(resumed)
 	case ChangeTerm:
 		s.changeTerm(a, id, &o)
+		o.later = a.Billing != piano.BillNow
+		o.pending = func(before, after *sight) string {
+			p, earlier := after.private.(changeProgress), before.private.(changeProgress)
+			if !p.known || p.status.Final() || earlier == p {
+				return ""
+			}
+			return "Piano has accepted the change, and says " + p.status.String()
+		}
 		after(func(_, n piano.Subscription) bool {
 			return n.Status == "upgraded" || n.Term.ID == transform.Guard(a.ToTerm)
 		})
+	}
+	look := o.look
+	o.look = func(ctx context.Context) (*sight, error) {
+		now, err := look(ctx)
+		if err == nil {
+			err = now.ofUser(a.UserID)
+		}
+		return now, err
 	}
 	return o
 }
 
 // warnOfAutoRenew says what cannot be undone.
-func (s *Actions) warnOfAutoRenew(*sight) string {
-	f, err := s.Customers.Features(context.Background())
-	if err == nil && f.Known && !f.EnableAutoRenew {
+func warnOfAutoRenew(_ *sight, f customer.Features) string {
+	if f.Known && !f.EnableAutoRenew {
 		return "auto-renew cannot be turned on again: the application does not allow it"
 	}
 	return ""
@@ -131,7 +146,7 @@ func (s *Actions) nextBillDate(a Action, o *operation, update func(customer.Upda
 		}
 		return "", false
 	}
-	o.warn = func(now *sight) string {
+	o.warn = func(now *sight, _ customer.Features) string {
 		if !isTrue(now.target.Subscription.AutoRenew) {
 			return "its auto-renew is off: it ends on the new date instead of renewing"
 		}

@@ -136,7 +136,11 @@ func (s *Actions) resolve(ctx context.Context, p *prepared) error {
 		plan.After[transform.Guard(name)] = transform.Guard(value)
 	}
 	if p.op.warn != nil {
-		if warning := p.op.warn(now); warning != "" {
+		features, err := s.Customers.Features(ctx)
+		if err != nil {
+			return err
+		}
+		if warning := p.op.warn(now, features); warning != "" {
 			plan.Warnings = append(plan.Warnings, warning)
 		}
 	}

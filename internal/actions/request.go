@@ -16,7 +16,7 @@ type Action struct {
 	Kind Kind
 
 	SubscriptionID  string // of a subscription
-	UserID          string // of a grant, an access, an inquiry or a note
+	UserID          string // of a grant, an access, an inquiry or a note; of others a check
 	PaymentID       string
 	AccessID        string
 	InquiryID       string

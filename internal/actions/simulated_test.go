@@ -252,6 +252,17 @@ func TestSimulated_EveryAction(t *testing.T) {
 			p.clean(plan, r, again)
 		}
 	}
+	// A change that is billed later is accepted and does not show yet.
+	later := p.action(actions.ChangeTerm)
+	later.Billing, later.ImmediateAccess = piano.BillAtPeriodEnd, false
+	plan, err := p.act.Plan(t.Context(), later)
+	p.must(err)
+	if r, err := p.act.Execute(t.Context(), plan, "test"); err != nil || r.Outcome != actions.Pending || !strings.Contains(r.Why, "says PENDING") {
+		t.Errorf("a change at the end of the period: %+v, %v", r, err)
+	}
+	if plan, err := p.act.Plan(t.Context(), later); err != nil || plan.Possible() || plan.Why == "" {
+		t.Errorf("a second change: %+v, %v", plan, err)
+	}
 }
 
 func TestSimulated_Refusals(t *testing.T) {
