@@ -33,7 +33,8 @@ func (a *action) send(ctx context.Context, endpoint string, on *precheck, ask fu
 	if outcome, err := a.refresh(ctx, on, !alone); outcome != "" {
 		return outcome, false, err
 	}
-	err = ask(ctx)
+	left := piano.MaxPrecheckAge - a.Now().Sub(on.at)
+	err = ask(piano.StartBy(ctx, time.Now().Add(left)))
 	step, answer := stepAnswered, "done"
 	outcome = Done
 	switch {

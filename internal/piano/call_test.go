@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -149,4 +150,22 @@ func TestAnswer_Decode(t *testing.T) {
 	if err := a.Decode(&rows); !errors.Is(err, piano.ErrShape) || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "users.uid: want text") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// A change is not sent when its turn comes after the read that it relies on is too old.
+func TestSend_IsNotSentAfterItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, times := offline(t, func(int) *http.Response { return response(200, `{"code":0,"data":true}`, nil) }, func(cfg *piano.Config) { cfg.Rate = 0.1 })
+		if _, err := c.CanChange(t.Context(), "S1"); err != nil { // takes the only turn of ten seconds
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_, err := c.Send(piano.StartBy(t.Context(), begun.Add(5*time.Second)), piano.RefundPayment, nil)
+		if !errors.Is(err, piano.ErrBusy) || errors.Is(err, piano.ErrOutcomeUnknown) || len(*times) != 1 || time.Since(begun) > time.Second {
+			t.Errorf("%v, %d requests after %v", err, len(*times), time.Since(begun))
+		}
+		if _, err := c.Send(piano.StartBy(t.Context(), begun.Add(11*time.Second)), piano.RefundPayment, nil); err != nil || len(*times) != 2 || time.Since(begun) > 11*time.Second {
+			t.Errorf("%v, %d requests after %v", err, len(*times), time.Since(begun))
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // request is one request to the API.
@@ -32,9 +34,12 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	fail := func(status int, cause error, hint string) error {
 		return &Error{Endpoint: r.endpoint.path, Status: status, cause: cause, Hint: hint}
 	}
-	if err := c.rate.Wait(ctx); err != nil {
-		<-ctx.Done() // also where it would end before our turn
-		return nil, 0, fail(0, noTime{ctx.Err()}, "")
+	if err := c.turn(ctx, r); err != nil {
+		hint := ""
+		if errors.Is(err, ErrBusy) {
+			hint = "raise piano.rate where this happens often"
+		}
+		return nil, 0, fail(0, err, hint)
 	}
 	ask, err := c.prepare(ctx, r)
 	if err != nil {
@@ -86,6 +91,38 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		}
 		return nil, 0, fail(status, cause, "check "+r.endpoint.setting())
 	}
+}
+
+// startBy is the key of StartBy in a context.
+type startBy struct{}
+
+// StartBy limits when a request that changes something may start: the read that it relies
+// on gets old while the request waits for its turn (piano.rate). After that it is not sent,
+// and the error wraps ErrBusy.
+func StartBy(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, startBy{}, at)
+}
+
+// turn waits for the rate limit.
+func (c *Client) turn(ctx context.Context, r request) error {
+	limit, limited := ctx.Value(startBy{}).(time.Time)
+	if !r.endpoint.changes || !limited {
+		if err := c.rate.Wait(ctx); err != nil {
+			<-ctx.Done() // also where it would end before our turn
+			return noTime{ctx.Err()}
+		}
+		return nil
+	}
+	mine := c.rate.Reserve()
+	if time.Now().Add(mine.Delay()).After(limit) {
+		mine.Cancel()
+		return fmt.Errorf("%w: too many requests of this process wait for their turn, and nothing was sent", ErrBusy)
+	}
+	if err := wait.For(ctx, mine.Delay()); err != nil {
+		mine.Cancel()
+		return noTime{ctx.Err()}
+	}
+	return nil
 }
 
 // neverDone reports whether a status means that the server did not start the request.
