@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -109,6 +110,7 @@ func (b *actionBuilder) newRecord(who person, country, term string, product int)
 // or later.
 func (b *actionBuilder) changeTerm(r *record, product int, now bool) *action {
 	change := &termChange{from: r, to: b.newRecord(r.user, r.country, r.term, product), uid: r.user.uid}
+	change.to.use = &promo.Use{} // a change of term takes no code
 	name := schemas.Upgraded
 	if b.terms[product].Price*schemas.Decimal4(b.terms[r.product].Months) < b.terms[r.product].Price*schemas.Decimal4(b.terms[product].Months) {
 		name = schemas.Downgraded

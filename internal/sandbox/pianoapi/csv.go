@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 )
 
 // WriteCSV writes the subscription log in the columns and forms of Piano's export:
@@ -121,10 +119,10 @@ func pick(s *Subscription, what string, n int) int {
 // promoCode returns the code with which a subscription began. A code that was only reserved
 // is not in the log.
 func promoCode(s *Subscription) string {
-	if _, code := promo.OfSubscription(s.ID); hasEvents(s.Term.Type) && s.ChargeCount > 0 {
-		return code
+	if s.ChargeCount == 0 {
+		return ""
 	}
-	return ""
+	return s.promoCode
 }
 
 // graceTo returns the end of the grace period, which the term sets in days.

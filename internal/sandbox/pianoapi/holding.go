@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -16,6 +17,7 @@ type Holding struct {
 	Country      string
 	Method       string // the payment method that support has set; empty: the user's first one
 	HasEvents    bool   // its term has events
+	Use          promo.Use
 }
 
 // Users returns the ids of all users with a subscription. Their place in the list is their
@@ -96,7 +98,7 @@ func (p *Publisher) Numbers() []int {
 func (p *Publisher) holding(r *record) Holding {
 	return Holding{
 		Number: r.number, Subscription: p.renderer.shown(r), Product: p.terms[r.product], Country: r.country, Method: r.method,
-		HasEvents: hasEvents(r.term),
+		HasEvents: hasEvents(r.term), Use: r.promoUse(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -26,15 +27,28 @@ type record struct {
 	fixed    *account       // for a subscription without facts
 	plant    func(*account) // changes what is served
 	nextBill schemas.NullMillis
-	moved    bool   // support has set nextBill
-	method   string // with which support lets the next period be paid; empty: the user's first one
-	hidden   bool   // the API does not have it
-	acting   bool   // Live may act on it
-	steady   bool   // reconciliation compares it for certain, unless an action follows
-	busy     int    // delayed halves left
+	moved    bool       // support has set nextBill
+	use      *promo.Use // the promo code; nil: that of the id
+	method   string     // with which support lets the next period be paid; empty: the user's first one
+	hidden   bool       // the API does not have it
+	acting   bool       // Live may act on it
+	steady   bool       // reconciliation compares it for certain, unless an action follows
+	busy     int        // delayed halves left
 
 	state  world.State
 	served Subscription
+}
+
+// promoUse returns the promo code with which the subscription began.
+func (r *record) promoUse() promo.Use {
+	switch {
+	case r.use != nil:
+		return *r.use
+	case !hasEvents(r.term):
+		return promo.Use{}
+	default:
+		return promo.UseOf(r.id)
+	}
 }
 
 // recordStore holds the records and the order in which the API lists them. It is

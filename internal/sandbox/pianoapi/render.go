@@ -20,12 +20,12 @@ func (rd *renderer) render(r *record, a *account, draw *rand.Rand) Subscription 
 	product := &rd.terms[r.product]
 	plan := a.plan(draw, product.Currency)
 	s := Subscription{
-		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: "Visa ****4242", BillingPlan: plan.own,
+		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: maskedCard, BillingPlan: plan.own,
 		Status: a.status, StatusName: statusName(a.status), StatusNameInReports: reportStatus(a.status),
 		Term: rd.renderTerm(r, a, plan), Resource: resourceOf(r.resource), User: rd.renderUser(r, a.uid),
 		StartDate: seconds(a.startedAt), Cancelable: live(a.status), Refundable: live(a.status) && a.charges > 0,
 		InTrial: a.inTrial, TrialEndDate: date(a.trialEnds), EndDate: date(a.endsAt), ChargeCount: a.charges,
-		AcquisitionType: "purchase", periodText: periodText(a.months),
+		AcquisitionType: "purchase", periodText: periodText(a.months), promoCode: r.promoUse().Code,
 	}
 	if !a.autoRenew {
 		s.autoRenewDisabled = date(a.disabled)

@@ -30,6 +30,7 @@ type Subscription struct {
 	*Details
 
 	periodText, priceText        string // as the export has them
+	promoCode                    string // only the export has it
 	autoRenewDisabled, graceFrom *int64 // only the export has them
 }
 

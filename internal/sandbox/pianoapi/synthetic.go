@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 )
 
 // Synthetic is a Store of many subscriptions for measurements. It computes each
@@ -125,7 +127,7 @@ func (s Synthetic) at(n int) Subscription {
 	ends := began + 5*syntheticPeriod
 	plan, price, currency := "["+syntheticPrice+" EUR|1 month|*]", jsonAmount(syntheticPrice), "EUR"
 	one := Subscription{
-		ID: fmt.Sprintf("%s%09d", syntheticPrefix, n), AutoRenew: live(status), PaymentMethod: "Visa ****4242", BillingPlan: plan,
+		ID: fmt.Sprintf("%s%09d", syntheticPrefix, n), AutoRenew: live(status), PaymentMethod: maskedCard, BillingPlan: plan,
 		Status: status, StatusName: statusName(status), StatusNameInReports: reportStatus(status),
 		Term: Term{ID: "TMPAY00", AID: DefaultAID, Name: "Basic 1 month", Type: "payment", TypeName: "Payment",
 			BillingPlan: &plan, PlanDescription: &plan, FirstPrice: &price, Currency: &currency, ChangeOptions: []ChangeOption{}},
@@ -133,6 +135,7 @@ func (s Synthetic) at(n int) Subscription {
 		User: User{UID: who.uid, Email: who.email, FirstName: who.first, LastName: who.last, PersonalName: who.first + " " + who.last,
 			CreateDate: began, LastLogin: began},
 		StartDate: began, Cancelable: live(status), ChargeCount: 5, AcquisitionType: "purchase",
+		promoCode:  promo.UseOf(fmt.Sprintf("%s%09d", syntheticPrefix, n)).Code,
 		periodText: "1 month", priceText: syntheticPrice + "00",
 	}
 	if live(status) {

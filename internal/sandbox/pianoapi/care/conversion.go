@@ -122,12 +122,14 @@ func (d *Desk) conversionByID(id string) *conversion {
 // ended without a charge is free again.
 func redemptionOf(h *pianoapi.Holding) (state promo.State, at int64, ok bool) {
 	s := &h.Subscription
-	if index, _ := promo.OfSubscription(s.ID); index < 0 || !h.HasEvents {
+	if h.Use.PromotionID == "" {
 		return "", 0, false
 	}
 	switch {
 	case s.InTrial && s.Cancelable && s.ChargeCount == 0:
 		return promo.ReservedTrial, s.StartDate, true
+	case h.Use.Regular != 0: // redeemed in the checkout of the simulation, perhaps for nothing
+		return promo.Used, s.StartDate, true
 	case s.ChargeCount == 0:
 		return "", 0, false
 	case s.Status == "wait_confirmed":
@@ -151,11 +153,13 @@ func (d *Desk) redemptions() []promo.Redemption {
 		if !ok {
 			continue
 		}
-		index, _ := promo.OfSubscription(h.Subscription.ID)
 		sale := wire.Amount(h.Product.Price)
-		original := promo.Discount(index, sale, h.Product.Currency)
+		original := h.Use.Original(0, sale, h.Product.Currency)
+		if h.Use.Regular != 0 {
+			sale = h.Use.Charged
+		}
 		all = append(all, promo.Redemption{
-			Number: h.Number, ID: h.Subscription.ID, State: state, At: at, Original: price(original, h.Product.Currency), Sale: sale,
+			Number: h.Number, Use: h.Use, State: state, At: at, Original: price(original, h.Product.Currency), Sale: sale,
 			Currency: h.Product.Currency, User: h.Subscription.User,
 		})
 	}

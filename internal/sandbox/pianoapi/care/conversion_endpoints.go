@@ -51,7 +51,7 @@ func (d *Desk) code(c *conversion) *ConversionCode {
 	if !ok || c.index > 0 && (c.payment == nil || c.payment.original == c.payment.amount) {
 		return nil
 	}
-	shown := promo.CodeOfSubscription(c.holding.Subscription.ID, c.holding.Number, state)
+	shown := c.holding.Use.Object(c.holding.Number, state)
 	one := &ConversionCode{ID: shown.ID, PromotionID: shown.PromotionID, Code: shown.Code, State: shown.State, StateValue: state}
 	if c.payment != nil {
 		text := price(c.payment.original, c.holding.Product.Currency)

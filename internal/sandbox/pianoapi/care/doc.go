@@ -4,7 +4,8 @@
 // The main path: a Desk is a pianoapi.Publisher with more endpoints (desk.go). Most of what
 // it returns is derived: from the subscriptions and their events, and by chance from the
 // seed (file.go). Only what support changes is stored: the file of a user once something
-// in it has changed, refunds, and revoked access.
+// in it has changed, refunds, and revoked access. Desk.Checkout is Piano's checkout, which
+// has no call in the API (checkout.go).
 //
 // Words used here:
 //

@@ -57,9 +57,9 @@ func isConversion(f *world.Fact, first bool) bool {
 
 // payments returns the payments of a subscription, the oldest first.
 func (d *Desk) payments(h *pianoapi.Holding) []*payment {
-	index, _ := promo.OfSubscription(h.Subscription.ID)
+	use := h.Use
 	if _, _, redeemed := redemptionOf(h); !redeemed {
-		index = -1
+		use = promo.Use{}
 	}
 	var all []*payment
 	for _, f := range d.History(h.Number) {
@@ -67,10 +67,8 @@ func (d *Desk) payments(h *pianoapi.Holding) []*payment {
 		switch {
 		case value > 0 && isConversion(&f, len(all) == 0):
 			p := &payment{
-				id: partID(paymentPrefix, h.Number, len(all)), holding: h, at: f.At, renewal: len(all) > 0, amount: value, original: value,
-			}
-			if len(all) < promo.Periods(index) {
-				p.original = promo.Discount(index, value, h.Product.Currency)
+				id: partID(paymentPrefix, h.Number, len(all)), holding: h, at: f.At, renewal: len(all) > 0, amount: value,
+				original: use.Original(len(all), value, h.Product.Currency),
 			}
 			// Some were refunded in part, in the time of the world.
 			if at := p.at + day; d.oneIn(23, "partly refunded", p.id) && at < d.opened-day {
@@ -202,7 +200,7 @@ func (d *Desk) shortPayment(p *payment) *ShortPayment {
 	currency := p.holding.Product.Currency
 	return &ShortPayment{
 		ID: p.id, CreateDate: wire.ISO(wire.At(p.at)), State: status, Renewal: p.renewal, Amount: p.amount, Price: price(p.amount, currency),
-		OriginalPrice: price(p.original, currency), Currency: currency, Refundable: d.refundable(p), Method: pianoapi.CanaryCard + " *4242",
+		OriginalPrice: price(p.original, currency), Currency: currency, Refundable: d.refundable(p), Method: p.holding.Subscription.PaymentMethod,
 		Customer: "cus_" + pianoapi.CanaryCard + strconv.Itoa(p.holding.Number), CustomerLabel: "Customer id", Transaction: "tx" + p.id,
 	}
 }

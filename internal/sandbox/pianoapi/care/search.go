@@ -69,8 +69,7 @@ var filters = map[string]filter{
 	"redeemed_promotions": func(c *candidate, v string, r *http.Request) bool {
 		return r.Form.Get("has_redeemed_promotion") != "true" || c.anyOwned(func(h *pianoapi.Holding) bool {
 			state, _, there := redemptionOf(h)
-			index, _ := promo.OfSubscription(h.Subscription.ID)
-			return there && c.redeemed(state, r) && slices.Contains(strings.Split(v, ","), promo.PromotionID(index))
+			return there && c.redeemed(state, r) && slices.Contains(strings.Split(v, ","), h.Use.PromotionID)
 		})
 	},
 	"payment_methods": func(c *candidate, v string, _ *http.Request) bool {

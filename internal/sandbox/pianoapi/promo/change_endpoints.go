@@ -11,7 +11,7 @@ import (
 )
 
 func (c *Catalogue) create(r *http.Request) wire.Answer {
-	p := &Promotion{redeemedByIndex: -1, AID: c.cfg.AID, CreateDate: c.cfg.Now().Unix(), CreateBy: staff}
+	p := &Promotion{AID: c.cfg.AID, CreateDate: c.cfg.Now().Unix(), CreateBy: staff}
 	if a, bad := p.fill(r); bad {
 		return a
 	}

@@ -55,23 +55,6 @@ func hashOf(what, id string) uint32 {
 	return hash.Sum32()
 }
 
-// OfSubscription returns the code with which a subscription began, and the place of its
-// promotion in the seed. Half of them began without a code. Then text is empty.
-func OfSubscription(id string) (index int, text string) {
-	switch at := hashOf("promo", id) % 12; at {
-	case 6, 7:
-		return spring, codeSpring
-	case 8, 9:
-		return welcome, codeWelcome
-	case 10:
-		return annual, codeAnnual
-	case 11:
-		return winback, PrefixWinback + letters(hashOf("code", id))
-	default:
-		return -1, ""
-	}
-}
-
 // letters writes a number as part of a generated code.
 func letters(n uint32) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(binary.BigEndian.AppendUint32(nil, n))[:6]
@@ -81,7 +64,7 @@ func letters(n uint32) string {
 func (p *Promotion) claims(redeemed []Redemption) []Redemption {
 	var mine []Redemption
 	for _, one := range redeemed {
-		if index, _ := OfSubscription(one.ID); index >= 0 && index == p.redeemedByIndex {
+		if one.Use.PromotionID == p.ID {
 			mine = append(mine, one)
 		}
 	}
@@ -92,10 +75,9 @@ func (p *Promotion) claims(redeemed []Redemption) []Redemption {
 func (p *Promotion) allCodes(redeemed []Redemption) []Code {
 	var all []Code
 	for _, one := range p.claims(redeemed) {
-		_, text := OfSubscription(one.ID)
 		at, price := one.At, one.Original
 		c := Code{
-			ID: claimedID(p.ID, one.Number), PromotionID: p.ID, Code: text, State: one.State.label(), StateValue: one.State,
+			ID: claimedID(p.ID, one.Number), PromotionID: p.ID, Code: one.Use.Code, State: one.State.label(), StateValue: one.State,
 			ClaimedUser: one.User, CreateDate: p.CreateDate, CreateBy: staff, UpdateDate: &at, LastPrice: &price,
 		}
 		if one.State == Used {
@@ -140,11 +122,9 @@ func (p *Promotion) generate(prefix string, amount int, now int64) {
 	}
 }
 
-// CodeOfSubscription returns the code object of a subscription's redemption.
-func CodeOfSubscription(id string, number int, state State) Code {
-	index, text := OfSubscription(id)
-	promotion := PromotionID(index)
-	return Code{ID: claimedID(promotion, number), PromotionID: promotion, Code: text, State: state.label(), StateValue: state}
+// Object returns the code object of the use of a code. number is that of the subscription.
+func (u Use) Object(number int, state State) Code {
+	return Code{ID: claimedID(u.PromotionID, number), PromotionID: u.PromotionID, Code: u.Code, State: state.label(), StateValue: state}
 }
 
 // claimedID is the id of a redeemed or reserved code. number is that of the subscription.

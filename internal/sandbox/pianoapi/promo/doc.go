@@ -2,8 +2,9 @@
 //
 // The main path: New has a few promotions (seed.go). An endpoint (endpoints.go,
 // code_endpoints.go, change_endpoints.go) reads or changes a Catalogue. Who has redeemed a
-// code is not stored: OfSubscription derives it from the id of a subscription, and the
-// Catalogue asks for all redemptions (code.go).
+// code in the time of the world is not stored: UseOf derives it from the id of a
+// subscription (use.go). Redeem uses a code in the checkout (redeem.go). The Catalogue asks
+// for all redemptions.
 //
 // Words used here:
 //

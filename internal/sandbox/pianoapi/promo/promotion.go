@@ -12,38 +12,37 @@ import (
 
 // Promotion is a promotion as the API writes it.
 type Promotion struct {
-	ID              string          `json:"promotion_id"`
-	AID             string          `json:"aid"`
-	Name            string          `json:"name"`
-	Status          string          `json:"status"` // active, expired, new
-	FixedCode       *string         `json:"fixed_promotion_code"`
-	Unlimited       bool            `json:"unlimited_uses,omitempty"`
-	Prefix          *string         `json:"promotion_code_prefix"`
-	NewCustomers    bool            `json:"new_customers_only,omitempty"`
-	Amount          *wire.Amount    `json:"discount_amount"`
-	Currency        *string         `json:"discount_currency"`
-	Discount        string          `json:"discount"`
-	Percentage      *float64        `json:"percentage_discount"`
-	Type            string          `json:"discount_type"` // fixed, percentage
-	UsesAllowed     *int            `json:"uses_allowed"`
-	Uses            int             `json:"uses"`
-	NeverZero       bool            `json:"never_allow_zero,omitempty"`
-	TermDependency  string          `json:"term_dependency_type"` // all, include, unlocked
-	StartDate       *int64          `json:"start_date"`
-	EndDate         *int64          `json:"end_date"`
-	CreateDate      int64           `json:"create_date"`
-	CreateBy        string          `json:"create_by"`
-	UpdateDate      *int64          `json:"update_date"`
-	UpdateBy        *string         `json:"update_by"`
-	Deleted         bool            `json:"deleted,omitempty"`
-	FixedDiscounts  []FixedDiscount `json:"fixed_discount_list"`
-	AllPeriods      bool            `json:"apply_to_all_billing_periods,omitempty"`
-	OnRenewal       bool            `json:"can_be_applied_on_renewal,omitempty"`
-	PeriodLimit     *int            `json:"billing_period_limit"`
-	terms           []string        // for include and unlocked
-	codes           []*code         // that nobody has claimed
-	serial          int             // codes so far
-	redeemedByIndex int             // the redemptions of the world: its place in the seed, or -1
+	ID             string          `json:"promotion_id"`
+	AID            string          `json:"aid"`
+	Name           string          `json:"name"`
+	Status         string          `json:"status"` // active, expired, new
+	FixedCode      *string         `json:"fixed_promotion_code"`
+	Unlimited      bool            `json:"unlimited_uses,omitempty"`
+	Prefix         *string         `json:"promotion_code_prefix"`
+	NewCustomers   bool            `json:"new_customers_only,omitempty"`
+	Amount         *wire.Amount    `json:"discount_amount"`
+	Currency       *string         `json:"discount_currency"`
+	Discount       string          `json:"discount"`
+	Percentage     *float64        `json:"percentage_discount"`
+	Type           string          `json:"discount_type"` // fixed, percentage
+	UsesAllowed    *int            `json:"uses_allowed"`
+	Uses           int             `json:"uses"`
+	NeverZero      bool            `json:"never_allow_zero,omitempty"`
+	TermDependency string          `json:"term_dependency_type"` // all, include, unlocked
+	StartDate      *int64          `json:"start_date"`
+	EndDate        *int64          `json:"end_date"`
+	CreateDate     int64           `json:"create_date"`
+	CreateBy       string          `json:"create_by"`
+	UpdateDate     *int64          `json:"update_date"`
+	UpdateBy       *string         `json:"update_by"`
+	Deleted        bool            `json:"deleted,omitempty"`
+	FixedDiscounts []FixedDiscount `json:"fixed_discount_list"`
+	AllPeriods     bool            `json:"apply_to_all_billing_periods,omitempty"`
+	OnRenewal      bool            `json:"can_be_applied_on_renewal,omitempty"`
+	PeriodLimit    *int            `json:"billing_period_limit"`
+	terms          []string        // for include and unlocked
+	codes          []*code         // that nobody has claimed
+	serial         int             // codes so far
 }
 
 // FixedDiscount is a discount in one currency.
@@ -59,8 +58,8 @@ const staff = "TMSTAFF01"
 
 // Redemption is a use of a code, or the reservation of one.
 type Redemption struct {
-	Number   int    // of the subscription
-	ID       string // of the subscription
+	Number   int // of the subscription
+	Use      Use
 	State    State
 	At       int64  // seconds
 	Original string // the price before the discount
