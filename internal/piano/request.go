@@ -11,15 +11,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // request is one request to the API.
 type request struct {
-	endpoint endpoint
+	endpoint Endpoint
 	params   url.Values
 	// maxAge is how long after the first attempt another one may start: the read that it
 	// relies on gets old. 0 is no limit.
 	maxAge time.Duration
+	// once: no failure leads to another attempt.
+	once bool
 }
 
 // maxAnswer limits an answer in memory: a page of 10,000 subscriptions is a third of it.
@@ -30,9 +34,12 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	fail := func(status int, cause error, hint string) error {
 		return &Error{Endpoint: r.endpoint.path, Status: status, cause: cause, Hint: hint}
 	}
-	if err := c.rate.Wait(ctx); err != nil {
-		<-ctx.Done() // also where it would end before our turn
-		return nil, 0, fail(0, noTime{ctx.Err()}, "")
+	if err := c.turn(ctx, r); err != nil {
+		hint := ""
+		if errors.Is(err, ErrBusy) {
+			hint = "raise piano.rate where this happens often"
+		}
+		return nil, 0, fail(0, err, hint)
 	}
 	ask, err := c.prepare(ctx, r)
 	if err != nil {
@@ -45,7 +52,11 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 			c.hooks.OnRequest(r.endpoint.path, status, outcomeOf(err), time.Since(begun))
 		}
 	}()
-	answer, err := c.http.Do(ask)
+	client := c.http
+	if r.endpoint.changes {
+		client = c.single
+	}
+	answer, err := client.Do(ask)
 	if err != nil {
 		return nil, 0, fail(0, r.unanswered(err), "")
 	}
@@ -82,11 +93,43 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	}
 }
 
+// startBy is the key of StartBy in a context.
+type startBy struct{}
+
+// StartBy limits when a request that changes something may start: the read that it relies
+// on gets old while the request waits for its turn (piano.rate). After that it is not sent,
+// and the error wraps ErrBusy.
+func StartBy(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, startBy{}, at)
+}
+
+// turn waits for the rate limit.
+func (c *Client) turn(ctx context.Context, r request) error {
+	limit, limited := ctx.Value(startBy{}).(time.Time)
+	if !r.endpoint.changes || !limited {
+		if err := c.rate.Wait(ctx); err != nil {
+			<-ctx.Done() // also where it would end before our turn
+			return noTime{ctx.Err()}
+		}
+		return nil
+	}
+	mine := c.rate.Reserve()
+	if time.Now().Add(mine.Delay()).After(limit) {
+		mine.Cancel()
+		return fmt.Errorf("%w: too many requests of this process wait for their turn, and nothing was sent", ErrBusy)
+	}
+	if err := wait.For(ctx, mine.Delay()); err != nil {
+		mine.Cancel()
+		return noTime{ctx.Err()}
+	}
+	return nil
+}
+
 // neverDone reports whether a status means that the server did not start the request.
 func neverDone(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return true
 	default:
 		return false
@@ -148,6 +191,9 @@ func (r request) unknown(err error) error {
 
 // repeatable reports whether a retry may help and does no harm.
 func repeatable(r request, err error) bool {
+	if r.once || r.endpoint.once {
+		return false
+	}
 	if errors.Is(err, errUnsent) {
 		return true
 	}
