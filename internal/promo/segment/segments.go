@@ -38,7 +38,7 @@ type Preview struct {
 
 // Preview counts a segment.
 func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
-	asOf, err := s.stateTime(ctx)
+	asOf, err := s.StateTime(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
 	return p, nil
 }
 
-// stateTime is the moment before which everything is in the state of subscriptions.
-func (s Segments) stateTime(ctx context.Context) (time.Time, error) {
+// StateTime is the moment before which everything is in the state of subscriptions.
+func (s Segments) StateTime(ctx context.Context) (time.Time, error) {
 	times, err := store.Read(ctx, s.Store, "read the time of the state", schemas.StateCompleteTo(s.Tables), nil, func(row driver.Rows, at *time.Time) error { return row.Scan(at) })
 	if err != nil {
 		return time.Time{}, err
@@ -94,7 +94,7 @@ func (s Segments) Refresh(ctx context.Context, r Reference) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the suppression list: %w", err)
 	}
-	asOf, err := s.stateTime(ctx)
+	asOf, err := s.StateTime(ctx)
 	if err != nil {
 		return nil, err
 	}
