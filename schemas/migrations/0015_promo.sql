@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "promotion_rules" }}{{ .OnCluster }}
     `on_renewal` Bool COMMENT 'Whether its codes may be used when a subscription renews' CODEC(ZSTD(1)),
     `never_zero` Bool COMMENT 'Whether the price stays above zero' CODEC(ZSTD(1)),
     `scope` LowCardinality(String) COMMENT 'all, include (listed terms) or unlocked (terms that only the code opens)' CODEC(ZSTD(1)),
-    `uses_allowed` Nullable(UInt64) COMMENT 'How often a code may be used; NULL for unlimited' CODEC(ZSTD(1)),
+    `uses_allowed` Nullable(UInt64) COMMENT 'How often its codes may be used in all; NULL for unlimited' CODEC(ZSTD(1)),
     `starts_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it starts; NULL without a limit' CODEC(ZSTD(1)),
     `ends_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ends; NULL without a limit' CODEC(ZSTD(1)),
     `is_removed` Bool COMMENT 'Whether Piano marks it as deleted' CODEC(ZSTD(1)),

@@ -75,6 +75,16 @@ func (r Reader) Sync(ctx context.Context, since time.Time) (*SyncReport, error) 
 	return s, nil
 }
 
+// LastSync is when conversions were last read; the zero time for never, and where none had a
+// code.
+func (r Reader) LastSync(ctx context.Context) (time.Time, error) {
+	read, _, err := r.sources(ctx)
+	if err != nil || read == nil {
+		return time.Time{}, err
+	}
+	return *read, nil
+}
+
 // continueFrom is the time of the first conversion to read: of the oldest reserved code, or
 // shortly before the last conversion.
 func (r Reader) continueFrom(ctx context.Context, now time.Time) (time.Time, error) {

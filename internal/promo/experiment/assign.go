@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -112,4 +113,27 @@ func (x Experiments) unassigned(ctx context.Context, id string, run uuid.UUID) (
 	return store.Read(ctx, x.Store, "read the users without an arm", "SELECT DISTINCT user_id FROM "+x.Tables.Table("segment_members")+
 		" WHERE run_id = {run:UUID} AND user_id NOT IN (SELECT user_id FROM "+x.Tables.Table("experiment_assignments")+" WHERE experiment_id = {id:String}) ORDER BY user_id",
 		clickhouse.Parameters{"id": statement.Text(id), "run": run.String()}, func(row driver.Rows, user *string) error { return row.Scan(user) })
+}
+
+// User is an assigned user.
+type User struct {
+	UserID     string    `json:"user_id"`
+	Arm        string    `json:"arm"`
+	AssignedAt time.Time `json:"assigned_at"`
+}
+
+// Users are the assigned users, of one arm or of all, by their id.
+func (x Experiments) Users(ctx context.Context, id, arm string) ([]User, error) {
+	e, err := x.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if arm != "" && !slices.ContainsFunc(e.Arms, func(a Arm) bool { return a.Name == arm }) {
+		return nil, fmt.Errorf("experiment %s has no such arm", e.ID)
+	}
+	return store.Read(ctx, x.Store, "read the assigned users", "SELECT user_id, toString(arm), assigned_at FROM "+x.Tables.Table("experiment_assignments")+
+		" FINAL WHERE experiment_id = {id:String} AND ({arm:String} = '' OR arm = {arm:String}) ORDER BY user_id",
+		clickhouse.Parameters{"id": statement.Text(e.ID), "arm": statement.Text(arm)}, func(row driver.Rows, u *User) error {
+			return row.Scan(&u.UserID, &u.Arm, &u.AssignedAt)
+		})
 }

@@ -28,8 +28,8 @@ type Promotion struct {
 	OnRenewal        bool    `json:"on_renewal"`
 	NeverZero        bool    `json:"never_zero"`
 	Scope            string  `json:"scope"` // all, include or unlocked
-	// UsesAllowed is how often a code may be used; nil for unlimited. Uses is how often all
-	// codes were.
+	// UsesAllowed is how often its codes may be used in all; nil for unlimited. Uses is how
+	// often they were.
 	UsesAllowed *uint64    `json:"uses_allowed"`
 	Uses        uint64     `json:"uses"`
 	StartsAt    *time.Time `json:"starts_at"`
