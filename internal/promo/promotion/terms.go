@@ -2,8 +2,6 @@ package promotion
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -18,21 +16,22 @@ func lookContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 }
 
-// terms are the ids of the listed terms of a promotion.
+// terms are the ids of the listed terms of a promotion. A promotion has few, so
+// one page is enough.
 func (p Promotions) terms(ctx context.Context, promotion string) ([]string, error) {
-	rows, err := p.API.Rows(ctx, piano.ListPromotionTerms, url.Values{"promotion_id": {promotion}}, "term_id")
+	a, err := p.API.Read(ctx, piano.ListPromotionTerms, url.Values{"promotion_id": {promotion}, "offset": {"0"}, "limit": {"1000"}})
 	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		ID string `json:"term_id"`
+	}
+	if err := a.Decode(&rows); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(rows))
 	for i, row := range rows {
-		var term struct {
-			ID string `json:"term_id"`
-		}
-		if json.Unmarshal(row, &term) != nil {
-			return nil, fmt.Errorf("piano %s: %w: terms[%d].term_id: want text", piano.ListPromotionTerms.Path(), piano.ErrShape, i)
-		}
-		ids[i] = term.ID
+		ids[i] = row.ID
 	}
 	return ids, nil
 }
