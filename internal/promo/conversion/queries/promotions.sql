@@ -18,17 +18,17 @@
         SELECT
             subscription_id, if(promotion_id != '', promotion_id, concat('code ', code)) AS promotion,
             max(promotion_id) AS promotion_of, max(code) AS code_of,
-            max(in_piano) AS piano, max(in_traits) AS traits, max(used) AS was_used, max(waiting) AS is_waiting,
+            max(in_piano) AS piano, max(in_traits) AS traits, max(used) AS was_used,
             minIf(code_at, in_piano) AS piano_at,
             argMinIf(tuple(original - amount), code_at, in_piano AND NOT renewal AND isNotNull(original - amount)).1 AS known_discount
         FROM
         (
             SELECT subscription_id, promotion_id, promo_code AS code, true AS in_piano, false AS in_traits, code_state = 'used' AS used,
-                code_state = 'reserved_for_delayed_payment' AS waiting, is_renewal AS renewal, created_at AS code_at, original_price AS original, amount
+                is_renewal AS renewal, created_at AS code_at, original_price AS original, amount
             FROM CONVERSIONS FINAL
             WHERE subscription_id != '' AND code_state != 'active'
             UNION ALL
-            SELECT subscription_id, promotion_id, code, false, true, false, false, false, toDateTime64(0, 3, 'UTC'), NULL, NULL
+            SELECT subscription_id, promotion_id, code, false, true, false, false, toDateTime64(0, 3, 'UTC'), NULL, NULL
             FROM trait_codes
         )
         GROUP BY subscription_id, promotion
@@ -38,7 +38,7 @@
     (
         SELECT
             m.root AS root, c.promotion AS promotion, max(c.promotion_of) AS promotion_id, max(c.code_of) AS code, max(c.piano) AS in_piano, max(c.traits) AS in_traits,
-            max(c.was_used) AS used, max(c.is_waiting) AS waiting, minIf(c.piano_at, c.piano) AS piano_at, argMin(tuple(c.known_discount), m.depth).1 AS known_discount
+            max(c.was_used) AS used, minIf(c.piano_at, c.piano) AS piano_at, argMin(tuple(c.known_discount), m.depth).1 AS known_discount
         FROM coded AS c
         INNER JOIN members AS m ON c.subscription_id = m.subscription_id
         GROUP BY root, promotion
@@ -48,10 +48,11 @@
         SELECT
             k.promotion AS promotion, k.promotion_id AS promotion_id, k.code AS code, l.life_currency AS currency, k.in_piano AS in_piano, k.in_traits AS in_traits,
             l.alive AS alive, l.ended AS ended, l.months AS months, l.charges AS charges, l.payments AS payments, k.known_discount AS known_discount,
-            -- the code of a trial, or of a payment that has not come, is only reserved
-            k.used OR (NOT l.unpaid AND NOT (k.waiting AND empty(charges))) AS redeemed,
-            NOT redeemed AND alive AS reserved,
             if(in_piano, k.piano_at, l.began) AS code_at,
+            -- A code on a trial, or on a payment that has not come, is only reserved. Piano says
+            -- so, until a charge is newer than what was read.
+            k.used OR if(in_piano, arrayExists(c -> c.1 >= code_at, charges), NOT l.unpaid) AS redeemed,
+            NOT redeemed AND alive AS reserved,
             arrayFirst(c -> c.1 >= code_at - INTERVAL 1 DAY, charges) AS first_charge,
             if(first_charge.2 > 0, first_charge.1, code_at) AS begins,
             notEmpty(r.versions) AS rule_known,
