@@ -11,7 +11,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
-// TestSubscription_ActionsReconcile resumes and upgrades against a simulated Piano:
+// TestSubscription_ActionsReconcile resumes, upgrades and cancels against a simulated Piano:
 // the events come back through the stream, and the next reconciliation compares
 // these subscriptions too and finds nothing.
 func TestSubscription_ActionsReconcile(t *testing.T) {
@@ -62,6 +62,36 @@ func TestSubscription_ActionsReconcile(t *testing.T) {
 	_, err := fmt.Sscanf(rising.Term.ID, "TMPAY%d", &product)
 	s.Must(err)
 	act("Upgraded", rising.ID, "upgrade", "--from-term", rising.Term.ID, "--to-term", fmt.Sprintf("TMPAY%02d", (product+12)%36))
+
+	// The actions of customer care, which the next reconciliation compares, too.
+	care := func(action, id string, do func() (bool, error)) {
+		t.Helper()
+		if done, err := do(); err != nil || !done {
+			t.Fatalf("%s of %s: %v, %v", action, id, done, err)
+		}
+		s.Eventually(action+" of "+id, func() bool {
+			var n uint64
+			s.One("SELECT count() FROM subscription_events FINAL WHERE subscription_id = '"+id+"' AND subscription_action = '"+action+"'", &n)
+			return n > 0
+		}, one.Run)
+	}
+	leaving := p.take("one to cancel", renews)
+	care("Canceled", leaving.ID, func() (bool, error) { return p.desk.Cancel(t.Context(), leaving.ID, false) })
+	refunded := p.take("one to cancel with a refund", func(one piano.Subscription) bool {
+		shown, _ := p.desk.Get(one.ID)
+		return renews(one) && shown.Refundable
+	})
+	care("Canceled", refunded.ID, func() (bool, error) { return p.desk.Cancel(t.Context(), refunded.ID, true) })
+	ending := p.take("one to cancel at the end", func(one piano.Subscription) bool {
+		shown, _ := p.desk.Get(one.ID)
+		return shown.DeferredCancelable
+	})
+	care("Auto-renew disabled", ending.ID, func() (bool, error) { return p.desk.CancelDeferred(t.Context(), ending.ID) })
+	var paidBack float64
+	s.One("SELECT toFloat64(min(transaction_value)) FROM subscription_events FINAL WHERE subscription_id = '"+refunded.ID+"' AND subscription_action = 'Canceled'", &paidBack)
+	if paidBack >= 0 {
+		t.Errorf("the refund of %s is %v in the table", refunded.ID, paidBack)
+	}
 
 	if after := clean("after"); after != before+1 {
 		t.Errorf("%d compared, and %d afterwards: the subscription that the upgrade began is one more", before, after)

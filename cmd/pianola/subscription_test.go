@@ -28,6 +28,7 @@ import (
 // back as events of the fixture's topic.
 type publisher struct {
 	*testbed.Fixture
+	desk   *care.Desk
 	server *pianoapi.Server
 	client *piano.Client
 	subs   []piano.Subscription // those that can be acted on
@@ -41,7 +42,8 @@ func newPublisher(t *testing.T, s *testbed.Fixture) *publisher {
 	}})
 	p := &publisher{Fixture: s}
 	var err error
-	p.server, err = pianoapi.Start(pianoapi.Config{}, care.New(shelf, care.Config{Seed: 1}))
+	p.desk = care.New(shelf, care.Config{Seed: 1})
+	p.server, err = pianoapi.Start(pianoapi.Config{}, p.desk)
 	s.Must(err)
 	t.Cleanup(func() {
 		if err := p.server.Close(); err != nil {

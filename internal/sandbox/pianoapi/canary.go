@@ -23,6 +23,9 @@ const (
 	CanaryPlace   = "Stedkanarie"         // cities, postal codes, pages and browsers of conversions
 )
 
+// maskedCard is how subscriptions name the card that pays them.
+const maskedCard = "Visa of " + CanaryCard + " *4242"
+
 // Canaries returns all canaries. A prefix of a name in another case counts, too.
 func Canaries() []string {
 	return []string{CanaryFirst, CanaryLast, CanaryField, CanaryInquiry, CanaryComment, CanaryNote, CanaryMail, CanaryCard, CanaryNumber, CanaryPlace}
@@ -88,4 +91,14 @@ func makePerson(uid, email string, number int) person {
 		first: AttackOn(fmt.Sprintf("%s-%d", CanaryFirst, number), number),
 		last:  AttackOn(fmt.Sprintf("%s-%d", CanaryLast, number), number+attackEvery/3),
 	}
+}
+
+// person is the owner of a subscription.
+type person struct {
+	uid, email, first, last string
+}
+
+// inventedPerson returns a person who is not in the world.
+func inventedPerson(kind string, number int) person {
+	return makePerson(fmt.Sprintf("%s-%07d", kind, number), fmt.Sprintf("%s.%s.%d@example.com", strings.ToLower(CanaryFirst), kind, number), number)
 }

@@ -20,7 +20,7 @@ func (rd *renderer) render(r *record, a *account, draw *rand.Rand) Subscription 
 	product := &rd.terms[r.product]
 	plan := a.plan(draw, product.Currency)
 	s := Subscription{
-		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: "Visa ****4242", BillingPlan: plan.own,
+		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: maskedCard, BillingPlan: plan.own,
 		Status: a.status, StatusName: statusName(a.status), StatusNameInReports: reportStatus(a.status),
 		Term: rd.renderTerm(r, a, plan), Resource: resourceOf(r.resource), User: rd.renderUser(r, a.uid),
 		StartDate: seconds(a.startedAt), Cancelable: live(a.status), Refundable: live(a.status) && a.charges > 0,

@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,3 +152,41 @@ func (s *Server) endpoint(e wire.Endpoint) http.Handler {
 }
 
 func (s *Server) write(w http.ResponseWriter, a wire.Answer) { a.Write(w, s.cfg.Now()) }
+
+// Effect is a request that changed something. Its parameters are as the client sent them,
+// also the personal ones.
+type Effect struct {
+	Endpoint string
+	Params   url.Values
+}
+
+// changes are all requests that changed something, in their order.
+type changes struct {
+	mu   sync.Mutex
+	done []Effect
+}
+
+func (c *changes) add(one Effect) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = append(c.done, one)
+}
+
+// Changes returns all requests that changed something, in their order. Piano has no key
+// that makes a request idempotent, so a client that repeats one blindly is here twice,
+// even if the first answer was lost.
+func (s *Server) Changes() []Effect {
+	s.changes.mu.Lock()
+	defer s.changes.mu.Unlock()
+	return slices.Clone(s.changes.done)
+}
+
+// Changed returns how many requests of an endpoint changed something.
+func (s *Server) Changed(endpoint string) (n int) {
+	for _, one := range s.Changes() {
+		if one.Endpoint == endpoint {
+			n++
+		}
+	}
+	return n
+}

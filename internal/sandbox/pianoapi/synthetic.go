@@ -125,7 +125,7 @@ func (s Synthetic) at(n int) Subscription {
 	ends := began + 5*syntheticPeriod
 	plan, price, currency := "["+syntheticPrice+" EUR|1 month|*]", jsonAmount(syntheticPrice), "EUR"
 	one := Subscription{
-		ID: fmt.Sprintf("%s%09d", syntheticPrefix, n), AutoRenew: live(status), PaymentMethod: "Visa ****4242", BillingPlan: plan,
+		ID: fmt.Sprintf("%s%09d", syntheticPrefix, n), AutoRenew: live(status), PaymentMethod: maskedCard, BillingPlan: plan,
 		Status: status, StatusName: statusName(status), StatusNameInReports: reportStatus(status),
 		Term: Term{ID: "TMPAY00", AID: DefaultAID, Name: "Basic 1 month", Type: "payment", TypeName: "Payment",
 			BillingPlan: &plan, PlanDescription: &plan, FirstPrice: &price, Currency: &currency, ChangeOptions: []ChangeOption{}},

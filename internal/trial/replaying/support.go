@@ -12,22 +12,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
 
-// support acts for subscribers through the simulated Piano, with the commands of the binary.
-// Each action adds events to the topic, between the messages of the world.
+// support acts for subscribers through the simulated Piano, with the commands of the binary
+// and with the actions of customer care. Each action adds events to the topic, between the
+// messages of the world.
 type support struct {
 	*harness.Round
 	publisher *pianoapi.Publisher
+	desk      *care.Desk
 	producer  *kgo.Client
 	ids       []string // of subscriptions that nobody has acted on, in random order
 
 	mu    sync.Mutex
 	added []world.Addition // to the topic; complete when run has returned
 
-	resumed, upgraded atomic.Int64
+	resumed, upgraded, cared atomic.Int64
 }
 
 // openSupport starts a Piano whose subscriptions are those of the truth, and sets it in the
@@ -40,7 +43,8 @@ func openSupport(r *harness.Round, truth *world.Truth) (*support, error) {
 	}
 	r.OnClose(s.producer.Close)
 	s.publisher = pianoapi.NewPublisher(r.World, truth, pianoapi.PublisherConfig{Seed: r.Seed, Produce: s.produce})
-	api, err := pianoapi.Start(pianoapi.Config{}, s.publisher)
+	s.desk = care.New(s.publisher, care.Config{Seed: r.Seed})
+	api, err := pianoapi.Start(pianoapi.Config{}, s.desk)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +95,11 @@ func (s *support) additions() []world.Addition {
 func (s *support) run(ctx context.Context) error {
 	for action := 0; ctx.Err() == nil; action++ {
 		act := s.resume
-		if action%3 == 1 {
+		switch action % 3 {
+		case 1:
 			act = s.upgrade
+		case 2:
+			act = s.care
 		}
 		if err := act(context.WithoutCancel(ctx)); err != nil {
 			return err
@@ -100,12 +107,36 @@ func (s *support) run(ctx context.Context) error {
 	}
 	s.Count("subscriptions resumed", int(s.resumed.Load()))
 	s.Count("subscriptions upgraded", int(s.upgraded.Load()))
+	s.Count("actions of customer care", int(s.cared.Load()))
 	return nil
 }
 
-// hasActed says whether both kinds of actions have been done.
+// hasActed says whether all kinds of actions have been done.
 func (s *support) hasActed(context.Context) (bool, error) {
-	return s.resumed.Load() > 0 && s.upgraded.Load() > 0, nil
+	return s.resumed.Load() > 0 && s.upgraded.Load() > 0 && s.cared.Load() > 0, nil
+}
+
+// care cancels a subscription: at once, with a refund, or at the end of its period.
+func (s *support) care(ctx context.Context) error {
+	one, err := s.take("to cancel", func(one pianoapi.Subscription) bool { return one.Active && one.Status == "active" })
+	if err != nil {
+		return err
+	}
+	off, kind := false, s.cared.Load()%2
+	detailed, _ := s.desk.Get(one.ID)
+	switch {
+	case detailed.DeferredCancelable:
+		_, err = s.desk.CancelDeferred(ctx, one.ID)
+	case kind == 0 && detailed.AutoRenewChangeEnabled:
+		_, err = s.desk.Update(ctx, one.ID, &off, nil)
+	default:
+		_, err = s.desk.Cancel(ctx, one.ID, detailed.Refundable)
+	}
+	if err != nil {
+		return fmt.Errorf("cancel %s: %w", one.ID, err)
+	}
+	s.cared.Add(1)
+	return nil
 }
 
 // resume resumes a dynamic subscription that has ended or will end, or a paying one whose

@@ -202,7 +202,7 @@ func (d *Desk) shortPayment(p *payment) *ShortPayment {
 	currency := p.holding.Product.Currency
 	return &ShortPayment{
 		ID: p.id, CreateDate: wire.ISO(wire.At(p.at)), State: status, Renewal: p.renewal, Amount: p.amount, Price: price(p.amount, currency),
-		OriginalPrice: price(p.original, currency), Currency: currency, Refundable: d.refundable(p), Method: pianoapi.CanaryCard + " *4242",
+		OriginalPrice: price(p.original, currency), Currency: currency, Refundable: d.refundable(p), Method: p.holding.Subscription.PaymentMethod,
 		Customer: "cus_" + pianoapi.CanaryCard + strconv.Itoa(p.holding.Number), CustomerLabel: "Customer id", Transaction: "tx" + p.id,
 	}
 }

@@ -66,7 +66,7 @@ func (d *Desk) statsOf(u user, h pianoapi.Holding) Stats {
 	out := Stats{
 		TermName: s.Term.Name, TermID: s.Term.ID, Type: s.Term.Type, TermPlan: s.Term.BillingPlan, BillingPlan: s.BillingPlan, ResourceName: s.Resource.Name,
 		RID: s.Resource.ID, Status: letters[0], StatusLabel: letters[1], StatusDisplay: s.StatusName, ID: s.ID,
-		PaymentMethod: pianoapi.CanaryCard + " *4242", AccessExpired: !d.granted(access), ChargeCount: s.ChargeCount, AutoRenew: s.AutoRenew,
+		PaymentMethod: s.PaymentMethod, AccessExpired: !d.granted(access), ChargeCount: s.ChargeCount, AutoRenew: s.AutoRenew,
 		MethodID: d.methodOf(&h), AccessID: access.id,
 	}
 	if s.NextBillDate != nil {

@@ -31,19 +31,22 @@ const (
 
 // Discount returns the price before the discount of a promotion, from the price after it.
 func Discount(index int, charged wire.Amount, currency string) (original wire.Amount) {
+	original = charged
 	switch index {
 	case spring:
-		return charged * 100 / 80
+		original = charged * 100 / 80
 	case welcome:
-		return charged + welcomeAmounts[currency]
+		original = charged + welcomeAmounts[currency]
 	case annual:
-		return charged * 2
+		original = charged * 2
 	case winback:
-		return charged * 100 / 70
-	default:
-		return charged
+		original = charged * 100 / 70
 	}
+	return original / cent * cent
 }
+
+// cent is the smallest amount of a price.
+const cent wire.Amount = 100
 
 // Periods returns to how many charges the discount of a promotion applies; 0 without one.
 func Periods(index int) int {
@@ -72,14 +75,14 @@ func (c *Catalogue) seed() {
 		return &at
 	}
 	for i, p := range []Promotion{
-		spring:    {Name: "Spring", Type: percentage, Percentage: ptr(20.0), FixedCode: ptr(codeSpring), Unlimited: true, TermDependency: "all", StartDate: days(-400)},
-		welcome:   {Name: "Welcome <b>&amp;</b> hello", Type: fixed, FixedCode: ptr(codeWelcome), Unlimited: true, NewCustomers: true, NeverZero: true, TermDependency: "all", StartDate: days(-400), EndDate: days(100)},
-		annual:    {Name: "Årstilbud", Type: percentage, Percentage: ptr(50.0), FixedCode: ptr(codeAnnual), UsesAllowed: ptr(100_000), TermDependency: "include", StartDate: days(-400), EndDate: days(-30), AllPeriods: true},
-		winback:   {Name: "Win-back", Type: percentage, Percentage: ptr(30.0), Prefix: ptr(PrefixWinback), UsesAllowed: ptr(1_000_000), TermDependency: "all", StartDate: days(-300), PeriodLimit: ptr(3), OnRenewal: true},
+		spring:    {Name: "Spring", Type: percentage, Percentage: ptr(20.0), FixedCode: ptr(codeSpring), Unlimited: true, TermDependency: "all", StartDate: days(-1500)},
+		welcome:   {Name: "Welcome <b>&amp;</b> hello", Type: fixed, FixedCode: ptr(codeWelcome), Unlimited: true, NewCustomers: true, NeverZero: true, TermDependency: "all", StartDate: days(-1500), EndDate: days(100)},
+		annual:    {Name: "Årstilbud", Type: percentage, Percentage: ptr(50.0), FixedCode: ptr(codeAnnual), UsesAllowed: ptr(100_000), TermDependency: "include", StartDate: days(-1500), EndDate: days(-30), AllPeriods: true},
+		winback:   {Name: "Win-back", Type: percentage, Percentage: ptr(30.0), Prefix: ptr(PrefixWinback), UsesAllowed: ptr(1_000_000), TermDependency: "all", StartDate: days(-1490), PeriodLimit: ptr(3), OnRenewal: true},
 		christmas: {Name: "Christmas", Type: percentage, Percentage: ptr(25.0), FixedCode: ptr(codeChristmas), UsesAllowed: ptr(2), TermDependency: "all", StartDate: days(20), EndDate: days(50)},
 		unlock:    {Name: "Unlock the archive", Type: percentage, Percentage: ptr(100.0), FixedCode: ptr(codeUnlock), Unlimited: true, TermDependency: "unlocked", StartDate: days(-10), EndDate: days(10)},
 	} {
-		p.ID, p.AID, p.CreateDate, p.CreateBy, p.redeemedByIndex = c.nextPromotion(), c.cfg.AID, *days(-410), staff, -1
+		p.ID, p.AID, p.CreateDate, p.CreateBy, p.redeemedByIndex = c.nextPromotion(), c.cfg.AID, *days(-1510), staff, -1
 		if i <= winback {
 			p.redeemedByIndex = i
 		}
