@@ -154,7 +154,7 @@ func TestExperiment_FromSegmentToResult(t *testing.T) {
 
 	r, err := w.x.Report(t.Context(), "winback")
 	w.must(err)
-	if r.Conversion.Verdict != experiment.NotEnough || r.Arms[0].Assigned+r.Arms[1].Assigned != 0 {
+	if r.Conversion.Verdict != experiment.NotEnough || r.Arms[0].Assigned+r.Arms[1].Assigned != 200 || r.Conversion.Arms[0].Due != 0 {
 		t.Errorf("the state is older than the assignments: %+v", r)
 	}
 

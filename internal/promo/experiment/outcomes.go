@@ -32,7 +32,7 @@ type money struct {
 // price or more. Charges of terms that do not count are no charges.
 const people = `assigned AS
   (
-    SELECT user_id, toString(arm) AS arm, assigned_at FROM ASSIGNMENTS FINAL WHERE experiment_id = {id:String} AND assigned_at <= {at:DateTime64(3, 'UTC')}
+    SELECT user_id, toString(arm) AS arm, assigned_at FROM ASSIGNMENTS FINAL WHERE experiment_id = {id:String}
   ),
   charged AS
   (
