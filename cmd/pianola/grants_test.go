@@ -380,12 +380,15 @@ func (w *grantsWalk) commands() (all []grantsCommand) {
 	})
 	for _, role := range []string{grantedPromo, grantedWriter} {
 		command(role, "promo", "sync")
-		for range 3 { // the third drops the run of the first
-			add(role, "promo segment refresh", func(t *testing.T) error {
-				w.Exec("INSERT INTO subscriptions (subscription_id, progress, is_deleted) SELECT '', (now64(3), now64(3), toUUID('00000000-0000-0000-0000-000000000000'), []), 1")
-				return w.call(t, role, "promo", "segment", "refresh", "ended?days=3650")
-			})
-		}
+		add(role, "promo segment refresh", func(t *testing.T) error {
+			w.Exec("INSERT INTO subscriptions (subscription_id, progress, is_deleted) SELECT '', (now64(3), now64(3), toUUID('00000000-0000-0000-0000-000000000000'), []), 1")
+			for range 3 { // the third drops the run of the first
+				if err := w.call(t, role, "promo", "segment", "refresh", "ended?days=3650"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	add(grantedPromo, "promo experiment", func(t *testing.T) error {
 		w.runs++

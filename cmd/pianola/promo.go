@@ -109,7 +109,7 @@ func (a *app) printed(asJSON bool, value any, text func() string) error {
 	return a.print(text())
 }
 
-// momentFlag reads a time: RFC 3339, or a day in UTC. Empty is none.
+// momentFlag reads a time: RFC 3339, or a day in UTC; nil for an empty text.
 func momentFlag(flag, value string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil

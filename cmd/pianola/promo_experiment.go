@@ -200,7 +200,7 @@ func (a *app) experimentReportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "report NAME", Short: "report an experiment", Args: cobra.ExactArgs(1),
 		Long: `Reports the outcomes of an experiment by intention to treat: users count in their
-arm whatever code they used.
+arm with any code, or with none.
 
 First the sizes of the arms are compared with their weights. If they differ more
 than chance allows, there is no result (exit status 3). While an arm has fewer

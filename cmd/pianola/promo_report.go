@@ -17,11 +17,11 @@ var errCodeFlag = errors.New("--code: codes are not given on the command line; u
 
 func (a *app) promoReportCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "report", Short: "what became of redeemed promo codes", Args: cobra.NoArgs,
-		Long: `Reports redeemed codes by promotion and currency: the discount given, how many were
-charged the full price afterwards (campaign conversion rate), how many were lost
-at the first charge without discount, refunds, and who is still there after 1, 3,
-6 and 12 months, compared with those who began at the full price.
+		Use: "report", Short: "report the outcome of redeemed promo codes", Args: cobra.NoArgs,
+		Long: `Reports redeemed codes by promotion and currency: the discount given and refunds.
+The campaign conversion rate is the share that was charged the full price later.
+The step-up loss is the share that was lost at the first charge without discount.
+Retention after 1, 3, 6 and 12 months stands beside that of the full price.
 
 Codes come from Piano (pianola promo sync) and from the latest traits (pianola
 reconcile --csv). Plan changes are followed. Reserved codes are not redeemed. Who

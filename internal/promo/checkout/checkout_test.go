@@ -39,7 +39,7 @@ func TestSnippet_Validate(t *testing.T) {
 	}
 }
 
-// TestSnippet_KeepsValuesInsideLiterals: whatever a value is, it is one JSON literal of the
+// TestSnippet_KeepsValuesInsideLiterals: each value is one JSON literal of the
 // script, and no text ends a script element, a comment or a line.
 func TestSnippet_KeepsValuesInsideLiterals(t *testing.T) {
 	plain := valid()

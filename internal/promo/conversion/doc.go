@@ -1,5 +1,5 @@
-// Package conversion reads what Piano knows of redeemed promo codes, and reports what became
-// of them.
+// Package conversion reads what Piano knows of redeemed promo codes, and reports their
+// outcome.
 //
 // Words:
 //

@@ -22,9 +22,11 @@ var (
 	promotionsSQL string
 	//go:embed queries/full_price.sql
 	fullPriceSQL string
+	//go:embed queries/retention.sql
+	retentionSQL string
 )
 
-// Report is what became of redeemed codes.
+// Report is the outcome of redeemed codes.
 type Report struct {
 	AsOf       time.Time   `json:"as_of"`         // of the state of subscriptions
 	CodesRead  *time.Time  `json:"codes_read_at"` // when conversions were read from Piano; nil for never
@@ -90,9 +92,6 @@ type Alive struct {
 // retentionMonths are the ages of Alive.
 var retentionMonths = []uint64{1, 3, 6, 12}
 
-const retentionSQL = `sumForEach(arrayMap(m -> toUInt64(redeemed AND begins + toIntervalMonth(m) <= at), {months:Array(UInt16)})) AS retention_due,
-    sumForEach(arrayMap(m -> toUInt64(redeemed AND begins + toIntervalMonth(m) <= at AND (alive OR ifNull(ended > begins + toIntervalMonth(m), false))), {months:Array(UInt16)})) AS retained`
-
 // Report reads the figures.
 func (r Reader) Report(ctx context.Context) (*Report, error) {
 	asOf, err := segment.Segments{Store: r.Store, Now: r.Now}.StateTime(ctx)
@@ -128,7 +127,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 func (r Reader) query(rest string) string {
 	return strings.NewReplacer(
 		"SUBSCRIPTIONS", r.Tables.Table(schemas.StateTable), "INTERNAL", r.Tables.Table("internal_subscriptions"), "TRAITS", r.Tables.Table("subscription_traits"),
-		"CONVERSIONS", r.Tables.Table("promo_conversions"), "RULES", r.Tables.Table("promotion_rules"), "RETENTION", retentionSQL,
+		"CONVERSIONS", r.Tables.Table("promo_conversions"), "RULES", r.Tables.Table("promotion_rules"), "RETENTION", strings.TrimRight(retentionSQL, "\n"),
 	).Replace("WITH RECURSIVE\n" + strings.TrimRight(livesSQL, "\n") + ",\n" + rest + "\nSETTINGS join_use_nulls = 0, enable_analyzer = 1, max_bytes_before_external_group_by = 1000000000")
 }
 

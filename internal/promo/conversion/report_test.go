@@ -71,17 +71,19 @@ func TestReport(t *testing.T) {
 		}
 		got[key] = p
 	}
+	// lives = with a code of Piano + of the file; redeemed/reserved/released; due/not yet/never;
+	// first discounts by Piano, their sum; refunds, lives with one
 	for key, want := range map[string]string{
 		// A1 to A6 and A9 redeemed; A7 reserved; A8 released. Due: A1 A2 A3 A5 A6 A9. Full
 		// price: A1 A5 A6 A9. A3 did not reach the step-up, and A2 was lost there.
-		"PR1SPRING NOK": "lives 9 piano 7 traits 2 redeemed 7 reserved 1 released 1 due 6 not yet 1 never 0 full 4 reached 5 lost 1 by piano 5 first 350 refunds 50 of 1",
-		"PR1SPRING EUR": "lives 1 piano 1 traits 0 redeemed 1 reserved 0 released 0 due 1 not yet 0 never 0 full 1 reached 1 lost 0 by piano 1 first 5 refunds 0 of 0",
-		"PR2WIN- NOK":   "lives 3 piano 2 traits 1 redeemed 2 reserved 1 released 0 due 2 not yet 0 never 0 full 1 reached 1 lost 0 by piano 0 first 100 refunds 0 of 0",
-		"PR3ALWAYS NOK": "lives 1 piano 1 traits 0 redeemed 1 reserved 0 released 0 due 0 not yet 0 never 1 full 0 reached 0 lost 0 by piano 0 first 50 refunds 0 of 0",
-		"UNKNOWN NOK":   "lives 1 piano 0 traits 1 redeemed 1 reserved 0 released 0 due 1 not yet 0 never 0 full 0 reached 1 lost 1 by piano 0 first 40 refunds 0 of 0",
+		"PR1SPRING NOK": "lives 9=7+2 redeemed 7/1/1 due 6/1/0 full 4 of 5 lost 1 first 5,350 refunds 50,1",
+		"PR1SPRING EUR": "lives 1=1+0 redeemed 1/0/0 due 1/0/0 full 1 of 1 lost 0 first 1,5 refunds 0,0",
+		"PR2WIN- NOK":   "lives 3=2+1 redeemed 2/1/0 due 2/0/0 full 1 of 1 lost 0 first 0,100 refunds 0,0",
+		"PR3ALWAYS NOK": "lives 1=1+0 redeemed 1/0/0 due 0/0/1 full 0 of 0 lost 0 first 0,50 refunds 0,0",
+		"UNKNOWN NOK":   "lives 1=0+1 redeemed 1/0/0 due 1/0/0 full 0 of 1 lost 1 first 0,40 refunds 0,0",
 	} {
 		p := got[key]
-		said := fmt.Sprintf("lives %d piano %d traits %d redeemed %d reserved %d released %d due %d not yet %d never %d full %d reached %d lost %d by piano %d first %g refunds %g of %d",
+		said := fmt.Sprintf("lives %d=%d+%d redeemed %d/%d/%d due %d/%d/%d full %d of %d lost %d first %d,%g refunds %g,%d",
 			p.Lives, p.InPiano, p.InTraits, p.Redeemed, p.Reserved, p.Released, p.Due, p.NotYetDue, p.WithoutStepUp, p.FullPrice, p.Reached, p.Lost, p.DiscountKnown, p.FirstDiscount, p.Refunded, p.WithRefund)
 		if said != want {
 			t.Errorf("%s\n got %s\nwant %s", key, said, want)

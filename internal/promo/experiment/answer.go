@@ -70,7 +70,7 @@ func (e *Experiment) revenue(people []stats.Proportion, sums []money, place map[
 	return all
 }
 
-// sampleOf is the sample of n users, of whom some have charges.
+// sampleOf is the sample of n users, some of them with charges.
 func sampleOf(n uint64, m money) stats.Sample {
 	s := stats.Sample{N: n}
 	if n > 0 {

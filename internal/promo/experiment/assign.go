@@ -36,8 +36,8 @@ type ArmSize struct {
 // firstWins is the base of the column precedence.
 const firstWins = uint64(1) << 63
 
-// Assign gives an arm to each user of the latest run of the segment who has none. Without
-// execute it only counts. Whoever has an arm keeps it, in the segment or not.
+// Assign gives an arm to each user of the latest run of the segment who does not have one. Without
+// execute it only counts. A user with an arm keeps it, in the segment or not.
 func (x Experiments) Assign(ctx context.Context, id string, execute bool) (*Assignment, error) {
 	ctx, err := x.Bind(ctx)
 	if err != nil {

@@ -91,7 +91,7 @@ func (a *action) unanswered(ctx context.Context, n *New, err error) (*Report, er
 	case looked != nil:
 		return a.end(look, Unknown, "no answer says whether it was created, and Piano could not be read; run the command again, it looks first", errors.Join(err, looked))
 	case found == nil:
-		return a.end(look, Unknown, "no answer says whether it was created, and Piano has none of this name now; run the command again, it looks first", err)
+		return a.end(look, Unknown, "no answer says whether it was created, and Piano has no such promotion now; run the command again, it looks first", err)
 	}
 	a.report.Promotion, a.report.Differences = found, n.differences(found)
 	return a.end(look, Unknown, "the answer was lost, and promotion "+found.ID+" has this name now; compare it, and complete it in Piano", err)

@@ -215,8 +215,8 @@ func (e *env) times(path string) (n int) {
 	return n
 }
 
-// told are the steps as words.
-func (e *env) told() string {
+// stepWords are the steps as words.
+func (e *env) stepWords() string {
 	var words []string
 	for _, s := range e.steps {
 		words = append(words, strings.TrimSpace(s.Step+" "+string(s.Outcome)))

@@ -58,7 +58,7 @@ func (n *New) Validate() error {
 		check(n.Percentage != nil && n.Percentage.IsPositive() && n.Percentage.IntPart() <= 100 && !n.Percentage.GreaterThan(hundred), "percentage: want a number above 0 and at most 100")
 		check(len(n.Amounts) == 0, "amounts: only a fixed discount has them")
 	case Fixed:
-		check(n.Percentage == nil, "percentage: a fixed discount has none")
+		check(n.Percentage == nil, "percentage: only a discount in percent has it")
 		check(len(n.Amounts) > 0, "amounts: want an amount in at least one currency")
 	default:
 		check(false, "discount: want percentage or fixed")

@@ -50,7 +50,7 @@ func TestCreate(t *testing.T) {
 		"refused": {new: half, bend: func(e *env) { e.refuse["create"] = 3004 }, outcome: promotion.Refused, why: "code 3004", steps: "asked, answered refused, final refused"},
 		"the answer is lost": {new: half, bend: func(e *env) { e.lose["create"] = true }, outcome: promotion.Unknown, why: "promotion PR1 has this name now",
 			steps: "asked, unknown unknown, final unknown", created: 1},
-		"the request is lost": {new: half, bend: func(e *env) { e.broken["create"] = true }, outcome: promotion.Unknown, why: "has none of this name now",
+		"the request is lost": {new: half, bend: func(e *env) { e.broken["create"] = true }, outcome: promotion.Unknown, why: "has no such promotion now",
 			steps: "asked, unknown unknown, final unknown"},
 		"an amount is refused": {new: fixed, bend: func(e *env) { e.refuse["fixedDiscount/add"] = 3013 }, outcome: promotion.Failed, why: "complete it in Piano",
 			differences: "fixed_discounts 35.5 DKK, 50 NOK , terms TM1 not listed, terms TM2 not listed", steps: "asked, answered done, asked, answered refused, final failed", created: 1},
@@ -78,8 +78,8 @@ func TestCreate(t *testing.T) {
 				differences = append(differences, d.Field+" "+d.Want+" "+d.Got)
 			}
 			failed := c.outcome == promotion.Failed || c.outcome == promotion.Unknown || c.steps == "asked, final done"
-			if r.Outcome != c.outcome || !strings.Contains(r.Why, c.why) || e.told() != c.steps || len(e.fake.promotions) != c.created || (err != nil) != failed {
-				t.Errorf("%s (%s), %v\nsteps %s\n%d created", r.Outcome, r.Why, err, e.told(), len(e.fake.promotions))
+			if r.Outcome != c.outcome || !strings.Contains(r.Why, c.why) || e.stepWords() != c.steps || len(e.fake.promotions) != c.created || (err != nil) != failed {
+				t.Errorf("%s (%s), %v\nsteps %s\n%d created", r.Outcome, r.Why, err, e.stepWords(), len(e.fake.promotions))
 			}
 			if got := strings.Join(differences, ", "); c.outcome != promotion.Unknown && got != c.differences {
 				t.Errorf("differences %q, want %q", got, c.differences)

@@ -1,5 +1,10 @@
 package segment
 
+import _ "embed"
+
+//go:embed full_price.sql
+var fullPriceSQL string
+
 // Definition is a named rule.
 type Definition struct {
 	Name       string      `json:"name"`
@@ -69,8 +74,7 @@ func Definitions() []Definition {
 		{
 			Name: "full_price", Text: "A live subscription that has been charged the list price or more at every charge of the last months, and at the last charge before them.",
 			Parameters: []Parameter{{Name: "months", Type: Integer, Min: 1, Max: 120, Default: "12", Text: "months at the full price at least"}},
-			where: `s.live AND NOT s.in_trial AND s.regular_price > 0 AND notEmpty(arrayFilter(c -> c.1 <= at - toIntervalMonth({months:UInt32}), s.charges))
-  AND arrayAll(c -> c.2 >= s.regular_price, arrayFilter(c -> c.1 >= arrayMax(arrayMap(d -> if(d.1 <= at - toIntervalMonth({months:UInt32}), d.1, toDateTime64(0, 3, 'UTC')), s.charges)), s.charges))`,
+			where:      fullPriceSQL,
 		},
 		{
 			Name: "discounted", Text: "A live subscription whose last charge was below the list price: the step-up is still to come.",

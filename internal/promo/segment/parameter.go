@@ -33,14 +33,6 @@ const (
 // maxText bounds the value of a text.
 const maxText = 200
 
-// clickhouseType is the type of the query parameter.
-func (p Parameter) clickhouseType() string {
-	if p.Type == Integer {
-		return "UInt32"
-	}
-	return "String"
-}
-
 // check returns the value in its normal form. Errors do not repeat it: it may be misplaced.
 func (p Parameter) check(value string) (string, error) {
 	value = strings.TrimSpace(value)

@@ -15,7 +15,7 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// ErrNoState: the table subscriptions has never been computed, so a segment would be empty
+// ErrNoState means that the table subscriptions has never been computed, so a segment would be empty
 // and mean nothing.
 var ErrNoState = errors.New("the state of subscriptions has not been computed yet: run pianola migrate, and wait for the view subscriptions_refresh")
 

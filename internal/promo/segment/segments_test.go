@@ -211,7 +211,7 @@ func TestSegments_KeepTheLatestRuns(t *testing.T) {
 		t.Fatal(run, err)
 	}
 	// Ada has been erased, and a process was killed in the middle of a run.
-	w.Segments.Suppressed = func(_, user string) bool { return user == "ada" }
+	w.Suppressed = func(_, user string) bool { return user == "ada" }
 	w.exec("INSERT INTO " + w.tables.Table("segment_runs") + " (run_id, segment, state, started_at, written_at) SELECT generateUUIDv4(), 'ended?days=30', 'begun', '2026-01-01', '2026-01-01'")
 	w.exec("INSERT INTO " + w.tables.Table("segment_members") + " SELECT run_id, 'ada', 'S1' FROM " + w.tables.Table("segment_runs") + " WHERE state = 'begun'")
 	var last *segment.Run

@@ -7,11 +7,16 @@ import (
 
 // Plan is the question that an experiment is to answer.
 type Plan struct {
-	Baseline float64 // rate of the control arm
-	Target   float64 // rate of the other arm that must be found
-	Alpha    float64 // chance of a result where nothing differs, two-sided
-	Power    float64 // chance of a result where the rates are these
-	Ratio    float64 // size of the other arm ÷ size of the control arm
+	// Baseline is the rate of the control arm.
+	Baseline float64
+	// Target is the rate of the other arm that must be found.
+	Target float64
+	// Alpha is the chance of a result where nothing differs, two-sided.
+	Alpha float64
+	// Power is the chance of a result where the rates are these.
+	Power float64
+	// Ratio is the size of the other arm ÷ the size of the control arm.
+	Ratio float64
 }
 
 // Validate reports what is out of range.

@@ -77,6 +77,7 @@ func New(cfg Config) (*Page, error) {
 	p.mux.HandleFunc("GET /prices", p.prices)
 	p.mux.HandleFunc("POST /report", p.report)
 	p.mux.HandleFunc("GET /reports", p.list)
+	p.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	p.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
 	return p, nil
 }
