@@ -7,9 +7,11 @@ import (
 
 	"github.com/pianola/pianola/internal/promo/conversion"
 	"github.com/pianola/pianola/internal/promo/segment"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 func TestReport(t *testing.T) {
+	tier.Full(t, "fills a database")
 	w := newWorld(t)
 	if _, err := w.reader.Report(t.Context()); !errors.Is(err, segment.ErrNoState) {
 		t.Errorf("without a state: %v", err)

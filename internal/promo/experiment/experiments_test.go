@@ -15,6 +15,7 @@ import (
 	"github.com/pianola/pianola/internal/promo/segment"
 	"github.com/pianola/pianola/internal/promo/store"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -93,6 +94,7 @@ func (w *world) arms() map[string]string {
 }
 
 func TestExperiment_FromSegmentToResult(t *testing.T) {
+	tier.Full(t, "fills a database")
 	w := newWorld(t)
 	w.computed("2026-03-01 00:00:00")
 	w.left(0, 150)

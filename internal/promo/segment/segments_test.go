@@ -14,6 +14,7 @@ import (
 	"github.com/pianola/pianola/internal/promo/segment"
 	"github.com/pianola/pianola/internal/promo/store"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -84,12 +85,8 @@ func (w *world) users(reference string) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	preview, err := w.Preview(w.Context(), r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	if preview.Users != run.Users || run.Users != uint64(len(members)) || preview.WithoutUser != run.WithoutUser || !preview.AsOf.Equal(run.AsOf) {
-		w.Errorf("%s: the preview %+v differs from the run %+v with %d users", reference, preview, run, len(members))
+	if run.Users != uint64(len(members)) {
+		w.Errorf("%s: the run %+v has %d users", reference, run, len(members))
 	}
 	var names []string
 	for _, m := range members {
@@ -113,6 +110,7 @@ const (
 )
 
 func TestSegments_HoldWhomTheirTextSays(t *testing.T) {
+	tier.Full(t, "materialises every segment")
 	w := newWorld(t)
 	w.computed()
 	paid := payments("2026-01-01", 100)
@@ -154,6 +152,7 @@ func TestSegments_HoldWhomTheirTextSays(t *testing.T) {
 	w.subscription("L8", "full_lately", live, "regular_price = 100", payments("2025-04-01", 50, "2025-11-01", 100, "2026-05-01", 100))
 	w.subscription("L9", "cheap", live, "regular_price = 100", payments("2025-05-01", 100, "2026-05-01", 60))
 
+	found := map[string]bool{} // names of definitions
 	for reference, want := range map[string]string{
 		"ended":                         "cancelled failed redeemed released tried twice unpaid",
 		"ended?days=100":                "cancelled failed long_gone redeemed released tried twice unpaid",
@@ -179,18 +178,21 @@ func TestSegments_HoldWhomTheirTextSays(t *testing.T) {
 		if got := w.users(reference); got != want {
 			t.Errorf("%s\n got %s\nwant %s", reference, got, want)
 		}
+		if name, _, _ := strings.Cut(reference, "?"); want != "" {
+			found[name] = true
+		}
 	}
 	r, err := segment.Parse("ended")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := w.Preview(t.Context(), r)
-	if err != nil || p.WithoutUser != 1 || p.Subscriptions != 7 {
+	if err != nil || p.WithoutUser != 1 || p.Users != 7 || p.Subscriptions != 7 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for _, d := range segment.Definitions() {
-		if d.Name != "redeemed_code" && w.users(d.Name) == "" {
-			t.Errorf("%s holds nobody: no test shows what it finds", d.Name)
+		if !found[d.Name] {
+			t.Errorf("no test shows whom %s finds", d.Name)
 		}
 	}
 }
