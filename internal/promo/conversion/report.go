@@ -126,7 +126,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 // query is a query of the report with the names of tables.
 func (r Reader) query(rest string) string {
 	return strings.NewReplacer(
-		"SUBSCRIPTIONS", r.Tables.Table(schemas.StateTable), "INTERNAL", r.Tables.Table("internal_subscriptions"), "TRAITS", r.Tables.Table("subscription_traits"),
+		"SUBSCRIPTIONS", r.Tables.Table(schemas.StateTable), "INTERNAL", schemas.InternalQuery(r.Tables), "TRAITS", r.Tables.Table("subscription_traits"),
 		"CONVERSIONS", r.Tables.Table("promo_conversions"), "RULES", r.Tables.Table("promotion_rules"), "RETENTION", strings.TrimRight(retentionSQL, "\n"),
 	).Replace("WITH RECURSIVE\n" + strings.TrimRight(livesSQL, "\n") + ",\n" + rest + "\nSETTINGS join_use_nulls = 0, enable_analyzer = 1, max_bytes_before_external_group_by = 1000000000")
 }

@@ -37,7 +37,7 @@ const people = `assigned AS
   charged AS
   (
     SELECT user_id, toString(currency) AS currency, subscription_id, p.at AS paid_at, p.value AS value, p.value > 0 AND ifNull(p.value >= regular_price, false) AS full
-    FROM (SELECT user_id, subscription_id, currency, regular_price, payments FROM SUBSCRIPTIONS FINAL WHERE user_id IN (SELECT user_id FROM assigned) AND subscription_id NOT IN (SELECT subscription_id FROM INTERNAL))
+    FROM (SELECT user_id, subscription_id, currency, regular_price, payments FROM SUBSCRIPTIONS FINAL WHERE user_id IN (SELECT user_id FROM assigned) AND subscription_id NOT IN (INTERNAL))
     ARRAY JOIN payments AS p
     WHERE p.counts AND p.at <= {at:DateTime64(3, 'UTC')}
   )`
@@ -95,7 +95,7 @@ SETTINGS enable_analyzer = 1`
 
 func (x Experiments) outcomes(ctx context.Context, e *Experiment, at time.Time) ([]counts, []money, error) {
 	names := strings.NewReplacer("ASSIGNMENTS", x.Tables.Table("experiment_assignments"), "SUBSCRIPTIONS", x.Tables.Table(schemas.StateTable),
-		"INTERNAL", x.Tables.Table("internal_subscriptions"), "CONVERSIONS", x.Tables.Table("promo_conversions"))
+		"INTERNAL", schemas.InternalQuery(x.Tables), "CONVERSIONS", x.Tables.Table("promo_conversions"))
 	var arms, own, promotions []string
 	for _, a := range e.Arms {
 		arms, own = append(arms, a.Name), append(own, a.PromotionID)

@@ -16,7 +16,7 @@ import (
 // charge). people has live, last_end and redeemed of all subscriptions of a user.
 func match(o schemas.Options, d Definition) string {
 	return strings.NewReplacer(
-		"SUBSCRIPTIONS", o.Table(schemas.StateTable), "INTERNAL", o.Table("internal_subscriptions"),
+		"SUBSCRIPTIONS", o.Table(schemas.StateTable), "INTERNAL", schemas.InternalQuery(o),
 		"TRAITS", o.Table("subscription_traits"), "CONVERSIONS", o.Table("promo_conversions"),
 		"FILTERS", filterCondition, "WHERE_SEGMENT", d.where,
 	).Replace(`WITH
@@ -46,7 +46,7 @@ func match(o schemas.Options, d Definition) string {
       notEmpty(charges) AS paid,
       c.codes AS codes,
       c.used OR (notEmpty(c.codes) AND NOT (s.had_trial AND NOT s.paid_after_trial)) AS redeemed
-    FROM (SELECT * FROM SUBSCRIPTIONS FINAL WHERE counts AND subscription_id NOT IN (SELECT subscription_id FROM INTERNAL)) AS s
+    FROM (SELECT * FROM SUBSCRIPTIONS FINAL WHERE counts AND subscription_id NOT IN (INTERNAL)) AS s
     LEFT JOIN coded AS c ON s.subscription_id = c.subscription_id
   ),
   people AS

@@ -8,7 +8,7 @@
             -- time, value, list price
             arrayMap(p -> (p.at, p.value, ifNull(regular_price, toDecimal64(0, 4))), arrayFilter(p -> p.counts AND p.at <= at, payments)) AS paid
         FROM SUBSCRIPTIONS FINAL
-        WHERE counts AND subscription_id NOT IN (SELECT subscription_id FROM INTERNAL)
+        WHERE counts AND subscription_id NOT IN (INTERNAL)
     ),
     links AS (SELECT subscription_id, target FROM visible WHERE end_reason = 'plan_change' AND target != '' AND target != subscription_id),
     chain AS
