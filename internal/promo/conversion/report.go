@@ -100,7 +100,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 	}
 	report := &Report{AsOf: asOf}
 	parameters := clickhouse.Parameters{"at": strconv.FormatFloat(float64(asOf.UnixMilli())/1000, 'f', 3, 64), "months": "[1,3,6,12]"}
-	report.Promotions, err = store.Read(ctx, r.Store, "report the promotions", r.query(promotionsSQL), parameters, func(row driver.Rows, p *Promotion) error {
+	report.Promotions, err = store.Read(ctx, r.Store, "report the promotions", r.query("IN", promotionsSQL), parameters, func(row driver.Rows, p *Promotion) error {
 		var due, alive []uint64
 		err := row.Scan(&p.ID, &p.Name, &p.Code, &p.Prefix, &p.Currency, &p.RuleKnown, &p.Lives, &p.InPiano, &p.InTraits, &p.Redeemed, &p.Reserved, &p.Released,
 			&p.Due, &p.NotYetDue, &p.WithoutStepUp, &p.FullPrice, &p.Reached, &p.Lost, &p.DiscountKnown, &p.FirstDiscount, &p.Discount, &p.Charged, &p.Refunded, &p.WithRefund, &due, &alive)
@@ -110,7 +110,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.FullPrice, err = store.Read(ctx, r.Store, "report the lives at the full price", r.query(fullPriceSQL), parameters, func(row driver.Rows, f *FullPrice) error {
+	report.FullPrice, err = store.Read(ctx, r.Store, "report the lives at the full price", r.query("NOT IN", fullPriceSQL), parameters, func(row driver.Rows, f *FullPrice) error {
 		var due, alive []uint64
 		err := row.Scan(&f.Currency, &f.Lives, &due, &alive)
 		f.Retention = retention(due, alive)
@@ -123,9 +123,10 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 	return report, err
 }
 
-// query is a query of the report with the names of tables.
-func (r Reader) query(rest string) string {
-	return strings.NewReplacer(
+// query is a query of the report with the names of tables. withCode is IN for the lives with a
+// code, and NOT IN for the others.
+func (r Reader) query(withCode, rest string) string {
+	return strings.NewReplacer("WITH_CODE", withCode,
 		"SUBSCRIPTIONS", r.Tables.Table(schemas.StateTable), "INTERNAL", schemas.InternalQuery(r.Tables), "TRAITS", r.Tables.Table("subscription_traits"),
 		"CONVERSIONS", r.Tables.Table("promo_conversions"), "RULES", r.Tables.Table("promotion_rules"), "RETENTION", strings.TrimRight(retentionSQL, "\n"),
 	).Replace("WITH RECURSIVE\n" + strings.TrimRight(livesSQL, "\n") + ",\n" + rest + "\nSETTINGS join_use_nulls = 0, enable_analyzer = 1, max_bytes_before_external_group_by = 1000000000")

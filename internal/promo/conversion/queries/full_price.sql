@@ -1,13 +1,8 @@
-    life_codes AS
-    (
-        SELECT DISTINCT root FROM members
-        WHERE subscription_id IN (SELECT subscription_id FROM CONVERSIONS) OR subscription_id IN (SELECT subscription_id FROM TRAITS WHERE ifNull(promo_code, '') != '')
-    ),
     facts AS
     (
         SELECT life_currency AS currency, charges[1].1 AS begins, alive, ended, true AS redeemed
         FROM lives
-        WHERE notEmpty(charges) AND charges[1].3 > 0 AND charges[1].2 >= charges[1].3 AND root NOT IN (SELECT root FROM life_codes)
+        WHERE notEmpty(charges) AND charges[1].3 > 0 AND charges[1].2 >= charges[1].3
     )
 SELECT currency AS money, count() AS lives, RETENTION
 FROM facts

@@ -42,5 +42,7 @@
             arraySort(arrayFlatten(arrayMap(p -> p.2, arrayFilter(p -> p.1 = life_currency, groupArray((currency, paid)))))) AS payments,
             arrayFilter(c -> c.2 > 0, payments) AS charges
         FROM members
+        WHERE root WITH_CODE (SELECT root FROM members WHERE subscription_id IN
+            (SELECT subscription_id FROM CONVERSIONS UNION DISTINCT SELECT subscription_id FROM TRAITS WHERE ifNull(promo_code, '') != ''))
         GROUP BY root
     )
