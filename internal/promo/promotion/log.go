@@ -8,7 +8,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// LogTo is a Record that writes actions_log in the name of an actor.
+// LogTo is a Record that writes actions_log in the name of an actor. A row whose insert had no
+// answer may be there twice.
 func LogTo(s store.Store, actor, instance string, now func() time.Time) Record {
 	return func(ctx context.Context, step Step) error {
 		at := now().UTC().Truncate(time.Millisecond)

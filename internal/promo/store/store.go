@@ -62,7 +62,7 @@ func (s Store) Erased(subscription, user string) bool {
 	return s.Suppressed != nil && s.Suppressed(subscription, user)
 }
 
-// Insert writes rows in blocks. Each table is one that replaces a row that is written twice.
+// Insert writes rows in blocks. A retry may write a row twice, which most tables replace.
 // A table whose rows name somebody needs a context of Bind.
 func (s Store) Insert(ctx context.Context, table, columns string, n int, row func(i int) []any) error {
 	for from := 0; from < n; from += blockRows {
