@@ -43,6 +43,7 @@ require (
 	golang.org/x/term v0.48.0
 	golang.org/x/text v0.43.0
 	golang.org/x/time v0.16.0
+	gonum.org/v1/gonum v0.17.0 // internal/promo/stats: inverses of the gamma and beta functions, from mathext alone
 	google.golang.org/api v0.308.0 // to read the status of a Google Cloud Storage error
 	pgregory.net/rapid v1.3.0
 )

@@ -16,6 +16,7 @@ const (
 	RoleAnalyst     = "pianola_analyst"
 	RoleAnalystHash = "pianola_analyst_hash"
 	RoleCare        = "pianola_care"
+	RolePromo       = "pianola_promo"
 	RoleErase       = "pianola_erase"
 )
 
@@ -62,12 +63,13 @@ var written = []string{
 	"subscription_snapshots", "subscription_snapshot_traits", "snapshot_runs",
 	"drift", "reconciliation_runs", "reconciliation_comparisons", "reconciliation_targets",
 	"replay_jobs", "replay_claims",
+	"segment_runs", "segment_members", "promotion_rules", "promo_conversions",
 }
 
 // dropped are the tables from which a reconciliation or a job drops its own partitions.
 var dropped = []string{
 	"subscription_snapshots", "subscription_snapshot_traits",
-	"reconciliation_comparisons", "reconciliation_targets", "replay_claims",
+	"reconciliation_comparisons", "reconciliation_targets", "replay_claims", "segment_members",
 }
 
 // erased are the tables from which an erasure deletes rows. A test of internal/erasure
@@ -76,6 +78,7 @@ var erased = []string{
 	"subscription_ends", "dunning_episodes", "subscription_changes", "subscription_trials", "subscriptions_at_risk",
 	"subscription_events", "filtered_subscriptions", "subscription_snapshots", "subscription_snapshot_traits", "drift", "actions_log",
 	"reconciliation_comparisons", "reconciliation_targets", "replay_claims", "plan_changes", "subscriptions",
+	"promo_conversions", "segment_members", "experiment_assignments",
 }
 
 // analystViews are what analysts read. A view reads with the rights of its reader, so
@@ -178,6 +181,12 @@ func Roles(o Options) ([]Role, error) {
 				on("SELECT", VersionTable, "subscription_events", "subscription_snapshots", "snapshot_runs", "drift", "filtered_subscriptions", "actions_log"),
 				[]Grant{{"SELECT", []string{"subscription_id", "resolved_at"}, o.Database, "dead_letters"}},
 				on("INSERT", "actions_log")),
+		},
+		{
+			Name: RolePromo, For: "`pianola promo`",
+			Grants: slices.Concat(on("SELECT", "*"),
+				on("INSERT", "segment_runs", "segment_members", "promotion_rules", "promo_conversions", "experiments", "experiment_assignments", "actions_log"),
+				on("ALTER DELETE", "segment_members")),
 		},
 		{
 			Name: RoleErase, For: "`pianola erase` and `purge-internal`",

@@ -258,6 +258,16 @@ const StateTable = "subscriptions"
 // StateRefreshView is the refreshable view that keeps StateTable up to date.
 const StateRefreshView = "subscriptions_refresh"
 
+// InternalQuery is the query for the subscriptions that count as internal, of those that have a
+// state. It is the view internal_subscriptions without its read of events: the state knows the
+// newest event of each subscription.
+func InternalQuery(o Options) string {
+	filtered, state := o.Table("filtered_subscriptions"), o.Table(StateTable)
+	return "SELECT subscription_id FROM (SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered FROM " + filtered +
+		" UNION ALL SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered FROM " + state +
+		" FINAL WHERE subscription_id IN (SELECT subscription_id FROM " + filtered + ")) GROUP BY subscription_id HAVING argMax(is_filtered, (version, written_at, is_filtered))"
+}
+
 // StateCompleteTo is the query for the moment before which everything that was stored is in
 // the state of every subscription; the epoch before the first refresh.
 func StateCompleteTo(o Options) string { return clauses{o}.CompleteTo() }

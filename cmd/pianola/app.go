@@ -89,7 +89,7 @@ bad configuration.`,
 		a.runCommand(), a.consoleCommand(), a.healthCommand(), a.transformCommand(),
 		a.migrateCommand(), a.auditCommand(), a.offsetsCommand(), a.diffCommand(), a.dlqCommand(),
 		a.replayCommand(), a.reconcileCommand(), a.exportCommand(),
-		a.subscriberCommand(), a.subscriptionCommand(), a.accessCommand(),
+		a.subscriberCommand(), a.subscriptionCommand(), a.accessCommand(), a.promoCommand(),
 		a.eraseCommand(), a.purgeInternalCommand(),
 		a.configCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 	)

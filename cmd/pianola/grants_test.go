@@ -44,6 +44,7 @@ const (
 	grantedAnalyst  = schemas.RoleAnalyst
 	grantedHash     = schemas.RoleAnalystHash
 	grantedCare     = schemas.RoleCare
+	grantedPromo    = schemas.RolePromo
 	grantedErase    = schemas.RoleErase
 )
 
@@ -269,6 +270,11 @@ func (w *grantsWalk) denied(t *testing.T) {
 		{grantedErase, "ALTER TABLE db.subscription_events UPDATE event_name = '' WHERE 1", notGranted},
 		{grantedErase, "INSERT INTO db.subscription_events (subscription_id) SELECT 'x'", notGranted},
 		{grantedErase, "DROP TABLE db.drift", notGranted},
+		{grantedWriter, "INSERT INTO db.experiments (experiment_id) SELECT 'x'", notGranted},
+		{grantedPromo, "INSERT INTO db.subscription_events (subscription_id) SELECT 'x'", notGranted},
+		{grantedPromo, "ALTER TABLE db.experiment_assignments DELETE WHERE 1", notGranted},
+		{grantedPromo, "DROP TABLE db.segment_members", notGranted},
+		{grantedAnalyst, "SELECT user_id FROM db.segment_members", notGranted},
 		{grantedCare, "ALTER TABLE db.actions_log DELETE WHERE 1", notGranted},
 	} {
 		err := w.query(t, c.role, c.sql)
@@ -371,6 +377,31 @@ func (w *grantsWalk) commands() (all []grantsCommand) {
 	add(grantedCare, "subscription resume", func(t *testing.T) error {
 		one := w.publisher.take("dynamic one to resume", func(s piano.Subscription) bool { return s.Term.Type == "dynamic" && *s.CanBeResumed })
 		return w.call(t, grantedCare, "subscription", "resume", "--subscription", one.ID, "--execute")
+	})
+	for _, role := range []string{grantedPromo, grantedWriter} {
+		command(role, "promo", "sync")
+		add(role, "promo segment refresh", func(t *testing.T) error {
+			w.Exec("INSERT INTO subscriptions (subscription_id, progress, is_deleted) SELECT '', (now64(3), now64(3), toUUID('00000000-0000-0000-0000-000000000000'), []), 1")
+			for range 3 { // the third drops the run of the first
+				if err := w.call(t, role, "promo", "segment", "refresh", "ended?days=3650"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	add(grantedPromo, "promo experiment", func(t *testing.T) error {
+		w.runs++
+		name := fmt.Sprintf("walk-%d", w.runs)
+		w.Exec("INSERT INTO segment_members SELECT run_id, 'somebody', 'of-promo' FROM segment_runs FINAL WHERE state = 'complete'")
+		if err := w.call(t, grantedPromo, "promo", "experiment", "create", name, "--segment", "ended?days=3650", "--arm", "control:1", "--arm", "half:1:PR1", "--baseline", "0.1", "--target", "0.2", "--execute"); err != nil {
+			return err
+		}
+		return w.call(t, grantedPromo, "promo", "experiment", "assign", name, "--execute")
+	})
+	add(grantedPromo, "promo create", func(t *testing.T) error {
+		w.runs++
+		return w.call(t, grantedPromo, "promo", "create", "--name", fmt.Sprintf("Walk %d", w.runs), "--percent", "5", "--execute")
 	})
 	add(grantedErase, "erase", func(t *testing.T) error {
 		p, tables := traces.Person{User: "of-erase", Subscription: "sub-of-erase", AddressHash: "hash-of-erase"}, schemas.Options{Database: w.Topic}

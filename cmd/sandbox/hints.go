@@ -28,6 +28,7 @@ func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.W
 	if p != nil {
 		fmt.Fprintf(table, "  Piano's API\t%s, aid %s, api_token %s\n", p.api.BaseURL(), p.api.AID(), p.api.Token())
 		fmt.Fprintf(table, "  Piano's exports\t%s, with the same login\n", p.api.ReportsURL())
+		fmt.Fprintf(table, "  a page with promo codes\thttp://%s/\n", p.shop.Addr())
 	}
 	if i != nil {
 		fmt.Fprintf(table, "  Pianola\thttp://%s/metrics, http://%[1]s/livez, http://%[1]s/readyz\n", i.service.Addr())

@@ -13,9 +13,9 @@ import (
 
 // options are the command line.
 type options struct {
-	kafka, clickhouse, clickhouseHTTP, piano, http string
-	clickhousePassword                             string
-	guest                                          []string // GRANT statements
+	kafka, clickhouse, clickhouseHTTP, piano, http, checkout string
+	clickhousePassword                                       string
+	guest                                                    []string // GRANT statements
 
 	dataDir     string
 	protocol    string
@@ -71,6 +71,7 @@ func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 	flags.StringVar(&o.clickhousePassword, "clickhouse-password", "", "`TEXT`, the password of user pianola at ClickHouse (default: a random one)")
 	grants := flags.String("grants", "", "`FILE` of GRANT statements, one a line, for a user guest at ClickHouse, who has the same password")
 	flags.StringVar(&o.piano, "piano", "127.0.0.1:8090", "`ADDR` of the simulated Piano API")
+	flags.StringVar(&o.checkout, "checkout", "127.0.0.1:8091", "`ADDR` of a page that sells with promo codes")
 	flags.IntVar(&o.drift, "drift", 3, "differences of each kind to plant in the Piano API")
 	flags.Float64Var(&o.live, "live", 1, "simulated subscriber actions per second after the report (always 0 with --data)")
 	flags.StringVar(&o.http, "http", "127.0.0.1:8080", "`ADDR` of Pianola's health and metrics endpoints")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/checkoutpage"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
@@ -27,6 +28,7 @@ type publisher struct {
 	*pianoapi.Publisher
 	api      *pianoapi.Server
 	producer *kafka.Producer // nil for a read-only publisher
+	shop     *checkoutpage.Server
 }
 
 // openPiano starts the API of a world and plants drift in it. Some answers fail in
@@ -85,6 +87,9 @@ func (p *publisher) live(ctx context.Context, perSecond float64) error {
 }
 
 func (p *publisher) close() {
+	if p.shop != nil {
+		_ = p.shop.Close() // no browser needs it any more
+	}
 	if p.api != nil {
 		_ = p.api.Close() // no client is connected any more
 	}

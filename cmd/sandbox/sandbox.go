@@ -61,6 +61,9 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 			return err
 		}
 		defer piano.close()
+		if err := piano.openShop(ctx, o); err != nil {
+			return err
+		}
 	}
 	if o.servicesOnly {
 		return servicesOnly(ctx, o, s, w, piano, out)

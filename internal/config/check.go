@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/pianola/pianola/internal/export"
+	"github.com/pianola/pianola/internal/promo/segment"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -47,6 +48,7 @@ func (l *Loaded) mistakes(wants func(sections ...string) bool) []Problem {
 		{[]string{"transform"}, func(p *problems) { p.addErrors(c.TransformConfig().Validate()) }},
 		{[]string{"piano"}, c.checkPiano},
 		{[]string{"reconcile"}, c.checkReconcile},
+		{[]string{"promo"}, c.checkPromo},
 		{[]string{"replay"}, c.checkReplay},
 		{[]string{"erasure"}, c.checkErasure},
 		{[]string{"console"}, c.checkConsole},
@@ -121,6 +123,24 @@ func (c Config) checkReconcile(p *problems) {
 		p.add("reconcile.interval", "%v is shorter than 1m; use 0 to disable the schedule", i)
 	}
 	p.addErrors(c.ReconcileConfig().Validate())
+}
+
+func (c Config) checkPromo(p *problems) {
+	if i := c.Promo.Interval; i != 0 && i < time.Minute {
+		p.add("promo.interval", "%v is shorter than 1m; use 0 to disable the schedule", i)
+	}
+	first := map[string]int{}
+	for i, text := range c.Promo.Segments {
+		r, err := segment.Parse(text)
+		switch {
+		case err != nil:
+			p.add("promo.segments", "segment %d: %s", i+1, strings.ReplaceAll(err.Error(), "\n", "; "))
+		case first[r.String()] > 0:
+			p.add("promo.segments", "segment %d: is segment %d again", i+1, first[r.String()])
+		default:
+			first[r.String()] = i + 1
+		}
+	}
 }
 
 func (c Config) checkAnalytics(p *problems) {

@@ -28,6 +28,7 @@ type Config struct {
 	Reconcile  Reconcile  `koanf:"reconcile" help:"Comparison of the stream with Piano's API. It is disabled without piano.api_token."`
 	Replay     Replay     `koanf:"replay" help:"Jobs that read messages again: pianola replay."`
 	Analytics  Analytics  `koanf:"analytics" help:"Metrics of the business. pianola migrate applies a change."`
+	Promo      Promo      `koanf:"promo" help:"Segments and promo codes: pianola promo."`
 	Export     Export     `koanf:"export" help:"Views as files, by pianola export and on a schedule."`
 	Erasure    Erasure    `koanf:"erasure" help:"The suppression list of erased people: pianola erase. All processes have the same key."`
 	Console    Console    `koanf:"console" help:"The web pages of pianola console: their address and the login."`
@@ -164,6 +165,13 @@ type Replay struct {
 	Heartbeat time.Duration `koanf:"heartbeat" help:"interval of a job's heartbeats; without four of them it counts as interrupted; the same for all processes"`
 }
 
+// Promo is what pianola run does for promo codes.
+type Promo struct {
+	Interval    time.Duration `koanf:"interval" help:"time between two materialisations of promo.segments, and two reads for promo.conversions; 0 disables both"`
+	Segments    []string      `koanf:"segments" help:"segments that pianola run materialises, such as ended?days=30; pianola promo segment list shows all"`
+	Conversions bool          `koanf:"conversions" help:"read promotions and redeemed promo codes from Piano; Piano asks to be informed of such reads"`
+}
+
 // Export is views as files. ClickHouse makes the files, over its HTTP interface.
 type Export struct {
 	ClickHouseAddr []string      `koanf:"clickhouse_addr" help:"host:port of the HTTP interface of one or more servers"`
@@ -260,6 +268,7 @@ func Defaults() Config {
 			StartedAtTolerance: r.StartedAtTolerance, Verify: r.Verify,
 		},
 		Replay:  Replay{Heartbeat: job.DefaultHeartbeat},
+		Promo:   Promo{Interval: 6 * time.Hour},
 		Export:  Export{Overlap: export.Defaults().Overlap},
 		Erasure: Erasure{Refresh: suppression.DefaultRefresh},
 		Console: Console{

@@ -9,6 +9,7 @@ import (
 	"github.com/pianola/pianola/internal/export"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/pipeline"
+	"github.com/pianola/pianola/internal/promo/segment"
 	"github.com/pianola/pianola/internal/reconcile"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
@@ -135,6 +136,21 @@ func (c Config) ExportSchedule() []export.Scheduled {
 	}
 	return all
 }
+
+// PromoSegments are the segments that pianola run materialises. The configuration must be
+// valid.
+func (c Config) PromoSegments() []segment.Reference {
+	var all []segment.Reference
+	for _, text := range c.Promo.Segments {
+		if one, err := segment.Parse(text); err == nil { // checked
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// ReadsConversions reports whether pianola run reads promotions and conversions.
+func (c Config) ReadsConversions() bool { return c.Promo.Conversions && c.Piano.APIToken != "" }
 
 // AnalyticsZone is the time zone of metrics. The settings must be valid.
 func (c Config) AnalyticsZone() (*time.Location, error) {

@@ -66,6 +66,8 @@ var decisions = map[string]decision{
 	"actions_log.before":                  harmless,
 	"actions_log.after":                   harmless,
 	"subscription_events.event_id":        harmless, // goes with the row
+	"promo_conversions.conversion_id":     harmless, // names a purchase in Piano, and goes with the row of its subscription
+	"experiments.created_by":              harmless, // an operator
 }
 
 // harmlessColumns hold words from lists, names of products and processes, and digests.
@@ -75,7 +77,9 @@ var harmlessColumns = strings.Fields(`
 	insert_token job_id instance subscription_status expiry_reason currency state problem upgrade_status trial_status renewed
 	resource_id term_id template_id template_name offer_id offer_name promo_code severity action request actor from_term to_term
 	outcome step job not_compared record rules rules_sha256 counts drift agreed key_id erasure_id status end_reason country
-	mrr_basis status_steps ends trial changes dunning payments churn_kind timezone direction currency_after metric`)
+	mrr_basis status_steps ends trial changes dunning payments churn_kind timezone direction currency_after metric
+	promotion_id promotion_name fixed_code code_prefix discount_type fixed_discounts scope conversion_type promo_code_id code_state
+	segment experiment_id arms arm salt`)
 
 // decide returns the decision of a column; false where nobody has decided.
 func decide(table string, c schemas.Column) (decision, bool) {

@@ -5,7 +5,8 @@
 // One instance of the group also reconciles with Piano's API on a schedule. It is the
 // instance that owns partition 0 of the first topic, so Kafka is the only coordinator.
 // Errors of reconciliation do not stop the flow. The same instance
-// repeats the exports of export.schedule.
+// repeats the exports of export.schedule, materialises the segments of promo.segments, and
+// reads conversions for promo.conversions.
 //
 // Start has two phases. Until Kafka and ClickHouse have both answered once, the pages
 // show what is missing. The service waits for unavailable servers. It ends with a hint

@@ -38,6 +38,7 @@ type Service struct {
 
 	reconciling *Reconciling // nil when reconciliation is disabled
 	exporting   *Exporting   // nil without scheduled exports
+	promo       *Promo       // nil without a schedule of promo
 	schedules   []*schedule
 	letters     *deadLetterCount
 	state       *stateFreshness
@@ -99,6 +100,9 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	}
 	if err := s.setUpExports(cfg, o, turn); err != nil {
 		return nil, fmt.Errorf("set up the exports: %w", err)
+	}
+	if err := s.setUpPromo(cfg, o, rules, list, turn); err != nil {
+		return nil, fmt.Errorf("set up the segments: %w", err)
 	}
 	s.pages, err = httpd.Listen(ctx, httpd.Config{
 		Listen: cfg.HTTP.Listen,
@@ -200,6 +204,9 @@ func (s *Service) Close() {
 	}
 	if s.exporting != nil {
 		s.exporting.Close()
+	}
+	if s.promo != nil {
+		s.promo.Close()
 	}
 	if s.db != nil {
 		_ = s.db.Close()

@@ -2576,3 +2576,57 @@ FROM
 )
 ORDER BY part, name, severity
 COMMENT 'How old events, state, snapshots and metrics are, and what stream and API disagree about';
+CREATE TABLE IF NOT EXISTS `piano`.`promotion_rules_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY (promotion_id, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Every version of the rules of promotions that was read from Piano; the last one of a promotion holds now';
+CREATE TABLE IF NOT EXISTS `piano`.`promotion_rules` ON CLUSTER `main` AS `piano`.`promotion_rules_local`
+ENGINE = Distributed(`main`, `piano`, `promotion_rules_local`, murmurHash3_64(promotion_id));
+CREATE TABLE IF NOT EXISTS `piano`.`promo_conversions_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', read_at)
+ORDER BY conversion_id
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Conversions with a promo code as Piano lists them, without personal data. May hold several readings of one: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`promo_conversions` ON CLUSTER `main` AS `piano`.`promo_conversions_local`
+ENGINE = Distributed(`main`, `piano`, `promo_conversions_local`, murmurHash3_64(conversion_id));
+CREATE TABLE IF NOT EXISTS `piano`.`segment_runs_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', written_at)
+ORDER BY run_id
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Every materialisation of a segment. May hold several states of one: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`segment_runs` ON CLUSTER `main` AS `piano`.`segment_runs_local`
+ENGINE = Distributed(`main`, `piano`, `segment_runs_local`, cityHash64(run_id));
+CREATE TABLE IF NOT EXISTS `piano`.`segment_members_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY run_id
+ORDER BY (run_id, user_id)
+COMMENT 'The users of each materialisation of a segment. Holds incomplete ones too: segment_runs says which are complete';
+CREATE TABLE IF NOT EXISTS `piano`.`segment_members` ON CLUSTER `main` AS `piano`.`segment_members_local`
+ENGINE = Distributed(`main`, `piano`, `segment_members_local`, murmurHash3_64(user_id));
+CREATE TABLE IF NOT EXISTS `piano`.`experiments_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY (experiment_id, created_at)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Experiments with promo codes. The first row of a name counts';
+CREATE TABLE IF NOT EXISTS `piano`.`experiments` ON CLUSTER `main` AS `piano`.`experiments_local`
+ENGINE = Distributed(`main`, `piano`, `experiments_local`, murmurHash3_64(experiment_id));
+CREATE TABLE IF NOT EXISTS `piano`.`experiment_assignments_local` ON CLUSTER `main`
+(
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+ORDER BY (experiment_id, user_id)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'The arm of each user of an experiment. May hold several rows of one: read it with FINAL';
+CREATE TABLE IF NOT EXISTS `piano`.`experiment_assignments` ON CLUSTER `main` AS `piano`.`experiment_assignments_local`
+ENGINE = Distributed(`main`, `piano`, `experiment_assignments_local`, murmurHash3_64(user_id));

@@ -200,10 +200,17 @@ func (d *Desk) entries(from, to schemas.Millis) []entry {
 	}
 	var all []entry
 	for number, times := range x.byNum {
+		before := len(all)
 		for i, at := range times {
 			if at >= from && at < to {
 				all = append(all, entry{at, number, i})
 			}
+		}
+		if len(all) == before {
+			continue
+		}
+		if _, listed := d.Holding(number); !listed {
+			all = all[:before] // planted as absent
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int {

@@ -44,6 +44,9 @@ var others = []string{
 	"subscription_trials (subscription_id, customer, converted_subscription_id) SELECT 'SUB', 'USER', 'SUB'",
 	"subscriptions_at_risk (subscription_id, customer) SELECT 'SUB', 'USER'",
 	"subscription_trials (subscription_id, customer, converted_subscription_id) SELECT 'changer ' || ANOTHER, 'somebody', 'SUB'",
+	"promo_conversions (conversion_id, subscription_id) SELECT 'conversion ' || ANOTHER, 'SUB'",
+	"segment_members (run_id, user_id, subscription_id) SELECT generateUUIDv4(), 'USER', 'SUB'",
+	"experiment_assignments (experiment_id, user_id) SELECT 'experiment', 'USER'",
 }
 
 // Person is somebody with rows in the tables.

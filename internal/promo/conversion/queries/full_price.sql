@@ -1,0 +1,10 @@
+    facts AS
+    (
+        SELECT life_currency AS currency, charges[1].1 AS begins, alive, ended, true AS redeemed
+        FROM lives
+        WHERE notEmpty(charges) AND charges[1].3 > 0 AND charges[1].2 >= charges[1].3
+    )
+SELECT currency AS money, count() AS lives, RETENTION
+FROM facts
+GROUP BY currency
+ORDER BY lives DESC, money
