@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/letters"
 )
 
 // completionCommand replaces cobra's own, which is hidden and has another style.
@@ -48,9 +49,9 @@ func completeFlags(c *cobra.Command) {
 		case "billing":
 			values = billingNames
 		case "reason":
-			values = reasonNames()
+			values = letters.Reasons()
 		case "field":
-			values = fieldNames()
+			values = letters.Fields()
 		case "to":
 			file = c.Name() == "export" || c.Name() == "dbt"
 		case "config", "csv":
