@@ -51,7 +51,7 @@ type Letter struct {
 }
 
 // State is what the latest decision says.
-func (l *Letter) State() State {
+func (l Letter) State() State {
 	switch {
 	case l.ResolvedAt == nil:
 		return Open

@@ -23,3 +23,18 @@ func (r *Renderer) Load(w http.ResponseWriter, req *http.Request, p PanelPage) (
 func (r *Renderer) SpanOf(req *http.Request, usual string) Span {
 	return spanOf(req.URL.Query(), usual, r.Now())
 }
+
+// SpanChoice is a time that a form offers.
+type SpanChoice struct {
+	Name, Label string
+	Selected    bool
+}
+
+// SpanChoices are the times of the form of a page with a template of its own.
+func (r *Renderer) SpanChoices(req *http.Request, usual string) (all []SpanChoice) {
+	now := r.SpanOf(req, usual)
+	for _, one := range spanChoices {
+		all = append(all, SpanChoice{one.Name, one.Label, one.Name == now.Name})
+	}
+	return all
+}

@@ -121,7 +121,7 @@ func (b *Book) Confirm(id string, c Confirmation) (first bool, err error) {
 	}
 	c.At = b.now()
 	e.Confirmation, e.State, e.changed = &c, Waiting, c.At
-	b.log.Info(LogConfirmed, zap.String("plan", id))
+	b.log.Info(LogConfirmed, zap.String("plan", id), zap.String("by", c.By), zap.String("why", c.Why))
 	b.toExecute <- id // a plan is here once, so there is room
 	return true, nil
 }

@@ -51,6 +51,6 @@ type Plan struct {
 }
 
 // Changing reports whether the plan goes on without a person.
-func (p *Plan) Changing() bool {
+func (p Plan) Changing() bool {
 	return p.State == Planning || p.State == Waiting || p.State == Running
 }
