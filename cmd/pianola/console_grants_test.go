@@ -141,16 +141,17 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, path := range []string{
 		"/", "/coverage", "/dead-letters", "/dead-letters/letter?at=" + file + "/0/0", "/reconciliation", "/reconciliation/disagreement?subscription=sub&kind=status",
 		"/jobs", "/jobs/" + job, "/definitions/drift",
 	} {
 		if _, err := visit(http.MethodGet, path, nil); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	if role != schemas.RoleConsoleOps {
-		return nil
+	if role != schemas.RoleConsoleOps || errs != nil {
+		return errors.Join(errs...)
 	}
 	for _, kind := range []string{"redrive", "dismiss"} {
 		if err := w.confirm(visit, kind, file+"/0/0"); err != nil {
@@ -185,7 +186,7 @@ func (w *consoleWalk) confirm(visit visitor, kind, at string) error {
 	return err
 }
 
-// visitor opens a page or sends a form, and returns the body, or the address to go on.
+// visitor opens a page or sends a form, and returns the body, or the address of the next page.
 type visitor func(method, path string, form url.Values) (string, error)
 
 // startConsole runs the command until the test ends.

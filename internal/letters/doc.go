@@ -4,7 +4,7 @@
 // Words:
 //
 //   - filter: which dead letters; the zero value selects the open ones ([Filter]).
-//   - cursor: the place of one dead letter in the list, from which the next page goes on
+//   - cursor: the place of one dead letter in the list, after which the next page begins
 //     ([Cursor]). A page costs the same wherever it is.
 //   - decision: one row of the table. A message has a row for each time that it was decided,
 //     until ClickHouse merges them ([Reader.Decisions]).

@@ -126,7 +126,7 @@ func (r *Reader) Page(ctx context.Context, f Filter, limit int) ([]Letter, error
 	return all, nil
 }
 
-// Find reads one dead letter with its payload, whatever its state.
+// Find reads one dead letter with its payload, in any state.
 func (r *Reader) Find(ctx context.Context, at schemas.Coordinates) (Letter, error) {
 	found, err := r.at(ctx, at, r.table())
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // its time steps, and a page has figures.MaxRows.
 const picturesOnPage = 12
 
-// coveragePage shows what became of the offsets of one topic. The page is made for each
+// coveragePage shows the outcome of the offsets of one topic. The page is made for each
 // request: its choices depend on the topic, and its pictures on where the gaps are.
 func coveragePage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
 	values := req.URL.Query()
@@ -46,7 +46,7 @@ func coveragePage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http.Req
 	}
 	p := page.PanelPage{
 		Title: "Coverage", Usual: coverageSpan,
-		About: "What became of each offset, from the ledger: every range of offsets that a flush has accounted for, and every range that was lost. " +
+		About: "The outcome of each offset, from the ledger: every range of offsets that a flush has accounted for, and every range that was lost. " +
 			"Gaps and overlaps are exact for what was written in the time of this page. The command pianola audit compares the whole ledger with Kafka.",
 		Choices: []page.Choice{
 			{Name: "topic", Label: "Topic", Options: topicsOfLedger},

@@ -82,7 +82,7 @@ SELECT count(), '', if(count() > 0, 'warn', 'good') FROM drift FINAL WHERE close
 			},
 			{
 				ID: "outcomes", Title: "Messages a second by outcome", Sources: []string{"ingest_ledger"},
-				About: "What became of each message: stored, filtered as internal, dead letter, or skipped as a tombstone.",
+				About: "The outcome of each message: stored, filtered as internal, dead letter, or skipped as a tombstone.",
 				Draw:  page.Lines{X: "time", Series: []string{"stored", "filtered", "dead_lettered", "skipped"}},
 				Query: figures.Query{SQL: `
 WITH greatest(10, intDiv(dateDiff('second', {from:DateTime('UTC')}, {to:DateTime('UTC')}), 120)) AS seconds

@@ -157,7 +157,7 @@ func ofMap(column string) string {
 	return "arrayStringConcat(arrayMap((p) -> concat(p.1, ' ', toString(p.2)), arrayReverseSort((p) -> p.2, arrayZip(mapKeys(" + column + "), mapValues(" + column + ")))), ', ')"
 }
 
-// The list goes on after a key, so that each page costs the same.
+// The list continues after a key, so that each page costs the same.
 const disagreementsSQL = `
 SELECT subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at
 FROM drift FINAL

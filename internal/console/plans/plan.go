@@ -50,7 +50,7 @@ type Plan struct {
 	Step         progress.Step // what it does now
 }
 
-// Changing reports whether the plan goes on without a person.
+// Changing reports whether the plan changes without a person.
 func (p Plan) Changing() bool {
 	return p.State == Planning || p.State == Waiting || p.State == Running
 }
