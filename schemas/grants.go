@@ -199,7 +199,7 @@ func Roles(o Options) ([]Role, error) {
 			Name: RoleConsole, For: "`pianola console`: all pages of operation, read-only",
 			Grants: slices.Concat(
 				on("SELECT", VersionTable, "ingest_ledger", "dead_letters", "drift", "reconciliation_runs", "reconciliation_comparisons", "snapshot_runs", "replay_jobs"),
-				on("SELECT", "freshness", "subscription_state", "subscription_timeline", "piano_api_subscriptions", "internal_subscriptions", "subscriptions", "filtered_subscriptions"),
+				on("SELECT", "freshness", "subscription_state", "piano_api_subscriptions", "internal_subscriptions", "subscriptions", "filtered_subscriptions"),
 				on("SELECT", Marts()...), // the age of each
 				[]Grant{
 					{"SELECT", consoleEventColumns, o.Database, "subscription_events"},

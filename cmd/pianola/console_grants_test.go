@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	driverclickhouse "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
+	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/schemas"
@@ -72,6 +74,9 @@ func TestGrants_Console(t *testing.T) {
 	}
 	for _, r := range roles {
 		for _, v := range variantsOf(r) {
+			if r.Name == schemas.RoleConsoleOps && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool { return g.On == v.missing.On && g.Privilege == v.missing.Privilege && len(v.missing.Columns) > 0 }) {
+				continue // ops may read the whole table: the columns of the other role are part of it
+			}
 			t.Run("without "+v.missing.SQL()+" to "+r.Name, func(t *testing.T) {
 				switch err := w.walk(t, r.Name, v.user); {
 				case err == nil:
@@ -105,6 +110,7 @@ type consoleWalk struct {
 	*testbed.Fixture
 	htpasswd string
 	walks    int
+	sent     int // messages in partition 0
 }
 
 func (w *consoleWalk) query(t *testing.T, user, sql string) error {
@@ -153,13 +159,30 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 	if role != schemas.RoleConsoleOps || errs != nil {
 		return errors.Join(errs...)
 	}
-	for _, kind := range []string{"redrive", "dismiss"} {
-		if err := w.confirm(visit, kind, file+"/0/0"); err != nil {
-			return err
-		}
+	if err := w.confirm(visit, "dismiss", file+"/0/0"); err != nil {
+		return err
+	}
+	if err := w.confirm(visit, "redrive", w.refuse(`{"subscription_id":"a","event_timestamp":1750000000,"subscription_action":"Renewed"}`)); err != nil {
+		return err
+	}
+	if err := w.confirm(visit, "redrive", w.refuse(`{"subscription_id":"b","event_timestamp":1750000000,"subscription_action":"Renewed","is_internal_user":true}`)); err != nil {
+		return err
 	}
 	_, err = visit(http.MethodPost, "/jobs/"+job+"/cancel", url.Values{"why": {"test"}})
 	return err
+}
+
+// refuse writes a message and its dead letter, and returns its coordinates. By the rules in
+// force it passes.
+func (w *consoleWalk) refuse(value string) string {
+	w.Helper()
+	sent := time.UnixMilli(1_750_000_000_123)
+	w.Produce(kafka.Record{Value: []byte(value), Time: sent})
+	w.Exec(fmt.Sprintf(`INSERT INTO dead_letters (source, source_name, source_offset, reason, payload_sha256, message_time, decided_at, attempts)
+		SELECT 'kafka', '%s', %d, 'missing_field', lower(hex(SHA256('%s'))), fromUnixTimestamp64Milli(toInt64(%d)), now64(3) - INTERVAL 1 SECOND, 1`,
+		w.Topic, w.sent, value, sent.UnixMilli()))
+	w.sent++
+	return fmt.Sprintf("%s/0/%d", w.Topic, w.sent-1)
 }
 
 // confirm plans and executes.

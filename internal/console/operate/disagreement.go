@@ -98,10 +98,10 @@ FROM drift FINAL WHERE subscription_id = {subscription:String} ORDER BY kind`))
 	p := page.PanelPage{
 		Keep: values,
 		Panels: []page.Panel{{
-			ID: "events", Title: "Latest events", Sources: []string{"subscription_timeline"}, Empty: "The stream has no event of this subscription.",
+			ID: "events", Title: "Latest events", Sources: []string{"subscription_events"}, Empty: "The stream has no event of this subscription.",
 			Query: of(`
 SELECT event_timestamp, subscription_action, next_billed_at, billing_period, term_type, term_name, transaction_value, upgrade_to_subscription_id, synced_at
-FROM subscription_timeline WHERE subscription_id = {subscription:String} ORDER BY event_timestamp DESC, action_rank DESC LIMIT 20`),
+FROM subscription_events FINAL WHERE subscription_id = {subscription:String} ORDER BY event_timestamp DESC, subscription_action LIMIT 20`),
 		}},
 	}
 	p.Keep.Del("csv")
