@@ -18,6 +18,8 @@ const (
 	RoleCare        = "pianola_care"
 	RolePromo       = "pianola_promo"
 	RoleErase       = "pianola_erase"
+	RoleConsole     = "pianola_console"
+	RoleConsoleOps  = "pianola_console_ops"
 )
 
 // Role is what one kind of user needs in ClickHouse, and nothing else.
@@ -202,7 +204,37 @@ func Roles(o Options) ([]Role, error) {
 					{"ALTER UPDATE", []string{"converted_subscription_id"}, o.Database, "subscription_trials"},
 				}),
 		},
+		{
+			Name: RoleConsole, For: "`pianola console`: all pages of operation, read-only",
+			Grants: slices.Concat(
+				on("SELECT", VersionTable, "ingest_ledger", "dead_letters", "drift", "reconciliation_runs", "reconciliation_comparisons", "snapshot_runs", "replay_jobs"),
+				on("SELECT", "freshness", "subscription_state", "piano_api_subscriptions", "internal_subscriptions", "subscriptions", "filtered_subscriptions"),
+				on("SELECT", Marts()...), // the age of each
+				[]Grant{
+					{"SELECT", consoleEventColumns, o.Database, "subscription_events"},
+					{"SELECT", consoleSnapshotColumns, o.Database, "subscription_snapshots"},
+					{"SELECT", []string{"erasure_id", "kind", "state", "started_at", "completed_at", "entries", "counts", "written_at"}, o.Database, "erasures"},
+				}),
+		},
+		{
+			Name: RoleConsoleOps, For: "`pianola console` with people of the role ops: redrive, dismiss, cancel; grant it in addition to " + RoleConsole,
+			Grants: slices.Concat(on("SELECT", "subscription_events", "suppressions", "replay_claims"),
+				on("INSERT", "subscription_events", "dead_letters", "filtered_subscriptions", "replay_jobs"), on("ALTER DELETE", "replay_claims")),
+		},
 	}, nil
+}
+
+// consoleEventColumns are what the pages of operation show of events: neither users nor the
+// hash of addresses.
+var consoleEventColumns = []string{
+	"subscription_id", "event_timestamp", "subscription_action", "next_billed_at", "billing_period", "term_type", "term_name",
+	"transaction_value", "upgrade_to_subscription_id", "version", "synced_at",
+}
+
+// consoleSnapshotColumns are those of the snapshot.
+var consoleSnapshotColumns = []string{
+	"snapshot_id", "subscription_id", "started_at", "billing_period", "subscription_status", "term_type",
+	"regular_price", "autorenew", "autorenew_disabled_at", "expiry_reason", "filtered", "unreadable", "synced_at",
 }
 
 // analystGrants lists columns, so that a column of a later migration is not granted

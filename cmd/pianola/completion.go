@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/letters"
 )
 
 // completionCommand replaces cobra's own, which is hidden and has another style.
@@ -49,10 +50,10 @@ func completeFlags(c *cobra.Command) {
 			values = billingNames
 		case "reason":
 			if c.Parent() != nil && c.Parent().Name() == "dlq" {
-				values = reasonNames()
+				values = letters.Reasons()
 			}
 		case "field":
-			values = fieldNames()
+			values = letters.Fields()
 		case "to":
 			file = c.Name() == "export" || c.Name() == "dbt"
 		case "config", "csv", "file", "message-file":

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/console"
@@ -18,20 +20,26 @@ import (
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/operate"
 	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/plans"
 	"github.com/pianola/pianola/internal/console/role"
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/offsets"
+	"github.com/pianola/pianola/internal/progress"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 )
 
 // consoleSections are the settings of the command.
-var consoleSections = []string{"kafka", "clickhouse", "console", "log"}
+var consoleSections = []string{"kafka", "clickhouse", "transform", "erasure", "replay", "console", "log"}
 
 func (a *app) consoleCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "console",
 		Short: "serve the web pages",
 		Long: `Serves the pages of operation and business on console.listen. It is a process of
-its own: it joins no consumer group, and its ClickHouse user needs SELECT only.
+its own: it joins no consumer group. Its ClickHouse user needs the role pianola_console,
+and pianola_console_ops when somebody has the role ops: redriving and dismissing
+dead letters, and canceling jobs.
 
 Without a login it listens on a loopback address, read-only and without personal
 data. Any other address needs console.auth (basic, header or oidc) and
@@ -51,12 +59,16 @@ console.roles. docs/console.md describes logins, roles and grants.`,
 		if err != nil {
 			return err
 		}
-		server, closeAll, err := a.newConsole(c, settings, loaded.Entries(), log)
+		book := plans.NewBook(a.now, log)
+		server, closeAll, err := a.newConsole(c, settings, loaded.Entries(), log, book)
 		if err != nil {
 			return err
 		}
 		defer closeAll()
-		if err := server.Run(c.Context()); err != nil {
+		work, ctx := errgroup.WithContext(c.Context())
+		work.Go(func() error { return server.Run(ctx) })
+		work.Go(func() error { return book.Run(ctx) })
+		if err := work.Wait(); err != nil {
 			return fmt.Errorf("console: %w", err)
 		}
 		return nil
@@ -65,7 +77,7 @@ console.roles. docs/console.md describes logins, roles and grants.`,
 }
 
 // newConsole connects and makes the server. Without an error the caller must call closeAll.
-func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []config.Entry, log *zap.Logger) (_ *console.Server, closeAll func(), err error) {
+func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []config.Entry, log *zap.Logger, book *plans.Book) (_ *console.Server, closeAll func(), err error) {
 	ctx := c.Context()
 	login, err := consoleLogin(ctx, settings, a.now)
 	if err != nil {
@@ -94,10 +106,7 @@ func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []con
 		Figures: reader,
 		Auth:    login,
 		Sections: []page.Section{
-			operate.New(operate.Deps{
-				Offsets:  func(ctx context.Context) (*offsets.Report, error) { return group.Show(ctx, offsets.Selection{}) },
-				Settings: entries,
-			}),
+			operate.New(a.operateDeps(settings, entries, group, conn, log, book)),
 			business.New(),
 		},
 		Now: a.now,
@@ -108,6 +117,21 @@ func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []con
 		return nil, nil, err
 	}
 	return server, func() { closeGroup(); _ = conn.Close() }, nil // only reads
+}
+
+// operateDeps connects the pages of operation with the packages of the commands.
+func (a *app) operateDeps(settings config.Config, entries []config.Entry, group *offsets.Group, conn driver.Conn, log *zap.Logger, book *plans.Book) operate.Deps {
+	return operate.Deps{
+		Offsets:  func(ctx context.Context) (*offsets.Report, error) { return group.Show(ctx, offsets.Selection{}) },
+		Settings: entries,
+		Letters:  letters.New(conn, settings.ClickHouse.Database),
+		Redrive: func(ctx context.Context, report progress.Func, do func(context.Context, *deadletters.Redriver) error) error {
+			return a.onReplayTools(ctx, settings, log, report, func(ctx context.Context, t *replayTools) error { return do(ctx, t.redriver(a)) })
+		},
+		Plans: book,
+		Jobs:  a.jobStore(settings, conn, log, nil),
+		Now:   a.now,
+	}
 }
 
 func consoleConfig(settings config.Config) console.Config {

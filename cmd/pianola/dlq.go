@@ -1,18 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/migrate"
-	"github.com/pianola/pianola/schemas"
 )
 
 func (a *app) dlqCommand() *cobra.Command {
@@ -44,19 +43,16 @@ its message is gone; --resolved includes both.`,
 		if err := f.parse(*since, a.now()); err != nil {
 			return usageError{err}
 		}
-		letters, err := a.letters(c)
-		if err != nil {
-			return err
-		}
-		defer letters.close()
-		found, err := letters.list(c.Context(), f)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(found)
-		}
-		return a.print(found.text(a.width()))
+		return a.onLetters(c, func(r *letters.Reader) error {
+			found, err := list(c.Context(), r, f)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return a.printJSON(found)
+			}
+			return a.print(found.text(a.width()))
+		})
 	}
 	return c
 }
@@ -74,38 +70,59 @@ TOPIC@EPOCH/PARTITION/OFFSET refers to a recreated topic.`,
 	asJSON := jsonFlag(c)
 	config.AddFlags(c.Flags(), "clickhouse")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		at, err := parseCoordinates(args[0])
+		at, err := letters.ParseCoordinates(args[0])
 		if err != nil {
 			return usageError{err}
 		}
-		letters, err := a.letters(c)
-		if err != nil {
-			return err
-		}
-		defer letters.close()
-		letter, err := letters.find(c.Context(), at)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(letter)
-		}
-		return a.print(letter.String())
+		return a.onLetters(c, func(r *letters.Reader) error {
+			letter, err := r.Find(c.Context(), at)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return a.printJSON(letter)
+			}
+			return a.print(letterText(&letter))
+		})
 	}
 	return c
 }
 
-// letters opens the table of dead letters.
-func (a *app) letters(c *cobra.Command) (*letters, error) {
+// listing is the result of `dlq list`.
+type listing struct {
+	Total       uint64           `json:"total"`
+	Counts      []letters.Count  `json:"counts"`       // most frequent first
+	DeadLetters []letters.Letter `json:"dead_letters"` // latest first, up to the limit
+}
+
+// list counts and lists the dead letters that the filter selects.
+func list(ctx context.Context, r *letters.Reader, f filter) (found listing, err error) {
+	selected := letters.Filter{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
+	if f.resolved {
+		selected.State = letters.Any
+	}
+	if found.Counts, err = r.Count(ctx, selected); err != nil {
+		return listing{}, err
+	}
+	for _, c := range found.Counts {
+		found.Total += c.Count
+	}
+	found.DeadLetters, err = r.Page(ctx, selected, f.limit)
+	return found, err
+}
+
+// onLetters connects and passes the table of dead letters to do.
+func (a *app) onLetters(c *cobra.Command, do func(*letters.Reader) error) error {
 	settings, err := a.load(c).Check("clickhouse")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	conn, err := clickhouse.Open(settings.ClickHouseOptions())
 	if err != nil {
-		return nil, migrate.Explain(err)
+		return migrate.Explain(err)
 	}
-	return &letters{conn: conn, database: settings.ClickHouse.Database}, nil
+	defer func() { _ = conn.Close() }() // read-only
+	return do(letters.New(conn, settings.ClickHouse.Database))
 }
 
 // filter selects dead letters; the zero value selects all open ones.
@@ -119,11 +136,12 @@ type filter struct {
 // parse rejects unknown reasons and fields, and times to come: with a typing error the
 // queue would look empty.
 func (f *filter) parse(since string, now time.Time) error {
-	if f.reason != "" && !slices.Contains(schemas.Reasons(), schemas.Reason(f.reason)) {
-		return fmt.Errorf("--reason: unknown reason; use one of %s", strings.Join(reasonNames(), ", "))
-	}
-	if f.field != "" && !slices.Contains(fieldNames(), f.field) {
-		return fmt.Errorf("--field: unknown field; use one of %s", strings.Join(fieldNames(), ", "))
+	selected := letters.Filter{Reason: f.reason, Field: f.field}
+	switch err := selected.Check(); {
+	case errors.Is(err, letters.ErrReason):
+		return fmt.Errorf("--reason: %w", letters.ErrReason)
+	case err != nil:
+		return fmt.Errorf("--field: %w", err)
 	}
 	if f.limit < 0 {
 		return errors.New("--limit: must be 0 or more")
@@ -144,21 +162,4 @@ func (f *filter) parse(since string, now time.Time) error {
 	}
 	f.since = at
 	return nil
-}
-
-func reasonNames() []string {
-	var names []string
-	for _, r := range schemas.Reasons() {
-		names = append(names, string(r))
-	}
-	return names
-}
-
-// fieldNames are the fields that a dead letter can have (contract §1).
-func fieldNames() []string {
-	var names []string
-	for _, c := range schemas.ContractColumns() {
-		names = append(names, c.Name)
-	}
-	return append(names, "user_email", "email")
 }

@@ -4,15 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/schemas"
-	"github.com/pianola/pianola/transform"
 )
 
 func (a *app) dlqDismissCommand() *cobra.Command {
@@ -52,7 +50,7 @@ The exit status is 3 when dead letters remain open.`,
 			return usageError{err}
 		}
 		selection := deadletters.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
-		if selection.At, err = parseAllCoordinates(args); err != nil {
+		if selection.At, err = letters.ParseAllCoordinates(args); err != nil {
 			return usageError{err}
 		}
 		settings, err := a.load(c).Check(sections...)
@@ -64,23 +62,17 @@ The exit status is 3 when dead letters remain open.`,
 	return c
 }
 
-// maxDismissal limits each of the two texts, in characters.
-const maxDismissal = 500
-
 // parseDismissal checks who and why. The table must not hold an address.
 func parseDismissal(by, why string, needed bool) (schemas.Dismissal, error) {
 	d := schemas.Dismissal{By: strings.TrimSpace(by), Why: strings.TrimSpace(why)}
 	var mistakes []error
 	for _, one := range []struct{ flag, text, example string }{{"--by", d.By, "your name"}, {"--why", d.Why, "the reason"}} {
-		switch {
-		case one.text == "" && needed:
-			mistakes = append(mistakes, fmt.Errorf("%s: --execute needs it; add %s", one.flag, one.example))
-		case transform.Guard(one.text) != one.text:
-			mistakes = append(mistakes, fmt.Errorf("%s: must not contain an e-mail address, since it is stored", one.flag))
-		case strings.ContainsFunc(one.text, unicode.IsControl) || !utf8.ValidString(one.text):
-			mistakes = append(mistakes, fmt.Errorf("%s: must be one line of text", one.flag))
-		case utf8.RuneCountInString(one.text) > maxDismissal:
-			mistakes = append(mistakes, fmt.Errorf("%s: must have at most %d characters", one.flag, maxDismissal))
+		err := letters.CheckNote(one.text)
+		if one.text == "" && needed {
+			err = fmt.Errorf("--execute needs it; add %s", one.example)
+		}
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", one.flag, err))
 		}
 	}
 	return d, errors.Join(mistakes...)

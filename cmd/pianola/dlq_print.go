@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/letters"
 )
 
 // clock is the format of times in tables: UTC, to the second.
@@ -35,7 +37,7 @@ func (l listing) text(width int) string {
 	for _, one := range l.DeadLetters {
 		detail := one.Detail
 		if one.ResolvedAt != nil {
-			detail = one.closed()
+			detail = closedText(&one)
 		}
 		latest.row(printable(one.At), printable(one.Reason), orDash(one.Field), orDash(one.SubscriptionID),
 			instant(one.MessageTime), instant(one.DecidedAt), one.Attempts, printable(detail))
@@ -44,16 +46,16 @@ func (l listing) text(width int) string {
 		counts.render(width), len(l.DeadLetters), l.Total, latest.render(width))
 }
 
-// closed is when and how a dead letter was closed.
-func (l letter) closed() string {
+// closedText is when and how a dead letter was closed.
+func closedText(l *letters.Letter) string {
 	if l.DismissedBy != nil {
 		return "dismissed " + instant(*l.ResolvedAt)
 	}
 	return "resolved " + instant(*l.ResolvedAt)
 }
 
-// String is one dead letter in full.
-func (l letter) String() string {
+// letterText is one dead letter in full.
+func letterText(l *letters.Letter) string {
 	var fields table
 	row := func(name, value string) { fields.row(name, value) }
 	row("at", printable(l.At))

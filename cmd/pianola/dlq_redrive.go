@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/replay/deadletters"
-	"github.com/pianola/pianola/internal/replay/kafkalog"
 )
 
 func (a *app) dlqRedriveCommand() *cobra.Command {
@@ -46,7 +46,7 @@ The exit status is 3 when dead letters remain open.`,
 		}
 		selection := deadletters.Selection{Reason: f.reason, Field: f.field, Topic: f.topic, Since: f.since}
 		var err error
-		if selection.At, err = parseAllCoordinates(args); err != nil {
+		if selection.At, err = letters.ParseAllCoordinates(args); err != nil {
 			return usageError{err}
 		}
 		settings, err := a.load(c).Check(sections...)
@@ -76,10 +76,7 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection deadle
 // prints its report with an error too.
 func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute bool, do func(*deadletters.Redriver, *deadletters.Plan) (open uint64, err error)) error {
 	return a.withReplayTools(c, settings, func(t *replayTools) error {
-		redriver := deadletters.New(deadletters.Deps{
-			Kafka: settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: t.rules, Writer: t.writer,
-			Conn: t.conn, Database: settings.ClickHouse.Database, Now: a.now, Log: t.log, Progress: t.report,
-		})
+		redriver := t.redriver(a)
 		if err := redriver.Known(c.Context(), selection.At); err != nil {
 			return err
 		}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
@@ -116,12 +116,12 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 				t.Errorf("does not show %q:\n%s", want, got.stdout)
 			}
 		}
-		var escaped letter
+		var escaped letters.Letter
 		encoded := call(t, environment, "", "dlq", "show", "topic@1/0/5", "--json").stdout
 		if err := json.Unmarshal([]byte(encoded), &escaped); err != nil || *escaped.Payload != "xxx\x1b[31m 99\u009b\u202e" || strings.ContainsAny(encoded, "\x1b\u009b\u202e") {
 			t.Errorf("%v, %+q", err, encoded)
 		}
-		var one letter
+		var one letters.Letter
 		if err := json.Unmarshal([]byte(call(t, environment, "", "dlq", "show", "topic/0/7", "--json").stdout), &one); err != nil || one.ResolvedAt == nil || one.At != "topic/0/7" {
 			t.Errorf("%v, %+v", err, one)
 		}
@@ -165,34 +165,6 @@ func walkValidate(t *testing.T, environment []string) {
 	got = call(t, environment, "", "config", "validate", "--connect", "--kafka.topics", "there,missing", "--clickhouse.database", "nowhere")
 	if got.code != exitFailed || !strings.Contains(got.stdout, "kafka: FAILED") || !strings.Contains(got.stdout, "missing") || !strings.Contains(got.stdout, "run pianola migrate") {
 		t.Errorf("topic and schema missing: %+v", got)
-	}
-}
-
-func TestMeanings_CoverEveryReason(t *testing.T) {
-	all := meanings()
-	for _, reason := range schemas.Reasons() {
-		if all[reason] == "" {
-			t.Errorf("%s means nothing to an operator", reason)
-		}
-	}
-	if len(all) != len(schemas.Reasons()) {
-		t.Errorf("%d meanings for %d reasons", len(all), len(schemas.Reasons()))
-	}
-}
-
-func TestParseCoordinates_RoundTrip(t *testing.T) {
-	for _, at := range []schemas.Coordinates{
-		{Name: "piano.events", Partition: 3, Offset: 17}, {Name: "piano.events", Epoch: 2, Partition: 0, Offset: 0},
-		{Name: "exports/2026/a@b.ndjson", Offset: 4}, {Name: "x", Partition: 1<<31 - 1, Offset: 1<<63 - 1},
-	} {
-		if got, err := parseCoordinates(at.String()); err != nil || got != at {
-			t.Errorf("%s: got %+v, %v", at, got, err)
-		}
-	}
-	for _, text := range []string{"", "a", "a/1", "/1/2", "a/x/1", "a/1/x", "a/-1/2", "a/1/-2", "a/1/99999999999999999999"} {
-		if got, err := parseCoordinates(text); !errors.Is(err, errCoordinates) {
-			t.Errorf("%q: got %+v, %v", text, got, err)
-		}
 	}
 }
 

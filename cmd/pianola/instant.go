@@ -20,8 +20,12 @@ func parseInstant(text string) (time.Time, error) {
 	if at, ok := parseForms(text, time.UTC, "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04Z07:00"); ok {
 		return at.UTC(), nil
 	}
-	local, name, found := cutLast(text, " ")
-	if !found || name == "" || strings.EqualFold(name, "local") { // Local is this machine's
+	space := strings.LastIndex(text, " ")
+	if space < 0 {
+		return time.Time{}, errInstant
+	}
+	local, name := text[:space], text[space+1:]
+	if name == "" || strings.EqualFold(name, "local") { // Local is this machine's
 		return time.Time{}, errInstant
 	}
 	zone, err := time.LoadLocation(name)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/loopback"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
@@ -178,7 +179,7 @@ func personalMessages() []string {
 		}
 	}
 
-	for _, name := range fieldNames() {
+	for _, name := range letters.Fields() {
 		add(
 			event(fields{name: quoted(address(name))}),
 			event(fields{name: quoted(content + " <" + address(name) + ">, " + escaped(address(name)) + ";")}),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
@@ -103,7 +104,7 @@ func inOrderOfCoordinates(t *testing.T, text string) string {
 	if err := json.Unmarshal([]byte(text), &listed); err != nil || len(listed.DeadLetters) == 0 || uint64(len(listed.DeadLetters)) != listed.Total {
 		t.Fatalf("dlq list --json: %v: the test needs every dead letter\n%s", err, text)
 	}
-	slices.SortFunc(listed.DeadLetters, func(a, b letter) int {
+	slices.SortFunc(listed.DeadLetters, func(a, b letters.Letter) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	sorted, err := json.MarshalIndent(listed, "", "  ")

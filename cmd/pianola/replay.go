@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/progress"
+	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/replay/kafkalog"
 	"github.com/pianola/pianola/internal/replay/window"
@@ -94,27 +96,44 @@ func (a *app) withReplayTools(c *cobra.Command, settings config.Config, do func(
 	if err != nil {
 		return err
 	}
+	return a.onReplayTools(c.Context(), settings, log, report, func(ctx context.Context, tools *replayTools) error {
+		c.SetContext(ctx)
+		return do(tools)
+	})
+}
+
+// onReplayTools is withReplayTools without a command. The context of do is bound to the
+// list of erased people.
+func (a *app) onReplayTools(ctx context.Context, settings config.Config, log *zap.Logger, report progress.Func, do func(context.Context, *replayTools) error) error {
 	rules, err := transform.New(settings.TransformConfig())
 	if err != nil {
 		return err
 	}
-	conn, err := a.openClickHouse(c.Context(), settings)
+	conn, err := a.openClickHouse(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // every statement is complete
-	list, err := a.obeySuppression(c, settings, conn, rules, log)
+	ctx, list, err := a.bindSuppression(ctx, settings, conn, rules, log)
 	if err != nil {
 		return err
 	}
-	writer, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
+	writer, err := sink.Open(ctx, settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = writer.Close() }() // every statement is complete
-	return do(&replayTools{
+	return do(ctx, &replayTools{
 		settings: settings, log: log, rules: rules, inForce: job.RulesOf(settings.TransformConfig(), buildVersion()),
 		writer: writer, conn: conn, jobs: a.jobStore(settings, conn, log, report), report: report,
+	})
+}
+
+// redriver is for dead letters.
+func (t *replayTools) redriver(a *app) *deadletters.Redriver {
+	return deadletters.New(deadletters.Deps{
+		Kafka: t.settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: t.rules, Writer: t.writer,
+		Conn: t.conn, Database: t.settings.ClickHouse.Database, Now: a.now, Log: t.log, Progress: t.report,
 	})
 }
 

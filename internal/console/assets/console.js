@@ -16,9 +16,19 @@
     });
   }
 
+  // clock has the labels of a time axis, by the distance of its marks in seconds: 24 hours a
+  // day, dates as 2026-01-31. The other values are labels where a year, a day or a minute begins.
+  var clock = [
+    [28 * 86400, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
+    [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+    [0.001, ":{ss}.{fff}", "\n{YYYY}-{MM}-{DD} {HH}:{mm}", null, "\n{MM}-{DD} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
+  ];
+
   function draw(chart) {
     var table = document.getElementById(chart.dataset.table);
-    if (!table || !table.tBodies[0] || table.tBodies[0].rows.length < 2) return;
+    if (!table || !table.tBodies[0] || table.tBodies[0].rows.length < 1) return;
     var series = chart.dataset.series.split(",").map(Number);
     var time = chart.dataset.time === "true";
     var order = column(table, Number(chart.dataset.x));
@@ -26,15 +36,21 @@
     if (order.length > 1 && order[0] > order[order.length - 1]) {
       data = data.map(function (values) { return values.slice().reverse(); });
     }
-    var bars = chart.dataset.kind === "bars";
+    // One row has no line: it is a bar, with room on both sides of it.
+    var single = order.length === 1;
+    var bars = chart.dataset.kind === "bars" || single;
+    if (single) {
+      var room = time ? 3600 : 1;
+      data = data.map(function (values, i) { return i ? [null, values[0], null] : [order[0] - room, order[0], order[0] + room]; });
+    }
     var axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 0.5 }, ticks: { stroke: color("--line"), width: 0.5 } };
     var options = {
       width: chart.clientWidth,
       height: 240,
       scales: { x: { time: time } },
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1e3), "UTC"); },
-      axes: [axis, Object.assign({ size: 64 }, axis)],
-      series: [{ label: table.tHead.rows[0].cells[Number(chart.dataset.x)].textContent.trim() }].concat(series.map(function (index, i) {
+      axes: [time ? Object.assign({ values: clock }, axis) : axis, Object.assign({ size: 64 }, axis)],
+      series: [{ label: table.tHead.rows[0].cells[Number(chart.dataset.x)].textContent.trim(), value: time ? "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" : undefined }].concat(series.map(function (index, i) {
         var line = color("--c" + (i % 7 + 1));
         return {
           label: table.tHead.rows[0].cells[index].textContent.trim(),

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"time"
 
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/page"
@@ -15,7 +14,7 @@ func settings(d Deps) page.PanelPage {
 		Panels: []page.Panel{{
 			ID: "settings", Title: "All settings", Sources: []string{"configuration of this process"}, Command: "pianola config show",
 			Read: func(context.Context) (*figures.Table, error) {
-				t := &figures.Table{AsOf: time.Now(), Columns: []figures.Column{
+				t := &figures.Table{AsOf: d.Now(), Columns: []figures.Column{
 					{Name: "key", Type: "String"}, {Name: "value", Type: "String"}, {Name: "from", Type: "String"}, {Name: "where", Type: "String"},
 				}}
 				for _, one := range d.Settings {

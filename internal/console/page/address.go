@@ -1,6 +1,7 @@
 package page
 
 import (
+	"maps"
 	"net/url"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 // urlValues are the choices of a page as they stand in its address.
 func urlValues(c panelContent) url.Values {
 	values := url.Values{}
+	maps.Copy(values, c.Keep)
 	switch {
 	case c.Usual == "":
 	case c.Span.Name != "":

@@ -210,7 +210,7 @@ func age(d time.Duration) string {
 // merged has the values of the span and of the choices.
 func merged(span Span, choices []chosen) map[string]string {
 	values := map[string]string{}
-	maps.Copy(values, span.params())
+	maps.Copy(values, span.Params())
 	for _, one := range choices {
 		values[one.Name] = one.Value
 	}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/pianola/pianola/internal/console/figures"
 )
@@ -49,4 +50,7 @@ type PanelPage struct {
 	Tiles   []Tile
 	Panels  []Panel
 	Refresh int // seconds between automatic refreshes; 0 for none
+
+	// Keep are further values of the address, which the links to CSV files repeat.
+	Keep url.Values
 }

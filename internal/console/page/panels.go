@@ -25,8 +25,23 @@ func Panels(p PanelPage) func(*Renderer) http.HandlerFunc {
 }
 
 func (r *Renderer) panels(w http.ResponseWriter, req *http.Request, p PanelPage) {
+	content, done := r.load(w, req, p)
+	if done {
+		return
+	}
+	name := "panels"
+	if req.Header.Get("HX-Request") != "" {
+		r.fragment(w, name, content)
+		return
+	}
+	r.Page(w, req, http.StatusOK, name, p.Title, content)
+}
+
+// load reads the panels. done is true when the answer was written: the CSV of one panel, or
+// an error.
+func (r *Renderer) load(w http.ResponseWriter, req *http.Request, p PanelPage) (content panelContent, done bool) {
 	query := req.URL.Query()
-	content := panelContent{PanelPage: p, Spans: offered(p.Spans), Again: req.URL.RequestURI()}
+	content = panelContent{PanelPage: p, Spans: offered(p.Spans), Again: req.URL.RequestURI()}
 	if p.Usual != "" {
 		content.Span = spanOf(query, p.Usual, r.Now())
 	}
@@ -34,22 +49,17 @@ func (r *Renderer) panels(w http.ResponseWriter, req *http.Request, p PanelPage)
 		one, err := choose(req.Context(), r.Figures, choice, query)
 		if err != nil {
 			r.FailRead(w, req, err)
-			return
+			return content, true
 		}
 		content.Chosen = append(content.Chosen, one)
 	}
 	values := merged(content.Span, content.Chosen)
 	if id := query.Get("csv"); id != "" {
 		r.csv(w, req, p, id, values)
-		return
+		return content, true
 	}
 	content.Tiles, content.Panels = load(req.Context(), r.Figures, p, values)
-	name := "panels"
-	if req.Header.Get("HX-Request") != "" {
-		r.fragment(w, name, content)
-		return
-	}
-	r.Page(w, req, http.StatusOK, name, p.Title, content)
+	return content, false
 }
 
 // fragment writes the panels alone, for an automatic refresh.

@@ -64,7 +64,7 @@ func spanOf(values url.Values, usual string, now time.Time) Span {
 	return Span{From: now.AddDate(0, 0, -1), To: now}
 }
 
-// params are the values of the span for queries.
-func (s Span) params() map[string]string {
+// Params are the values of the span for queries.
+func (s Span) Params() map[string]string {
 	return map[string]string{"from": s.From.Format(time.DateTime), "to": s.To.Format(time.DateTime)}
 }

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/schemas"
 )
 
 // ErrUnknown means that no dead letter has these coordinates.
-var ErrUnknown = errors.New("there is no dead letter at these coordinates; pianola dlq list shows the open ones")
+var ErrUnknown = letters.ErrUnknown
 
 // Known fails where one of the coordinates has no dead letter: a typing error would
 // otherwise look like nothing to do. A resolved one passes, so that a command may be

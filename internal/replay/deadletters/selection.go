@@ -20,6 +20,7 @@ type Selection struct {
 	Field  string
 	Topic  string
 	Since  time.Time // the latest version is not older
+	Until  time.Time // the latest version is not newer
 	// At selects the dead letters at exactly these coordinates. Their Source is ignored:
 	// operators name a message without it.
 	At []schemas.Coordinates
@@ -60,6 +61,9 @@ func (s Selection) condition() *condition {
 	}
 	if !s.Since.IsZero() {
 		c.add("decided_at >= fromUnixTimestamp64Milli(toInt64(" + strconv.FormatInt(s.Since.UnixMilli(), 10) + "))")
+	}
+	if !s.Until.IsZero() {
+		c.add("decided_at <= fromUnixTimestamp64Milli(toInt64(" + strconv.FormatInt(s.Until.UnixMilli(), 10) + "))")
 	}
 	if len(s.At) > 0 {
 		c.add(c.at(s.At))

@@ -1,4 +1,4 @@
-package main
+package letters
 
 import (
 	"errors"
@@ -9,20 +9,21 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-var errCoordinates = errors.New("not a dead letter; use TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a recreated topic")
+// ErrCoordinates means that a text does not name a dead letter.
+var ErrCoordinates = errors.New("not a dead letter; use TOPIC/PARTITION/OFFSET, or TOPIC@EPOCH/PARTITION/OFFSET for a recreated topic")
 
-// parseCoordinates reads the format of schemas.Coordinates.String. It parses from
+// ParseCoordinates reads the format of schemas.Coordinates.String. It parses from
 // the right, because a file name may contain slashes. The source is not part of it.
-func parseCoordinates(text string) (schemas.Coordinates, error) {
+func ParseCoordinates(text string) (schemas.Coordinates, error) {
 	rest, offset, ok := cutLast(text, "/")
 	name, partition, also := cutLast(rest, "/")
 	if !ok || !also || name == "" {
-		return schemas.Coordinates{}, errCoordinates
+		return schemas.Coordinates{}, ErrCoordinates
 	}
 	o, err := strconv.ParseInt(offset, 10, 64)
 	p, err2 := strconv.ParseInt(partition, 10, 32)
 	if err != nil || err2 != nil || o < 0 || p < 0 {
-		return schemas.Coordinates{}, errCoordinates
+		return schemas.Coordinates{}, ErrCoordinates
 	}
 	at := schemas.Coordinates{Name: name, Partition: int32(p), Offset: o}
 	if before, epoch, found := cutLast(name, "@"); found && before != "" {
@@ -33,13 +34,13 @@ func parseCoordinates(text string) (schemas.Coordinates, error) {
 	return at, nil
 }
 
-// parseAllCoordinates parses the arguments of a command.
-func parseAllCoordinates(args []string) ([]schemas.Coordinates, error) {
+// ParseAllCoordinates parses several.
+func ParseAllCoordinates(texts []string) ([]schemas.Coordinates, error) {
 	var all []schemas.Coordinates
-	for _, arg := range args {
-		at, err := parseCoordinates(arg)
+	for _, text := range texts {
+		at, err := ParseCoordinates(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", arg, err)
+			return nil, fmt.Errorf("%q: %w", text, err)
 		}
 		all = append(all, at)
 	}

@@ -1,8 +1,11 @@
-package main
+package letters
 
 import "github.com/pianola/pianola/schemas"
 
-// meanings explain each reason to an operator and suggest a fix (contract §1, §2).
+// Meaning explains a reason to an operator and suggests a fix (contract §1, §2). It is
+// empty for a reason that this version does not know.
+func Meaning(reason schemas.Reason) string { return meanings()[reason] }
+
 func meanings() map[schemas.Reason]string {
 	return map[schemas.Reason]string{
 		schemas.InvalidJSON: "The message is not valid JSON (RFC 8259). Examples: a byte order mark, NaN, invalid\n" +

@@ -1,0 +1,198 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/plans"
+	"github.com/pianola/pianola/internal/console/role"
+	"github.com/pianola/pianola/internal/letters"
+	"github.com/pianola/pianola/internal/progress"
+	"github.com/pianola/pianola/internal/replay/deadletters"
+	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
+)
+
+// The kinds of plans over dead letters, as forms name them.
+const (
+	redriveLetters = "redrive"
+	dismissLetters = "dismiss"
+)
+
+// lettersTask is a plan over dead letters. It selects those that were open when the plan
+// was made: what is refused later is not part of it.
+type lettersTask struct {
+	kind      string
+	selection deadletters.Selection
+	redrive   Redrive
+}
+
+// Plan finds what would be read, or which messages are gone.
+func (t *lettersTask) Plan(ctx context.Context, report progress.Func) (any, error) {
+	return t.run(ctx, report, schemas.Dismissal{}, false)
+}
+
+// Execute redrives or dismisses.
+func (t *lettersTask) Execute(ctx context.Context, c plans.Confirmation, report progress.Func) (any, error) {
+	return t.run(ctx, report, schemas.Dismissal{By: c.By, Why: c.Why}, true)
+}
+
+func (t *lettersTask) run(ctx context.Context, report progress.Func, d schemas.Dismissal, execute bool) (result any, err error) {
+	err = t.redrive(ctx, report, func(ctx context.Context, r *deadletters.Redriver) error {
+		if err := r.Known(ctx, t.selection.At); err != nil {
+			return err
+		}
+		plan, err := r.Plan(ctx, t.selection)
+		switch {
+		case err != nil:
+		case t.kind == dismissLetters:
+			result, err = r.Dismiss(ctx, plan, d, execute)
+		case execute:
+			result, err = r.Redrive(ctx, plan)
+		default:
+			result = plan.Report()
+		}
+		return err
+	})
+	return result, err
+}
+
+// addPlan makes a plan of the dead letters of a form, and leads to its page.
+func addPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
+	task, err := d.lettersTask(req)
+	if err != nil {
+		r.Fail(w, req, http.StatusBadRequest, "The form is wrong: "+err.Error()+".")
+		return
+	}
+	id, err := d.Plans.Add(actor(req), task)
+	if err != nil {
+		r.Fail(w, req, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	http.Redirect(w, req, "/dead-letters/plans/"+id, http.StatusSeeOther)
+}
+
+func (d Deps) lettersTask(req *http.Request) (*lettersTask, error) {
+	if err := req.ParseForm(); err != nil {
+		return nil, errors.New("it cannot be read")
+	}
+	task := &lettersTask{kind: req.PostForm.Get("kind"), redrive: d.Redrive}
+	if task.kind != redriveLetters && task.kind != dismissLetters {
+		return nil, errors.New("kind must be redrive or dismiss")
+	}
+	filter, err := letterFilter(req.PostForm)
+	if err != nil {
+		return nil, err
+	}
+	task.selection = deadletters.Selection{Reason: filter.Reason, Field: filter.Field, Topic: filter.Topic, Until: d.Now()}
+	if at := req.PostForm["at"]; len(at) > 0 {
+		if task.selection.At, err = letters.ParseAllCoordinates(at); err != nil {
+			return nil, letters.ErrCoordinates
+		}
+	}
+	return task, nil
+}
+
+// actor is the person of a request as a table may keep it: without an address.
+func actor(req *http.Request) string { return transform.Guard(role.From(req.Context()).User) }
+
+// planContent is what the page of a plan needs.
+type planContent struct {
+	plans.Plan
+	Kind      string
+	Selection deadletters.Selection
+	Redrive   *deadletters.Report // the result, or the plan
+	Dismiss   *deadletters.DismissReport
+	Again     bool // the form was sent before
+	Wrong     string
+	Why       string
+	Self      string
+}
+
+// Work is how many dead letters a confirmation would change.
+func (c planContent) Work() uint64 {
+	n := uint64(0)
+	switch {
+	case c.Redrive != nil:
+		for _, g := range c.Redrive.Groups {
+			n += g.ToRead()
+		}
+	case c.Dismiss != nil:
+		for _, g := range c.Dismiss.Groups {
+			n += g.Gone
+		}
+	}
+	return n
+}
+
+func planPage(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
+	showPlan(d, r, w, req, http.StatusOK, planContent{Again: req.URL.Query().Has("again")})
+}
+
+func showPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request, status int, content planContent) {
+	p, err := d.Plans.Find(req.PathValue("id"))
+	if err != nil {
+		r.Fail(w, req, http.StatusNotFound, strings.ToUpper(err.Error()[:1])+err.Error()[1:]+".")
+		return
+	}
+	task, ok := p.Task.(*lettersTask)
+	if !ok {
+		r.Fail(w, req, http.StatusNotFound, "This plan is of another page.")
+		return
+	}
+	content.Plan, content.Kind, content.Selection, content.Self = p, task.kind, task.selection, "/dead-letters/plans/"+url.PathEscape(p.ID)
+	shown := p.Planned
+	if p.Result != nil {
+		shown = p.Result
+	}
+	switch report := shown.(type) {
+	case *deadletters.Report:
+		content.Redrive = report
+	case *deadletters.DismissReport:
+		content.Dismiss = report
+	}
+	r.Page(w, req, status, "letterplan", "Plan: "+task.kind+" dead letters", content)
+}
+
+// confirmPlan starts the work of a plan, once.
+func confirmPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
+	why, wrong := reason(req)
+	if wrong != "" {
+		showPlan(d, r, w, req, http.StatusUnprocessableEntity, planContent{Wrong: wrong, Why: why})
+		return
+	}
+	id := req.PathValue("id")
+	first, err := d.Plans.Confirm(id, plans.Confirmation{By: actor(req), Why: why})
+	switch {
+	case errors.Is(err, plans.ErrUnknown), errors.Is(err, plans.ErrNotReady):
+		showPlan(d, r, w, req, http.StatusConflict, planContent{Wrong: err.Error(), Why: why})
+		return
+	case err != nil:
+		r.Fail(w, req, http.StatusInternalServerError, err.Error())
+		return
+	}
+	address := "/dead-letters/plans/" + url.PathEscape(id)
+	if !first {
+		address += "?again=1"
+	}
+	http.Redirect(w, req, address, http.StatusSeeOther)
+}
+
+// reason is the reason of a form, and what is wrong with it.
+func reason(req *http.Request) (why, wrong string) {
+	if err := req.ParseForm(); err != nil {
+		return "", "The form cannot be read."
+	}
+	why = strings.TrimSpace(req.PostForm.Get("why"))
+	if why == "" {
+		return "", "The reason is missing."
+	}
+	if err := letters.CheckNote(why); err != nil {
+		return why, "The reason " + err.Error() + "."
+	}
+	return why, ""
+}
