@@ -217,6 +217,20 @@ type visitor func(method, path string, form url.Values) (string, error)
 // startConsole runs the command until the test ends.
 func startConsole(t *testing.T, environment []string) (visitor, error) {
 	t.Helper()
+	host, err := serveConsole(t, environment)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return func(method, path string, form url.Values) (string, error) {
+		return visit(t.Context(), client, method, "http://"+host+path, form)
+	}, nil
+}
+
+// serveConsole runs the command until the test ends, and returns its address. The error is
+// what the command has printed.
+func serveConsole(t *testing.T, environment []string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, stderr := io.Pipe()
 	ended := make(chan int, 1)
@@ -239,14 +253,11 @@ func startConsole(t *testing.T, environment []string) (visitor, error) {
 	t.Cleanup(func() { cancel(); <-said })
 	select {
 	case host := <-address:
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-		return func(method, path string, form url.Values) (string, error) {
-			return visit(ctx, client, method, "http://"+host+path, form)
-		}, nil
+		return host, nil
 	case <-ended:
 		text := <-said
 		said <- text
-		return nil, errors.New(text)
+		return "", errors.New(text)
 	}
 }
 

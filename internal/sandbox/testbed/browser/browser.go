@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -30,7 +31,13 @@ import (
 const lookTimeout = time.Minute
 
 // Browser is a running Chromium.
-type Browser struct{ ctx context.Context }
+type Browser struct {
+	// Headers go with every request, as a proxy in front would send them. Set them before
+	// the first look.
+	Headers map[string]string
+
+	ctx context.Context
+}
 
 // View is how a page is looked at.
 type View struct {
@@ -113,7 +120,7 @@ func (b *Browser) Look(address string, v View, more ...chromedp.Action[chromedp.
 		return nil, fmt.Errorf("open a tab: %w", err)
 	}
 	steps := []chromedp.Action[chromedp.Void]{
-		chromedp.EmulateViewport(int64(v.Width), 900), theme(v),
+		chromedp.EmulateViewport(int64(v.Width), 900), theme(v), b.headers,
 		chromedp.Navigate(address), chromedp.WaitReady(chromedp.CSS("body")),
 	}
 	if err := chromedp.Do(bounded, append(steps, more...)...); err != nil {
@@ -129,6 +136,22 @@ func (b *Browser) Look(address string, v View, more ...chromedp.Action[chromedp.
 		Title: found.Title, Heading: strings.TrimSpace(found.Heading), Text: found.Text, Links: sameSite(address, found.Links),
 		Problems: slices.Clone(problems), Overflow: found.Overflow, Unnamed: found.Unnamed,
 	}, nil
+}
+
+// headers makes the tab send the headers.
+func (b *Browser) headers(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+	if len(b.Headers) == 0 {
+		return chromedp.Void{}, nil
+	}
+	if _, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{}); err != nil {
+		return chromedp.Void{}, err
+	}
+	all := network.Headers{}
+	for name, value := range b.Headers {
+		all[name] = value
+	}
+	_, err := cdp.Call(ctx, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: all})
+	return chromedp.Void{}, err
 }
 
 // judged is the value of facts.
