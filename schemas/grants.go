@@ -205,11 +205,11 @@ func Roles(o Options) ([]Role, error) {
 				}),
 		},
 		{
-			Name: RoleConsole, For: "`pianola console`: all pages of operation, read-only",
+			Name: RoleConsole, For: "`pianola console`: the pages of operation and of the business, read-only",
 			Grants: slices.Concat(
 				on("SELECT", VersionTable, "ingest_ledger", "dead_letters", "drift", "reconciliation_runs", "reconciliation_comparisons", "snapshot_runs", "replay_jobs"),
 				on("SELECT", "freshness", "subscription_state", "piano_api_subscriptions", "internal_subscriptions", "subscriptions", "filtered_subscriptions"),
-				on("SELECT", Marts()...), // the age of each
+				on("SELECT", "analytics_calendar"), on("SELECT", Marts()...), on("SELECT", MartViews()...),
 				[]Grant{
 					{"SELECT", consoleEventColumns, o.Database, "subscription_events"},
 					{"SELECT", consoleSnapshotColumns, o.Database, "subscription_snapshots"},

@@ -18,6 +18,7 @@ import (
 
 	driverclickhouse "github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/pianola/pianola/internal/console/business"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
@@ -150,10 +151,15 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		return err
 	}
 	var errs []error
-	for _, path := range []string{
+	paths := []string{
 		"/", "/coverage", "/dead-letters", "/dead-letters/letter?at=" + file + "/0/0", "/reconciliation", "/reconciliation/disagreement?subscription=sub&kind=status",
 		"/jobs", "/jobs/" + job, "/definitions/drift",
-	} {
+	}
+	for _, one := range business.New().Pages {
+		_, path, _ := strings.Cut(one.Pattern, " ")
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
 		if _, err := visit(http.MethodGet, path, nil); err != nil {
 			errs = append(errs, err)
 		}
