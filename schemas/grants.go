@@ -173,7 +173,7 @@ func Roles(o Options) ([]Role, error) {
 			Grants: hash,
 		},
 		{
-			Name: RoleCare, For: "`pianola subscriber`, `subscription resume` and `upgrade`",
+			Name: RoleCare, For: "`pianola subscriber`, `subscription` and `access`",
 			Grants: slices.Concat(
 				on("SELECT", VersionTable, "subscription_events", "subscription_snapshots", "snapshot_runs", "drift", "filtered_subscriptions", "actions_log"),
 				[]Grant{{"SELECT", []string{"subscription_id", "resolved_at"}, o.Database, "dead_letters"}},

@@ -85,7 +85,14 @@ bad configuration.`,
 	root.PersistentFlags().String("config", "", "YAML `FILE` with settings")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(a.usage)
-	root.AddCommand(a.runCommand(), a.consoleCommand(), a.healthCommand(), a.transformCommand(), a.migrateCommand(), a.auditCommand(), a.offsetsCommand(), a.diffCommand(), a.dlqCommand(), a.replayCommand(), a.reconcileCommand(), a.exportCommand(), a.subscriberCommand(), a.subscriptionCommand(), a.eraseCommand(), a.purgeInternalCommand(), a.configCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand())
+	root.AddCommand(
+		a.runCommand(), a.consoleCommand(), a.healthCommand(), a.transformCommand(),
+		a.migrateCommand(), a.auditCommand(), a.offsetsCommand(), a.diffCommand(), a.dlqCommand(),
+		a.replayCommand(), a.reconcileCommand(), a.exportCommand(),
+		a.subscriberCommand(), a.subscriptionCommand(), a.accessCommand(),
+		a.eraseCommand(), a.purgeInternalCommand(),
+		a.configCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
+	)
 	completeFlags(root)
 	return root
 }

@@ -48,12 +48,14 @@ func completeFlags(c *cobra.Command) {
 		case "billing":
 			values = billingNames
 		case "reason":
-			values = reasonNames()
+			if c.Parent() != nil && c.Parent().Name() == "dlq" {
+				values = reasonNames()
+			}
 		case "field":
 			values = fieldNames()
 		case "to":
 			file = c.Name() == "export" || c.Name() == "dbt"
-		case "config", "csv":
+		case "config", "csv", "file", "message-file":
 			file = true
 		}
 		if file || f.NoOptDefVal != "" {

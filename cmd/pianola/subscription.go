@@ -15,8 +15,9 @@ import (
 )
 
 func (a *app) subscriptionCommand() *cobra.Command {
-	return group("subscription", "resume a subscription or change its term in Piano",
-		a.subscriptionResumeCommand(), a.subscriptionUpgradeCommand())
+	return group("subscription", "show, change, refund or cancel a subscription in Piano",
+		a.subscriptionShowCommand(), a.subscriptionRenewCommand(), a.subscriptionNextBillCommand(), a.subscriptionRefundCommand(),
+		a.subscriptionCancelCommand(), a.subscriptionResumeCommand(), a.subscriptionUpgradeCommand())
 }
 
 // acting holds the flags that the actions share.

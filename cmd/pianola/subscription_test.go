@@ -19,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
@@ -40,7 +41,7 @@ func newPublisher(t *testing.T, s *testbed.Fixture) *publisher {
 	}})
 	p := &publisher{Fixture: s}
 	var err error
-	p.server, err = pianoapi.Start(pianoapi.Config{}, shelf)
+	p.server, err = pianoapi.Start(pianoapi.Config{}, care.New(shelf, care.Config{Seed: 1}))
 	s.Must(err)
 	t.Cleanup(func() {
 		if err := p.server.Close(); err != nil {

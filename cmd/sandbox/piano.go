@@ -11,6 +11,7 @@ import (
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
@@ -45,7 +46,7 @@ func openPiano(o options, s *sandbox.Services, w *world.World, truth *world.Trut
 	}
 	p.api, err = pianoapi.Start(pianoapi.Config{
 		Addr: o.piano, Faults: pianoapi.Faults{Seed: o.seed, Share: 0.01, Shift: 0.05},
-	}, p.Publisher)
+	}, care.New(p.Publisher, care.Config{Seed: o.seed}))
 	if err != nil {
 		p.close()
 		if errors.Is(err, syscall.EADDRINUSE) {

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -22,28 +24,53 @@ type Deps struct {
 	// Conn connects to the database with actions_log; nil where nothing is executed.
 	Conn   driver.Conn
 	Tables schemas.Options
-	// Actor is the user and Instance the process that acts; actions_log records both.
+	// Customers reads what is personal; nil where only Resume and Upgrade are used.
+	Customers *customer.Client
+	// Actor is the user and Instance the process that acts; actions_log records both. Roles
+	// are what the user may do by plans.
 	Actor, Instance string
-	Poll            time.Duration // between two reads of a change of term
-	Now             func() time.Time
-	Log             *zap.Logger
+	Roles           Roles
+	Poll            time.Duration // between two reads of a change
+	// Settle is how long the effect of a plan may take to show in Piano; 0 reads once.
+	Settle time.Duration
+	// ClaimWait is how long to wait for another execution; 0 is 45 s.
+	ClaimWait time.Duration
+	Now       func() time.Time
+	Log       *zap.Logger
 }
 
 // Actions act for one actor. They are safe for concurrent use.
-type Actions struct{ Deps }
+type Actions struct {
+	Deps
+	queue *queue // shared by all actors of the process
+}
 
 // New creates Actions. It does no I/O.
 func New(p Deps) *Actions {
 	p.Log = p.Log.Named("actions")
+	p.ClaimWait = cmp.Or(p.ClaimWait, claimWait)
 	p.Actor = transform.Guard(strings.TrimSpace(p.Actor))
-	return &Actions{Deps: p}
+	return &Actions{Deps: p, queue: newQueue()}
+}
+
+// For returns Actions of another actor in the same process.
+func (s *Actions) For(actor string, roles Roles) *Actions {
+	other := *s
+	other.Actor, other.Roles = transform.Guard(strings.TrimSpace(actor)), roles
+	return &other
 }
 
 // action is one action in progress.
 type action struct {
 	*Actions
-	id     uuid.UUID
-	report *Report
+	id        uuid.UUID // of the action; a plan keeps it
+	execution uuid.UUID // of this execution
+	report    *Report
+	// subject is what only one action at a time may change. object is what the request is
+	// about besides the subscription.
+	subject, object string
+	reason, job     string
+	before, after   string // JSON of what was read; after is empty until a look
 	// After the guard, as in actions_log and the report.
 	subscription, user, from, to string
 }
@@ -54,14 +81,23 @@ func (s *Actions) begin(name string, execute bool) (*action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &action{Actions: s, id: id, report: &Report{ActionID: id, Action: name, Executed: execute}}, nil
+	return &action{Actions: s, id: id, execution: id, report: &Report{ActionID: id, Action: name, Executed: execute}}, nil
 }
 
 // about sets the subscription that the action is about.
 func (a *action) about(s piano.Subscription) {
-	view := viewOf(s)
+	view := ViewOf(s)
 	a.report.Subscription = &view
 	a.subscription, a.user = s.ID, s.UserID
+	a.subject = subjectOf(s.UserID, s.ID)
+}
+
+// subjectOf is the customer, or the subscription of an unknown one.
+func subjectOf(user, subscription string) string {
+	if user != "" {
+		return "user:" + user
+	}
+	return "subscription:" + subscription
 }
 
 // end completes the action: after an error it has failed, unless outcome says more. The

@@ -59,7 +59,7 @@ func (a *action) findByUser(ctx context.Context, user string) (s piano.Subscript
 			its = resumability{why: "Piano lists it for the user, but names another one"}
 		}
 		one = now
-		a.report.Candidates = append(a.report.Candidates, Candidate{Subscription: viewOf(one), Why: its.why})
+		a.report.Candidates = append(a.report.Candidates, Candidate{Subscription: ViewOf(one), Why: its.why})
 		switch {
 		case its.endpoint != "":
 			can, results = append(can, one), append(results, its)

@@ -62,7 +62,7 @@ func (p changeProgress) text(err error) string {
 
 // status reads the status of a change. No status is not an error: the API has no status after
 // a completed change, and its form for that case is not known for certain.
-func (a *action) status(ctx context.Context, c Change) (changeProgress, error) {
+func (a *action) status(ctx context.Context, c piano.TermChange) (changeProgress, error) {
 	status, err := a.API.ChangeStatus(ctx, c.UserID, c.SubscriptionID)
 	switch {
 	case err == nil:
@@ -78,7 +78,7 @@ func (a *action) status(ctx context.Context, c Change) (changeProgress, error) {
 // which is upgraded or has the new term after a change. A final status from before the
 // request belongs to an earlier change, and is ignored.
 func (a *action) readProgress(ctx context.Context, c Change, earlier changeProgress) (changeProgress, error) {
-	p, err := a.status(ctx, c)
+	p, err := a.status(ctx, c.TermChange)
 	if err != nil || p.known && !p.status.Final() {
 		return p, err
 	}

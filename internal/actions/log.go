@@ -77,9 +77,11 @@ func (a *action) insert(ctx context.Context, s Step, attempt int) error {
 		"insert_deduplication_token": "action " + rand.Text(),
 	}))
 	return sink.InsertBatch(ctx, a.Conn, "INSERT INTO "+a.Tables.Table("actions_log")+` (action_id, step, action, request, actor,
-  subscription_id, user_id, from_term, to_term, outcome, code, answer, instance, written_at)`, func(batch driver.Batch) error {
+  subscription_id, user_id, from_term, to_term, outcome, code, answer, instance, written_at,
+  execution, subject, object, reason, before, after, job)`, func(batch driver.Batch) error {
 		return batch.Append(a.id, s.Step, a.report.Action, s.Request, a.Actor, a.subscription, a.user, a.from, a.to,
-			string(s.Outcome), int32(s.Code), s.Answer, a.Instance, s.At)
+			string(s.Outcome), int32(s.Code), s.Answer, a.Instance, s.At,
+			a.execution, a.subject, a.object, a.reason, a.before, a.after, a.job)
 	})
 }
 
@@ -87,7 +89,7 @@ func (a *action) insert(ctx context.Context, s Step, attempt int) error {
 func (a *action) written(ctx context.Context, s Step) (bool, error) {
 	var rows uint64
 	err := a.Conn.QueryRow(clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
-		"action": a.id.String(), "step": s.Step, "at": strconv.FormatInt(s.At.UnixMilli(), 10),
-	})), "SELECT count() FROM "+a.Tables.Table("actions_log")+` WHERE action_id = {action:UUID} AND step = {step:String} AND toUnixTimestamp64Milli(written_at) = {at:Int64}`).Scan(&rows)
+		"action": a.id.String(), "execution": a.execution.String(), "step": s.Step, "at": strconv.FormatInt(s.At.UnixMilli(), 10),
+	})), "SELECT count() FROM "+a.Tables.Table("actions_log")+` WHERE action_id = {action:UUID} AND execution = {execution:UUID} AND step = {step:String} AND toUnixTimestamp64Milli(written_at) = {at:Int64}`).Scan(&rows)
 	return rows > 0, err
 }

@@ -38,7 +38,13 @@ type Report struct {
 	Subscription *Subscription `json:"subscription"`
 	// Candidates are all subscriptions of the user, where only the user was given.
 	Candidates []Candidate `json:"candidates,omitempty"`
-	Steps      []Step      `json:"steps,omitempty"` // the rows of actions_log
+	// Before and After are the values that were read before the request and after it, of an
+	// execution of a plan.
+	Before map[string]string `json:"before,omitempty"`
+	After  map[string]string `json:"after,omitempty"`
+	// Repeated: the plan was executed before, and this execution has sent nothing.
+	Repeated bool   `json:"repeated,omitempty"`
+	Steps    []Step `json:"steps,omitempty"` // the rows of actions_log
 }
 
 // Request is a request that changes something.
@@ -71,7 +77,8 @@ type Subscription struct {
 	EndedAt                *time.Time `json:"ended_at"`
 }
 
-func viewOf(s piano.Subscription) Subscription {
+// ViewOf returns these fields of a subscription.
+func ViewOf(s piano.Subscription) Subscription {
 	return Subscription{
 		ID: s.ID, UserID: s.UserID, Status: s.Status, TermID: s.Term.ID, TermType: s.Term.Type, AutoRenew: s.AutoRenew,
 		CanBeResumed: s.CanBeResumed, AutoRenewChangeEnabled: s.AutoRenewChangeEnabled, NextBillAt: s.NextBillAt, EndedAt: s.EndedAt,

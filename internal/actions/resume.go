@@ -48,10 +48,10 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 	if !execute {
 		return a.end(ctx, Planned, v.why, nil)
 	}
-	on := &precheck{id: id, at: at, found: before, rejectReason: func(now piano.Subscription) (Outcome, string) {
+	on := a.checked(id, at, before, func(now piano.Subscription) (Outcome, string) {
 		return resumabilityOf(now).rejectReason(v.endpoint)
-	}}
-	outcome, sent, err := a.send(ctx, v.endpoint, on, ask)
+	})
+	outcome, sent, err := a.send(ctx, v.endpoint, &on.precheck, ask)
 	switch {
 	case sent && outcome == Done:
 		return a.end(ctx, Done, "Piano says that it is done", err)

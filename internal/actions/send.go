@@ -16,16 +16,21 @@ const lookTimeout = 30 * time.Second
 
 // send sends a request that changes something, once, between two rows of actions_log. It
 // repeats an old precheck first; where that rejects the request nothing is sent, and the
-// outcome is that of the precheck. The outcome is Done or Refused without an error, and
+// outcome is that of the precheck. Of several executions at once, one sends (contend). The outcome is Done or Refused without an error, and
 // Unknown or Failed with one; the report says why nothing was sent.
 func (a *action) send(ctx context.Context, endpoint string, on *precheck, ask func(context.Context) error) (outcome Outcome, sent bool, err error) {
-	if outcome, err := a.refresh(ctx, on); outcome != "" {
+	if outcome, err := a.refresh(ctx, on, false); outcome != "" {
 		return outcome, false, err
 	}
 	if err := a.step(ctx, stepAsked, endpoint, "", 0, a.report.Request.text()); err != nil {
 		return Failed, false, fmt.Errorf("nothing was asked of Piano: %w", err)
 	}
-	if outcome, err := a.refresh(ctx, on); outcome != "" { // the row may have taken time
+	outcome, alone, err := a.contend(ctx)
+	if outcome != "" {
+		return outcome, false, err
+	}
+	// The row may have taken time, or another action may have changed what was read.
+	if outcome, err := a.refresh(ctx, on, !alone); outcome != "" {
 		return outcome, false, err
 	}
 	err = ask(ctx)

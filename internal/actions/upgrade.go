@@ -66,7 +66,7 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	if c.UserID == "" {
 		c.UserID = before.UserID
 	}
-	return a.upgrade(ctx, c, &precheck{id: c.SubscriptionID, at: at, found: before, rejectReason: a.rejectReason}, execute)
+	return a.upgrade(ctx, c, &a.checked(c.SubscriptionID, at, before, a.rejectReason).precheck, execute)
 }
 
 // rejectReason returns why a subscription does not allow the change of its term.
@@ -84,7 +84,7 @@ func (a *action) rejectReason(s piano.Subscription) (Outcome, string) {
 }
 
 func (a *action) upgrade(ctx context.Context, c Change, on *precheck, execute bool) (*Report, error) {
-	earlier, err := a.status(ctx, c)
+	earlier, err := a.status(ctx, c.TermChange)
 	switch {
 	case err != nil:
 		return a.end(ctx, "", "", err)

@@ -61,6 +61,10 @@ var decisions = map[string]decision{
 	"erasures.requested_by":               harmless, // the command refuses an id there
 	"erasures.reason":                     harmless,
 	"actions_log.answer":                  harmless, // goes with the row of its subscription
+	"actions_log.subject":                 harmless, // the ids of its row
+	"actions_log.object":                  harmless, // goes with the row
+	"actions_log.before":                  harmless,
+	"actions_log.after":                   harmless,
 	"subscription_events.event_id":        harmless, // goes with the row
 }
 
@@ -70,7 +74,7 @@ var harmlessColumns = strings.Fields(`
 	billing_country_code payment_mode experience_name source source_name reason field detail kind cause last_payload_sha256
 	insert_token job_id instance subscription_status expiry_reason currency state problem upgrade_status trial_status renewed
 	resource_id term_id template_id template_name offer_id offer_name promo_code severity action request actor from_term to_term
-	outcome step not_compared record rules rules_sha256 counts drift agreed key_id erasure_id status end_reason country
+	outcome step job not_compared record rules rules_sha256 counts drift agreed key_id erasure_id status end_reason country
 	mrr_basis status_steps ends trial changes dunning payments churn_kind timezone direction currency_after metric`)
 
 // decide returns the decision of a column; false where nobody has decided.

@@ -131,7 +131,7 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 const MaxPrecheckAge = 5 * time.Second
 
 // change sends a request that changes something; the answer true means done.
-func (c *Client) change(ctx context.Context, call endpoint, params url.Values) error {
+func (c *Client) change(ctx context.Context, call Endpoint, params url.Values) error {
 	r := request{endpoint: call, params: params, maxAge: MaxPrecheckAge}
 	e, err := c.call(ctx, r)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *Client) change(ctx context.Context, call endpoint, params url.Values) e
 }
 
 // yes decodes a payload of true or false.
-func (e *envelope) yes(of endpoint) (bool, error) {
+func (e *envelope) yes(of Endpoint) (bool, error) {
 	var yes *bool
 	if json.Unmarshal(e.payload, &yes) != nil || yes == nil {
 		return false, &Error{Endpoint: of.path, Status: http.StatusOK, cause: fmt.Errorf("%w: %s: want true or false", ErrShape, of.payload[0])}

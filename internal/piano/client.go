@@ -26,6 +26,7 @@ type Client struct {
 	log    *zap.Logger
 	hooks  Hooks
 	http   *http.Client
+	single *http.Client // for requests that change something
 	rate   *rate.Limiter
 
 	maxExport int64 // bytes of the file of an export
@@ -44,18 +45,33 @@ func New(cfg Config, filter Filter, log *zap.Logger, hooks Hooks) (*Client, erro
 	if err != nil {
 		return nil, fmt.Errorf("piano: %w", err)
 	}
+	// Proxies of the environment, HTTP/2.
+	reading, changing := http.DefaultTransport.(*http.Transport).Clone(), http.DefaultTransport.(*http.Transport).Clone()
+	withoutRepetition(changing)
+	// A redirect would send the token to another server.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
 		cfg: cfg, filter: filter, log: log.Named("piano"), hooks: hooks,
-		http: &http.Client{
-			Timeout:   cfg.Timeout,
-			Transport: http.DefaultTransport.(*http.Transport).Clone(), // proxies of the environment, HTTP/2
-			// A redirect would send the token to another server.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http:      &http.Client{Timeout: cfg.Timeout, Transport: reading, CheckRedirect: stay},
+		single:    &http.Client{Timeout: cfg.Timeout, Transport: changing, CheckRedirect: stay},
 		rate:      rate.NewLimiter(rate.Limit(cfg.Rate), 1),
 		maxExport: maxExport,
 	}, nil
 }
 
+// withoutRepetition makes a transport send each request once. net/http repeats a GET
+// when a connection that it used before breaks, and Piano refunds and grants by GET. A
+// connection of its own for each request is never one that was used before. HTTP/2 is off,
+// since its client repeats requests by other rules.
+func withoutRepetition(t *http.Transport) {
+	t.DisableKeepAlives = true
+	t.ForceAttemptHTTP2 = false
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+}
+
 // Close closes idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.single.CloseIdleConnections()
+}

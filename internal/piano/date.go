@@ -11,12 +11,12 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// date is a date as the API writes it: seconds since 1970, as a number or as text, or
+// Date is a date as the API writes it: seconds since 1970, as a number or as text, or
 // ISO 8601. Most objects have numbers, some have text.
-type date struct{ raw json.RawMessage }
+type Date struct{ raw json.RawMessage }
 
 // UnmarshalJSON keeps the value, so that an error can name the field.
-func (d *date) UnmarshalJSON(raw []byte) error {
+func (d *Date) UnmarshalJSON(raw []byte) error {
 	d.raw = append(d.raw[:0], raw...)
 	return nil
 }
@@ -39,11 +39,11 @@ const (
 // plainNumber is a JSON number, without the forms that only strconv knows (0x1p4, Infinity).
 var plainNumber = regexp.MustCompile(`^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$`)
 
-// instant is nil without a date. 0 means no date, and so does a date after the year 2199,
+// Instant is nil without a date. 0 means no date, and so does a date after the year 2199,
 // which Piano uses for a date that never comes. A date before 2000 is an error: a number
 // of days or of minutes would look like one. So is a number of milliseconds: it would count
 // as a date that never comes.
-func (d date) instant() (*time.Time, error) {
+func (d Date) Instant() (*time.Time, error) {
 	text := strings.TrimSpace(string(d.raw))
 	if text == "" || text == "null" {
 		return nil, nil

@@ -19,7 +19,9 @@
 //
 // Every request goes through [Client] call: it waits for the rate limit, sends the
 // request (once), opens the envelope, and retries what may be retried (repeatable).
-// endpoints.go lists the calls, and which of them may change something.
+// endpoints.go and endpoints_care.go list the calls, and which of them may change
+// something. Those have a connection of their own, since net/http repeats a GET.
+// [Client.Read] and [Client.Send] make the calls of customer care for package customer.
 // [Client.Sweep] and [Client.Find] read lists with a pager, [Client.Get] reads one
 // subscription, and the requests of act.go change one. [Client.Export] schedules an
 // export, waits until it is ready and downloads the file. Package subscriptionlog reads

@@ -10,7 +10,7 @@ import (
 var (
 	// ErrAccess: the token was not accepted, or lacks a right.
 	ErrAccess = errors.New("access denied")
-	// ErrNotFound: the subscription or the change option does not exist.
+	// ErrNotFound: the subscription, the change option or another object does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrBusy: too many requests, or a failure of the API.
 	ErrBusy = errors.New("the API is busy or failing")
@@ -27,6 +27,10 @@ var (
 	// ErrUnfiltered: a list for one user contains another user's subscription, so the API
 	// ignores the parameter.
 	ErrUnfiltered = errors.New("the API lists other users' subscriptions too, or returns no user for them")
+	// ErrNoUser: the application has no such user.
+	ErrNoUser = errors.New("there is no such user in this application")
+	// ErrOfSubscription: an access cannot be changed, since it belongs to a subscription.
+	ErrOfSubscription = errors.New("the access belongs to a subscription")
 	// ErrExport: Piano did not create the file.
 	ErrExport = errors.New("the export failed")
 )

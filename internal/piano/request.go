@@ -15,11 +15,13 @@ import (
 
 // request is one request to the API.
 type request struct {
-	endpoint endpoint
+	endpoint Endpoint
 	params   url.Values
 	// maxAge is how long after the first attempt another one may start: the read that it
 	// relies on gets old. 0 is no limit.
 	maxAge time.Duration
+	// once: no failure leads to another attempt.
+	once bool
 }
 
 // maxAnswer limits an answer in memory: a page of 10,000 subscriptions is a third of it.
@@ -45,7 +47,11 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 			c.hooks.OnRequest(r.endpoint.path, status, outcomeOf(err), time.Since(begun))
 		}
 	}()
-	answer, err := c.http.Do(ask)
+	client := c.http
+	if r.endpoint.changes {
+		client = c.single
+	}
+	answer, err := client.Do(ask)
 	if err != nil {
 		return nil, 0, fail(0, r.unanswered(err), "")
 	}
@@ -86,7 +92,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 func neverDone(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return true
 	default:
 		return false
@@ -148,6 +154,9 @@ func (r request) unknown(err error) error {
 
 // repeatable reports whether a retry may help and does no harm.
 func repeatable(r request, err error) bool {
+	if r.once || r.endpoint.once {
+		return false
+	}
 	if errors.Is(err, errUnsent) {
 		return true
 	}

@@ -123,10 +123,13 @@ func sentence(text string) string {
 
 // parameters are the names that a validation error may have: those that the client sends.
 var parameters = map[string]bool{
-	"aid": true, "api_token": true, "attribute_groups": true, "auto_renew": true, "billing_timing": true, "export_id": true,
-	"file_name": true, "immediate_access": true, "limit": true, "offset": true, "prorate_access": true, "start_date_from": true,
-	"start_date_to": true, "status": true, "subscription_from": true, "subscription_id": true, "term_to": true,
+	"access_id": true, "action": true, "aid": true, "amount": true, "api_token": true, "attribute_groups": true, "auto_renew": true, "billing_timing": true, "export_id": true,
+	"expire_date": true,
+	"file_name":   true, "immediate_access": true, "internal": true, "limit": true, "next_bill_date": true, "offset": true, "payment_inquiry_id": true, "payment_method_id": true, "promotion_id": true, "prorate_access": true, "start_date_from": true,
+	"start_date_to": true, "refund_last_payment": true, "revoke_access": true, "rid": true, "send_email": true,
+	"status": true, "subscription_from": true, "subscription_id": true, "term_to": true,
 	"term_to_period_id": true, "type": true, "uid": true,
+	"user_payment_id": true,
 }
 
 func parameter(name string) string {

@@ -40,6 +40,13 @@ type Subscription struct {
 	CanBeResumed           *bool
 	AutoRenewChangeEnabled *bool
 	WillAutoRenew          *bool
+	Cancelable             *bool
+	CancelableAndRefunded  *bool // it can be cancelled with a refund of the last payment
+	CancelableAtPeriodEnd  *bool
+	InGracePeriod          *bool
+	ExternalAPI            string // who bills it where Piano does not, such as APPLE_ITUNES; empty otherwise
+	PaymentMethodID        string // user_payment_info_id
+	ResourceID             string
 }
 
 // Term is the term of a subscription.
@@ -51,6 +58,9 @@ type Term struct {
 	FirstPrice   string // as the API writes it
 	Currency     string
 	HasFreeTrial *bool
+	// ForcesAutoRenew: auto-renew of its subscriptions cannot be turned off. Nil where Piano
+	// leaves it out.
+	ForcesAutoRenew *bool
 }
 
 // Filter is the internal-user filter, by the original user id and address.
@@ -62,13 +72,13 @@ type Filter interface {
 type item struct {
 	ID          string  `json:"subscription_id"`
 	Status      *string `json:"status"`
-	StartDate   date    `json:"start_date"`
-	EndDate     date    `json:"end_date"`
-	NextBill    date    `json:"next_bill_date"`
+	StartDate   Date    `json:"start_date"`
+	EndDate     Date    `json:"end_date"`
+	NextBill    Date    `json:"next_bill_date"`
 	AutoRenew   *bool   `json:"auto_renew"`
 	BillingPlan *string `json:"billing_plan"`
 	InTrial     *bool   `json:"is_in_trial"`
-	TrialEnd    date    `json:"trial_period_end_date"`
+	TrialEnd    Date    `json:"trial_period_end_date"`
 	ChargeCount *int    `json:"charge_count"`
 	Term        *struct {
 		ID          *string      `json:"term_id"`
@@ -78,6 +88,7 @@ type item struct {
 		FirstPrice  *json.Number `json:"payment_first_price"`
 		Currency    *string      `json:"payment_currency"`
 		FreeTrial   *bool        `json:"payment_has_free_trial"`
+		ForcesRenew *bool        `json:"payment_force_auto_renew"`
 	} `json:"term"`
 	User *struct {
 		UID   *string `json:"uid"`
@@ -86,6 +97,16 @@ type item struct {
 	CanBeResumed  *bool `json:"can_be_resumed"`
 	ChangeEnabled *bool `json:"auto_renew_change_enabled"`
 	WillAutoRenew *bool `json:"will_auto_renew"`
+	Cancelable    *bool `json:"cancelable"`
+	Refundable    *bool `json:"cancelable_and_refundadle"` // Piano's spelling
+	Deferrable    *bool `json:"deferred_cancelable"`
+	InGrace       *bool `json:"in_grace_period"`
+
+	ExternalAPI     *string `json:"external_api_name"`
+	PaymentMethodID *string `json:"user_payment_info_id"`
+	Resource        *struct {
+		ID *string `json:"rid"`
+	} `json:"resource"`
 }
 
 // decodeSubscription decodes one; path names it in errors.
@@ -105,6 +126,11 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 		ID: transform.Guard(id), Status: guarded(i.Status), AutoRenew: orFalse(i.AutoRenew), BillingPlan: guarded(i.BillingPlan),
 		InTrial: orFalse(i.InTrial), ChargeCount: i.ChargeCount,
 		CanBeResumed: i.CanBeResumed, AutoRenewChangeEnabled: i.ChangeEnabled, WillAutoRenew: i.WillAutoRenew,
+		Cancelable: i.Cancelable, CancelableAndRefunded: i.Refundable, CancelableAtPeriodEnd: i.Deferrable, InGracePeriod: i.InGrace,
+		ExternalAPI: guarded(i.ExternalAPI), PaymentMethodID: guarded(i.PaymentMethodID),
+	}
+	if i.Resource != nil {
+		s.ResourceID = guarded(i.Resource.ID)
 	}
 	if u := i.User; u != nil {
 		s.UserID = guarded(u.UID)
@@ -112,20 +138,20 @@ func decodeSubscription(raw json.RawMessage, path string, filter Filter) (Subscr
 	}
 	if t := i.Term; t != nil {
 		s.Term = Term{ID: guarded(t.ID), Name: guarded(t.Name), Type: guarded(t.Type), BillingPlan: guarded(t.BillingPlan),
-			Currency: guarded(t.Currency), HasFreeTrial: orFalse(t.FreeTrial)}
+			Currency: guarded(t.Currency), HasFreeTrial: orFalse(t.FreeTrial), ForcesAutoRenew: t.ForcesRenew}
 		if t.FirstPrice != nil {
 			s.Term.FirstPrice = t.FirstPrice.String()
 		}
 	}
 	for _, instant := range []struct {
 		name string
-		from date
+		from Date
 		into **time.Time
 	}{
 		{"start_date", i.StartDate, &s.StartedAt}, {"end_date", i.EndDate, &s.EndedAt},
 		{"next_bill_date", i.NextBill, &s.NextBillAt}, {"trial_period_end_date", i.TrialEnd, &s.TrialEndsAt},
 	} {
-		at, err := instant.from.instant()
+		at, err := instant.from.Instant()
 		if err != nil {
 			return Subscription{}, fmt.Errorf("%w: %s.%s: %w", ErrShape, path, instant.name, err)
 		}

@@ -58,12 +58,12 @@ func (b *actionBuilder) failPayment(r *record) *action {
 	return d
 }
 
-// cancelNow ends the subscription immediately, with or without a refund of the last
-// payment.
-func (b *actionBuilder) cancelNow(r *record, refund bool) *action {
+// cancelNow ends the subscription immediately. refund is the part of the last payment that
+// is paid back; 0 is nothing.
+func (b *actionBuilder) cancelNow(r *record, refund schemas.Decimal4) *action {
 	d := b.single(r, schemas.Canceled)
-	if refund {
-		d.steps[0].fact.Value = schemas.NullDecimal4{Decimal4: -b.terms[r.product].Price, Valid: true}
+	if refund > 0 {
+		d.steps[0].fact.Value = schemas.NullDecimal4{Decimal4: -refund, Valid: true}
 	}
 	return d
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/schemas"
 )
@@ -42,17 +43,17 @@ func (p *Publisher) CompleteChanges(ctx context.Context) error {
 // disconnects.
 func (p *Publisher) recordFor(ctx context.Context, id string) (*record, error) {
 	if p.cfg.Produce == nil {
-		return nil, &apiError{codeAccess, "This publisher is read only"}
+		return nil, &wire.Error{Code: wire.CodeAccess, Message: "This publisher is read only"}
 	}
 	r := p.store.byID[id]
 	if r == nil || r.hidden {
-		return nil, &apiError{codeNotFound, "Subscription not found"}
+		return nil, &wire.Error{Code: wire.CodeNoSubscription, Message: "Subscription not found"}
 	}
 	if err := p.schedule.finish(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
 	if r.fixed != nil {
-		return nil, &apiError{codeInvalid, "This subscription cannot be changed"}
+		return nil, &wire.Error{Code: wire.CodeInvalid, Message: "This subscription cannot be changed"}
 	}
 	return r, nil
 }
@@ -71,11 +72,11 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 	}
 	closed := r.state.Status.Closed()
 	if nextBill != nil && (closed || !nextBill.After(p.now())) {
-		return false, &apiError{codeNextBill, "Next bill date must be in the future"}
+		return false, &wire.Error{Code: wire.CodeNextBill, Message: "Next bill date must be in the future"}
 	}
 	if autoRenew != nil {
 		if closed || r.term != "payment" {
-			return false, &apiError{codeInvalid, "Auto renew of this subscription cannot be changed"}
+			return false, &wire.Error{Code: wire.CodeInvalid, Message: "Auto renew of this subscription cannot be changed"}
 		}
 		action, already := schemas.AutoRenewDisabled, world.AutoRenewOff
 		if *autoRenew {
@@ -87,15 +88,42 @@ func (p *Publisher) Update(ctx context.Context, id string, autoRenew *bool, next
 			}
 		}
 	}
-	if nextBill != nil { // a routine edit by support, which has no event
+	if nextBill != nil { // a routine edit by support, which has no event; it moves the next renewal
 		r.nextBill, r.moved = schemas.NullMillis{Millis: schemas.Millis(nextBill.UnixMilli()), Valid: true}, true
+		p.moved = append(p.moved, r)
 		p.refresh(r, p.factsOf(r))
 	}
 	return true, nil
 }
 
-// Cancel implements Actor.
+// SetPaymentMethod implements Actor. It has no event.
+func (p *Publisher) SetPaymentMethod(ctx context.Context, id, method string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, err := p.recordFor(ctx, id)
+	if err != nil || r.state.Status.Closed() {
+		return false, err
+	}
+	r.method = method
+	return true, nil
+}
+
+// Cancel implements Actor. A refund is that of the price of a period.
 func (p *Publisher) Cancel(ctx context.Context, id string, refund bool) (bool, error) {
+	return p.cancel(ctx, id, func(r *record) schemas.Decimal4 {
+		if !refund {
+			return 0
+		}
+		return p.terms[r.product].Price
+	})
+}
+
+// CancelAndRefund cancels a subscription and refunds an amount, which the event has.
+func (p *Publisher) CancelAndRefund(ctx context.Context, id string, amount schemas.Decimal4) (bool, error) {
+	return p.cancel(ctx, id, func(*record) schemas.Decimal4 { return amount })
+}
+
+func (p *Publisher) cancel(ctx context.Context, id string, refund func(*record) schemas.Decimal4) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, err := p.recordFor(ctx, id)
@@ -103,9 +131,9 @@ func (p *Publisher) Cancel(ctx context.Context, id string, refund bool) (bool, e
 		return false, err
 	}
 	if r.state.Status.Closed() {
-		return false, &apiError{codeCancelFailed, "The subscription cannot be cancelled"}
+		return false, &wire.Error{Code: wire.CodeCancelFailed, Message: "The subscription cannot be cancelled"}
 	}
-	return true, p.doNow(ctx, p.build.cancelNow(r, refund))
+	return true, p.doNow(ctx, p.build.cancelNow(r, refund(r)))
 }
 
 // CancelDeferred implements Actor. The stream has no action for it; its event is
@@ -118,7 +146,7 @@ func (p *Publisher) CancelDeferred(ctx context.Context, id string) (bool, error)
 	case err != nil:
 		return false, err
 	case r.term != "dynamic" || r.state.Status.Closed() || r.state.AutoRenew == world.AutoRenewOff:
-		return false, &apiError{codeCancelFailed, "The subscription cannot be cancelled at the end of its period"}
+		return false, &wire.Error{Code: wire.CodeCancelFailed, Message: "The subscription cannot be cancelled at the end of its period"}
 	}
 	return true, p.doNow(ctx, p.build.single(r, schemas.AutoRenewDisabled))
 }
@@ -158,11 +186,11 @@ func (p *Publisher) Change(ctx context.Context, c Change) (bool, error) {
 		return false, err
 	}
 	if r.user.uid != c.UserID {
-		return false, &apiError{codeNotFound, "Subscription not found"}
+		return false, &wire.Error{Code: wire.CodeNoSubscription, Message: "Subscription not found"}
 	}
 	to := slices.IndexFunc(p.renderer.changesOf(r.product), func(i int) bool { return strings.EqualFold(termID(r.term, i), c.ToTerm) })
 	if to < 0 || !p.changeable(r) {
-		return false, &apiError{codeNoChange, "Term change option not found"}
+		return false, &wire.Error{Code: wire.CodeNoChange, Message: "Term change option not found"}
 	}
 	if p.failChanges > 0 {
 		p.failChanges--
@@ -182,7 +210,7 @@ func (p *Publisher) CancelChange(ctx context.Context, id string) (bool, error) {
 	}
 	c := p.changes[r.id]
 	if c == nil || c.done || c.status != changePending {
-		return false, &apiError{codeNoChange, "Term change not found"}
+		return false, &wire.Error{Code: wire.CodeNoChange, Message: "Term change not found"}
 	}
 	c.status = changeCanceled
 	return true, nil

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/promo"
 )
 
 // WriteCSV writes the subscription log in the columns and forms of Piano's export:
@@ -87,7 +89,7 @@ var logColumns = []logColumn{
 	{"Template name", func(s *Subscription) string { return templates[pick(s, "template", len(templates))] }},
 	{"Offer ID", func(s *Subscription) string { return fmt.Sprintf("OF%d", pick(s, "offer", len(offers))+1) }},
 	{"Offer name", func(s *Subscription) string { return offers[pick(s, "offer", len(offers))] }},
-	{"Promo code", func(s *Subscription) string { return promoCodes[pick(s, "promo", len(promoCodes))] }},
+	{"Promo code", promoCode},
 	{"Trial price", func(s *Subscription) string {
 		if s.TrialAmount == nil {
 			return ""
@@ -102,11 +104,10 @@ var logColumns = []logColumn{
 }
 
 // What the API does not return. Some texts have commas, quotes and line ends, as real
-// exports do. Most subscriptions have no promo code.
+// exports do.
 var (
 	templates   = []string{`Checkout, "summer"`, "Checkout", "Newsletter checkout"}
 	offers      = []string{"Offer\nin two lines", "Digital", "Weekend"}
-	promoCodes  = []string{"", "", "", "SPRING20", "WELCOME10", "ÅRSTILBUD"}
 	experiences = []string{"Paywall A/B", "Front page", "Archive"}
 )
 
@@ -115,6 +116,15 @@ func pick(s *Subscription, what string, n int) int {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(what + "/" + s.ID)) // never an error
 	return int(hash.Sum32() % uint32(n))
+}
+
+// promoCode returns the code with which a subscription began. A code that was only reserved
+// is not in the log.
+func promoCode(s *Subscription) string {
+	if _, code := promo.OfSubscription(s.ID); hasEvents(s.Term.Type) && s.ChargeCount > 0 {
+		return code
+	}
+	return ""
 }
 
 // graceTo returns the end of the grace period, which the term sets in days.
@@ -155,3 +165,6 @@ func daysSubscribed(s *Subscription) int {
 	}
 	return int((*s.EndDate - s.StartDate) / 86_400)
 }
+
+// OfferName returns the name of an offer of the subscription log by its place.
+func OfferName(n int) string { return offers[n] }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 )
 
 // jobs holds the scheduled exports.
@@ -45,7 +47,7 @@ type jobDescription struct {
 // attributeGroups are the valid attribute groups.
 const attributeGroups = " DEFAULT RENEWABLE_GIFT USER PAYMENT UPGRADES AUTORENEW MODIFY_TIME "
 
-func (s *Server) schedule(r *http.Request) answer {
+func (s *Server) schedule(r *http.Request) wire.Answer {
 	const day = "2006-01-02"
 	from, err := time.Parse(day, r.Form.Get("start_date_from"))
 	if err != nil {
@@ -71,14 +73,14 @@ func (s *Server) schedule(r *http.Request) answer {
 	}
 	id := fmt.Sprintf("EX%06d", len(s.jobs.jobs)+1)
 	s.jobs.jobs[id] = j
-	return answer{bare: true, payload: jobDescription{ID: id, Request: map[string]string{"file_name": r.Form.Get("file_name")}, Status: "CREATED"}}
+	return wire.Answer{Bare: true, Payload: jobDescription{ID: id, Request: map[string]string{"file_name": r.Form.Get("file_name")}, Status: "CREATED"}}
 }
 
-func badReport(what string) answer {
-	return answer{bare: true, status: http.StatusBadRequest, payload: map[string]any{"code": codeInvalid, "message": what, "ts": 0}}
+func badReport(what string) wire.Answer {
+	return wire.Answer{Bare: true, Status: http.StatusBadRequest, Payload: map[string]any{"code": wire.CodeInvalid, "message": what, "ts": 0}}
 }
 
-func (s *Server) exportStatus(r *http.Request) answer {
+func (s *Server) exportStatus(r *http.Request) wire.Answer {
 	id := r.Form.Get("export_id")
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
@@ -101,10 +103,10 @@ func (s *Server) exportStatus(r *http.Request) answer {
 	default:
 		d.Status = "IN_PROGRESS"
 	}
-	return answer{bare: true, payload: d}
+	return wire.Answer{Bare: true, Payload: d}
 }
 
-func (s *Server) downloadURL(r *http.Request) answer {
+func (s *Server) downloadURL(r *http.Request) wire.Answer {
 	id := r.Form.Get("export_id")
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
@@ -112,7 +114,7 @@ func (s *Server) downloadURL(r *http.Request) answer {
 	if j == nil || j.failed || j.asked <= s.cfg.Export.Polls {
 		return badReport("the export is not finished")
 	}
-	return answer{bare: true, payload: map[string]string{"url": "http://" + s.Addr() + filesPath + id + "?signature=canary-signature"}}
+	return wire.Answer{Bare: true, Payload: map[string]string{"url": "http://" + s.Addr() + filesPath + id + "?signature=canary-signature"}}
 }
 
 // file serves the export itself. The signature in its URL is the authorization.

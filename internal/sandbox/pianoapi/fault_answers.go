@@ -36,6 +36,11 @@ func (m *faultInjector) answer(w http.ResponseWriter, r *http.Request, endpoint 
 		default:
 			text(w, http.StatusInternalServerError, "text/plain", "Internal Server Error")
 		}
+	case DroppedAnswer:
+		respond(&bufferedAnswer{header: http.Header{}})
+		panic(http.ErrAbortHandler)
+	case DroppedRequest:
+		panic(http.ErrAbortHandler)
 	case SlowAnswer:
 		whole := &bufferedAnswer{header: http.Header{}}
 		respond(whole)

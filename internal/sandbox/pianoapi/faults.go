@@ -11,8 +11,9 @@ import (
 // Fault is one way in which an answer fails.
 type Fault int
 
-// The faults. Those before TruncatedBody replace the request. With the others the server
-// processes the request, and only the answer fails.
+// The faults. Those before TruncatedBody and DroppedRequest replace the request. With the
+// others the server processes the request, and only the answer fails. A client cannot
+// distinguish DroppedAnswer from DroppedRequest.
 const (
 	ErrorCode       Fault = iota + 1 // status 200 with a code
 	Unauthorized                     // 401
@@ -20,10 +21,12 @@ const (
 	TooManyRequests                  // 429 with Retry-After
 	ServerError                      // 500
 	HTMLPage                         // HTML with status 200
-	TruncatedBody                    // half of the body
+	TruncatedBody                    // half of the body.
 	SlowAnswer                       // the answer comes after Faults.Slow
 	UnexpectedShape                  // valid JSON of another shape
-	LostAnswer                       // 500, but the action was done
+	LostAnswer                       // 500, but the action was done.
+	DroppedAnswer                    // the connection ends without an answer, but the action was done
+	DroppedRequest                   // the connection ends before the request is processed
 )
 
 // Faults are random faults in a share of all requests. Server.Fail requests more.

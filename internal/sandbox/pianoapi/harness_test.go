@@ -11,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/world"
 )
 
@@ -20,6 +21,7 @@ type env struct {
 	world     *world.World
 	truth     *world.Truth
 	publisher *pianoapi.Publisher
+	desk      *care.Desk
 	server    *pianoapi.Server
 	client    *piano.Client
 
@@ -67,7 +69,8 @@ func setUp(t *testing.T, seed uint64, cfg pianoapi.Config) *env {
 			return nil
 		},
 	})
-	s.server, s.client = serve(t, cfg, s.publisher, filter{s.world})
+	s.desk = care.New(s.publisher, care.Config{Seed: seed})
+	s.server, s.client = serve(t, cfg, s.desk, filter{s.world})
 	return s
 }
 

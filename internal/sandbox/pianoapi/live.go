@@ -3,6 +3,7 @@ package pianoapi
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -22,7 +23,9 @@ func (p *Publisher) Live(ctx context.Context, perSecond float64) error {
 		case <-acts.C:
 			err = p.Act(ctx)
 		case <-halves.C:
-			err = p.CatchUp(ctx)
+			if err = p.CatchUp(ctx); err == nil {
+				err = p.Bill(ctx)
+			}
 		case <-ctx.Done():
 			// Stream and API must agree at the end.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -50,6 +53,28 @@ func (p *Publisher) CatchUp(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.schedule.catchUp(context.WithoutCancel(ctx), p.now())
+}
+
+// Bill charges the subscriptions whose next bill date was moved and has passed. One that
+// does not renew expires. Until that date Act does not renew them.
+func (p *Publisher) Bill(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	for _, r := range p.moved {
+		if !r.moved || r.busy > 0 || r.state.Status.Closed() || r.nextBill.Millis > p.millis() {
+			continue
+		}
+		d := p.build.renew(r)
+		if r.state.AutoRenew == world.AutoRenewOff {
+			d = p.build.single(r, schemas.Expired)
+		}
+		if err := p.schedule.do(ctx, d, false); err != nil {
+			return err
+		}
+	}
+	p.moved = slices.DeleteFunc(p.moved, func(r *record) bool { return !r.moved || r.state.Status.Closed() })
+	return nil
 }
 
 // Finish runs all delayed halves of actions.
@@ -86,6 +111,7 @@ func (p *Publisher) choose() *action {
 func (p *Publisher) nextAction(r *record) *action {
 	at := p.dice.IntN(100)
 	c := p.changes[r.id]
+	early := r.moved && r.nextBill.Millis > p.millis() // too early to renew
 	switch st := &r.state; {
 	case st.Status == world.StatusUpgraded:
 		return nil
@@ -111,15 +137,18 @@ func (p *Publisher) nextAction(r *record) *action {
 		default:
 			return p.build.single(r, schemas.Expired)
 		}
-	case at < 40:
+	case at < 40 && !early:
 		return p.build.renew(r)
 	case at < 60:
 		return p.build.single(r, schemas.AutoRenewDisabled)
 	case at < 75:
 		return p.build.failPayment(r)
 	case at < 80:
-		return p.build.cancelNow(r, at%2 == 0)
+		return p.build.cancelNow(r, p.terms[r.product].Price*schemas.Decimal4(1-at%2))
 	case st.ChangePending: // the change was announced in the world's events
+		if early {
+			return nil
+		}
 		return p.build.renew(r)
 	default:
 		to := p.renderer.changesOf(r.product)

@@ -51,6 +51,7 @@ type Publisher struct {
 	firsts   map[string]schemas.Millis // first events of subscriptions that began since
 	changes  map[string]*termChange    // by subscription
 	planted  []PlantedDrift
+	moved    []*record // whose next bill date support has moved
 
 	failChanges int // changes of term that must fail
 }

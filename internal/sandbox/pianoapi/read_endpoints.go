@@ -3,6 +3,8 @@ package pianoapi
 import (
 	"net/http"
 	"slices"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 )
 
 // statuses are the raw statuses, which the parameter "type" selects.
@@ -22,23 +24,23 @@ var reportStatuses = map[string]string{
 	"upgraded":       "upgraded",
 }
 
-func (s *Server) list(r *http.Request) answer {
+func (s *Server) list(r *http.Request) wire.Answer {
 	q := Query{Status: r.Form.Get("type"), UserID: r.Form.Get("uid"), SelectBy: r.Form.Get("select_by")}
 	var ok bool
-	if q.Offset, ok = number(r, "offset", 0); !ok {
-		return invalid("offset", "must be a number from 0 on")
+	if q.Offset, ok = wire.Number(r, "offset", 0); !ok {
+		return wire.Invalid("offset", "must be a number from 0 on")
 	}
-	if q.Limit, ok = number(r, "limit", 1); !ok {
-		return invalid("limit", "must be a number from 1 on")
+	if q.Limit, ok = wire.Number(r, "limit", 1); !ok {
+		return wire.Invalid("limit", "must be a number from 1 on")
 	}
 	if q.Status != "" && !slices.Contains(statuses, q.Status) {
-		return invalid("type", "is unknown")
+		return wire.Invalid("type", "is unknown")
 	}
 	nothing := false
 	if word := r.Form.Get("status"); word != "" {
 		raw, known := reportStatuses[word]
 		if !known {
-			return invalid("status", "is unknown")
+			return wire.Invalid("status", "is unknown")
 		}
 		nothing = raw == "" || q.Status != "" && q.Status != raw
 		q.Status = raw
@@ -47,7 +49,7 @@ func (s *Server) list(r *http.Request) answer {
 		q.SelectBy = "update"
 	}
 	if !slices.Contains([]string{"update", "create", "next_bill", "last_bill"}, q.SelectBy) {
-		return invalid("select_by", "is unknown")
+		return wire.Invalid("select_by", "is unknown")
 	}
 	q.Limit = min(q.Limit, s.cfg.MaxLimit)
 	var part []Subscription
@@ -58,17 +60,17 @@ func (s *Server) list(r *http.Request) answer {
 	if part == nil {
 		part = []Subscription{}
 	}
-	a := succeeded("subscriptions", part)
-	a.page = &page{limit: q.Limit, offset: q.Offset, total: total, count: len(part)}
+	a := wire.Succeeded("subscriptions", part)
+	a.Page = &wire.Page{Limit: q.Limit, Offset: q.Offset, Total: total, Count: len(part)}
 	return a
 }
 
-func (s *Server) get(r *http.Request) answer {
+func (s *Server) get(r *http.Request) wire.Answer {
 	one, ok := s.store.Get(r.Form.Get("subscription_id"))
 	if !ok {
-		return failed(codeNotFound, "Subscription not found")
+		return wire.Failed(wire.CodeNoSubscription, "Subscription not found")
 	}
-	return succeeded("subscription", one)
+	return wire.Succeeded("subscription", one)
 }
 
 // shiftRows moves rows before a page is read, if faults require it.

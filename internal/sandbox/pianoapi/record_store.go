@@ -11,6 +11,7 @@ import (
 // record is one subscription as the publisher knows it.
 type record struct {
 	index  int // in the world; -1 for other subscriptions
+	number int // in the store
 	id     string
 	stored string
 	user   person
@@ -25,11 +26,12 @@ type record struct {
 	fixed    *account       // for a subscription without facts
 	plant    func(*account) // changes what is served
 	nextBill schemas.NullMillis
-	moved    bool // support has set nextBill
-	hidden   bool // the API does not have it
-	acting   bool // Live may act on it
-	steady   bool // reconciliation compares it for certain, unless an action follows
-	busy     int  // delayed halves left
+	moved    bool   // support has set nextBill
+	method   string // with which support lets the next period be paid; empty: the user's first one
+	hidden   bool   // the API does not have it
+	acting   bool   // Live may act on it
+	steady   bool   // reconciliation compares it for certain, unless an action follows
+	busy     int    // delayed halves left
 
 	state  world.State
 	served Subscription
@@ -41,17 +43,25 @@ type recordStore struct {
 	records []*record // in the order of the world; new ones at the end
 	byID    map[string]*record
 	byUser  map[string][]*record
-	lists   map[string][]*record // by status, least recently updated first
+	users   []string // every user once, in the order of the records
+	// userNumbers are the places in users.
+	userNumbers map[string]int
+	lists       map[string][]*record // by status, least recently updated first
 }
 
 func newRecordStore() recordStore {
-	return recordStore{byID: map[string]*record{}, byUser: map[string][]*record{}, lists: map[string][]*record{}}
+	return recordStore{byID: map[string]*record{}, byUser: map[string][]*record{}, lists: map[string][]*record{}, userNumbers: map[string]int{}}
 }
 
 // add adds a record that no list has yet.
 func (s *recordStore) add(r *record) {
 	s.records = append(s.records, r)
 	s.byID[r.id] = r
+	r.number = len(s.records) - 1
+	if r.user.uid != "" && s.byUser[r.user.uid] == nil {
+		s.userNumbers[r.user.uid] = len(s.users)
+		s.users = append(s.users, r.user.uid)
+	}
 	s.byUser[r.user.uid] = append(s.byUser[r.user.uid], r)
 }
 

@@ -22,9 +22,7 @@ func (rd *renderer) render(r *record, a *account, draw *rand.Rand) Subscription 
 	s := Subscription{
 		ID: r.id, AutoRenew: a.autoRenew, NextBillDate: date(a.nextBill), PaymentMethod: "Visa ****4242", BillingPlan: plan.own,
 		Status: a.status, StatusName: statusName(a.status), StatusNameInReports: reportStatus(a.status),
-		Term: rd.renderTerm(r, a, plan), Resource: Resource{ID: "RR1", AID: DefaultAID, Name: r.resource, Type: "standard"},
-		User: User{UID: a.uid, Email: r.user.email, FirstName: r.user.first, LastName: r.user.last,
-			PersonalName: r.user.first + " " + r.user.last, CreateDate: seconds(r.begun), LastLogin: rd.now().Unix()},
+		Term: rd.renderTerm(r, a, plan), Resource: resourceOf(r.resource), User: rd.renderUser(r, a.uid),
 		StartDate: seconds(a.startedAt), Cancelable: live(a.status), Refundable: live(a.status) && a.charges > 0,
 		InTrial: a.inTrial, TrialEndDate: date(a.trialEnds), EndDate: date(a.endsAt), ChargeCount: a.charges,
 		AcquisitionType: "purchase", periodText: periodText(a.months),
@@ -70,9 +68,12 @@ func (rd *renderer) renderTerm(r *record, a *account, plan billingPlan) Term {
 	return t
 }
 
-// termID returns the id of a term: a product with a term type.
-func termID(kind string, product int) string {
-	return fmt.Sprintf("TM%s%02d", map[string]string{"payment": "PAY", "dynamic": "DYN"}[kind], product)
+// renderUser returns the owner of a record, under the id of an account.
+func (rd *renderer) renderUser(r *record, uid string) User {
+	return User{
+		UID: uid, Email: r.user.email, FirstName: r.user.first, LastName: r.user.last,
+		PersonalName: r.user.first + " " + r.user.last, CreateDate: seconds(r.begun), LastLogin: rd.now().Unix(),
+	}
 }
 
 // changesOf returns the products to which a product can change: those with the same
@@ -104,6 +105,7 @@ func (rd *renderer) detailed(r *record) Subscription {
 		WillAutoRenew: running && s.AutoRenew, NextRenewalDate: s.NextBillDate, CreateDate: s.StartDate, Active: running,
 		DeferredCancelable: running && dynamic && s.AutoRenew, CanBeResumed: r.resumable(),
 		AutoRenewChangeEnabled: running && s.Term.Type == "payment", InGracePeriod: s.Status == "fail_and_retry",
+		PaymentInfoID: r.method,
 	}
 	return s
 }

@@ -10,14 +10,17 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 )
 
 // Server is a running simulated Piano. Its faults can change while it runs.
 type Server struct {
-	cfg    Config
-	store  Store
-	faults *faultInjector
-	jobs   jobs
+	cfg     Config
+	store   Store
+	faults  *faultInjector
+	jobs    jobs
+	changes changes
 
 	listener net.Listener
 	http     *http.Server
@@ -32,7 +35,7 @@ const (
 )
 
 // Start serves the store until Close. If the store is an Actor, the action endpoints
-// work.
+// work. If it is a Desk, its own endpoints exist, too.
 func Start(cfg Config, store Store) (*Server, error) {
 	cfg = cfg.withDefaults()
 	l, err := net.Listen("tcp", cfg.Addr)
@@ -75,32 +78,37 @@ func (s *Server) Close() error {
 // routes returns the endpoints behind the common checks.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for endpoint, h := range map[string]struct {
-		method string
-		answer func(*http.Request) answer
-	}{
-		"/publisher/subscription/list":                        {http.MethodGet, s.list},
-		"/publisher/subscription/get":                         {http.MethodGet, s.get},
-		"/publisher/subscription/update":                      {http.MethodPost, s.withActor(s.update)},
-		"/publisher/subscription/cancel":                      {http.MethodPost, s.withActor(s.cancel)},
-		"/publisher/subscription/cancel/deferred":             {http.MethodPost, s.withActor(s.cancelDeferred)},
-		"/publisher/subscription/resume":                      {http.MethodPost, s.withActor(s.resume)},
-		"/publisher/term/change/can":                          {http.MethodPost, s.withActor(s.canChange)},
-		"/publisher/term/change/do":                           {http.MethodPost, s.withActor(s.change)},
-		"/publisher/term/change/cancel":                       {http.MethodPost, s.withActor(s.cancelChange)},
-		"/publisher/term/change/getSubscriptionUpgradeStatus": {http.MethodPost, s.withActor(s.changeStatus)},
-	} {
-		mux.Handle(publisherPath+endpoint, s.endpoint(endpoint, h.method, h.answer))
+	all := []wire.Endpoint{
+		wire.Get("/publisher/subscription/list", s.list),
+		wire.Get("/publisher/subscription/get", s.get),
+		wire.Changing(http.MethodPost, "/publisher/subscription/update", s.withActor(s.update)),
+		wire.Changing(http.MethodPost, "/publisher/subscription/cancel", s.withActor(s.cancel)),
+		wire.Changing(http.MethodPost, "/publisher/subscription/cancel/deferred", s.withActor(s.cancelDeferred)),
+		wire.Changing(http.MethodPost, "/publisher/subscription/resume", s.withActor(s.resume)),
+		wire.Post("/publisher/term/change/can", s.withActor(s.canChange)),
+		wire.Changing(http.MethodPost, "/publisher/term/change/do", s.withActor(s.change)),
+		wire.Changing(http.MethodPost, "/publisher/term/change/cancel", s.withActor(s.cancelChange)),
+		wire.Post("/publisher/term/change/getSubscriptionUpgradeStatus", s.withActor(s.changeStatus)),
 	}
-	mux.Handle(reportsPath+"/export/schedule/vx/subscriptionLog", s.endpoint("/export/schedule/vx/subscriptionLog", http.MethodPost, s.schedule))
-	mux.Handle(reportsPath+"/export/status", s.endpoint("/export/status", http.MethodGet, s.exportStatus))
-	mux.Handle(reportsPath+"/export/download/url", s.endpoint("/export/download/url", http.MethodGet, s.downloadURL))
+	if more, ok := s.store.(Desk); ok {
+		all = append(all, more.Endpoints()...)
+	}
+	for _, e := range all {
+		mux.Handle(publisherPath+e.Path, s.endpoint(e))
+	}
+	for _, e := range []wire.Endpoint{
+		wire.Post("/export/schedule/vx/subscriptionLog", s.schedule),
+		wire.Get("/export/status", s.exportStatus),
+		wire.Get("/export/download/url", s.downloadURL),
+	} {
+		mux.Handle(reportsPath+e.Path, s.endpoint(e))
+	}
 	mux.HandleFunc(filesPath, s.file)
 	return mux
 }
 
 // endpoint runs the checks of every request, and injects faults.
-func (s *Server) endpoint(name, method string, respond func(*http.Request) answer) http.Handler {
+func (s *Server) endpoint(e wire.Endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := r.Header.Get("api_token"); token == "" {
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)
@@ -109,30 +117,36 @@ func (s *Server) endpoint(name, method string, respond func(*http.Request) answe
 			http.Error(w, "Forbidden", http.StatusForbidden)
 			return
 		}
-		if r.Method != method {
+		if r.Method != e.Method {
 			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 			return
 		}
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); method == http.MethodPost && kind != "application/x-www-form-urlencoded" {
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); e.Method == http.MethodPost && kind != "application/x-www-form-urlencoded" {
 			http.Error(w, "Unsupported Media Type", http.StatusUnsupportedMediaType)
 			return
 		}
 		if err := r.ParseForm(); err != nil {
-			s.write(w, failed(codeInvalid, "The parameters cannot be read"))
+			s.write(w, wire.Failed(wire.CodeInvalid, "The parameters cannot be read"))
 			return
 		}
-		if method == http.MethodPost {
+		if e.Method == http.MethodPost {
 			r.Form = r.PostForm // ignore parameters in the URL
 		}
-		if r.Form.Get("aid") != s.cfg.AID {
-			s.write(w, failed(codeInvalidAID, "Invalid AID"))
+		if aid := r.Form.Get("aid"); aid != s.cfg.AID && (aid != "" || !e.WithoutAID) {
+			s.write(w, wire.Failed(wire.CodeInvalidAID, "Invalid AID"))
 			return
 		}
-		s.faults.answer(w, r, name, func(w http.ResponseWriter) {
-			if name == "/publisher/subscription/list" {
+		s.faults.answer(w, r, e.Path, func(w http.ResponseWriter) {
+			if e.Path == "/publisher/subscription/list" {
 				s.shiftRows()
 			}
-			s.write(w, respond(r))
+			a := e.Respond(r)
+			if e.Changes && a.Done() {
+				s.changes.add(Effect{Endpoint: e.Path, Params: r.Form})
+			}
+			s.write(w, a)
 		})
 	})
 }
+
+func (s *Server) write(w http.ResponseWriter, a wire.Answer) { a.Write(w, s.cfg.Now()) }

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"math/rand/v2"
 	"time"
+
+	"github.com/pianola/pianola/internal/sandbox/pianoapi/wire"
 )
 
 // Store holds the subscriptions of the API. Its methods are safe for concurrent use.
@@ -25,11 +27,13 @@ type Query struct {
 	Offset, Limit int
 }
 
-// Actor is a Store with actions. An *apiError is the answer of Piano; any other
+// Actor is a Store with actions. An *wire.Error is the answer of Piano; any other
 // error is a failure of the server.
 type Actor interface {
 	// Update changes auto-renew and the next bill date, unless nil.
 	Update(ctx context.Context, id string, autoRenew *bool, nextBill *time.Time) (bool, error)
+	// SetPaymentMethod sets with what the next period is paid.
+	SetPaymentMethod(ctx context.Context, id, method string) (bool, error)
 	Cancel(ctx context.Context, id string, refund bool) (bool, error)
 	CancelDeferred(ctx context.Context, id string) (bool, error)
 	Resume(ctx context.Context, id string) (bool, error)
@@ -45,6 +49,13 @@ type Change struct {
 	UserID, SubscriptionID, ToTerm string
 	// Timing is 0 for billing now, and otherwise at the end of the period.
 	Timing int
+}
+
+// Desk is a Store with more endpoints, such as those of customer care. They are safe for
+// concurrent use.
+type Desk interface {
+	Store
+	Endpoints() []wire.Endpoint
 }
 
 // Shifter is a Store whose rows can move between pages.

@@ -44,6 +44,7 @@ type Details struct {
 	CanBeResumed           bool   `json:"can_be_resumed"`
 	AutoRenewChangeEnabled bool   `json:"auto_renew_change_enabled"`
 	InGracePeriod          bool   `json:"in_grace_period"`
+	PaymentInfoID          string `json:"user_payment_info_id"`
 }
 
 // Term is the term of a subscription.

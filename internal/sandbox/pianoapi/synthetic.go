@@ -129,7 +129,7 @@ func (s Synthetic) at(n int) Subscription {
 		Status: status, StatusName: statusName(status), StatusNameInReports: reportStatus(status),
 		Term: Term{ID: "TMPAY00", AID: DefaultAID, Name: "Basic 1 month", Type: "payment", TypeName: "Payment",
 			BillingPlan: &plan, PlanDescription: &plan, FirstPrice: &price, Currency: &currency, ChangeOptions: []ChangeOption{}},
-		Resource: Resource{ID: "RR1", AID: DefaultAID, Name: "Digital Access", Type: "standard"},
+		Resource: resourceOf("Digital Access"),
 		User: User{UID: who.uid, Email: who.email, FirstName: who.first, LastName: who.last, PersonalName: who.first + " " + who.last,
 			CreateDate: began, LastLogin: began},
 		StartDate: began, Cancelable: live(status), ChargeCount: 5, AcquisitionType: "purchase",

@@ -39,6 +39,9 @@ var (
 	tierPercent = [tiers]int64{100, 150, 220}
 )
 
+// Resources are the names of what subscriptions of the world give access to.
+func Resources() []string { return append([]string(nil), resources...) }
+
 func makeProducts() []product {
 	products := make([]product, 0, tiers*currencies*periods)
 	for t := range tiers {
