@@ -17,9 +17,9 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 )
 
-// deed is an action as an agent makes it on the page: which tab, which button, and what is
+// task is an action as an agent makes it on the page: which tab, which button, and what is
 // entered.
-type deed struct {
+type task struct {
 	user, tab string
 	button    []string // names and values of the hidden fields of the button
 	entered   url.Values
@@ -69,23 +69,23 @@ func (d *desk) paymentFor(t *testing.T) customer.Payment {
 	return customer.Payment{}
 }
 
-// deedOf makes a deed of every kind that is possible in the world.
-func (d *desk) deedOf(t *testing.T, kind actions.Kind) deed {
+// taskOf makes a task of every kind that is possible in the world.
+func (d *desk) taskOf(t *testing.T, kind actions.Kind) task {
 	t.Helper()
 	text := "Dear " + pianoapi.CanaryFirst + ", " + pianoapi.CanaryComment + " " + pianoapi.Attacks()[0]
 	switch kind {
 	case actions.RefundPayment:
 		p := d.paymentFor(t)
-		return deed{p.UserID, "transactions", []string{"payment_id", p.ID}, url.Values{"amount": {"0.50"}}}
+		return task{p.UserID, "transactions", []string{"payment_id", p.ID}, url.Values{"amount": {"0.50"}}}
 	case actions.GrantAccess, actions.AddNote:
 		u := d.users(t, customer.Query{"has_payment": "true"})[0]
 		d.used[u.UID] = true
 		if kind == actions.AddNote {
-			return deed{u.UID, "notes", nil, url.Values{"text": {text}}}
+			return task{u.UID, "notes", nil, url.Values{"text": {text}}}
 		}
 		resources, err := d.customers.Resources(t.Context())
 		d.Must(err)
-		return deed{u.UID, "access", nil, url.Values{"resource_id": {resources[len(resources)-1].ID}, "at": {time.Now().AddDate(0, 3, 0).Format(time.DateOnly)}, "send_mail": {"1"}, "text": {text}}}
+		return task{u.UID, "access", nil, url.Values{"resource_id": {resources[len(resources)-1].ID}, "at": {time.Now().AddDate(0, 3, 0).Format(time.DateOnly)}, "send_mail": {"1"}, "text": {text}}}
 	case actions.ExtendAccess, actions.RevokeAccess:
 		for _, u := range d.users(t, nil) {
 			all, _, err := d.customers.Accesses(t.Context(), u.UID)
@@ -101,7 +101,7 @@ func (d *desk) deedOf(t *testing.T, kind actions.Kind) deed {
 			if kind == actions.ExtendAccess {
 				entered.Set("days", "14")
 			}
-			return deed{u.UID, "access", []string{"access_id", all[i].ID}, entered}
+			return task{u.UID, "access", []string{"access_id", all[i].ID}, entered}
 		}
 	case actions.ReplyToInquiry, actions.CommentOnInquiry, actions.ResolveInquiry:
 		for _, u := range d.users(t, customer.Query{"has_unresolved_inquiry": "true"}) {
@@ -110,7 +110,7 @@ func (d *desk) deedOf(t *testing.T, kind actions.Kind) deed {
 			for _, one := range all {
 				if allowed, err := d.customers.InquiryActions(t.Context(), one.ID); err == nil && slices.Contains(allowed, customer.InquiryReply) {
 					d.used[u.UID] = true
-					return deed{u.UID, "inquiries", []string{"inquiry_id", one.ID}, url.Values{"text": {text}}}
+					return task{u.UID, "inquiries", []string{"inquiry_id", one.ID}, url.Values{"text": {text}}}
 				}
 			}
 		}
@@ -119,7 +119,7 @@ func (d *desk) deedOf(t *testing.T, kind actions.Kind) deed {
 		var product int
 		_, err := fmt.Sscanf(one.Term.ID[len(one.Term.ID)-2:], "%d", &product)
 		d.Must(err)
-		return deed{one.UserID, "subscriptions", []string{"subscription_id", one.ID},
+		return task{one.UserID, "subscriptions", []string{"subscription_id", one.ID},
 			url.Values{"to_term": {fmt.Sprintf("%s%02d", one.Term.ID[:len(one.Term.ID)-2], (product+12)%36)}, "immediate_access": {"1"}}}
 	default:
 		one := d.subscriptionFor(t, kind)
@@ -127,15 +127,15 @@ func (d *desk) deedOf(t *testing.T, kind actions.Kind) deed {
 		if kind == actions.NextBillDate {
 			entered.Set("months", "1")
 		}
-		return deed{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, entered}
+		return task{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, entered}
 	}
 	t.Fatalf("the world has nothing for %s", kind)
-	return deed{}
+	return task{}
 }
 
 // planned opens the page of the user, presses the button and returns the form of the plan;
 // nil where the plan is not possible.
-func (a agent) planned(kind actions.Kind, what deed) (execute url.Values, text string) {
+func (a agent) planned(kind actions.Kind, what task) (execute url.Values, text string) {
 	a.t.Helper()
 	text = a.get("/care/user?id=" + url.QueryEscape(what.user) + "&tab=" + what.tab)
 	button := form(text, "/care/plan", append([]string{"kind", string(kind)}, what.button...)...)
@@ -157,7 +157,7 @@ func (d *desk) testActions(t *testing.T) {
 		if kind == actions.ChangePaymentMethod {
 			continue // a user of the world has one method: see testMistakes
 		}
-		what := d.deedOf(t, kind)
+		what := d.taskOf(t, kind)
 		changes := len(d.piano.Changes())
 		execute, text := kari.planned(kind, what)
 		if execute == nil {
@@ -170,6 +170,9 @@ func (d *desk) testActions(t *testing.T) {
 		if status, _ := kari.send(http.MethodPost, "/care/execute", execute); status != http.StatusBadRequest || len(d.piano.Changes()) != changes {
 			t.Errorf("%s without a reason: %d", kind, status)
 		}
+		// Another agent has planned the same, and confirms later.
+		late, _ := ola.planned(kind, what)
+		late.Set("reason", "test")
 		execute.Set("reason", "asked by "+pianoapi.CanaryLast+".someone@example.com")
 		results := make([]string, 3)
 		var both sync.WaitGroup
@@ -187,6 +190,12 @@ func (d *desk) testActions(t *testing.T) {
 				kind == actions.ChangeTerm && strings.HasSuffix(title[1], ": pending"))
 			if !done {
 				t.Errorf("%s: %q: %s", kind, title, problemOf(result))
+			}
+		}
+		if kind != actions.AddNote { // two notes are two notes
+			result := ola.post("/care/execute", late)
+			if n := len(d.piano.Changes()) - changes; n != 1 {
+				t.Errorf("%s: the plan of another agent made a change: %s", kind, problemOf(result))
 			}
 		}
 		if !strings.Contains(results[2], "Nothing was sent now") {
@@ -209,13 +218,13 @@ func (d *desk) testActions(t *testing.T) {
 func (d *desk) testMoney(t *testing.T) {
 	care, money := d.agent(t, "kari", "care"), d.agent(t, "ola", "care_money")
 	payment := d.paymentFor(t)
-	for kind, what := range map[actions.Kind]deed{
+	for kind, what := range map[actions.Kind]task{
 		actions.RefundPayment: {payment.UserID, "transactions", []string{"payment_id", payment.ID}, nil},
 		actions.CancelNow:     {},
 	} {
 		if what.user == "" {
 			one := d.subscriptionFor(t, kind)
-			what = deed{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil}
+			what = task{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil}
 		}
 		changes := len(d.piano.Changes())
 		if execute, text := care.planned(kind, what); execute != nil || !strings.Contains(text, "it needs the role care_money") {
@@ -304,7 +313,7 @@ func (d *desk) testMistakes(t *testing.T) {
 		t.Errorf("without a plan: %d", status)
 	}
 	// Without what the plan has seen, nothing is executed.
-	execute, _ := a.planned(actions.AutoRenewOff, deed{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil})
+	execute, _ := a.planned(actions.AutoRenewOff, task{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil})
 	execute.Set("reason", "test")
 	execute.Set("seen", "0123")
 	if text := a.post("/care/execute", execute); !strings.Contains(text, "make a new plan") {
@@ -313,8 +322,22 @@ func (d *desk) testMistakes(t *testing.T) {
 	if n := len(d.piano.Changes()) - changes; n != 0 {
 		t.Errorf("%d changes", n)
 	}
+	// Where actions_log cannot be written, nothing is shown and nothing is sent.
+	execute, _ = a.planned(actions.AutoRenewOff, task{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil})
+	execute.Set("reason", "test")
+	d.Exec("RENAME TABLE actions_log TO actions_log_away")
+	if status, text := a.send(http.MethodPost, "/care/user/show", url.Values{"id": {one.UserID}, "tab": {"subscriptions"}}); status != http.StatusBadGateway || len(pianoapi.FindCanaries([]byte(text))) > 0 {
+		t.Errorf("shown without a record: %d", status)
+	}
+	if status, text := a.send(http.MethodPost, "/care/execute", execute); !strings.Contains(text, ": failed</h1>") {
+		t.Errorf("executed without a record: %d %s", status, problemOf(text))
+	}
+	if n := len(d.piano.Changes()) - changes; n != 0 {
+		t.Errorf("%d changes without a record", n)
+	}
+	d.Exec("RENAME TABLE actions_log_away TO actions_log")
 	// A lost answer: the result page says what is true.
-	execute, _ = a.planned(actions.AutoRenewOff, deed{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil})
+	execute, _ = a.planned(actions.AutoRenewOff, task{one.UserID, "subscriptions", []string{"subscription_id", one.ID}, nil})
 	execute.Set("reason", "test")
 	d.piano.Fail(pianoapi.DroppedAnswer, "/publisher/subscription/update", 0, 1)
 	if text := a.post("/care/execute", execute); !strings.Contains(text, "no answer came, but it has been done") || len(d.piano.Changes())-changes != 1 {

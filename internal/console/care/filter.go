@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pianola/pianola/internal/piano/customer"
 )
 
 // filterField is one filter of the list: a URL parameter and a condition on a
@@ -76,14 +78,25 @@ var ourFilters = []filterField{
 	{Name: "drift", Label: "Stream and Piano disagree", Kind: kindChoice, Options: []option{{"yes", "yes"}}, where: with(openDrift)},
 }
 
-// pianoFilters are those that only Piano answers, by its own parameters.
-var pianoFilters = []struct {
+// pianoFilter is a filter that only Piano answers, by its own parameters.
+type pianoFilter struct {
 	option
-	Param string
-}{
-	{option{"inquiry", "has an open inquiry"}, "has_unresolved_inquiry"},
-	{option{"card", "card expires soon"}, "credit_card_will_expire"},
+	query customer.Query
 }
+
+// The first two are also marks of the list.
+var pianoFilters = []pianoFilter{
+	{option{markInquiry, "has an open inquiry"}, customer.Query{"has_unresolved_inquiry": "true"}},
+	{option{markCard, "card expires soon"}, customer.Query{"credit_card_will_expire": "true"}},
+	{option{"resolved", "has a resolved inquiry"}, customer.Query{"has_resolved_inquiry": "true"}},
+	{option{"answered", "has a reply to an inquiry"}, customer.Query{"has_received_response_inquiry": "true"}},
+	{option{"granted", "has granted access"}, customer.Query{"has_access": "true", "has_conversion_term_type": "true", "converted_term_types": "7"}},
+}
+
+const (
+	markInquiry = "inquiry"
+	markCard    = "card"
+)
 
 // sorting is an order of the list: an integer key, ascending, and then the user id.
 type sorting struct{ Value, Label, key string }

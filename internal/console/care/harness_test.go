@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -25,18 +26,17 @@ import (
 	"github.com/pianola/pianola/internal/console/role"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/piano/customer"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	carefile "github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/schemas"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// servers are those that the tests of the package share.
-var servers testbed.Servers
-
-func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
+func TestMain(m *testing.M) {
+	clickhouse.ServeIfChild()
+	os.Exit(m.Run())
+}
 
 // login takes user and roles from headers.
 type login struct{}
@@ -70,7 +70,7 @@ type desk struct {
 // answered by a server on a loopback port.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	f := servers.Fixture(t, testbed.Config{Seed: 13, Subscribers: 300, End: time.Now().UTC().Truncate(24 * time.Hour), State: true, Protocol: "native"})
+	f := testbed.Start(t).Fixture(t, testbed.Config{Seed: 13, Subscribers: 300, End: time.Now().UTC().Truncate(24 * time.Hour), State: true, Protocol: "native"})
 	f.Publish()
 	f.Ingest()
 	f.RefreshState()
@@ -93,7 +93,7 @@ func newDesk(t *testing.T) *desk {
 
 	options := f.Settings.ClickHouseOptions()
 	options.Auth.Database = f.Topic
-	conn, err := clickhouse.Open(options)
+	conn, err := ch.Open(options)
 	d.Must(err)
 	t.Cleanup(func() { _ = conn.Close() }) // every row is acknowledged
 	reader, err := figures.New(conn, time.Now)

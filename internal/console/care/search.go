@@ -63,7 +63,7 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 		problem("Piano could not be searched", err)
 		add(found.Rows...)
 		content.More = moreText(found)
-	case content.By == "id" && !strings.ContainsAny(text, "@, \t"):
+	case content.By == "id" && looksLikeID(text):
 		content.Asked = "a user id or subscription id"
 		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM subscription_state WHERE (user_id = {id:String} OR subscription_id = {id:String}) AND user_id != '' LIMIT 25", "id", text)
 		problem("Our tables could not be searched", err)
@@ -104,6 +104,12 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 	}
 	content.Rows = rows
 	p.Page(w, req, http.StatusOK, "care-search", "Search", content)
+}
+
+// looksLikeID reports whether a text may be an id. A single name is not one: it must not be in
+// a query of ClickHouse.
+func looksLikeID(text string) bool {
+	return validID(text) && !strings.ContainsAny(text, " \t") && (strings.ContainsAny(text, "0123456789") || strings.ToUpper(text) == text)
 }
 
 func (p pages) idsBy(req *http.Request, sql, name, value string) ([]string, error) {

@@ -86,7 +86,7 @@ func (v *view) loadSubscriptions() error {
 	slices.SortStableFunc(stats, func(a, b customer.Stat) int {
 		return cmp.Or(cmp.Compare(endedLast(a), endedLast(b)), cmp.Compare(startOf(b), startOf(a)))
 	})
-	methods := methodOptions(stats)
+	methods := v.methodOptions(stats)
 	seen := map[string]bool{}
 	for i, s := range stats {
 		seen[s.SubscriptionID] = true
@@ -139,6 +139,8 @@ func (v *view) detail(one *subscriptionView, stat customer.Stat, methods []optio
 	switch d := actions.Decide(actions.ResumeSubscription, v.feature, target, v.roles); {
 	case d.Allowed:
 		one.Resume = "It can be resumed."
+	case d.Needless:
+		one.Resume = "There is nothing to resume: it renews by itself."
 	default:
 		one.Resume = "It cannot be resumed: " + d.Why + "."
 	}
@@ -157,12 +159,26 @@ func (v *view) detail(one *subscriptionView, stat customer.Stat, methods []optio
 	}
 }
 
-// methodOptions are the payment methods that the user's subscriptions name.
-func methodOptions(stats []customer.Stat) []option {
-	var all []option
+// methodOptions are the payment methods that Piano names in subscriptions and conversions
+// of the user. What is in an old one may have been removed: the plan checks it.
+func (v *view) methodOptions(stats []customer.Stat) []option {
+	var ids []string
 	for _, s := range stats {
-		if s.PaymentMethodID != "" && !slices.ContainsFunc(all, func(o option) bool { return o.Value == s.PaymentMethodID }) {
-			all = append(all, option{s.PaymentMethodID, s.PaymentMethodID})
+		ids = append(ids, s.PaymentMethodID)
+	}
+	if len(stats) > 0 {
+		conversions, _, err := v.Customers.Conversions(v.req.Context(), v.ID)
+		if err == nil { // otherwise the others are enough
+			for _, c := range conversions {
+				ids = append(ids, c.PaymentMethodID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	var all []option
+	for _, id := range slices.Compact(ids) {
+		if id != "" {
+			all = append(all, option{id, id})
 		}
 	}
 	return all
@@ -219,9 +235,12 @@ func planText(plan string) string {
 		if len(parts) < 2 {
 			continue
 		}
-		text := strings.TrimSpace(parts[0]) + " for " + strings.TrimSpace(parts[1])
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		text := parts[0] + " for " + parts[1]
 		if len(parts) > 2 && parts[2] != "*" && parts[2] != "1" {
-			text += ", " + strings.TrimSpace(parts[2]) + " times"
+			text += ", " + parts[2] + " times"
 		}
 		steps = append(steps, text)
 	}

@@ -124,7 +124,7 @@ func (p pages) show(w http.ResponseWriter, req *http.Request) {
 	p.userPage(w, req, id, name, req.PostForm.Get("inquiry"), true)
 }
 
-// validID reports whether a text can be an id. An address is none.
+// validID reports whether a text can be an id. An address is not one.
 func validID(id string) bool {
 	return id != "" && len(id) <= maxSearch && !strings.ContainsAny(id, "@,")
 }

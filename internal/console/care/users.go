@@ -114,14 +114,8 @@ func address(q url.Values, pairs ...string) string {
 
 // marked are the ids of the users that Piano finds by one of its filters, at most 1,000.
 func (p pages) marked(ctx context.Context, only string) (ids []string, more bool, err error) {
-	i := slices.IndexFunc(pianoFilters, func(f struct {
-		option
-		Param string
-	},
-	) bool {
-		return f.Value == only
-	})
-	found, err := p.Customers.Search(ctx, customer.Query{pianoFilters[i].Param: "true"}, customer.Page{Limit: customer.MaxPage})
+	i := slices.IndexFunc(pianoFilters, func(f pianoFilter) bool { return f.Value == only })
+	found, err := p.Customers.Search(ctx, pianoFilters[i].query, customer.Page{Limit: customer.MaxPage})
 	if err != nil {
 		return nil, false, err
 	}
@@ -135,19 +129,15 @@ func (p pages) marked(ctx context.Context, only string) (ids []string, more bool
 
 // mark sets the marks that only Piano has.
 func (p pages) mark(ctx context.Context, rows []row) error {
-	for _, one := range pianoFilters {
-		ids, _, err := p.marked(ctx, one.Value)
+	for _, mark := range []string{markInquiry, markCard} {
+		ids, _, err := p.marked(ctx, mark)
 		if err != nil {
 			return err
 		}
 		for i := range rows {
-			if !slices.Contains(ids, rows[i].ID) {
-				continue
-			}
-			if one.Value == "card" {
-				rows[i].CardSoon = true
-			} else {
-				rows[i].Inquiry = true
+			if slices.Contains(ids, rows[i].ID) {
+				rows[i].Inquiry = rows[i].Inquiry || mark == markInquiry
+				rows[i].CardSoon = rows[i].CardSoon || mark == markCard
 			}
 		}
 	}
