@@ -20,7 +20,7 @@ func (s *Actions) RecordShown(ctx context.Context, what string, users ...string)
 			return err
 		}
 		a.user, a.object = transform.Guard(user), what
-		if err := a.step(ctx, stepFinal, "", Done, 0, "shown: "+what); err != nil {
+		if err := a.step(ctx, stepFinal, "", Done, 0, "shown"); err != nil {
 			return fmt.Errorf("nothing is shown, since it could not be recorded: %w", err)
 		}
 	}

@@ -233,7 +233,7 @@ func (d *desk) testTabs(t *testing.T) {
 			if problem := problemOf(text); strings.Contains(problem, "piano /") && !strings.Contains(problem, "subscription not found") {
 				t.Errorf("tab %s: %s", tab, problem)
 			}
-			if tab == "subscriptions" && strings.Contains(text, "Next charge: ") && strings.Contains(text, "Access until ") && strings.Contains(text, " resume") {
+			if tab == "subscriptions" && strings.Contains(text, "Next charge on ") && strings.Contains(text, "Access until ") && strings.Contains(text, " resume") {
 				answered++
 			}
 			shown += a.post("/care/user/show", url.Values{"id": {u.UID}, "tab": {tab}})

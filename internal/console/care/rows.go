@@ -85,7 +85,7 @@ func joined(ids []string) string { return strings.Join(ids, ",") }
 // listKeep is short: an agent who has changed something looks again.
 const (
 	listKeep  = time.Second
-	countKeep = 30 * time.Second
+	countKeep = 5 * time.Second
 )
 
 // rows reads users by a query of listSQL.

@@ -217,7 +217,7 @@ func chargeText(s piano.Subscription) string {
 	case on && s.Status == "fail_and_retry":
 		return "The last payment failed; Piano tries again. Plan: " + plan + "."
 	case on:
-		return "Next charge: " + plan + ", on " + dateText(s.NextBillAt) + "."
+		return "Next charge on " + dateText(s.NextBillAt) + ", by the plan " + plan + "."
 	default:
 		return "No charge: auto-renew is off. It ends " + dateText(s.NextBillAt) + "."
 	}
