@@ -20,6 +20,7 @@ const (
 	RoleErase       = "pianola_erase"
 	RoleConsole     = "pianola_console"
 	RoleConsoleOps  = "pianola_console_ops"
+	RoleConsoleCare = "pianola_console_care"
 )
 
 // Role is what one kind of user needs in ClickHouse, and nothing else.
@@ -220,6 +221,11 @@ func Roles(o Options) ([]Role, error) {
 			Name: RoleConsoleOps, For: "`pianola console` with people of the role ops: redrive, dismiss, cancel; grant it in addition to " + RoleConsole,
 			Grants: slices.Concat(on("SELECT", "subscription_events", "suppressions", "replay_claims"),
 				on("INSERT", "subscription_events", "dead_letters", "filtered_subscriptions", "replay_jobs"), on("ALTER DELETE", "replay_claims")),
+		},
+		{
+			Name: RoleConsoleCare, For: "`pianola console` with people of the roles care and care_money; grant it in addition to " + RoleConsole,
+			Grants: slices.Concat(on("SELECT", "piano_subscriber_event_stream", "subscription_timeline", "subscription_traits", "subscription_snapshot_traits",
+				"subscription_events", "actions_log"), on("INSERT", "actions_log")),
 		},
 	}, nil
 }

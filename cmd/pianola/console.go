@@ -13,10 +13,12 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/console"
 	"github.com/pianola/pianola/internal/console/auth"
 	"github.com/pianola/pianola/internal/console/business"
+	"github.com/pianola/pianola/internal/console/care"
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/operate"
 	"github.com/pianola/pianola/internal/console/page"
@@ -25,12 +27,15 @@ import (
 	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/offsets"
+	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay/deadletters"
+	"github.com/pianola/pianola/schemas"
 )
 
 // consoleSections are the settings of the command.
-var consoleSections = []string{"kafka", "clickhouse", "transform", "erasure", "replay", "console", "log"}
+var consoleSections = []string{"kafka", "clickhouse", "transform", "erasure", "replay", "piano", "console", "log"}
 
 func (a *app) consoleCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -39,7 +44,8 @@ func (a *app) consoleCommand() *cobra.Command {
 		Long: `Serves the pages of operation and business on console.listen. It is a process of
 its own: it joins no consumer group. Its ClickHouse user needs the role pianola_console,
 and pianola_console_ops when somebody has the role ops: redriving and dismissing
-dead letters, and canceling jobs.
+dead letters, and canceling jobs. With piano.api_token it also has the pages of customer
+care, for the roles care and care_money. They need the role pianola_console_care.
 
 Without a login it listens on a loopback address, read-only and without personal
 data. Any other address needs console.auth (basic, header or oidc) and
@@ -102,21 +108,43 @@ func (a *app) newConsole(c *cobra.Command, settings config.Config, entries []con
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
+	sections := []page.Section{operate.New(a.operateDeps(settings, entries, group, conn, log, book)), business.New()}
+	closePiano := func() {}
+	if settings.Piano.APIToken != "" {
+		api, err := piano.New(settings.PianoConfig(), nil, log, piano.Hooks{})
+		if err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+		closePiano = api.Close
+		sections = append(sections, a.consoleCare(settings, api, conn, log))
+	}
 	server, err := console.Listen(ctx, consoleConfig(settings), console.Deps{
-		Figures: reader,
-		Auth:    login,
-		Sections: []page.Section{
-			operate.New(a.operateDeps(settings, entries, group, conn, log, book)),
-			business.New(),
-		},
-		Now: a.now,
-		Log: log.Named("console"),
+		Figures: reader, Auth: login, Sections: sections, Now: a.now, Log: log.Named("console"),
 	})
 	if err != nil {
+		closePiano()
 		_ = conn.Close() // nothing was read
 		return nil, nil, err
 	}
-	return server, func() { closeGroup(); _ = conn.Close() }, nil // only reads
+	return server, func() { closeGroup(); closePiano(); _ = conn.Close() }, nil // every row is acknowledged
+}
+
+const (
+	// consoleClaimWait and consoleSettle keep an action within the time of a request.
+	consoleClaimWait = 10 * time.Second
+	consoleSettle    = 5 * time.Second
+)
+
+// consoleCare is the section of customer care.
+func (a *app) consoleCare(settings config.Config, api *piano.Client, conn driver.Conn, log *zap.Logger) page.Section {
+	customers := customer.New(api)
+	return care.New(care.Deps{
+		Customers: customers,
+		Actions: actions.New(actions.Deps{
+			API: api, Customers: customers, Conn: conn, Tables: schemas.Options{Database: settings.ClickHouse.Database}, Instance: settings.Consumer.Instance,
+			Poll: carePoll, Settle: consoleSettle, ClaimWait: consoleClaimWait, Now: a.now, Log: log,
+		}),
+	})
 }
 
 // operateDeps connects the pages of operation with the packages of the commands.

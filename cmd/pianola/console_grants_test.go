@@ -19,6 +19,7 @@ import (
 	driverclickhouse "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/console/business"
+	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/sandbox"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/kafka"
@@ -30,8 +31,8 @@ import (
 // consoleHash is the bcrypt hash of grantsPassword, at the lowest cost.
 const consoleHash = "$2a$04$98z13MN2w3wBByBlPxbZaemkLeyVEIR2P2MrGCdHGPCtXpRM7KXKG"
 
-// consoleRoles are the printed roles of the console. That of ops comes in addition to the
-// other one.
+// consoleRoles are the printed roles of the console. Those of ops and care come in addition
+// to the first one.
 func consoleRoles(t *testing.T, database string) []schemas.Role {
 	t.Helper()
 	all, err := schemas.Roles(schemas.Options{Database: database})
@@ -43,7 +44,7 @@ func consoleRoles(t *testing.T, database string) []schemas.Role {
 		switch r.Name {
 		case schemas.RoleConsole:
 			roles = append(roles, r)
-		case schemas.RoleConsoleOps:
+		case schemas.RoleConsoleOps, schemas.RoleConsoleCare:
 			r.Grants = append(slices.Clone(roles[0].Grants), r.Grants...)
 			roles = append(roles, r)
 		}
@@ -61,12 +62,13 @@ func TestGrants_Console(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(services.Close)
-	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", State: true})
+	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", Seed: 1, Subscribers: 60, State: true})
 	roles := consoleRoles(t, s.Topic)
 	if err := services.ClickHouse.RestartWith(t.Context(), accessOf(roles, services.Password), clickhouse.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	w := &consoleWalk{Fixture: s, htpasswd: filepath.Join(t.TempDir(), "htpasswd")}
+	w := &consoleWalk{Fixture: s, htpasswd: filepath.Join(t.TempDir(), "htpasswd"), piano: newPublisher(t, s)}
+	w.user = w.piano.take("subscription", func(p piano.Subscription) bool { return p.Status == "active" }).UserID
 	s.Must(os.WriteFile(w.htpasswd, []byte("ops:"+consoleHash+"\n"), 0o600))
 	for _, r := range roles {
 		if err := w.walk(t, r.Name, userOf(r.Name)); err != nil {
@@ -75,6 +77,9 @@ func TestGrants_Console(t *testing.T) {
 	}
 	for _, r := range roles {
 		for _, v := range variantsOf(r) {
+			if r.Name == schemas.RoleConsoleCare && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool { return g.SQL() == v.missing.SQL() }) {
+				continue // the pages of care do not need it; the other ones do
+			}
 			if r.Name == schemas.RoleConsoleOps && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool {
 				return g.On == v.missing.On && g.Privilege == v.missing.Privilege && len(v.missing.Columns) > 0
 			}) {
@@ -114,6 +119,8 @@ type consoleWalk struct {
 	htpasswd string
 	walks    int
 	sent     int // messages in partition 0
+	piano    *publisher
+	user     string // of the world
 }
 
 func (w *consoleWalk) query(t *testing.T, user, sql string) error {
@@ -145,8 +152,13 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 	}
 	settings := w.Settings
 	settings.ClickHouse.User, settings.ClickHouse.Password = user, grantsPassword
-	visit, err := startConsole(t, append(environment(settings), "PIANOLA_CONSOLE_LISTEN=127.0.0.1:0", "PIANOLA_CONSOLE_AUTH=basic",
-		"PIANOLA_CONSOLE_HTPASSWD_FILE="+w.htpasswd, "PIANOLA_CONSOLE_ROLES=ops:ops+viewer", "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_LEVEL=info", "PIANOLA_LOG_FORMAT=json"))
+	roles, variables := "ops:ops+viewer", environment(settings)
+	if role == schemas.RoleConsoleCare {
+		roles = "ops:care_money"
+		variables = append(variables, slices.DeleteFunc(w.piano.environment(), func(v string) bool { return !strings.HasPrefix(v, "PIANOLA_PIANO_") })...)
+	}
+	visit, err := startConsole(t, append(variables, "PIANOLA_CONSOLE_LISTEN=127.0.0.1:0", "PIANOLA_CONSOLE_AUTH=basic",
+		"PIANOLA_CONSOLE_HTPASSWD_FILE="+w.htpasswd, "PIANOLA_CONSOLE_ROLES="+roles, "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_LEVEL=info", "PIANOLA_LOG_FORMAT=json"))
 	if err != nil {
 		return err
 	}
@@ -155,7 +167,14 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		"/", "/coverage", "/dead-letters", "/dead-letters/letter?at=" + file + "/0/0", "/reconciliation", "/reconciliation/disagreement?subscription=sub&kind=status",
 		"/jobs", "/jobs/" + job, "/definitions/drift",
 	}
+	if role == schemas.RoleConsoleCare {
+		user := url.QueryEscape(w.user)
+		paths = []string{"/care/users", "/care/grant", "/care/user?id=" + user + "&tab=timeline", "/care/user?id=" + user + "&tab=transactions"}
+	}
 	for _, one := range business.New().Pages {
+		if role == schemas.RoleConsoleCare {
+			break
+		}
 		_, path, _ := strings.Cut(one.Pattern, " ")
 		paths = append(paths, path)
 	}
@@ -163,6 +182,10 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		if _, err := visit(http.MethodGet, path, nil); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if role == schemas.RoleConsoleCare && errs == nil {
+		_, err := visit(http.MethodPost, "/care/user/show", url.Values{"id": {w.user}, "tab": {"notes"}})
+		return err
 	}
 	if role != schemas.RoleConsoleOps || errs != nil {
 		return errors.Join(errs...)

@@ -1,0 +1,137 @@
+package care
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/pianola/pianola/internal/console/figures"
+)
+
+// pageSize is how many users a page of the list has.
+const pageSize = 25
+
+// row is a user as our tables have the user.
+type row struct {
+	ID, Key           string
+	Subscriptions     string
+	Live              string
+	Statuses          string
+	Terms, Countries  string
+	Since, Ends, Last string
+	Trial, Failed     bool
+	Drift             bool
+	CardSoon, Inquiry bool // from Piano
+	Name, Email       string
+	Known             bool // our tables have the user
+}
+
+// columns of a user, over all subscriptions of the user.
+const userColumns = `user_id,
+    count() AS subscriptions,
+    countIf(NOT closed) AS live,
+    arrayStringConcat(arraySort(groupUniqArray(status::String)), ', ') AS statuses,
+    arrayStringConcat(arraySort(groupUniqArrayIf(3)(ifNull(term_name, ''), NOT closed)), '; ') AS terms,
+    arrayStringConcat(arraySort(groupUniqArray(ifNull(country, ''))), ', ') AS countries,
+    min(started_at) AS since_at,
+    minIf(current_period_ends_at, NOT closed) AS ends,
+    max(last_event_at) AS last_event,
+    countIf(in_trial AND NOT closed) > 0 AS trial,
+    maxIf(failed_payments, NOT closed) AS failed_now,
+    countIf(` + openDrift + `) > 0 AS drifts`
+
+// listSQL reads a page of the list. It reads one row more than the page has.
+func (f filter) listSQL(ids bool) string {
+	among := ""
+	if ids {
+		among = " AND user_id IN splitByChar(',', {ids:String})"
+	}
+	after := ""
+	if f.afterUser != "" {
+		after = "\nWHERE (key, user_id) > ({after:Int64}, {user:String})"
+	}
+	return `SELECT *, ` + f.sort.key + ` AS key
+FROM
+(
+    SELECT ` + userColumns + `
+    FROM subscription_state
+    WHERE user_id != ''` + among + `
+    GROUP BY user_id
+    HAVING countIf(` + f.where() + `) > 0
+)` + after + `
+ORDER BY key, user_id`
+}
+
+// countSQL counts the users that the list has.
+func (f filter) countSQL(ids bool) string {
+	among := ""
+	if ids {
+		among = " AND user_id IN splitByChar(',', {ids:String})"
+	}
+	return "SELECT uniqExact(user_id) FROM subscription_state WHERE user_id != ''" + among + " AND " + f.where()
+}
+
+// params are the values of the query of a filter. ids are those among which it searches.
+func (f filter) params(ids []string) map[string]string {
+	params := map[string]string{"after": f.afterKey, "user": f.afterUser, "ids": joined(ids)}
+	maps.Copy(params, f.values)
+	return params
+}
+
+// joined are ids as one parameter. An id with a comma does not exist in Piano.
+func joined(ids []string) string { return strings.Join(ids, ",") }
+
+// listKeep is short: an agent who has changed something looks again.
+const (
+	listKeep  = time.Second
+	countKeep = 5 * time.Second
+)
+
+// rows reads users by a query of listSQL.
+func (p pages) rows(ctx context.Context, q figures.Query) ([]row, error) {
+	q.Keep = listKeep
+	t, err := p.Figures.Table(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var all []row
+	for i := range t.Rows {
+		text := func(name string) string {
+			if at := t.Index(name); at >= 0 {
+				return t.Text(i, at)
+			}
+			return ""
+		}
+		day := func(name string) string { day, _, _ := strings.Cut(text(name), " "); return day }
+		all = append(all, row{ID: text("user_id"), Key: text("key"), Subscriptions: text("subscriptions"), Live: text("live"), Statuses: text("statuses"),
+			Terms: text("terms"), Countries: text("countries"), Since: day("since_at"), Ends: day("ends"), Last: day("last_event"),
+			Trial: isOne(text("trial")), Failed: text("failed_now") != "0", Drift: isOne(text("drifts")), Known: true})
+	}
+	return all, nil
+}
+
+func isOne(text string) bool { return text == "1" || text == "yes" }
+
+// rowsOf reads what our tables have about some users, in the given order. A user that they
+// do not have is there without values.
+func (p pages) rowsOf(ctx context.Context, ids []string) ([]row, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	f := filter{sort: sortings[0]}
+	found, err := p.rows(ctx, figures.Query{SQL: f.listSQL(true), Params: map[string]string{"ids": joined(ids)}})
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]row{}
+	for _, one := range found {
+		known[one.ID] = one
+	}
+	all := make([]row, len(ids))
+	for i, id := range ids {
+		all[i] = known[id]
+		all[i].ID = id
+	}
+	return all, nil
+}
