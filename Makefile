@@ -42,7 +42,7 @@ OTHERS      = $(filter-out $(shell go list $(DELIVERY)),$(shell go list ./...))
 ci-test: test-others race ## run all tests, those of the delivery path with the race detector; a test that skips fails
 
 test-others:
-	PIANOLA_TEST_NO_SKIP=1 go test -timeout 30m $(OTHERS)
+	PIANOLA_TEST_NO_SKIP=1 go test -timeout 45m $(OTHERS)
 
 race: race-delivery race-concurrent ## run the tests of packages with goroutines with the race detector (needs cgo)
 
