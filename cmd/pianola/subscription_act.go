@@ -8,77 +8,43 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/progress"
-	"github.com/pianola/pianola/schemas"
 )
-
-// changePoll is the interval of status requests for a change of term.
-const changePoll = 2 * time.Second
 
 // act connects, runs the action and prints its report.
 func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.Actions) (*actions.Report, error)) error {
-	actor, err := actorName(*f.actor)
-	if err != nil {
-		return usageError{err}
-	}
-	settings, err := a.load(c).Check(actionSections...)
-	if err != nil {
-		return err
-	}
-	if err := requirePiano(settings); err != nil {
-		return err
-	}
-	log, err := a.logger(settings.Log)
-	if err != nil {
-		return err
-	}
-	api, err := piano.New(settings.PianoConfig(), nil, log, piano.Hooks{})
-	if err != nil {
-		return err
-	}
-	defer api.Close()
-	parts := actions.Deps{
-		API: api, Tables: schemas.Options{Database: settings.ClickHouse.Database}, Actor: actor, Instance: settings.Consumer.Instance,
-		Poll: changePoll, Now: a.now, Log: log,
-	}
-	if *f.execute {
-		if parts.Conn, err = a.openClickHouse(c.Context(), settings); err != nil {
-			return fmt.Errorf("no request was sent to Piano: %w", err)
+	return a.onCare(c, f, *f.execute, func(ctx context.Context, one *actions.Actions) error {
+		step, stop := a.progress.start()
+		step(progress.Step{Name: c.Short + ": wait for Piano"})
+		report, err := do(ctx, one)
+		stop() // before the report
+		if report == nil {
+			return err
 		}
-		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged
-	}
-	step, stop := a.progress.start()
-	step(progress.Step{Name: c.Short + ": wait for Piano"})
-	report, err := do(c.Context(), actions.New(parts))
-	stop() // before the report
-	if report == nil {
-		return err
-	}
-	// A request that was sent before the error is reported too. When nothing was read
-	// from Piano, the error says everything.
-	switch {
-	case *f.asJSON:
-		err = errors.Join(err, a.printJSON(report))
-	case err == nil || report.Subscription != nil || len(report.Candidates)+len(report.Steps) > 0:
-		err = errors.Join(err, a.print(actionText(report, a.width())))
-	}
-	command := strings.TrimPrefix(c.CommandPath(), "pianola ")
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", command, err)
-	case report.Outcome == actions.Refused:
-		return refusal{command}
-	default:
-		return nil
-	}
+		// A request that was sent before the error is reported too. When nothing was read
+		// from Piano, the error says everything.
+		switch {
+		case *f.asJSON:
+			err = errors.Join(err, a.printJSON(report))
+		case err == nil || report.Subscription != nil || len(report.Candidates)+len(report.Steps) > 0:
+			err = errors.Join(err, a.print(actionText(report, a.width())))
+		}
+		command := strings.TrimPrefix(c.CommandPath(), "pianola ")
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", command, err)
+		case report.Outcome == actions.Refused:
+			return refusal{command}
+		default:
+			return nil
+		}
+	})
 }
 
 // refusal is errFound with the text of an action.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,17 +73,7 @@ func newDesk(t *testing.T) *desk {
 	d.inquiry = record{"payment_inquiry_id": "I1", "state": 0, "create_date": "2026-11-01 10:00:00", "inquiry_reason": canaryText}
 	d.allowed = []string{"REPLY_ONLY", "RESOLVE"}
 	d.comments = []record{{"comment_id": "C1", "submitter_type": 0, "message": canaryText, "email": canaryMail, "name": canaryName, "internal": "false"}}
-	fake := httptest.NewServer(http.HandlerFunc(d.serve))
-	t.Cleanup(fake.Close)
-	c := piano.Defaults()
-	c.BaseURL, c.AID, c.Token, c.Rate = fake.URL, "app", "canary-token", 10_000
-	c.Retry = piano.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 3}
-	core, logs := observer.New(zap.DebugLevel)
-	d.logs = logs
-	var err error
-	d.api, err = piano.New(c, nil, zap.New(core), piano.Hooks{})
-	d.must(err)
-	t.Cleanup(d.api.Close)
+	d.api, d.logs = clientOf(t, d.serve)
 	d.customers = customer.New(d.api)
 	d.act = d.process()
 	return d

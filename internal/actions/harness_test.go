@@ -80,18 +80,25 @@ func setUp(t *testing.T, subscriptions ...record) *env {
 	s := &env{T: t, subscriptions: subscriptions, before: map[string]func(http.ResponseWriter, *http.Request) bool{},
 		conn: server.Connect(t), tables: tables.Options}
 	s.must(s.conn.Exec(t.Context(), "TRUNCATE TABLE "+s.tables.Table("actions_log")))
-	fake := httptest.NewServer(http.HandlerFunc(s.answer))
+	s.api, s.logs = clientOf(t, s.answer)
+	return s
+}
+
+// clientOf is a client of a Piano that handle plays, and what it logs.
+func clientOf(t *testing.T, handle http.HandlerFunc) (*piano.Client, *observer.ObservedLogs) {
+	t.Helper()
+	fake := httptest.NewServer(handle)
 	t.Cleanup(fake.Close)
 	c := piano.Defaults()
 	c.BaseURL, c.AID, c.Token, c.Rate = fake.URL, "app", "canary-token", 10_000
 	c.Retry = piano.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 3}
 	core, logs := observer.New(zap.DebugLevel)
-	s.logs = logs
-	var err error
-	s.api, err = piano.New(c, nil, zap.New(core), piano.Hooks{})
-	s.must(err)
-	t.Cleanup(s.api.Close)
-	return s
+	api, err := piano.New(c, nil, zap.New(core), piano.Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	return api, logs
 }
 
 func (s *env) must(err error) {

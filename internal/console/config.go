@@ -27,7 +27,6 @@ const (
 	writeTimeout   = time.Minute
 	idleTimeout    = 2 * time.Minute
 	handlerTimeout = 40 * time.Second
-	closeTimeout   = 5 * time.Second
 	maxHeaderBytes = 32 << 10
 	maxClients     = 10_000 // whose rate is known
 )

@@ -3,10 +3,8 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -18,6 +16,7 @@ import (
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/page"
 	"github.com/pianola/pianola/internal/console/role"
+	"github.com/pianola/pianola/internal/httpd"
 )
 
 // Deps are the parts that the console uses.
@@ -55,13 +54,8 @@ func Listen(ctx context.Context, c Config, d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var socket net.ListenConfig
-	s.listener, err = socket.Listen(ctx, "tcp", c.Listen)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use: stop the other process, or set console.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
-	case err != nil:
-		return nil, fmt.Errorf("listen (check console.listen): %w", err)
+	if s.listener, err = httpd.Bind(ctx, c.Listen, "console.listen"); err != nil {
+		return nil, err
 	}
 	if s.hosts, err = c.hosts(s.listener.Addr()); err != nil {
 		return nil, errors.Join(err, s.listener.Close())
@@ -112,38 +106,15 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // called once.
 func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("console listening", zap.Stringer("address", s.Addr()), zap.Bool("tls", s.config.CertFile != ""))
-	failed := make(chan error, 1) // not closed: one value, one reader
-	go func() {
+	return httpd.Serve(ctx, s.server, func() error {
 		if s.config.CertFile != "" {
-			failed <- s.server.ServeTLS(s.listener, s.config.CertFile, s.config.KeyFile)
-			return
+			return s.server.ServeTLS(s.listener, s.config.CertFile, s.config.KeyFile)
 		}
-		failed <- s.server.Serve(s.listener)
-	}()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve console: %w", err)
-	case <-ctx.Done():
-	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	err := s.server.Shutdown(bound)
-	if err != nil {
-		err = s.server.Close() // the timeout is over: close the connections
-	}
-	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
-		err = errors.Join(err, serveErr)
-	}
-	if err != nil {
-		return fmt.Errorf("close console: %w", err)
-	}
-	return nil
+		return s.server.Serve(s.listener)
+	})
 }
 
 // Close releases the address when Run was never called.
 func (s *Server) Close() error {
-	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close console: %w", err)
-	}
-	return nil
+	return httpd.Release(s.listener)
 }

@@ -6,6 +6,9 @@
 //   - ready: the dependencies are available too. A failed readiness probe names the
 //     dependency; a restart would not help.
 //
+// [Bind], [Serve] and [Release] are the life of any HTTP server of the process; the console
+// uses them too.
+//
 // The pages have no login, so the default address is loopback. They show counts and
 // states, but no messages and no configuration.
 package httpd

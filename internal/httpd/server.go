@@ -2,11 +2,8 @@ package httpd
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +17,6 @@ const (
 	headerTimeout = 5 * time.Second
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
-	closeTimeout  = 5 * time.Second // for active requests at shutdown
 
 	// DefaultCheckTimeout is shorter than the usual probe timeout of an orchestrator
 	// times its usual retries.
@@ -49,13 +45,9 @@ func Listen(ctx context.Context, c Config, log *zap.Logger) (*Server, error) {
 	if c.CheckTimeout == 0 {
 		c.CheckTimeout = DefaultCheckTimeout
 	}
-	var socket net.ListenConfig
-	listener, err := socket.Listen(ctx, "tcp", c.Listen)
+	listener, err := Bind(ctx, c.Listen, "http.listen")
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s is in use: stop the other process, or set http.listen to another address: %w", c.Listen, syscall.EADDRINUSE)
-		}
-		return nil, fmt.Errorf("listen for http (check http.listen): %w", err)
+		return nil, err
 	}
 	return &Server{
 		listener: listener,
@@ -92,32 +84,10 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // nil after a clean shutdown. It must be called once.
 func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("http server listening", zap.Stringer("address", s.Addr()))
-	failed := make(chan error, 1) // not closed: one value, one reader
-	go func() { failed <- s.server.Serve(s.listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve http: %w", err)
-	case <-ctx.Done():
-	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	err := s.server.Shutdown(bound)
-	if err != nil {
-		err = s.server.Close() // the timeout is over: close the connections
-	}
-	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
-		err = errors.Join(err, serveErr)
-	}
-	if err != nil {
-		return fmt.Errorf("close http: %w", err)
-	}
-	return nil
+	return Serve(ctx, s.server, func() error { return s.server.Serve(s.listener) })
 }
 
 // Close releases the address when Run was never called. After Run it has no effect.
 func (s *Server) Close() error {
-	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close http: %w", err)
-	}
-	return nil
+	return Release(s.listener)
 }

@@ -107,7 +107,7 @@ func tableOf(ctx context.Context, r *figures.Reader, panel Panel, values map[str
 	if panel.Read == nil {
 		return r.Table(ctx, panel.Query.With(values))
 	}
-	return r.Cached(ctx, "panel "+panel.ID, figures.DefaultKeep, panel.Read)
+	return r.Cached(ctx, "panel "+panel.ID+" of "+panel.Command, figures.DefaultKeep, panel.Read)
 }
 
 func cells(panel Panel, t *figures.Table, row int) []cell {
