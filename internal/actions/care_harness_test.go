@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
