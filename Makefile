@@ -18,7 +18,7 @@ MAX_PAGE  ?= 2.0
 
 .PHONY: help build fast test ci-test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench lint docs release
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/pianola, a static binary
 	$(STATIC) -o bin/pianola ./cmd/pianola
@@ -34,7 +34,7 @@ test: ## run all tests
 # other packages with goroutines. replay/files and cmd/pianola link the clients of buckets,
 # which would be compiled a second time: `make race-all` has them.
 DELIVERY   := ./consumer ./transform ./sink ./internal/pipeline ./internal/service ./internal/suppression
-CONCURRENT := ./internal/actions ./internal/audit ./internal/config ./internal/diff ./internal/export ./internal/httpd \
+CONCURRENT := ./internal/actions ./internal/audit ./internal/console/... ./internal/config ./internal/diff ./internal/export ./internal/httpd \
   ./internal/offsets ./internal/piano/... ./internal/progress ./internal/replay/job ./internal/replay/window \
   ./internal/statement ./internal/sandbox/kafka ./internal/sandbox/clickhouse ./internal/sandbox/pianoapi
 OTHERS      = $(filter-out $(shell go list $(DELIVERY)),$(shell go list ./...))

@@ -15,7 +15,7 @@ const known = new Set(["versions.json"]);
 try {
   for (const one of packages) {
     const spec = `${one.package}@${one.version}`;
-    const packed = JSON.parse(execFileSync("npm", ["pack", spec, "--json", "--pack-destination", work], { stdio: ["ignore", "pipe", "ignore"] }))[0];
+    const packed = JSON.parse(execFileSync("npm", ["pack", spec, "--json", "--pack-destination", work], { stdio: ["ignore", "pipe", "inherit"] }))[0];
     const archive = join(work, packed.filename);
     const sum = "sha512-" + createHash("sha512").update(readFileSync(archive)).digest("base64");
     if (sum !== one.integrity) problems.push(`${spec}: the published archive has ${sum}`);
@@ -36,7 +36,7 @@ try {
   rmSync(work, { recursive: true });
 }
 
+if (packages.length === 0) problems.push("versions.json names no packages");
 for (const problem of problems) console.error(problem);
-if (packages.length === 0) problems.push("no packages");
 if (problems.length > 0) process.exit(1);
 console.log(`${packages.length} vendored packages are the published ones`);

@@ -15,6 +15,7 @@ import (
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/progress"
+	"github.com/pianola/pianola/transform"
 )
 
 // act connects, runs the action and prints its report.
@@ -72,7 +73,7 @@ func requirePiano(settings config.Config) error {
 }
 
 // actorName is the requester: the flag, or the name of the system user. In a
-// container the user may have only a number.
+// container the user may have only a number. It is stored, so an address is removed.
 func actorName(given string) (string, error) {
 	const maxLength = 200
 	name := strings.TrimSpace(given)
@@ -80,10 +81,10 @@ func actorName(given string) (string, error) {
 		return "", fmt.Errorf("--actor: not a name of 1 to %d printable characters", maxLength)
 	}
 	if name != "" {
-		return name, nil
+		return transform.Guard(name), nil
 	}
 	if who, err := user.Current(); err == nil && who.Username != "" {
-		return who.Username, nil
+		return transform.Guard(who.Username), nil
 	}
 	return "uid " + strconv.Itoa(syscall.Getuid()), nil
 }

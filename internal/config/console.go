@@ -26,6 +26,9 @@ func (c Config) checkConsole(p *problems) {
 	if s.PublicURL == "" && !loopback(s.Listen) {
 		p.add("console.public_url", "is needed when console.listen is not a loopback address")
 	}
+	if u, err := url.Parse(s.PublicURL); s.Auth == "none" && s.PublicURL != "" && (err != nil || !loopback(u.Host)) {
+		p.add("console.auth", "has the value none, although console.public_url is for others; set basic, header or oidc")
+	}
 	checkPublicURL(p, "console.public_url", s.PublicURL)
 	checkPublicURL(p, "console.oidc_issuer", s.OIDCIssuer)
 	if _, err := role.ParseMapping(s.Roles); err != nil {

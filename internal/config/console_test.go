@@ -18,6 +18,7 @@ func TestCheck_Console(t *testing.T) {
 		"basic":                           {[]string{"CONSOLE_AUTH=basic", "CONSOLE_HTPASSWD_FILE=/etc/hosts", "CONSOLE_ROLES=ada:ops"}, ""},
 		"basic without a file":            {[]string{"CONSOLE_AUTH=basic", "CONSOLE_ROLES=ada:ops"}, "console.htpasswd_file"},
 		"basic without roles":             {[]string{"CONSOLE_AUTH=basic", "CONSOLE_HTPASSWD_FILE=/etc/hosts"}, "console.roles"},
+		"loopback behind a public host":   {[]string{"CONSOLE_PUBLIC_URL=https://p.example"}, "console.auth"},
 		"unknown role":                    {[]string{"CONSOLE_ROLES=ada:admin"}, "console.roles"},
 		"header without a proxy":          {[]string{"CONSOLE_AUTH=header", "CONSOLE_ROLES=g:ops"}, "console.header_trusted"},
 		"a network that is not one":       {[]string{"CONSOLE_HEADER_TRUSTED=10.0.0.1"}, "console.header_trusted"},

@@ -1,7 +1,7 @@
 // Package assets has the files that browsers load: the style sheet and script of the
 // console, and the vendored libraries htmx and uPlot. Everything is embedded, so the console
 // works offline. vendored/versions.json states version, licence and integrity of each
-// vendored package; .ci/vendored compares them with the published ones.
+// vendored package; .ci/vendored.mjs compares them with the published ones.
 package assets
 
 import (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,6 +29,12 @@ const (
 
 // ErrBusy reports that too many queries are waiting.
 var ErrBusy = errors.New("too many queries are running; try again in a few seconds")
+
+// PanicError reports a read that panicked. Its text has nothing of the value, which may be
+// personal.
+type PanicError struct{ Stack []byte }
+
+func (*PanicError) Error() string { return "the console has a fault here; its log has the details" }
 
 // Reader runs queries and keeps their answers for a short time. It is safe for
 // concurrent use.
@@ -90,7 +97,7 @@ func (r *Reader) Cached(ctx context.Context, key string, keep time.Duration, rea
 }
 
 // limited waits until few enough queries run.
-func (r *Reader) limited(ctx context.Context, read func(context.Context) (*Table, error)) (*Table, error) {
+func (r *Reader) limited(ctx context.Context, read func(context.Context) (*Table, error)) (t *Table, err error) {
 	select {
 	case r.queued <- struct{}{}:
 		defer func() { <-r.queued }()
@@ -101,6 +108,12 @@ func (r *Reader) limited(ctx context.Context, read func(context.Context) (*Table
 		return nil, ErrBusy
 	}
 	defer r.running.Release(1)
+	// It runs in a goroutine of its own: a panic there would end the process.
+	defer func() {
+		if failed := recover(); failed != nil {
+			t, err = nil, &PanicError{Stack: debug.Stack()}
+		}
+	}()
 	return read(ctx)
 }
 

@@ -59,7 +59,7 @@ func disagreementPage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http
 		return figures.Query{SQL: sql, Params: map[string]string{"subscription": statement.Text(content.Subscription)}}
 	}
 	drift, err := r.Figures.Table(req.Context(), of(`
-SELECT kind, stream_value, api_value, severity, if(verified, 'asked again', 'not asked again') AS verified, first_seen_at, closed_at
+SELECT kind, if(kind = 'user_id', 'not shown', stream_value) AS stream, if(kind = 'user_id', 'not shown', api_value) AS api, severity, if(verified, 'asked again', 'not asked again') AS verified, first_seen_at, closed_at
 FROM drift FINAL WHERE subscription_id = {subscription:String} ORDER BY kind`))
 	if err != nil {
 		r.FailRead(w, req, err)

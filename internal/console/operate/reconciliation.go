@@ -159,7 +159,7 @@ func ofMap(column string) string {
 
 // The list continues after a key, so that each page costs the same.
 const disagreementsSQL = `
-SELECT subscription_id, kind, stream_value, api_value, severity, verified, first_seen_at, last_seen_at
+SELECT subscription_id, kind, if(kind = 'user_id', 'not shown', stream_value) AS stream, if(kind = 'user_id', 'not shown', api_value) AS api, severity, verified, first_seen_at, last_seen_at
 FROM drift FINAL
 WHERE closed_at IS NULL AND ({kind:String} = '' OR kind = {kind:String}) AND ({severity:String} = '' OR severity = {severity:String})
     AND (subscription_id, kind) > ({after:String}, {after_kind:String})

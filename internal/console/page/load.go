@@ -5,6 +5,7 @@ import (
 	"context"
 	"html/template"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type loaded struct {
 	Panel
 	Table   *figures.Table
 	Problem string
+	err     error // behind Problem
 	Drawing template.HTML
 	SQL     string
 	Cells   [][]cell
@@ -43,6 +45,8 @@ type cell struct {
 type loadedTile struct {
 	Tile
 	Value, Note, State string
+
+	err error // behind Note
 }
 
 // loadAtOnce is how many queries of one page are sent at a time.
@@ -64,15 +68,16 @@ func load(ctx context.Context, r *figures.Reader, p PanelPage, values map[string
 	return tiles, panels
 }
 
-func loadTile(ctx context.Context, r *figures.Reader, tile Tile, values map[string]string) loadedTile {
+func loadTile(ctx context.Context, r *figures.Reader, tile Tile, values map[string]string) (made loadedTile) {
+	defer recovered(func(err error) { made = loadedTile{Tile: tile, Value: "?", Note: err.Error(), State: "bad", err: err} })
 	t, err := r.Table(ctx, tile.Query.With(values))
 	switch {
 	case err != nil:
-		return loadedTile{Tile: tile, Value: "?", Note: err.Error(), State: "bad"}
+		return loadedTile{Tile: tile, Value: "?", Note: err.Error(), State: "bad", err: err}
 	case len(t.Rows) == 0 || t.Text(0, 0) == "":
 		return loadedTile{Tile: tile, Value: "–"}
 	}
-	made := loadedTile{Tile: tile, Value: grouped(t.Text(0, 0), t.Columns[0])}
+	made = loadedTile{Tile: tile, Value: grouped(t.Text(0, 0), t.Columns[0])}
 	if len(t.Columns) > 1 {
 		made.Note = t.Text(0, 1)
 	}
@@ -82,14 +87,23 @@ func loadTile(ctx context.Context, r *figures.Reader, tile Tile, values map[stri
 	return made
 }
 
-func loadPanel(ctx context.Context, r *figures.Reader, panel Panel, values map[string]string) loaded {
-	made := loaded{Panel: panel}
+// recovered keeps a panic of one panel away from the process, whose other goroutines nobody
+// could save.
+func recovered(report func(error)) {
+	if failed := recover(); failed != nil {
+		report(&figures.PanicError{Stack: debug.Stack()})
+	}
+}
+
+func loadPanel(ctx context.Context, r *figures.Reader, panel Panel, values map[string]string) (made loaded) {
+	made = loaded{Panel: panel}
+	defer recovered(func(err error) { made = loaded{Panel: panel, Problem: err.Error(), err: err} })
 	var err error
 	if panel.Read == nil {
 		made.SQL = panel.Query.With(values).Shown()
 	}
 	if made.Table, err = tableOf(ctx, r, panel, values); err != nil {
-		made.Problem = err.Error()
+		made.Problem, made.err = err.Error(), err
 		return made
 	}
 	made.Fresh = ages(ctx, r, panel)

@@ -59,6 +59,12 @@ func (r *Renderer) load(w http.ResponseWriter, req *http.Request, p PanelPage) (
 		return content, true
 	}
 	content.Tiles, content.Panels = load(req.Context(), r.Figures, p, values)
+	for _, one := range content.Tiles {
+		r.logPanic(one.err)
+	}
+	for _, one := range content.Panels {
+		r.logPanic(one.err)
+	}
 	return content, false
 }
 

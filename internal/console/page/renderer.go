@@ -155,8 +155,17 @@ func (r *Renderer) Fail(w http.ResponseWriter, req *http.Request, status int, wh
 	r.Page(w, req, status, "problem", http.StatusText(status), what)
 }
 
+// logPanic writes where a read or a drawing panicked.
+func (r *Renderer) logPanic(err error) {
+	var panicked *figures.PanicError
+	if errors.As(err, &panicked) {
+		r.Log.Error("part of a page panicked", zap.ByteString("stack", panicked.Stack))
+	}
+}
+
 // FailRead writes the page for an error of a read.
 func (r *Renderer) FailRead(w http.ResponseWriter, req *http.Request, err error) {
+	r.logPanic(err)
 	switch {
 	case errors.Is(err, context.Canceled) && req.Context().Err() != nil:
 		return // nobody waits

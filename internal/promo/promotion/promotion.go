@@ -102,8 +102,8 @@ func yes(b *bool) bool { return b != nil && *b }
 func (a *answer) promotion() (Promotion, error) {
 	p := Promotion{
 		ID: transform.Guard(text(a.ID)), Name: transform.Guard(text(a.Name)), Status: transform.Guard(text(a.Status)),
-		FixedCode: text(a.FixedCode), Prefix: text(a.Prefix), Discount: text(a.Discount), NewCustomersOnly: yes(a.NewCustomers),
-		OnRenewal: yes(a.OnRenewal), NeverZero: yes(a.NeverZero), Scope: text(a.Scope), Removed: yes(a.Deleted), UsesAllowed: a.UsesAllowed,
+		FixedCode: transform.Guard(text(a.FixedCode)), Prefix: transform.Guard(text(a.Prefix)), Discount: transform.Guard(text(a.Discount)), NewCustomersOnly: yes(a.NewCustomers),
+		OnRenewal: yes(a.OnRenewal), NeverZero: yes(a.NeverZero), Scope: transform.Guard(text(a.Scope)), Removed: yes(a.Deleted), UsesAllowed: a.UsesAllowed,
 	}
 	if p.ID == "" {
 		return p, fmt.Errorf("%w: promotion_id: is missing", piano.ErrShape)
