@@ -15,6 +15,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/internal/safetext"
+	"github.com/pianola/pianola/transform"
 )
 
 func (a *app) accessCommand() *cobra.Command {
@@ -195,7 +196,7 @@ func (a *app) careOfAccess(c *cobra.Command, f careFlags, uid, access string, ac
 		items := make([]actions.Item, len(entries))
 		for i, entry := range entries {
 			parts := strings.FieldsFunc(entry, func(r rune) bool { return strings.ContainsRune(", \t;", r) })
-			if len(parts) != 2 || strings.Contains(entry, "@") {
+			if len(parts) != 2 || strings.Contains(entry, "@") || transform.Guard(entry) != entry {
 				return nil, fmt.Errorf("line %d is not a user id and an access id", lines[i])
 			}
 			item := action

@@ -17,6 +17,7 @@ import (
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/safetext"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
 )
 
 const (
@@ -88,7 +89,7 @@ func (a *app) care(c *cobra.Command, f careFlags, one actions.Action, request []
 	}
 	return a.onCare(c, f.acting, *f.execute, func(ctx context.Context, s *actions.Actions) error {
 		if *f.file != "" {
-			return a.bulk(c, f, s, actions.JobID(*f.job, append(request, c.CommandPath()), all), all)
+			return a.bulk(c, f, s, actions.JobID(*f.job, append(request, c.CommandPath())), all)
 		}
 		return a.single(c, f, s, one)
 	})
@@ -247,7 +248,7 @@ func itemsOf(action func(id string) actions.Action) func(string) ([]actions.Item
 		}
 		items := make([]actions.Item, len(ids))
 		for i, id := range ids {
-			if strings.ContainsAny(id, " \t,;@") {
+			if strings.ContainsAny(id, " \t,;@") || transform.Guard(id) != id {
 				return nil, fmt.Errorf("line %d is not one id", lines[i])
 			}
 			items[i] = actions.Item{Line: lines[i], Key: id, Action: action(id)}

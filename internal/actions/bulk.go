@@ -42,15 +42,13 @@ const maxFailedLines = 5
 // errStopped: a job ended before its last line.
 var errStopped = errors.New("the job was stopped")
 
-// JobID is the id of a job over certain items: the same file and request continue the same
-// job. name tells deliberate repetitions apart.
-func JobID(name string, request []string, items []Item) string {
+// JobID is the id of a job: the same command with the same flags continues it. The items are
+// not part of it, so an edited file repeats none of its lines. name tells deliberate
+// repetitions apart.
+func JobID(name string, request []string) string {
 	h := sha256.New()
 	for _, text := range append([]string{name}, request...) {
 		fmt.Fprintf(h, "%d:%s", len(text), text)
-	}
-	for _, i := range items {
-		fmt.Fprintf(h, "%d:%s", len(i.Key), i.Key)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -18,8 +18,8 @@ func TestBulk_ContinuesWhereItStopped(t *testing.T) {
 	if len(items) != 4 || items[1].Email.Empty() || strings.Contains(items[1].Key, "@") || items[3].Line != 4 {
 		t.Fatalf("%+v", items)
 	}
-	job := actions.JobID("", []string{"grant", "R2"}, items)
-	if job == actions.JobID("again", []string{"grant", "R2"}, items) || job == actions.JobID("", []string{"grant", "R3"}, items) {
+	job := actions.JobID("", []string{"grant", "R2"})
+	if job == actions.JobID("again", []string{"grant", "R2"}) || job == actions.JobID("", []string{"grant", "R3"}) {
 		t.Error("another job has the same id")
 	}
 	run := func(ctx context.Context, execute bool, stopAfter int) (lines []actions.Line, err error) {

@@ -43,6 +43,7 @@ type execution struct {
 	answered   bool    // a request was sent, and its answer or its absence is recorded
 	final      Outcome // empty without a result
 	askedAt    time.Time
+	endedAt    time.Time // of its last row
 	why        string
 	after      string
 }
@@ -76,6 +77,11 @@ func (a *action) contend(ctx context.Context) (outcome Outcome, alone bool, err 
 			case same && e.final != "" && e.counts():
 				a.report.Request, a.report.Why = nil, "this plan was executed meanwhile: "+string(e.final)
 				return Refused, false, nil
+			case (e.final == Unknown || e.final == Pending) && e.endedAt.After(a.plannedAt()):
+				// Its effect may show later than any look, so this plan may be the same request.
+				a.report.Request, a.report.Why = nil, fmt.Sprintf("another action on this customer ended as %s at %s, after this plan was made: look whether it took effect, then make a new plan",
+					e.final, e.endedAt.Format(time.RFC3339))
+				return Refused, false, nil
 			case e.final != "":
 				alone = false
 			case bytes.Compare(e.id[:], a.execution[:]) < 0 || same && a.Now().Sub(e.askedAt) > claimLife:
@@ -98,6 +104,16 @@ func (a *action) contend(ctx context.Context) (outcome Outcome, alone bool, err 
 	}
 }
 
+// plannedAt is when the plan was made, by its id. A line of a bulk job is planned when its
+// execution begins.
+func (a *action) plannedAt() time.Time {
+	id := a.id
+	if id.Version() != 7 {
+		id = a.execution
+	}
+	return time.Unix(id.Time().UnixTime())
+}
+
 // executions reads the executions of this action, and recent ones of the subject.
 func (a *action) executions(ctx context.Context) ([]execution, error) {
 	ctx, cancel := context.WithTimeout(ctx, firstRowTimeout)
@@ -105,7 +121,7 @@ func (a *action) executions(ctx context.Context) ([]execution, error) {
 	rows, err := a.Conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
 		"action": a.id.String(), "subject": a.subject, "since": strconv.FormatInt(a.Now().Add(-claimLife).UnixMilli(), 10),
 	})), `SELECT execution, action_id, any(actor::String), countIf(step = 'asked') > 0, countIf(step IN ('answered', 'unknown')) > 0,
-  anyIf(outcome::String, step = 'final'), min(written_at), anyIf(answer, step = 'final'), anyIf(after, step = 'final')
+  anyIf(outcome::String, step = 'final'), min(written_at), max(written_at), anyIf(answer, step = 'final'), anyIf(after, step = 'final')
 FROM `+a.Tables.Table("actions_log")+`
 WHERE action_id = {action:UUID} OR (subject = {subject:String} AND subject != '' AND toUnixTimestamp64Milli(written_at) >= {since:Int64})
 GROUP BY execution, action_id ORDER BY min(written_at)`)
@@ -118,7 +134,7 @@ GROUP BY execution, action_id ORDER BY min(written_at)`)
 		var e execution
 		var asked, answered bool
 		var final string
-		if err := rows.Scan(&e.id, &e.action, &e.actor, &asked, &answered, &final, &e.askedAt, &e.why, &e.after); err != nil {
+		if err := rows.Scan(&e.id, &e.action, &e.actor, &asked, &answered, &final, &e.askedAt, &e.endedAt, &e.why, &e.after); err != nil {
 			return nil, err
 		}
 		e.asked, e.answered, e.final = asked, answered, Outcome(final)

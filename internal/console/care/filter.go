@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pianola/pianola/internal/piano/customer"
+	"github.com/pianola/pianola/transform"
 )
 
 // filterField is one filter of the list: a URL parameter and a condition on a
@@ -136,7 +137,7 @@ func (f filterField) valid(value string) bool {
 		_, err := time.Parse(time.DateOnly, value)
 		return err == nil
 	default:
-		return len(value) <= maxFilterText && !strings.Contains(value, "@")
+		return len(value) <= maxFilterText && !strings.Contains(value, "@") && transform.Guard(value) == value
 	}
 }
 

@@ -66,6 +66,14 @@ func TestParseFilter(t *testing.T) {
 	}
 }
 
+func TestValidID_IsNoAddress(t *testing.T) {
+	for id, want := range map[string]bool{"u000000197": true, "kari@example.com": false, "kari%40example.com": false, "kari\uff20example.com": false, "a,b": false, "": false} {
+		if validID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}
+
 func TestSight_Masks(t *testing.T) {
 	name := customer.NewPersonal("Kari\u202e")
 	if got := sight(false).name(name); got != "K•••" {

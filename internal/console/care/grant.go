@@ -83,7 +83,7 @@ func (p pages) grants(w http.ResponseWriter, req *http.Request, execute bool) {
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), grantTime)
 	defer cancel()
-	job := actions.JobID(content.Job, []string{"console grant", content.Resource, content.At}, items)
+	job := actions.JobID(content.Job, []string{"console grant", content.Resource, content.At})
 	counts := map[actions.Outcome]int{}
 	err = p.acting(req).Bulk(ctx, job, items, reason, execute, func(l actions.Line) {
 		counts[l.Outcome]++

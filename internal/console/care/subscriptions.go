@@ -151,7 +151,7 @@ func (v *view) detail(one *subscriptionView, stat customer.Stat, methods []optio
 		}
 	}
 	for _, d := range actions.Decisions(v.feature, target, v.roles) {
-		b := v.button(d, "subscription_id", one.ID)
+		b := v.button(d, "user_id", v.ID, "subscription_id", one.ID)
 		if d.Kind == actions.ChangePaymentMethod {
 			b.Options = methods
 		}

@@ -38,7 +38,7 @@ ORDER BY event_timestamp DESC, action_rank DESC LIMIT 500`})
 		if p := c.Payment; p != nil {
 			one.PaymentID, one.Amount, one.Status = p.ID, p.Amount.String()+" "+p.Currency, p.Status
 			for _, d := range actions.Decisions(v.feature, actions.Target{Payment: p}, v.roles) {
-				b := v.button(d, "payment_id", p.ID)
+				b := v.button(d, "user_id", v.ID, "payment_id", p.ID)
 				b.Hint = "Empty is all that remains of " + one.Amount + "."
 				one.Buttons = append(one.Buttons, b)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/piano/customer"
+	"github.com/pianola/pianola/transform"
 )
 
 // tab is one part of a user's page.
@@ -126,7 +127,7 @@ func (p pages) show(w http.ResponseWriter, req *http.Request) {
 
 // validID reports whether a text can be an id. An address is not one.
 func validID(id string) bool {
-	return id != "" && len(id) <= maxSearch && !strings.ContainsAny(id, "@,")
+	return id != "" && len(id) <= maxSearch && !strings.ContainsAny(id, "@,") && transform.Guard(id) == id
 }
 
 func tabOf(key string) tab {
