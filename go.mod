@@ -44,7 +44,7 @@ require (
 	go.uber.org/zap v1.28.0
 	go.yaml.in/yaml/v3 v3.0.5
 	gocloud.dev v0.49.0 // buckets of S3 and Google Cloud Storage under one interface
-	golang.org/x/crypto v0.58.0 // tests: bcrypt hashes of those files
+	golang.org/x/crypto v0.58.0 // cmd/sandbox, tests: bcrypt hashes of those files
 	golang.org/x/oauth2 v0.38.0 // internal/console/auth: the login at an identity provider
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.50.0

@@ -121,7 +121,7 @@ func (s *scaleTest) create(subscriptions int) {
 	}
 	if s.text("SELECT count() FROM piano.subscriptions") == "0" {
 		s.measure("the first filling of the state (sum of its refreshes)", 1, s.ofRefresh(schemas.StateRefreshView), func(ctx context.Context) error {
-			return engine.RefreshState(ctx, s.conn, s.options)
+			return clickhouse.RefreshState(ctx, s.conn, s.options)
 		})
 	}
 }
@@ -131,7 +131,7 @@ func (s *scaleTest) create(subscriptions int) {
 func (s *scaleTest) measureRefresh() {
 	s.Helper()
 	// What the last traffic left is not part of the figures.
-	if err := engine.RefreshState(s.Context(), s.conn, s.options); err != nil {
+	if err := clickhouse.RefreshState(s.Context(), s.conn, s.options); err != nil {
 		s.Fatal(err)
 	}
 	s.awaitMerges()

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 	"github.com/pianola/pianola/internal/sandbox/world"
@@ -293,7 +294,7 @@ func TestState_EqualsTheOracle(t *testing.T) {
 		}
 	}
 	all := states(t, conn, instant(schemas.Millis(begin+60*day)))
-	if err := engine.RefreshState(t.Context(), conn, schemas.Options{Database: "piano"}); err != nil {
+	if err := clickhouse.RefreshState(t.Context(), conn, schemas.Options{Database: "piano"}); err != nil {
 		t.Fatal(err)
 	}
 	now := scanStates(t, conn, "SELECT * FROM piano.subscription_state")

@@ -44,7 +44,7 @@ func (s stateTest) exec(statement string) {
 
 func (s stateTest) refresh() {
 	s.Helper()
-	if err := engine.RefreshState(s.Context(), s.conn, schemas.Options{Database: "piano"}); err != nil {
+	if err := clickhouse.RefreshState(s.Context(), s.conn, schemas.Options{Database: "piano"}); err != nil {
 		s.Fatal(err)
 	}
 }

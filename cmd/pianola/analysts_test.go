@@ -19,7 +19,6 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
-	"github.com/pianola/pianola/schemas"
 )
 
 const analystsPage = "../../docs/analysts.md"
@@ -141,10 +140,7 @@ func newAnalyst(t *testing.T) analyst {
 	if s.One("SELECT count() FROM piano_subscriber_event_stream WHERE event_timestamp >= '"+answersDay+"'", &later); later > 0 {
 		t.Fatalf("%d events are not before %s, so marts have what was unknown then; choose another day for the page", later, answersDay)
 	}
-	for _, mart := range schemas.Marts() {
-		s.Exec("SYSTEM REFRESH VIEW " + mart + schemas.RefreshSuffix)
-		s.Exec("SYSTEM WAIT VIEW " + mart + schemas.RefreshSuffix)
-	}
+	s.RefreshMarts()
 	return analyst{s}
 }
 

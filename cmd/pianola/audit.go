@@ -12,6 +12,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/replay/job"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -123,7 +124,7 @@ func (a *app) audit(c *cobra.Command, settings config.Config, deep bool, run fun
 	}
 	defer func() { _ = conn.Close() }() // read-only
 	if deep {                           // only then the rules matter
-		if _, err := a.obeySuppression(c, settings, conn, rules, log); err != nil {
+		if err := a.obeySuppression(c, settings, conn, rules, log); err != nil {
 			return err
 		}
 	}
@@ -132,5 +133,5 @@ func (a *app) audit(c *cobra.Command, settings config.Config, deep bool, run fun
 	return run(audit.New(audit.Deps{
 		Kafka: kafka, Group: settings.Kafka.Group, Isolation: consumer.Isolation(settings.Kafka.Isolation),
 		Conn: conn, Database: settings.ClickHouse.Database, Rules: rules, Now: a.now, Log: log.Named("audit"), Progress: report,
-	}), a.jobStore(settings, conn, log, report))
+	}), service.NewJobs(settings, conn, a.now, log, report))
 }

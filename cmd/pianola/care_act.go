@@ -16,6 +16,7 @@ import (
 	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/safetext"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -123,7 +124,7 @@ func (a *app) onCare(c *cobra.Command, f acting, execute bool, do func(context.C
 		Roles: actions.AllRoles(), Instance: settings.Consumer.Instance, Poll: carePoll, Settle: careSettle, Now: a.now, Log: log,
 	}
 	if execute {
-		if parts.Conn, err = a.openClickHouse(c.Context(), settings); err != nil {
+		if parts.Conn, err = service.OpenClickHouse(c.Context(), settings); err != nil {
 			return fmt.Errorf("no request was sent to Piano: %w", err)
 		}
 		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged

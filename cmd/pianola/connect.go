@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/progress"
+	"github.com/pianola/pianola/internal/service"
 )
 
 // connection is the result of one check.
@@ -36,7 +34,7 @@ func (a *app) checkConnections(ctx context.Context, settings config.Config) []co
 		name string
 		run  func(context.Context, config.Config) (detail string, err error)
 	}
-	checks := []check{{"kafka", checkKafka}, {"clickhouse and its schema", a.describeClickHouse}}
+	checks := []check{{"kafka", checkKafka}, {"clickhouse and its schema", checkClickHouse}}
 	if settings.Piano.APIToken != "" {
 		checks = append(checks, check{"piano", checkPiano})
 	}
@@ -75,42 +73,12 @@ func checkKafka(ctx context.Context, settings config.Config) (string, error) {
 	return detail, nil
 }
 
-// checkClickHouse reports whether ClickHouse answers and has the schema.
-func (a *app) checkClickHouse(ctx context.Context, settings config.Config) error {
-	_, err := a.describeClickHouse(ctx, settings)
-	return err
-}
-
-// openClickHouse is checkClickHouse, and a connection that the caller closes.
-func (a *app) openClickHouse(ctx context.Context, settings config.Config) (driver.Conn, error) {
-	if err := a.checkClickHouse(ctx, settings); err != nil {
-		return nil, err
-	}
-	conn, err := clickhouse.Open(settings.ClickHouseOptions())
-	if err != nil {
-		return nil, migrate.Explain(err)
-	}
-	return conn, nil
-}
-
-func (a *app) describeClickHouse(ctx context.Context, settings config.Config) (string, error) {
-	migrator, db, err := a.migrator(settings)
+func checkClickHouse(ctx context.Context, settings config.Config) (string, error) {
+	v, err := service.CheckClickHouse(ctx, settings)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = db.Close() }() // read-only
-	var version string
-	if err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
-		return "", migrate.Explain(err)
-	}
-	if err := migrator.Check(ctx); err != nil {
-		return "", err
-	}
-	schema, err := migrator.Current(ctx)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("ClickHouse %s, database %s with schema version %d", printable(version), printable(settings.ClickHouse.Database), schema), nil
+	return fmt.Sprintf("ClickHouse %s, database %s with schema version %d", printable(v.Server), printable(settings.ClickHouse.Database), v.Schema), nil
 }
 
 // checkPiano sends the smallest request. It does not retry: an error that a run would

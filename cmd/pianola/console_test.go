@@ -10,7 +10,6 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed"
 	"github.com/pianola/pianola/internal/sandbox/testbed/browser"
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
-	"github.com/pianola/pianola/schemas"
 )
 
 // TestConsole_InABrowser opens every page of `pianola console` that a link leads to, in
@@ -28,10 +27,7 @@ func TestConsole_InABrowser(t *testing.T) {
 	if got := call(t, variables, "", "reconcile"); got.code != exitDone && got.code != exitFound {
 		t.Fatalf("reconcile: %+v", got)
 	}
-	for _, mart := range schemas.Marts() {
-		s.Exec("SYSTEM REFRESH VIEW " + mart + schemas.RefreshSuffix)
-		s.Exec("SYSTEM WAIT VIEW " + mart + schemas.RefreshSuffix)
-	}
+	s.RefreshMarts()
 	host, err := serveConsole(t, append(slices.DeleteFunc(variables, func(v string) bool { return strings.HasPrefix(v, "PIANOLA_LOG_") }),
 		"PIANOLA_CONSOLE_LISTEN=127.0.0.1:0", "PIANOLA_CONSOLE_AUTH=header", "PIANOLA_CONSOLE_HEADER_TRUSTED=127.0.0.0/8",
 		"PIANOLA_CONSOLE_ROLES=operators:ops+care_money", "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_FORMAT=json"))

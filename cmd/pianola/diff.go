@@ -12,6 +12,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/diff"
 	"github.com/pianola/pianola/internal/migrate"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -105,7 +106,7 @@ func diffParts(databases, months []string, limit int) (diff.Deps, error) {
 func (a *app) diff(ctx context.Context, settings config.Config, parts diff.Deps) (*diff.Report, error) {
 	for _, name := range []string{parts.First, parts.Second} {
 		settings.ClickHouse.Database = name
-		if err := a.checkClickHouse(ctx, settings); err != nil {
+		if _, err := service.CheckClickHouse(ctx, settings); err != nil {
 			return nil, err
 		}
 	}

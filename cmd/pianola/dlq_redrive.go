@@ -9,6 +9,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/replay/deadletters"
+	"github.com/pianola/pianola/internal/service"
 )
 
 func (a *app) dlqRedriveCommand() *cobra.Command {
@@ -75,8 +76,8 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection deadle
 // returns how many remain open. Work that finished before an error is durable, so do
 // prints its report with an error too.
 func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute bool, do func(*deadletters.Redriver, *deadletters.Plan) (open uint64, err error)) error {
-	return a.withReplayTools(c, settings, func(t *replayTools) error {
-		redriver := t.redriver(a)
+	return a.withReplaying(c, settings, func(t *service.Replaying) error {
+		redriver := t.Redriver()
 		if err := redriver.Known(c.Context(), selection.At); err != nil {
 			return err
 		}

@@ -187,7 +187,7 @@ func (a *app) erase(c *cobra.Command, settings config.Config, f *erasing, by era
 	if err != nil {
 		return err
 	}
-	if err := a.checkClickHouse(c.Context(), settings); err != nil {
+	if _, err := service.CheckClickHouse(c.Context(), settings); err != nil {
 		return err
 	}
 	options := settings.ClickHouseOptions()

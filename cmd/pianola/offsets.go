@@ -5,11 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/offsets"
-	"github.com/pianola/pianola/internal/progress"
-	"github.com/pianola/pianola/sink"
+	"github.com/pianola/pianola/internal/service"
 )
 
 func (a *app) offsetsCommand() *cobra.Command {
@@ -68,43 +66,18 @@ func (a *app) onOffsets(c *cobra.Command, do func(*offsets.Group) error) error {
 	}
 	report, stop := a.progress.start()
 	defer stop()
-	g, closeAll, err := a.offsetsGroup(c, settings, report)
+	log, err := a.logger(settings.Log)
 	if err != nil {
 		return err
 	}
-	defer closeAll()
-	err = do(g)
+	g, err := service.OpenOffsets(c.Context(), settings, a.now, log, report)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	err = do(g.Group)
 	if errors.As(err, new(*offsets.UnknownError)) {
 		return usageError{err}
 	}
 	return err
-}
-
-// offsetsGroup connects and checks the schema. Without an error the caller must call
-// closeAll.
-func (a *app) offsetsGroup(c *cobra.Command, settings config.Config, report progress.Func) (_ *offsets.Group, closeAll func(), err error) {
-	if err := a.checkClickHouse(c.Context(), settings); err != nil {
-		return nil, nil, err
-	}
-	log, err := a.logger(settings.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	kafka, err := consumer.New(settings.ConsumerConfig(), log, consumer.Hooks{})
-	if err != nil {
-		return nil, nil, err
-	}
-	ledger, err := sink.Open(c.Context(), settings.SinkConfig(), log, sink.Hooks{Now: a.now})
-	if err != nil {
-		kafka.Close()
-		return nil, nil, err
-	}
-	g := offsets.New(offsets.Deps{
-		Kafka: kafka, Name: settings.Kafka.Group, Topics: settings.Kafka.Topics, Isolation: consumer.Isolation(settings.Kafka.Isolation),
-		Timeout: settings.Kafka.RequestTimeout, Ledger: ledger, Progress: report,
-	})
-	return g, func() {
-		_ = ledger.Close() // read-only
-		kafka.Close()
-	}, nil
 }

@@ -75,7 +75,7 @@ func (a *app) promo(c *cobra.Command, sections []string, do func(context.Context
 	if err != nil {
 		return err
 	}
-	if err := a.checkClickHouse(c.Context(), settings); err != nil {
+	if _, err := service.CheckClickHouse(c.Context(), settings); err != nil {
 		return a.named(c, err)
 	}
 	rules, err := transform.New(settings.TransformConfig())

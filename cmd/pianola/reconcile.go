@@ -213,7 +213,7 @@ func (a *app) reconcile(ctx context.Context, settings config.Config, from file, 
 		}
 	}()
 	report(progress.Step{Name: "connect to ClickHouse and Kafka"})
-	if err := a.checkClickHouse(ctx, settings); err != nil {
+	if _, err := service.CheckClickHouse(ctx, settings); err != nil {
 		return nil, err
 	}
 	kafka, err := consumer.New(settings.ConsumerConfig(), log, consumer.Hooks{})

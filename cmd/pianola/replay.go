@@ -6,18 +6,12 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/progress"
-	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/replay/job"
-	"github.com/pianola/pianola/internal/replay/kafkalog"
 	"github.com/pianola/pianola/internal/replay/window"
-	"github.com/pianola/pianola/sink"
-	"github.com/pianola/pianola/transform"
+	"github.com/pianola/pianola/internal/service"
 )
 
 func (a *app) replayCommand() *cobra.Command {
@@ -75,20 +69,8 @@ func (f *limitFlags) change(p *job.Plan) {
 	}
 }
 
-// replayTools are what a command that processes messages again needs.
-type replayTools struct {
-	settings config.Config
-	log      *zap.Logger
-	rules    *transform.Rules
-	inForce  job.Rules
-	writer   *sink.Writer
-	conn     driver.Conn
-	jobs     *job.Store
-	report   progress.Func
-}
-
-// withReplayTools connects, checks the schema before any write, and passes the tools to do.
-func (a *app) withReplayTools(c *cobra.Command, settings config.Config, do func(*replayTools) error) error {
+// withReplaying connects, checks the schema before any write, and passes the parts to do.
+func (a *app) withReplaying(c *cobra.Command, settings config.Config, do func(*service.Replaying) error) error {
 	report, stop := a.progress.start()
 	defer stop()
 	a.limitMemory()
@@ -96,60 +78,10 @@ func (a *app) withReplayTools(c *cobra.Command, settings config.Config, do func(
 	if err != nil {
 		return err
 	}
-	return a.onReplayTools(c.Context(), settings, log, report, func(ctx context.Context, tools *replayTools) error {
+	d := service.ReplayingDeps{Version: buildVersion(), Now: a.now, Log: log, Progress: report}
+	return service.WithReplaying(c.Context(), settings, d, func(ctx context.Context, r *service.Replaying) error {
 		c.SetContext(ctx)
-		return do(tools)
-	})
-}
-
-// onReplayTools is withReplayTools without a command. The context of do is bound to the
-// list of erased people.
-func (a *app) onReplayTools(ctx context.Context, settings config.Config, log *zap.Logger, report progress.Func, do func(context.Context, *replayTools) error) error {
-	rules, err := transform.New(settings.TransformConfig())
-	if err != nil {
-		return err
-	}
-	conn, err := a.openClickHouse(ctx, settings)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // every statement is complete
-	ctx, list, err := a.bindSuppression(ctx, settings, conn, rules, log)
-	if err != nil {
-		return err
-	}
-	writer, err := sink.Open(ctx, settings.SinkConfig(), log, sink.Hooks{Now: a.now, Gate: list.Check})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = writer.Close() }() // every statement is complete
-	return do(ctx, &replayTools{
-		settings: settings, log: log, rules: rules, inForce: job.RulesOf(settings.TransformConfig(), buildVersion()),
-		writer: writer, conn: conn, jobs: a.jobStore(settings, conn, log, report), report: report,
-	})
-}
-
-// redriver is for dead letters.
-func (t *replayTools) redriver(a *app) *deadletters.Redriver {
-	return deadletters.New(deadletters.Deps{
-		Kafka: t.settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Rules: t.rules, Writer: t.writer,
-		Conn: t.conn, Database: t.settings.ClickHouse.Database, Now: a.now, Log: t.log, Progress: t.report,
-	})
-}
-
-func (a *app) jobStore(settings config.Config, conn driver.Conn, log *zap.Logger, report progress.Func) *job.Store {
-	return job.NewStore(job.Deps{
-		Conn: conn, Database: settings.ClickHouse.Database, Instance: settings.Consumer.Instance, Heartbeat: settings.Replay.Heartbeat,
-		Grace: settings.Shutdown.Timeout, Now: a.now, Log: log, Progress: report,
-	})
-}
-
-// replayer is for jobs that read Kafka.
-func (t *replayTools) replayer(a *app) *window.Replayer {
-	return window.New(window.Deps{
-		Kafka: t.settings.ConsumerConfig(), Timeout: kafkalog.DefaultTimeout, Patience: window.DefaultPatience,
-		Rules: t.rules, InForce: t.inForce, Writer: t.writer, Conn: t.conn, Database: t.settings.ClickHouse.Database, Jobs: t.jobs,
-		MaxRows: t.settings.Batch.MaxRows, MaxBytes: int(t.settings.Batch.MaxBytes), Now: a.now, Log: t.log, Progress: t.report,
+		return do(r)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pianola/pianola/internal/replay/files"
 	"github.com/pianola/pianola/internal/replay/files/rows"
 	"github.com/pianola/pianola/internal/replay/job"
+	"github.com/pianola/pianola/internal/service"
 )
 
 // fileSections are the settings of a job over files. Kafka is not needed.
@@ -116,23 +117,23 @@ func (f *fileFlags) dialects() (d files.Dialects, err error) {
 }
 
 // loader is for jobs that read files. The caller closes the buckets.
-func (t *replayTools) loader(a *app, c *cobra.Command, parallel int) (*files.Loader, *client.Buckets) {
+func (a *app) loader(c *cobra.Command, t *service.Replaying, parallel int) (*files.Loader, *client.Buckets) {
 	buckets := new(client.Buckets)
 	return files.New(files.Deps{
 		Places: files.Places{Stdin: &interruptible{ctx: c.Context(), from: a.stdin}, Buckets: buckets, Pause: files.DefaultPause},
-		Jobs:   t.jobs, Rules: t.rules, Aliases: t.settings.Transform.FieldAliases, InForce: t.inForce, MaxMessage: int(t.settings.Transform.MaxMessageBytes),
-		Writer: t.writer, Conn: t.conn, Database: t.settings.ClickHouse.Database, Parallel: parallel,
-		MaxRows: t.settings.Batch.MaxRows, MaxBytes: int(t.settings.Batch.MaxBytes), Now: a.now, Log: t.log, Progress: t.report,
+		Jobs:   t.Jobs, Rules: t.Rules, Aliases: t.Settings.Transform.FieldAliases, InForce: t.InForce, MaxMessage: int(t.Settings.Transform.MaxMessageBytes),
+		Writer: t.Writer, Conn: t.Conn, Database: t.Settings.ClickHouse.Database, Parallel: parallel,
+		MaxRows: t.Settings.Batch.MaxRows, MaxBytes: int(t.Settings.Batch.MaxBytes), Now: t.Now, Log: t.Log, Progress: t.Progress,
 	}), buckets
 }
 
 func (a *app) replayFiles(c *cobra.Command, settings config.Config, paths []string, d files.Dialects, asked *fileFlags, limits *limitFlags, mode replayMode) error {
-	return a.withReplayTools(c, settings, func(tools *replayTools) error {
-		filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
+	return a.withReplaying(c, settings, func(tools *service.Replaying) error {
+		filter, unknown, err := job.ParseFilter(limits.filter, tools.Rules)
 		if err != nil {
 			return usageError{fmt.Errorf("--filter: %w", err)}
 		}
-		l, buckets := tools.loader(a, c, asked.parallel)
+		l, buckets := a.loader(c, tools, asked.parallel)
 		defer func() { _ = buckets.Close() }() // they were only read
 		wanted := files.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit(), Replace: asked.replace, Again: asked.again}
 		plan, err := l.Plan(c.Context(), paths, d, wanted)
@@ -152,6 +153,6 @@ func (a *app) replayFiles(c *cobra.Command, settings config.Config, paths []stri
 		if n := len(plan.Problems); n > 0 {
 			of.problem = fmt.Errorf("%d files cannot be read; see the plan", n)
 		}
-		return a.actOnPlan(of, mode, tools.log)
+		return a.actOnPlan(of, mode, tools.Log)
 	})
 }

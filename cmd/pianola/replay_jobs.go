@@ -9,6 +9,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/replay/files"
 	"github.com/pianola/pianola/internal/replay/job"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -155,8 +156,8 @@ has missed its heartbeats (replay.heartbeat).
 
 // resume continues a job. checkKafka checks the settings that only a job over Kafka needs.
 func (a *app) resume(c *cobra.Command, settings config.Config, id string, limits *limitFlags, asJSON bool, checkKafka func() error) error {
-	return a.withReplayTools(c, settings, func(tools *replayTools) error {
-		j, err := tools.jobs.Find(c.Context(), id)
+	return a.withReplaying(c, settings, func(tools *service.Replaying) error {
+		j, err := tools.Jobs.Find(c.Context(), id)
 		if err != nil {
 			return err
 		}
@@ -165,9 +166,9 @@ func (a *app) resume(c *cobra.Command, settings config.Config, id string, limits
 			if err := checkKafka(); err != nil {
 				return err
 			}
-			j, err = tools.replayer(a).Resume(c.Context(), id, limits.change)
+			j, err = tools.Replayer().Resume(c.Context(), id, limits.change)
 		case schemas.SourceFile:
-			l, buckets := tools.loader(a, c, files.DefaultParallel)
+			l, buckets := a.loader(c, tools, files.DefaultParallel)
 			defer func() { _ = buckets.Close() }() // they were only read
 			j, err = l.Resume(c.Context(), id, limits.change)
 		default:
@@ -203,10 +204,10 @@ func (a *app) onJobs(c *cobra.Command, do func(*job.Store) error) error {
 	if err != nil {
 		return err
 	}
-	conn, err := a.openClickHouse(c.Context(), settings)
+	conn, err := service.OpenClickHouse(c.Context(), settings)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // every statement is complete
-	return do(a.jobStore(settings, conn, log, nil))
+	return do(service.NewJobs(settings, conn, a.now, log, nil))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/replay/window"
+	"github.com/pianola/pianola/internal/service"
 )
 
 func (a *app) replayKafkaCommand() *cobra.Command {
@@ -68,12 +69,12 @@ dead letters, or could not read all messages of the plan.`,
 }
 
 func (a *app) replayKafka(c *cobra.Command, settings config.Config, w window.Window, limits *limitFlags, mode replayMode) error {
-	return a.withReplayTools(c, settings, func(tools *replayTools) error {
-		filter, unknown, err := job.ParseFilter(limits.filter, tools.rules)
+	return a.withReplaying(c, settings, func(tools *service.Replaying) error {
+		filter, unknown, err := job.ParseFilter(limits.filter, tools.Rules)
 		if err != nil {
 			return usageError{fmt.Errorf("--filter: %w", err)}
 		}
-		r := tools.replayer(a)
+		r := tools.Replayer()
 		plan, err := r.Plan(c.Context(), w, window.Limits{Filter: filter, Rate: limits.rate, MaxErrors: limits.limit()})
 		if errors.As(err, new(*window.UnknownError)) {
 			return usageError{err}
@@ -94,7 +95,7 @@ func (a *app) replayKafka(c *cobra.Command, settings config.Config, w window.Win
 		if plan.Empty() {
 			of.problem = errEmptyWindow
 		}
-		return a.actOnPlan(of, mode, tools.log)
+		return a.actOnPlan(of, mode, tools.Log)
 	})
 }
 

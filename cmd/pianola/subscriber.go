@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
+	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/internal/subscriber"
 	"github.com/pianola/pianola/schemas"
 )
@@ -61,7 +62,7 @@ func (a *app) subscriberKey(ctx context.Context, argument string) (string, error
 }
 
 func (a *app) subscriber(ctx context.Context, settings config.Config, key string) (*subscriber.Report, error) {
-	conn, err := a.openClickHouse(ctx, settings)
+	conn, err := service.OpenClickHouse(ctx, settings)
 	if err != nil {
 		return nil, err
 	}

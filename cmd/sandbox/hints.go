@@ -31,6 +31,7 @@ func connect(o options, s *sandbox.Services, p *publisher, i *instance, out io.W
 		fmt.Fprintf(table, "  a page with promo codes\thttp://%s/\n", p.shop.Addr())
 	}
 	if i != nil {
+		fmt.Fprintf(table, "  Pianola's console\t%s\n", i.console.hint(s))
 		fmt.Fprintf(table, "  Pianola\thttp://%s/metrics, http://%[1]s/livez, http://%[1]s/readyz\n", i.service.Addr())
 	}
 	_ = table.Flush()
@@ -50,6 +51,7 @@ cat > pianola.yaml <<'END'
 	if consumes {
 		fmt.Fprintf(out, `go run ./cmd/pianola migrate --config pianola.yaml
 go run ./cmd/pianola run --config pianola.yaml --log.format console
+go run ./cmd/pianola console --config pianola.yaml
 curl 'http://%s/?database=%s' --data-binary 'SELECT count() FROM piano_subscriber_event_stream'
 `, http, database)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -145,6 +146,7 @@ func TestHints_OfTheDemonstrationWorkAsPrinted(t *testing.T) {
 		if !strings.Contains(text, "Piano's exports") {
 			t.Errorf("the hints lack the exports:\n%s", text)
 		}
+		wantConsole(t, text)
 		c := openTerminal(t, text)
 		if got, status := c.run(line(t, text, "go run ./cmd/pianola audit --deep")); status != 0 || !strings.Contains(got, "no findings") {
 			t.Errorf("audit --deep: status %d\n%s", status, got)
@@ -153,6 +155,45 @@ func TestHints_OfTheDemonstrationWorkAsPrinted(t *testing.T) {
 			t.Errorf("an export with the printed settings: status %d\n%s", status, got)
 		}
 	})
+}
+
+// wantConsole logs in with the printed user and password, and looks for figures and users.
+// Without a login the console shows nothing.
+func wantConsole(t *testing.T, text string) {
+	t.Helper()
+	found := regexp.MustCompile(`(http://127\S+/), user (\w+), password (\w+)`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("the hints lack the console:\n%s", text)
+	}
+	get := func(page, user, password string) (status int, body string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, found[1]+page, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user != "" {
+			request.SetBasicAuth(user, password)
+		}
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		all, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(all)
+	}
+	for page, want := range map[string]string{
+		"": "What needs a person", "business/mrr": "MRR", "care/users": "/care/user?id=", "settings": "piano.base_url", "dead-letters": "invalid_timestamp",
+	} {
+		if status, body := get(page, found[2], found[3]); status != http.StatusOK || !strings.Contains(body, want) || strings.Contains(body, `class="error"`) {
+			t.Errorf("/%s: status %d, lacks %q, or has an error", page, status, want)
+		}
+	}
+	if status, _ := get("", "", ""); status != http.StatusUnauthorized {
+		t.Errorf("without a login: status %d", status)
+	}
 }
 
 func TestHints_OfTheServicesWorkAsPrinted(t *testing.T) {
@@ -196,8 +237,33 @@ func TestHints_OfTheServicesWorkAsPrinted(t *testing.T) {
 		if got, status := c.run(audit); status != 0 || !strings.Contains(got, "no findings") {
 			t.Errorf("audit --deep: status %d\n%s", status, got)
 		}
+		wantListening(t, c.command(line(t, text, "go run ./cmd/pianola console")+" --console.listen 127.0.0.1:0 --log.format json"))
 		if got, status := c.run(line(t, text, "go run ./cmd/pianola reconcile")); status != 3 || !strings.Contains(got, "drift: ") {
 			t.Errorf("reconcile: status %d\n%s", status, got)
 		}
 	})
+}
+
+// wantListening waits until the command serves its pages, and interrupts it.
+func wantListening(t *testing.T, serving *exec.Cmd) {
+	t.Helper()
+	log, err := serving.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serving.Start(); err != nil {
+		t.Fatal(err)
+	}
+	listens := false
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if strings.Contains(lines.Text(), `"console listening"`) {
+			listens = true
+			if err := serving.Process.Signal(os.Interrupt); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := serving.Wait(); err != nil || !listens {
+		t.Errorf("%s: listening: %v, %v", serving, listens, err)
+	}
 }

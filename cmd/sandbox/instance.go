@@ -12,12 +12,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pianola/pianola/consumer"
 	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/service"
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
 
@@ -28,6 +31,7 @@ type instance struct {
 	analyst     driver.Conn
 	reconciling *service.Reconciling
 	offsets     *consumer.Consumer // reads the group's offsets for reconciliation
+	console     *webConsole        // nil with --exit
 }
 
 // settings is the configuration of a Pianola that uses the services.
@@ -67,6 +71,9 @@ func newInstance(ctx context.Context, o options, s *sandbox.Services, w *world.W
 	if i.analyst, err = s.Analyst(database); err == nil {
 		err = i.newReconciling(cfg, log)
 	}
+	if err == nil && !o.exit {
+		i.console, err = openConsole(ctx, o, cfg, log)
+	}
 	if err != nil {
 		i.close()
 		return nil, err
@@ -87,7 +94,30 @@ func (i *instance) newReconciling(cfg config.Config, log *zap.Logger) error {
 	return err
 }
 
+// run runs the service and its console until ctx ends.
+func (i *instance) run(ctx context.Context) error {
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return i.service.Run(ctx) })
+	if i.console != nil {
+		work.Go(func() error { return i.console.Run(ctx) })
+	}
+	return work.Wait()
+}
+
+// computeMetrics makes the pages of the console show the whole year at once. ClickHouse
+// computes the state and the metrics by itself within minutes.
+func (i *instance) computeMetrics(ctx context.Context) error {
+	o := schemas.Options{Database: database}
+	if err := clickhouse.RefreshState(ctx, i.analyst, o); err != nil {
+		return err
+	}
+	return clickhouse.RefreshMarts(ctx, i.analyst, o)
+}
+
 func (i *instance) close() {
+	if i.console != nil {
+		i.console.close()
+	}
 	if i.reconciling != nil {
 		i.reconciling.Close()
 	}

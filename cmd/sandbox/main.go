@@ -1,5 +1,6 @@
 // Command sandbox demonstrates Pianola on one machine. It runs Kafka, ClickHouse, a
-// simulated publisher with its Piano API, and the same service as `pianola run`.
+// simulated publisher with its Piano API, and the same service and console as
+// `pianola run` and `pianola console`.
 // At the end it compares the views with the expected data (the truth of the
 // simulated world), and the found drift with the planted drift.
 // `sandbox clickhouse` runs only its ClickHouse.

@@ -13,9 +13,9 @@ import (
 
 // options are the command line.
 type options struct {
-	kafka, clickhouse, clickhouseHTTP, piano, http, checkout string
-	clickhousePassword                                       string
-	guest                                                    []string // GRANT statements
+	kafka, clickhouse, clickhouseHTTP, piano, http, checkout, console string
+	clickhousePassword                                                string
+	guest                                                             []string // GRANT statements
 
 	dataDir     string
 	protocol    string
@@ -33,7 +33,7 @@ type options struct {
 
 const about = `Sandbox runs a complete Pianola on this machine. It starts Kafka, ClickHouse (the
 real engine), a simulated publisher with one year of subscriber events, its Piano API,
-and the service that "pianola run" starts. It then runs a few queries in ClickHouse,
+the service that "pianola run" starts, and the web console. It then runs a few queries in ClickHouse,
 compares the views with the expected data, and reconciles with the Piano API, in
 which known differences (drift) are planted.
 
@@ -75,6 +75,7 @@ func parse(args []string, now time.Time, errors io.Writer) (options, error) {
 	flags.IntVar(&o.drift, "drift", 3, "differences of each kind to plant in the Piano API")
 	flags.Float64Var(&o.live, "live", 1, "simulated subscriber actions per second after the report (always 0 with --data)")
 	flags.StringVar(&o.http, "http", "127.0.0.1:8080", "`ADDR` of Pianola's health and metrics endpoints")
+	flags.StringVar(&o.console, "console", "127.0.0.1:8096", "`ADDR` of the web console; not with --exit")
 	flags.StringVar(&o.dataDir, "data", "", "data `DIR`, kept for the next run (default: a temporary directory)")
 	flags.BoolVar(&o.verbose, "verbose", false, "show all log messages of Pianola")
 	flags.Usage = func() { fmt.Fprint(errors, about+flags.FlagUsages()) }

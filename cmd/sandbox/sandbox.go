@@ -77,22 +77,30 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 
 	fmt.Fprintf(progress, "Started in %s. Publishing one year of events, until %s: %d subscribers, seed %d, %d messages.\n",
 		time.Since(began).Round(10*time.Millisecond), o.end.Format(time.DateOnly), o.subscribers, o.seed, w.Total())
+	if pianola.console != nil {
+		fmt.Fprintf(progress, "The web console is at %s.\n", pianola.console.hint(s))
+	}
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var group errgroup.Group
 	group.Go(func() error {
 		defer stop()
-		return pianola.service.Run(running)
+		return pianola.run(running)
 	})
 	// The verdict is nil, errUnequal, errMisjudged, or the error that prevented it.
 	verdict := func() error {
 		if err := ingest(running, o, s, w, pianola, progress); err != nil {
 			return err
 		}
-		return report(running, s, w, truth, piano, pianola, out)
+		judged := report(running, s, w, truth, piano, pianola, out)
+		if o.exit || !isVerdict(judged) {
+			return judged
+		}
+		fmt.Fprintln(progress, "Computing the metrics …")
+		return errors.Join(judged, pianola.computeMetrics(running))
 	}()
-	reached := verdict == nil || errors.Is(verdict, errUnequal) || errors.Is(verdict, errMisjudged)
+	reached := isVerdict(verdict)
 	if reached && !o.exit && running.Err() == nil {
 		connect(o, s, piano, pianola, out)
 		commands(settings(o, s, w, piano), s.ClickHouse.HTTPAddr(), true, false, out)
@@ -109,6 +117,11 @@ func demonstrate(ctx context.Context, o options, out, progress io.Writer) error 
 		return errInterrupted
 	}
 	return verdict
+}
+
+// isVerdict reports whether the report was printed, with a good or a bad result.
+func isVerdict(err error) bool {
+	return err == nil || errors.Is(err, errUnequal) || errors.Is(err, errMisjudged)
 }
 
 // servicesOnly runs Kafka and ClickHouse for a pianola in another process.

@@ -20,7 +20,7 @@ import (
 func small(t *testing.T) options {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	o, err := parse([]string{"--exit", "--subscribers", "300", "--end", "2026-06-30", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free, "--checkout", free}, time.Now(), io.Discard)
+	o, err := parse([]string{"--exit", "--subscribers", "300", "--end", "2026-06-30", "--kafka", free, "--clickhouse", free, "--clickhouse-http", free, "--http", free, "--piano", free, "--checkout", free, "--console", free}, time.Now(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,9 @@
 // repeats the exports of export.schedule, materialises the segments of promo.segments, and
 // reads conversions for promo.conversions.
 //
+// Commands and the console need parts of an instance: [NewReconciling], [NewExporting],
+// [OpenOffsets], [WithReplaying] and [OpenClickHouse] connect one each.
+//
 // Start has two phases. Until Kafka and ClickHouse have both answered once, the pages
 // show what is missing. The service waits for unavailable servers. It ends with a hint
 // when waiting cannot help: a rejected login, a missing topic, or another schema

@@ -59,7 +59,7 @@ func NewPromo(cfg config.Config, d PromoDeps) (_ *Promo, err error) {
 	p.close = append(p.close, conn)
 	list := d.List
 	if list == nil {
-		list = suppression.New(suppression.Deps{Conn: conn, Tables: tables, Keys: cfg.SuppressionKeys(), Refresh: cfg.Erasure.Refresh, Rules: d.Rules, Now: d.Now, Log: d.Log.Named("suppression")})
+		list = NewSuppression(cfg, conn, d.Rules, d.Now, d.Log, nil)
 	}
 	p.Store = store.Store{Conn: conn, Tables: tables, Log: log, Suppression: list, Suppressed: d.Rules.Suppressed}
 	p.Segments = segment.Segments{Store: p.Store, Instance: cfg.Consumer.Instance, Now: d.Now}

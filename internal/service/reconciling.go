@@ -71,7 +71,7 @@ func NewReconciling(cfg config.Config, p ReconcilingDeps) (_ *Reconciling, err e
 	r.close = append(r.close, parts.Conn)
 	list := p.List
 	if list == nil {
-		list = suppression.New(suppression.Deps{Conn: parts.Conn, Tables: parts.Tables, Keys: cfg.SuppressionKeys(), Refresh: cfg.Erasure.Refresh, Rules: p.Rules, Now: p.Now, Log: p.Log.Named("suppression")})
+		list = NewSuppression(cfg, parts.Conn, p.Rules, p.Now, p.Log, nil)
 	}
 	parts.Suppression, parts.Suppressed = list, p.Rules.Suppressed
 	if r.Reconciler, err = reconcile.New(cfg.ReconcileConfig(), parts); err != nil {

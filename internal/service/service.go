@@ -20,7 +20,6 @@ import (
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/pipeline"
 	"github.com/pianola/pianola/internal/suppression"
-	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -74,10 +73,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Service, err err
 	if s.lists, err = clickhouse.Open(cfg.ClickHouseOptions()); err != nil {
 		return nil, fmt.Errorf("set up the suppression list: %w", migrate.Explain(err))
 	}
-	list := suppression.New(suppression.Deps{
-		Conn: s.lists, Tables: schemas.Options{Database: cfg.ClickHouse.Database}, Keys: cfg.SuppressionKeys(), Refresh: cfg.Erasure.Refresh, Rules: rules,
-		Now: o.Now, Log: o.Log.Named("suppression"), OnRead: metrics.ReadSuppressions,
-	})
+	list := NewSuppression(cfg, s.lists, rules, o.Now, o.Log, metrics.ReadSuppressions)
 	// A loop may legitimately be silent during an insert and the pause after it.
 	watchdog := pipeline.NewWatchdog(3*(cfg.ClickHouse.InsertTimeout+cfg.ClickHouse.Retry.Max), o.Now)
 	hooks := watchdog.SinkHooks(metrics.SinkHooks(o.Now))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/internal/sandbox/world"
 	"github.com/pianola/pianola/internal/sandbox/world/metrics"
@@ -51,12 +52,8 @@ func simulate(t *testing.T) *simulated {
 	engine.MigrateWithState(t, s.conn, s.o)
 	s.events()
 	s.snapshot()
-	s.must(engine.RefreshState(t.Context(), s.conn, s.o))
-	for _, mart := range schemas.Marts() {
-		for _, verb := range []string{"REFRESH", "WAIT"} {
-			s.must(s.conn.Exec(t.Context(), "SYSTEM "+verb+" VIEW "+s.o.Table(mart+schemas.RefreshSuffix)))
-		}
-	}
+	s.must(clickhouse.RefreshState(t.Context(), s.conn, s.o))
+	s.must(clickhouse.RefreshMarts(t.Context(), s.conn, s.o))
 	return s
 }
 

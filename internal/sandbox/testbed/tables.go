@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/sandbox"
+	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
@@ -74,5 +75,11 @@ func (s *Fixture) migrate(state bool) {
 // with Config.State. That state does not change by itself.
 func (s *Fixture) RefreshState() {
 	s.Helper()
-	s.Must(engine.RefreshState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
+	s.Must(server.RefreshState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
+}
+
+// RefreshMarts computes the metrics from the state. They do not change by themselves either.
+func (s *Fixture) RefreshMarts() {
+	s.Helper()
+	s.Must(server.RefreshMarts(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
 }

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -194,7 +193,7 @@ func migrate(t testing.TB, conn driver.Conn, o schemas.Options, wanted func(stat
 	}
 }
 
-// HoldState keeps the state of subscriptions as it is until RefreshState. A test then
+// HoldState keeps the state of subscriptions as it is until clickhouse.RefreshState. A test then
 // decides when it is computed, and the databases of other tests cost nothing. It holds the
 // metrics that follow from it too.
 func HoldState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
@@ -208,23 +207,4 @@ func HoldState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
 		}
 	}
 	return conn.Exec(ctx, "ALTER TABLE "+o.Table(schemas.StateRefreshView)+" MODIFY REFRESH AFTER 1 YEAR APPEND")
-}
-
-// RefreshState brings the state of subscriptions to what the tables hold when it is called.
-func RefreshState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
-	var asked, complete time.Time
-	if err := conn.QueryRow(ctx, "SELECT now64(3, 'UTC')").Scan(&asked); err != nil {
-		return err
-	}
-	for complete.Before(asked) {
-		for _, verb := range []string{"REFRESH", "WAIT"} {
-			if err := conn.Exec(ctx, "SYSTEM "+verb+" VIEW "+o.Table(schemas.StateRefreshView)); err != nil {
-				return err
-			}
-		}
-		if err := conn.QueryRow(ctx, schemas.StateCompleteTo(o)).Scan(&complete); err != nil {
-			return err
-		}
-	}
-	return nil
 }
