@@ -52,7 +52,7 @@ func TestSubscription_ActionsReconcile(t *testing.T) {
 		return s.Status == "active" && s.Term.Type == "payment" && *s.AutoRenewChangeEnabled && *s.AutoRenew
 	}
 	paying := p.take("paying one", renews)
-	s.Must(p.client.SetAutoRenew(t.Context(), paying.ID, false))
+	s.Must(p.client.Update(t.Context(), paying.ID, piano.Update{AutoRenew: new(bool)}))
 	act("Auto-renew enabled", paying.ID, "resume")
 	rising := p.take("one to upgrade", func(s piano.Subscription) bool {
 		can, err := p.client.CanChange(t.Context(), s.ID)

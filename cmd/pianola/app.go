@@ -94,6 +94,11 @@ bad configuration.`,
 		a.configCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	completeFlags(root)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = helpTopic
+	}
+	hideArguments(root)
 	return root
 }
 

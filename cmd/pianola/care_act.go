@@ -119,9 +119,12 @@ func (a *app) onCare(c *cobra.Command, f acting, execute bool, do func(context.C
 		return err
 	}
 	defer api.Close()
+	report, stop := a.progress.start()
+	defer stop()
+	report(progress.Step{Name: "connect"})
 	parts := actions.Deps{
 		API: api, Customers: customer.New(api), Tables: schemas.Options{Database: settings.ClickHouse.Database}, Actor: actor,
-		Roles: actions.AllRoles(), Instance: settings.Consumer.Instance, Poll: carePoll, Settle: careSettle, Now: a.now, Log: log,
+		Roles: actions.AllRoles(), Instance: settings.Consumer.Instance, Poll: carePoll, Settle: careSettle, Now: a.now, Log: log, Progress: report,
 	}
 	if execute {
 		if parts.Conn, err = service.OpenClickHouse(c.Context(), settings); err != nil {
@@ -129,16 +132,14 @@ func (a *app) onCare(c *cobra.Command, f acting, execute bool, do func(context.C
 		}
 		defer func() { _ = parts.Conn.Close() }() // every row is acknowledged
 	}
+	report(progress.Step{Name: "read from Piano"})
 	return do(c.Context(), actions.New(parts))
 }
 
 // single plans one action, and executes it with --execute.
 func (a *app) single(c *cobra.Command, f careFlags, s *actions.Actions, action actions.Action) error {
 	command := strings.TrimPrefix(c.CommandPath(), "pianola ")
-	step, stop := a.progress.start()
-	step(progress.Step{Name: command + ": wait for Piano"})
 	plan, report, err := planned(c.Context(), s, action, *f.execute, *f.reason)
-	stop() // before the report
 	switch {
 	case errors.Is(err, actions.ErrAction):
 		return usageError{err}

@@ -193,7 +193,7 @@ func TestCare_Usage(t *testing.T) {
 		"both":            {"subscription cancel --subscription S --file x", "give either --subscription or --file"},
 		"no_reason":       {"subscription cancel --subscription S --execute", "--reason: --execute needs it"},
 		"two_ways":        {"subscription cancel --subscription S --refund --at-period-end", "not both"},
-		"sideways":        {"subscription renew sideways --subscription S", "invalid argument"},
+		"sideways":        {"subscription renew sideways --subscription S", "use one of on, off"},
 		"no_date":         {"subscription next-bill --subscription S", "give --date, or --months and --days"},
 		"two_dates":       {"subscription next-bill --subscription S --days 1 --date 2027-01-01T00:00:00Z", "give --date, or --months and --days"},
 		"wrong_date":      {"subscription next-bill --subscription S --date tomorrow", "--date: not a time"},

@@ -24,7 +24,9 @@ func (a *app) dlqListCommand() *cobra.Command {
 		Short: "count dead letters by reason and list the latest",
 		Long: `Counts the open dead letters by reason and field, then lists the latest. A dead
 letter is resolved when a later read of its message passes, and dismissed when
-its message is gone; --resolved includes both.`,
+its message is gone; --resolved includes both.
+
+The exit status is 3 when nothing was ever read from the topic of --topic.`,
 		Example: `  pianola dlq list
   pianola dlq list --reason invalid_timestamp --since 24h
   pianola dlq list --topic piano.subscriber-events --limit 0 --json`,
@@ -44,6 +46,9 @@ its message is gone; --resolved includes both.`,
 			return usageError{err}
 		}
 		return a.onLetters(c, func(r *letters.Reader) error {
+			if err := checkTopic(c.Context(), r, f.topic); err != nil {
+				return err
+			}
 			found, err := list(c.Context(), r, f)
 			if err != nil {
 				return err
@@ -109,6 +114,21 @@ func list(ctx context.Context, r *letters.Reader, f filter) (found listing, err 
 	}
 	found.DeadLetters, err = r.Page(ctx, selected, f.limit)
 	return found, err
+}
+
+// unknownTopic is errFound with the text of letters.ErrTopic: a check that has looked at
+// nothing is not a pass.
+type unknownTopic struct{ error }
+
+// Is makes it errFound.
+func (unknownTopic) Is(target error) bool { return target == errFound }
+
+func checkTopic(ctx context.Context, r *letters.Reader, topic string) error {
+	err := r.CheckTopic(ctx, topic)
+	if errors.Is(err, letters.ErrTopic) {
+		return unknownTopic{fmt.Errorf("--topic: %w", err)}
+	}
+	return err
 }
 
 // onLetters connects and passes the table of dead letters to do.

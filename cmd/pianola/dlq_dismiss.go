@@ -28,7 +28,8 @@ Without --execute: dry run that prints the plan. --execute needs --by and --why,
 which the table keeps with the dead letter. The audit still counts a dismissed
 dead letter as the outcome of its message.
 
-The exit status is 3 when dead letters remain open.`,
+The exit status is 3 when dead letters remain open, and when nothing was ever
+read from the topic of --topic.`,
 		Example: `  pianola dlq dismiss
   pianola dlq dismiss --topic piano.subscriber-events --by "J. Doe" --why "older than retention, INC-42" --execute`,
 		Args: cobra.ArbitraryArgs,

@@ -26,7 +26,8 @@ Without --execute: dry run that prints the plan. The command may be interrupted
 and repeated, and may run beside a consumer. It also retries rows that
 ClickHouse rejected.
 
-The exit status is 3 when dead letters remain open.`,
+The exit status is 3 when dead letters remain open, and when nothing was ever
+read from the topic of --topic.`,
 		Example: `  pianola dlq redrive
   pianola dlq redrive --reason unknown_action --since 24h --execute
   pianola dlq redrive piano.subscriber-events/3/1200417 --execute --json`,
@@ -78,6 +79,9 @@ func (a *app) redrive(c *cobra.Command, settings config.Config, selection deadle
 func (a *app) onDeadLetters(c *cobra.Command, settings config.Config, selection deadletters.Selection, execute bool, do func(*deadletters.Redriver, *deadletters.Plan) (open uint64, err error)) error {
 	return a.withReplaying(c, settings, func(t *service.Replaying) error {
 		redriver := t.Redriver()
+		if err := checkTopic(c.Context(), letters.New(t.Conn, settings.ClickHouse.Database), selection.Topic); err != nil {
+			return err
+		}
 		if err := redriver.Known(c.Context(), selection.At); err != nil {
 			return err
 		}

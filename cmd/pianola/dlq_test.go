@@ -95,7 +95,7 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 	})
 	t.Run("filters", func(t *testing.T) {
 		for arguments, want := range map[string]int{
-			"": 3, "--resolved": 4, "--reason invalid_json": 1, "--field event_timestamp": 2, "--topic other": 0, "--topic topic": 3,
+			"": 3, "--resolved": 4, "--reason invalid_json": 1, "--field event_timestamp": 2, "--topic topic": 3,
 			"--since 2026-01-02T00:00:00Z": 2, "--since 2026-01-02T00:00:00+01:00": 2, "--limit 1": 1, "--limit 0": 0, "--reason invalid_timestamp --since 2026-01-01T12:00:00Z": 1,
 		} {
 			args := append([]string{"dlq", "list", "--json"}, strings.Fields(arguments)...)
@@ -106,6 +106,14 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 			}
 			if len(found.DeadLetters) != want {
 				t.Errorf("%q lists %d, want %d", arguments, len(found.DeadLetters), want)
+			}
+		}
+	})
+	t.Run("mistyped_topic", func(t *testing.T) {
+		for _, more := range []string{"list", "list --json", "redrive", "dismiss"} {
+			got := call(t, environment, "", append(append([]string{"dlq"}, strings.Fields(more)...), "--topic", "topci")...)
+			if got.code != exitFound || got.stdout != "" || !strings.Contains(got.stderr, "--topic: neither dead_letters nor ingest_ledger has a topic or file of this name") {
+				t.Errorf("%s: %+v", more, got)
 			}
 		}
 	})

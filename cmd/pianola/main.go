@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/safetext"
+	"github.com/pianola/pianola/transform"
 )
 
 // The exit statuses.
@@ -41,11 +43,22 @@ func main() {
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
+// errorOutput replaces e-mail addresses in the errors of commands by their hashes.
+type errorOutput struct{ io.Writer }
+
+// Write writes a whole error.
+func (o errorOutput) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(o.Writer, transform.Guard(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
 // run runs a command and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
 	a.progress = a.newProgressLine()
 	err := a.execute(ctx, args)
-	stderr := safetext.Writer(a.stderr) // errors can contain texts from outside
+	stderr := errorOutput{safetext.Writer(a.stderr)} // errors can contain texts from outside
 	var mistakes *config.Error
 	switch {
 	case err == nil:

@@ -66,7 +66,7 @@ func TestExitCodes(t *testing.T) {
 		"group without command is help": {args: []string{"dlq"}, want: exitDone},
 		"version":                       {args: []string{"version"}, want: exitDone},
 		"unknown command":               {args: []string{"transfrm"}, want: exitUsage, says: "transform"},
-		"unknown command of a group":    {args: []string{"dlq", "lsit"}, want: exitUsage, says: "lsit"},
+		"unknown command of a group":    {args: []string{"dlq", "lsit"}, want: exitUsage, says: "did you mean list?"},
 		"unknown flag":                  {args: []string{"transform", "--nwo", "x"}, want: exitUsage, says: "Try pianola transform --help"},
 		"too many arguments":            {args: []string{"transform", "a", "b"}, want: exitUsage},
 		"flag of the wrong kind":        {args: []string{"transform", "--transform.max_message_bytes", "big"}, want: exitUsage, says: "is not a size"},

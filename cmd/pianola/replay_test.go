@@ -67,7 +67,7 @@ func TestReplayKafka_Usage(t *testing.T) {
 		"a negative rate":          {"--last 6h --rate -1", "--rate: must be a number above 0"},
 		"a rate that is no number": {"--last 6h --rate NaN", "--rate: must be a number above 0"},
 		"both ways":                {"--last 6h --dry-run --execute", "--dry-run: cannot be combined with --execute"},
-		"an argument":              {"--last 6h now", "unknown command"},
+		"an argument":              {"--last 6h now", "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := call(t, []string{"PIANOLA_KAFKA_BROKERS=127.0.0.1:1", "PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1"}, "", append([]string{"replay", "kafka"}, strings.Fields(c.args)...)...)

@@ -14,17 +14,13 @@ import (
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/config"
-	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/transform"
 )
 
 // act connects, runs the action and prints its report.
 func (a *app) act(c *cobra.Command, f acting, do func(context.Context, *actions.Actions) (*actions.Report, error)) error {
 	return a.onCare(c, f, *f.execute, func(ctx context.Context, one *actions.Actions) error {
-		step, stop := a.progress.start()
-		step(progress.Step{Name: c.Short + ": wait for Piano"})
 		report, err := do(ctx, one)
-		stop() // before the report
 		if report == nil {
 			return err
 		}

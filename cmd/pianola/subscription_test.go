@@ -142,7 +142,7 @@ func walkSubscription(t *testing.T, protocol string) {
 		all, _, err := p.client.Find(t.Context(), s.UserID, 50)
 		return err == nil && len(all) == 1 && s.Status == "active" && s.Term.Type == "payment" && *s.AutoRenewChangeEnabled && *s.AutoRenew
 	})
-	s.Must(p.client.SetAutoRenew(t.Context(), paying.ID, false))
+	s.Must(p.client.Update(t.Context(), paying.ID, piano.Update{AutoRenew: new(bool)}))
 	p.server.Fail(pianoapi.LostAnswer, "/publisher/subscription/update", 0, 1) // it is done, and the answer is a 500
 	if r := asJSON(exitDone, "resume", "--user", paying.UserID, "--execute"); r.Outcome != actions.Done || len(r.Steps) != 4 || r.Steps[1].Step != "unknown" || !*p.get(paying.ID).AutoRenew {
 		t.Errorf("turned on: %+v", r)

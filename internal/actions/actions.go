@@ -14,6 +14,7 @@ import (
 
 	"github.com/pianola/pianola/internal/piano"
 	"github.com/pianola/pianola/internal/piano/customer"
+	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/transform"
 )
@@ -37,6 +38,7 @@ type Deps struct {
 	ClaimWait time.Duration
 	Now       func() time.Time
 	Log       *zap.Logger
+	Progress  progress.Func // may be nil
 }
 
 // Actions act for one actor. They are safe for concurrent use.
@@ -52,6 +54,18 @@ func New(p Deps) *Actions {
 	p.Actor = transform.Guard(strings.TrimSpace(p.Actor))
 	return &Actions{Deps: p, queue: newQueue()}
 }
+
+// The steps that an action reports while it waits.
+const (
+	ProgressRead   = "read from Piano what the action is about"
+	ProgressOther  = "wait for another action on this customer"
+	ProgressSend   = "wait for Piano's answer"
+	ProgressEffect = "wait until Piano shows the effect"
+	ProgressFollow = "follow the change of term"
+)
+
+// progress reports a step.
+func (s *Actions) progress(name string) { s.Progress.Report(progress.Step{Name: name}) }
 
 // For returns Actions of another actor in the same process.
 func (s *Actions) For(actor string, roles Roles) *Actions {

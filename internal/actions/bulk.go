@@ -69,12 +69,16 @@ func planID(job, key string) uuid.UUID {
 // The error says why a job ended before its last item.
 func (s *Actions) Bulk(ctx context.Context, job string, items []Item, reason string, execute bool, report func(Line)) error {
 	failed := 0
+	done := s.Progress.Count("process the lines", "lines", uint64(len(items)))
+	one := *s
+	one.Progress = nil // the lines are counted instead
 	for n, item := range items {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("%w after %d of %d lines: %w", errStopped, n, len(items), err)
 		}
-		line, err := s.item(ctx, job, item, reason, execute)
+		line, err := one.item(ctx, job, item, reason, execute)
 		report(line)
+		done.Add(1)
 		if failed++; err == nil {
 			failed = 0
 		}

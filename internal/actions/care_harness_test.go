@@ -228,6 +228,16 @@ func (d *desk) changing(path string, r *http.Request) (effect func() int, payloa
 			}
 			return 0
 		}, func() any { return d.inquiry }
+	case "user/note/update":
+		return func() int {
+			for _, n := range d.notes {
+				if n["user_note_id"] == form.Get("user_note_id") {
+					n["content"], n["update_date"] = form.Get("content"), "2026-12-01 11:00:00"
+					return 0
+				}
+			}
+			return 404
+		}, func() any { return d.notes[0] }
 	case "user/note/create":
 		one := record{"user_note_id": fmt.Sprint("N", len(d.notes)+1), "content": form.Get("content"), "create_date": "2026-12-01 10:00:00", "create_by": record{"personal_name": canaryName}}
 		return func() int { d.notes = append(d.notes, one); return 0 }, func() any { return one }
@@ -266,6 +276,17 @@ func (d *desk) read(w http.ResponseWriter, r *http.Request, path string) {
 		code(w, 2004, "User "+canaryName+" not found")
 	case path == "user/access/list":
 		rows("accesses", d.accesses, len(d.accesses))
+	case path == "resource/list":
+		rows("resources", []record{{"rid": "R1", "name": "All"}, {"rid": "R2", "name": "Other"}}, 2)
+	case path == "term/list":
+		rows("terms", []record{{"term_id": "T1", "type": "payment"}, {"term_id": "T2", "type": "payment", "name": "Two", "payment_billing_plan": "[9.00 EUR|1 month|*]"}}, 2)
+	case path == "conversion/list" && d.payment != nil:
+		rows("conversions", []record{
+			{"term_conversion_id": "TC1", "create_date": 1760000000, "subscription": record{"subscription_id": "S1"}, "user_payment": record{"user_payment_id": "UP0"}},
+			{"term_conversion_id": "TC2", "create_date": 1770000000, "subscription": record{"subscription_id": "S1"}, "user_payment": record{"user_payment_id": "UP1"}},
+			{"term_conversion_id": "TC3", "create_date": 1780000000, "subscription": record{"subscription_id": "S7"}, "user_payment": record{"user_payment_id": "UP7"}}}, 3)
+	case path == "conversion/list":
+		rows("conversions", []record{}, 0)
 	case path == "user/note/list":
 		rows("notes", d.notes, len(d.notes))
 	case path == "inquiry/list":
@@ -278,6 +299,8 @@ func (d *desk) read(w http.ResponseWriter, r *http.Request, path string) {
 			all = append(all, record{"id": 1, "caption": a})
 		}
 		rows("actions", all, len(all))
+	case path == "term/change/getSubscriptionUpgradeStatus":
+		code(w, 404, "no change")
 	case path == "payment/method/get":
 		if r.Form.Get("user_payment_info_id") != "PM2" {
 			code(w, 404, "no such method")

@@ -53,8 +53,11 @@ func (e execution) sent() bool {
 	return e.asked && (e.final == "" || e.answered || e.final == Done || e.final == Pending || e.final == Unknown)
 }
 
-// counts reports whether the execution forbids another one of the same action.
-func (e execution) counts() bool { return e.sent() && e.final != Failed }
+// counts reports whether an execution forbids another one of the same action. A line of a
+// bulk job that Piano refused is tried again: nothing has changed.
+func (a *action) counts(e execution) bool {
+	return e.sent() && e.final != Failed && (a.job == "" || e.final != Refused)
+}
 
 // contend decides whether this execution may send; outcome is empty then. alone is false
 // where another one acted lately: the state must be read again.
@@ -74,7 +77,7 @@ func (a *action) contend(ctx context.Context) (outcome Outcome, alone bool, err 
 			same := e.action == a.id
 			switch {
 			case e.id == a.execution || !e.asked:
-			case same && e.final != "" && e.counts():
+			case same && e.final != "" && a.counts(e):
 				a.report.Request, a.report.Why = nil, "this plan was executed meanwhile: "+string(e.final)
 				return Refused, false, nil
 			case (e.final == Unknown || e.final == Pending) && e.endedAt.After(a.plannedAt()):
@@ -98,6 +101,7 @@ func (a *action) contend(ctx context.Context) (outcome Outcome, alone bool, err 
 			a.report.Request, a.report.Why = nil, fmt.Sprintf("%s and has not ended: look again later", errBusySubject)
 			return Refused, false, nil
 		}
+		a.progress(ProgressOther)
 		if err := wait.For(ctx, claimPoll); err != nil {
 			return Failed, false, fmt.Errorf("nothing was asked of Piano: %w", err)
 		}

@@ -74,12 +74,21 @@ func Decide(k Kind, f customer.Features, t Target, roles Roles) Decision {
 	case !roles.Has(rule.role):
 		d.Why = "it needs the role " + string(rule.role)
 	case !t.has(rule.about):
-		d.Why = "what it is about was not found"
+		d.Why = notFound(rule.about)
 	default:
 		d.Why, d.Needless = refusalOf(k, f, t)
 		d.Allowed = d.Why == ""
 	}
 	return d
+}
+
+// notFound says that there is no such part. Piano does not list revoked accesses, so one
+// that is not there is not known to be revoked.
+func notFound(part targetPart) string {
+	if part == partAccess {
+		return "Piano lists no such access of the user: it was revoked before, or is not the user's"
+	}
+	return "what it is about was not found"
 }
 
 // refusalOf returns why a target does not allow an action; empty where it does.
@@ -190,6 +199,8 @@ func refusalOfAccess(k Kind, a customer.Access) (why string, needless bool) {
 		return "the access has been revoked", k == RevokeAccess
 	case k == RevokeAccess && isFalse(a.CanRevoke):
 		return "Piano says that it cannot be revoked: where it belongs to a subscription, cancel the subscription", false
+	case k == RevokeAccess && !a.Granted:
+		return "the access is not valid now: there is nothing to revoke", true
 	default:
 		return "", false
 	}

@@ -115,14 +115,17 @@ func (a *action) executedBefore(ctx context.Context) (*Report, error) {
 			a.report.Outcome = Failed
 			return a.report, fmt.Errorf("nothing was asked of Piano, since actions_log could not be read: %w", err)
 		}
-		i := slices.IndexFunc(all, func(e execution) bool { return e.action == a.id && e.counts() })
+		i := slices.IndexFunc(all, func(e execution) bool { return e.action == a.id && a.counts(e) })
 		if i < 0 {
 			return nil, nil
 		}
 		e := all[i]
 		inProgress := e.final == "" && a.Now().Sub(e.askedAt) < claimLife && a.Now().Before(deadline)
-		if inProgress && wait.For(ctx, claimPoll) == nil {
-			continue
+		if inProgress {
+			a.progress(ProgressOther)
+			if wait.For(ctx, claimPoll) == nil {
+				continue
+			}
 		}
 		return a.repeated(e)
 	}
@@ -165,16 +168,21 @@ func (a *action) execute(ctx context.Context, p *Plan, now *prepared) (*Report, 
 	}
 	a.report.Request = now.plan.Request
 	check := &precheck{at: now.at, look: func(ctx context.Context) (Outcome, string, error) {
-		again, err := a.prepare(ctx, p.ID, p.Action)
+		// The action of the first look has its dates, so a later look cannot move them again.
+		again, err := a.prepare(ctx, p.ID, now.plan.Action)
 		if err != nil {
 			return "", "", err
 		}
 		now = again
 		outcome, why := decideNow()
-		if outcome == "" {
-			a.know(now)
+		if outcome != "" {
+			return outcome, why, nil
 		}
-		return outcome, why, nil
+		if now.plan.Request.text() != a.report.Request.text() || now.plan.Request.Endpoint != a.report.Request.Endpoint {
+			return Refused, "the request would be another one now: make a new plan", nil
+		}
+		a.know(now)
+		return "", "", nil
 	}}
 	outcome, sent, err := a.send(ctx, now.plan.Request.Endpoint, check, func(ctx context.Context) error { return now.op.send(ctx) })
 	if !sent {
@@ -229,6 +237,7 @@ func (a *action) lookAfter(ctx context.Context, was *prepared, outcome Outcome, 
 // effect looks until the effect shows or Settle has passed. Where no effect is expected it
 // looks once.
 func (a *action) effect(ctx context.Context, was *prepared, expected bool) (shown bool, after *sight, err error) {
+	a.progress(ProgressEffect)
 	ctx, cancel := lookContext(ctx)
 	defer cancel()
 	for deadline := a.Now().Add(a.Settle); ; {

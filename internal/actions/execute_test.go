@@ -50,7 +50,10 @@ func everything() map[actions.Kind]struct {
 		actions.ReplyToInquiry:      {action: actions.Action{UserID: "u1", InquiryID: "I1", Text: answer, Resolve: true}, sends: "inquiry/add"},
 		actions.CommentOnInquiry:    {action: actions.Action{UserID: "u1", InquiryID: "I1", Text: answer}, sends: "inquiry/add"},
 		actions.ResolveInquiry:      {action: actions.Action{UserID: "u1", InquiryID: "I1", Text: answer}, sends: "inquiry/add"},
-		actions.AddNote:             {action: actions.Action{UserID: "u1", Text: answer}, sends: "user/note/create"},
+		actions.EditNote: {action: actions.Action{UserID: "u1", NoteID: "N1", Text: answer}, sends: "user/note/update", prepare: func(d *desk) {
+			d.notes = []record{{"user_note_id": "N1", "content": canaryText, "create_date": "2026-12-01 10:00:00"}}
+		}},
+		actions.AddNote: {action: actions.Action{UserID: "u1", Text: answer}, sends: "user/note/create"},
 	}
 }
 
@@ -285,7 +288,7 @@ func TestExecute_Refusals(t *testing.T) {
 		sent    int
 	}{
 		"access_of_a_subscription": {kind: actions.RevokeAccess, prepare: func(d *desk) { d.accesses[0]["of_subscription"] = true }, whyIs: "5007", sent: 1},
-		"refund_failed":            {kind: actions.CancelAndRefund, between: func(d *desk) { d.payment["refundable"] = false }, whyIs: "did not cancel", sent: 1},
+		"refund_failed":            {kind: actions.CancelAndRefund, prepare: func(d *desk) { d.payment["refundable"] = false }, whyIs: "did not cancel", sent: 1},
 		"false":                    {kind: actions.CancelNow, prepare: func(d *desk) { d.fault = func(string) faultKind { return falseAnswer } }, whyIs: "refused", sent: 1},
 		"resolved_meanwhile":       {kind: actions.ReplyToInquiry, between: func(d *desk) { d.allowed = nil }, whyIs: "takes no more comments"},
 		"refunded_meanwhile":       {kind: actions.RefundPayment, between: func(d *desk) { d.payment["remaining_amount"] = 4.0 }, whyIs: "more than the 4 EUR"},

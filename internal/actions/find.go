@@ -15,6 +15,7 @@ const maxCandidates = 50
 // find returns the subscription to resume. why is empty, or the reason that there is no
 // such subscription.
 func (a *action) find(ctx context.Context, id, user string) (s piano.Subscription, v resumability, why string, err error) {
+	a.progress(ProgressRead)
 	switch {
 	case id == "" && user == "":
 		return s, v, "", errors.New("name a subscription or a user")

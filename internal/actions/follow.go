@@ -95,6 +95,7 @@ func (a *action) readProgress(ctx context.Context, c Change, earlier changeProgr
 // follow reads an accepted change until it is final or c.Wait has passed, which limits
 // the reads too. Each new state is a row; last is the last state, nil for none.
 func (a *action) follow(ctx context.Context, c Change, earlier changeProgress, last *changeProgress) (*Report, error) {
+	a.progress(ProgressFollow)
 	ticker := time.NewTicker(a.Poll)
 	defer ticker.Stop()
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(c.Wait, lookTimeout))

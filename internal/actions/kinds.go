@@ -24,6 +24,7 @@ const (
 	CommentOnInquiry    Kind = "comment_on_inquiry"
 	ResolveInquiry      Kind = "resolve_inquiry"
 	AddNote             Kind = "add_note"
+	EditNote            Kind = "edit_note"
 )
 
 // kindRule is what a kind needs.
@@ -66,6 +67,7 @@ var kindRules = []kindRule{
 	{CommentOnInquiry, RoleCare, partInquiry, "Comment internally"},
 	{ResolveInquiry, RoleCare, partInquiry, "Resolve"},
 	{AddNote, RoleCare, partUser, "Add a note"},
+	{EditNote, RoleCare, partUser, "Edit the note"},
 }
 
 // Kinds returns all kinds in the order of buttons.

@@ -125,10 +125,14 @@ func (s *Actions) operation(a Action) operation {
 	case partInquiry:
 		return s.inquiryOperation(a)
 	default:
-		if a.Kind == AddNote {
+		switch a.Kind {
+		case AddNote:
 			return s.noteOperation(a)
+		case EditNote:
+			return s.editOperation(a)
+		default:
+			return s.grantOperation(a)
 		}
-		return s.grantOperation(a)
 	}
 }
 

@@ -116,9 +116,8 @@ func (s *Actions) accessOperation(a Action) operation {
 			return nil, absent{"the access is another user's"}
 		case len(all) > 0:
 			now.target.Access = &all[0]
-		default: // Piano does not list revoked ones
-			now.target.Access = &customer.Access{ID: id, Revoked: true}
-			now.values["access "+transform.Guard(id)] = "not listed: revoked, or not the user's"
+		default: // also a revoked one
+			now.values["access "+transform.Guard(id)] = "not listed"
 		}
 		return now, nil
 	}
@@ -126,7 +125,7 @@ func (s *Actions) accessOperation(a Action) operation {
 		o.request = Request{Endpoint: piano.RevokeAccess.Path(), Parameters: map[string]string{"access_id": transform.Guard(id)}}
 		o.expect = map[string]string{"access " + id: "revoked"}
 		o.send = func(ctx context.Context) error { _, err := s.Customers.RevokeAccess(ctx, id); return err }
-		o.done = func(_, after *sight) bool { return after.target.Access.Revoked || !after.target.Access.Granted }
+		o.done = func(_, after *sight) bool { return after.target.Access == nil || !after.target.Access.Granted }
 		return o
 	}
 	o.request = Request{Endpoint: piano.UpdateAccess.Path(), Parameters: map[string]string{"access_id": transform.Guard(id)}}
@@ -162,7 +161,9 @@ func (s *Actions) accessOperation(a Action) operation {
 		return "", false
 	}
 	o.send = func(ctx context.Context) error { _, err := s.Customers.ExtendAccess(ctx, id, *a.At); return err }
-	o.done = func(_, after *sight) bool { return sameInstant(after.target.Access.ExpiresAt, a.At) }
+	o.done = func(_, after *sight) bool {
+		return after.target.Access != nil && sameInstant(after.target.Access.ExpiresAt, a.At)
+	}
 	return o
 }
 
@@ -195,6 +196,9 @@ func (s *Actions) grantOperation(a Action) operation {
 			return nil, err
 		}
 		now.target.User = &user
+		if _, err := s.Customers.Resource(ctx, a.ResourceID); err != nil {
+			return nil, found(err, "the application has no such resource")
+		}
 		return now, nil
 	}
 	o.refuse = func(now *sight) (string, bool) {
@@ -319,6 +323,45 @@ func (s *Actions) noteOperation(a Action) operation {
 				return !known[n.ID] && sameText(n.Content, a.Text)
 			})
 		},
+	}
+}
+
+// editOperation replaces the text of a note.
+func (s *Actions) editOperation(a Action) operation {
+	uid, id := strings.TrimSpace(a.UserID), strings.TrimSpace(a.NoteID)
+	return operation{
+		object: "note:" + transform.Guard(id),
+		request: Request{Endpoint: piano.UpdateNote.Path(), Parameters: map[string]string{"user_note_id": transform.Guard(id),
+			"content": lengthText(a.Text.Len())}},
+		send: func(ctx context.Context) error { _, err := s.Customers.EditNote(ctx, id, a.Text); return err },
+		look: func(ctx context.Context) (*sight, error) {
+			user, err := s.Customers.User(ctx, uid)
+			if err != nil {
+				return nil, found(err, "there is no such user")
+			}
+			notes, _, err := s.Customers.Notes(ctx, uid)
+			if err != nil {
+				return nil, err
+			}
+			at := slices.IndexFunc(notes, func(n customer.Note) bool { return n.ID == transform.Guard(id) })
+			if at < 0 {
+				return nil, absent{"the user has no such note"}
+			}
+			n := notes[at]
+			return &sight{target: Target{User: &user}, user: user.UID, private: n,
+				values: map[string]string{"text": lengthText(n.Content.Len()), "read_only": strconv.FormatBool(n.ReadOnly), "updated_at": instantText(n.UpdatedAt)}}, nil
+		},
+		refuse: func(now *sight) (string, bool) {
+			switch n := now.private.(customer.Note); {
+			case n.ReadOnly:
+				return "the note is read-only", false
+			case sameText(n.Content, a.Text):
+				return "the note has this text already", true
+			}
+			return "", false
+		},
+		expect: map[string]string{"text": lengthText(a.Text.Len())},
+		done:   func(_, after *sight) bool { return sameText(after.private.(customer.Note).Content, a.Text) },
 	}
 }
 

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -38,9 +39,9 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 		look:    func(ctx context.Context) (*sight, error) { return s.lookAtSubscription(ctx, id) },
 		request: Request{Endpoint: updateEndpoint, Parameters: map[string]string{"subscription_id": transform.Guard(id)}},
 	}
-	update := func(u customer.Update, name, value string) {
+	update := func(u piano.Update, name, value string) {
 		o.request.Parameters[name] = value
-		o.send = func(ctx context.Context) error { return s.Customers.UpdateSubscription(ctx, id, u) }
+		o.send = func(ctx context.Context) error { return s.API.Update(ctx, id, u) }
 	}
 	after := func(done func(b, a piano.Subscription) bool) {
 		o.done = func(before, after *sight) bool { return done(*before.target.Subscription, *after.target.Subscription) }
@@ -48,7 +49,7 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 	switch a.Kind {
 	case AutoRenewOn, AutoRenewOff:
 		on := a.Kind == AutoRenewOn
-		update(customer.Update{AutoRenew: &on}, "auto_renew", strconv.FormatBool(on))
+		update(piano.Update{AutoRenew: &on}, "auto_renew", strconv.FormatBool(on))
 		o.expect = map[string]string{"auto_renew": flagText(&on)}
 		after(func(_, a piano.Subscription) bool { return a.AutoRenew != nil && *a.AutoRenew == on })
 		if !on {
@@ -60,7 +61,7 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 			return a.At != nil && sameInstant(n.NextBillAt, a.At) && !sameInstant(b.NextBillAt, a.At)
 		})
 	case ChangePaymentMethod:
-		update(customer.Update{PaymentMethodID: a.PaymentMethodID}, "payment_method_id", transform.Guard(a.PaymentMethodID))
+		update(piano.Update{PaymentMethodID: a.PaymentMethodID}, "payment_method_id", transform.Guard(a.PaymentMethodID))
 		o.object = "payment_method:" + transform.Guard(a.PaymentMethodID)
 		o.expect = map[string]string{"payment_method": a.PaymentMethodID}
 		o.look = func(ctx context.Context) (*sight, error) { return s.lookAtPaymentMethod(ctx, id, a.PaymentMethodID) }
@@ -78,12 +79,15 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 		refund := a.Kind == CancelAndRefund
 		o.request.Endpoint = piano.CancelSubscription.Path()
 		o.request.Parameters["refund_last_payment"] = strconv.FormatBool(refund)
-		o.send = func(ctx context.Context) error { return s.Customers.Cancel(ctx, id, refund) }
+		o.send = func(ctx context.Context) error { return s.API.Cancel(ctx, id, refund) }
 		o.expect = map[string]string{"status": "cancelled"}
+		if refund {
+			s.refundOfCancel(id, &o)
+		}
 		after(func(_, a piano.Subscription) bool { return !live(a) })
 	case CancelAtPeriodEnd:
 		o.request.Endpoint = piano.CancelSubscriptionAtEnd.Path()
-		o.send = func(ctx context.Context) error { return s.Customers.CancelAtPeriodEnd(ctx, id) }
+		o.send = func(ctx context.Context) error { return s.API.CancelAtPeriodEnd(ctx, id) }
 		o.expect = map[string]string{"can_be_cancelled_at_period_end": flagText(new(bool))}
 		after(func(b, a piano.Subscription) bool {
 			return !live(a) || isTrue(b.AutoRenew) && !isTrue(a.AutoRenew) || isTrue(b.CancelableAtPeriodEnd) && !isTrue(a.CancelableAtPeriodEnd) ||
@@ -119,6 +123,72 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 	return o
 }
 
+// refundOfCancel adds what a cancellation refunds: the last payment of the subscription.
+func (s *Actions) refundOfCancel(id string, o *operation) {
+	const unknown = "Piano does not say"
+	o.look = func(ctx context.Context) (*sight, error) {
+		now, err := s.lookAtSubscription(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		last, err := s.lastPayment(ctx, now.user, now.subscription)
+		switch {
+		case err != nil:
+			return nil, err
+		case last == nil:
+			now.values["last_payment"] = unknown
+			return now, nil
+		}
+		amount := last.Remaining.String()
+		if amount == "" {
+			amount = last.Amount.String()
+		}
+		now.values["last_payment"] = fmt.Sprintf("%s, %s %s can be refunded", last.ID, amount, last.Currency)
+		if isFalse(last.Refundable) {
+			now.values["last_payment"] = fmt.Sprintf("%s, %s %s, not refundable now", last.ID, amount, last.Currency)
+		}
+		o.expect["last_payment"] = fmt.Sprintf("%s, %s %s refunded", last.ID, amount, last.Currency)
+		return now, nil
+	}
+	o.warn = func(now *sight, _ customer.Features) string {
+		switch text := now.values["last_payment"]; {
+		case text == unknown:
+			return "Piano does not say which payment it refunds, nor its amount"
+		case strings.HasSuffix(text, "not refundable now"):
+			return "Piano says that the last payment is not refundable now: it may not be settled yet. Where the refund fails, nothing is cancelled"
+		default:
+			return ""
+		}
+	}
+}
+
+// lastPayment is the latest payment of a subscription, as it is now; nil where Piano names
+// none. Conversions are the only list of payments.
+func (s *Actions) lastPayment(ctx context.Context, user, subscription string) (*customer.Payment, error) {
+	if user == "" || strings.Contains(user, "sha256:") {
+		return nil, nil
+	}
+	all, _, err := s.Customers.Conversions(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var last *customer.Conversion
+	for i, c := range all {
+		ours := c.SubscriptionID == subscription || c.Payment != nil && c.Payment.SubscriptionID == subscription
+		if ours && c.Payment != nil && (last == nil || c.CreatedAt != nil && (last.CreatedAt == nil || c.CreatedAt.After(*last.CreatedAt))) {
+			last = &all[i]
+		}
+	}
+	if last == nil {
+		return nil, nil
+	}
+	p, err := s.Customers.Payment(ctx, last.Payment.ID)
+	if err != nil {
+		return nil, found(err, "Piano has no longer the last payment of the subscription")
+	}
+	return &p, nil
+}
+
 // warnOfAutoRenew says what cannot be undone.
 func warnOfAutoRenew(_ *sight, f customer.Features) string {
 	if f.Known && !f.EnableAutoRenew {
@@ -127,7 +197,7 @@ func warnOfAutoRenew(_ *sight, f customer.Features) string {
 	return ""
 }
 
-func (s *Actions) nextBillDate(a Action, o *operation, update func(customer.Update, string, string)) {
+func (s *Actions) nextBillDate(a Action, o *operation, update func(piano.Update, string, string)) {
 	o.resolve = func(a *Action, now *sight) error {
 		if a.At == nil {
 			at := Postpone(*now.target.Subscription.NextBillAt, a.Months, a.Days)
@@ -138,7 +208,7 @@ func (s *Actions) nextBillDate(a Action, o *operation, update func(customer.Upda
 	if a.At == nil {
 		return
 	}
-	update(customer.Update{NextBillAt: a.At}, "next_bill_date", epochText(a.At))
+	update(piano.Update{NextBillAt: a.At}, "next_bill_date", epochText(a.At))
 	o.expect = map[string]string{"next_bill_date": instantText(a.At)}
 	o.refuse = func(now *sight) (string, bool) {
 		if sameInstant(now.target.Subscription.NextBillAt, a.At) {
@@ -180,7 +250,7 @@ func (s *Actions) resumption(o operation, id string, now *sight) operation {
 	o.request = Request{Endpoint: updateEndpoint, Parameters: map[string]string{"subscription_id": transform.Guard(id), "auto_renew": "true"}}
 	o.expect = map[string]string{"auto_renew": flagText(&on)}
 	o.send = func(ctx context.Context) error {
-		return s.Customers.UpdateSubscription(ctx, id, customer.Update{AutoRenew: &on})
+		return s.API.Update(ctx, id, piano.Update{AutoRenew: &on})
 	}
 	return o
 }
@@ -201,6 +271,12 @@ func (s *Actions) changeTerm(a Action, id string, o *operation) {
 		if user = now.user; user == "" || strings.Contains(user, "sha256:") {
 			return nil, absent{"Piano names no user for it that a request could use: use pianola subscription upgrade --user"}
 		}
+		term, err := s.Customers.Term(ctx, a.ToTerm)
+		if err != nil {
+			return nil, found(err, "the application has no such term")
+		}
+		now.values["price"] = customer.PlanText(cmp.Or(now.target.Subscription.BillingPlan, now.target.Subscription.Term.BillingPlan))
+		o.expect["price"] = term.Price()
 		progress, err := (&action{Actions: s}).status(ctx, c(user).TermChange)
 		if err != nil {
 			return nil, err

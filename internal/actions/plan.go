@@ -80,6 +80,7 @@ func (s *Actions) prepare(ctx context.Context, id uuid.UUID, a Action) (*prepare
 	if !s.Roles.Has(a.Kind.Needs()) {
 		return refuse("it needs the role " + string(a.Kind.Needs()))
 	}
+	s.progress(ProgressRead)
 	p.op = s.operation(a)
 	now, err := p.op.look(ctx)
 	var none absent

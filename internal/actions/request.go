@@ -22,6 +22,7 @@ type Action struct {
 	InquiryID       string
 	ResourceID      string // of a grant
 	PaymentMethodID string
+	NoteID          string // of an edit
 
 	// At is the next bill date, or the end of an access; nil is never, for a grant. Months
 	// and Days move the present date instead; a plan turns them into At.
@@ -67,7 +68,7 @@ func (a Action) check(now time.Time) error {
 	rule := a.Kind.rule()
 	need(rule.kind != "", "there is no such action")
 	need(rule.kind == "" || about[rule.about].id != "", about[rule.about].name+" is missing")
-	for _, id := range []string{a.SubscriptionID, a.UserID, a.PaymentID, a.AccessID, a.InquiryID, a.ResourceID, a.PaymentMethodID} {
+	for _, id := range []string{a.SubscriptionID, a.UserID, a.PaymentID, a.AccessID, a.InquiryID, a.ResourceID, a.PaymentMethodID, a.NoteID} {
 		need(!strings.Contains(id, "sha256:"), "an id contains the hash of an e-mail address, which Piano does not know: do it in Piano's console")
 	}
 	future := func(what string) {
@@ -105,7 +106,8 @@ func (a Action) check(now time.Time) error {
 		need(a.UserID != "", "the user is missing")
 		need(!a.Text.Empty(), "the text is missing")
 		need(a.Text.Len() <= customer.MaxComment, fmt.Sprintf("the text has more than %d characters", customer.MaxComment))
-	case AddNote:
+	case AddNote, EditNote:
+		need(a.Kind == AddNote || a.NoteID != "", "the note is missing")
 		need(!a.Text.Empty(), "the text is missing")
 		need(a.Text.Len() <= maxNote, fmt.Sprintf("the note has more than %d characters", maxNote))
 	}

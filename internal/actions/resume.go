@@ -43,7 +43,10 @@ func (s *Actions) Resume(ctx context.Context, id, user string, execute bool) (*R
 	ask := func(ctx context.Context) error { return a.API.Resume(ctx, id) }
 	if v.endpoint == updateEndpoint {
 		a.report.Request.Parameters["auto_renew"] = "true"
-		ask = func(ctx context.Context) error { return a.API.SetAutoRenew(ctx, id, true) }
+		ask = func(ctx context.Context) error {
+			on := true
+			return a.API.Update(ctx, id, piano.Update{AutoRenew: &on})
+		}
 	}
 	if !execute {
 		return a.end(ctx, Planned, v.why, nil)

@@ -33,6 +33,7 @@ func (a *action) send(ctx context.Context, endpoint string, on *precheck, ask fu
 	if outcome, err := a.refresh(ctx, on, !alone); outcome != "" {
 		return outcome, false, err
 	}
+	a.progress(ProgressSend)
 	left := piano.MaxPrecheckAge - a.Now().Sub(on.at)
 	err = ask(piano.StartBy(ctx, time.Now().Add(left)))
 	step, answer := stepAnswered, "done"

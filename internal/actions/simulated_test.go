@@ -138,6 +138,16 @@ func (p *practice) action(kind actions.Kind) actions.Action {
 			p.must(err)
 			a.ResourceID, a.At, a.SendMail = resources[len(resources)-1].ID, &in, true
 		}
+	case actions.EditNote:
+		for _, u := range p.users(nil) {
+			all, _, err := p.customers.Notes(p.Context(), u.UID)
+			p.must(err)
+			if i := slices.IndexFunc(all, func(n customer.Note) bool { return !n.ReadOnly }); i >= 0 {
+				p.used[u.UID] = true
+				a.UserID, a.NoteID, a.Text = u.UID, all[i].ID, text
+				break
+			}
+		}
 	case actions.ExtendAccess, actions.RevokeAccess:
 		for _, u := range p.users(nil) {
 			all, _, err := p.customers.Accesses(p.Context(), u.UID)

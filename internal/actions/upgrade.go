@@ -38,6 +38,7 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 	}
 	a.subscription, a.user = transform.Guard(c.SubscriptionID), transform.Guard(c.UserID)
 	a.from, a.to = transform.Guard(c.FromTerm), transform.Guard(c.ToTerm)
+	a.progress(ProgressRead)
 	at := a.Now()
 	before, err := a.API.Get(ctx, c.SubscriptionID)
 	if errors.Is(err, piano.ErrNotFound) {

@@ -135,7 +135,7 @@ type Piano struct {
 	ReportsURL   string        `koanf:"reports_url" help:"URL of the reports API"`
 	AID          string        `koanf:"aid" help:"application id; required with a token"`
 	APIToken     Secret        `koanf:"api_token" help:"token of the publisher API"`
-	APITokenFile string        `koanf:"api_token_file" help:"file that contains the token"`
+	APITokenFile string        `koanf:"api_token_file" help:"file that contains the token; read again after Piano has rejected it"`
 	PageSize     int           `koanf:"page_size" help:"subscriptions per page"`
 	Rate         float64       `koanf:"rate" help:"maximum requests per second"`
 	Timeout      time.Duration `koanf:"timeout" help:"timeout of a request"`

@@ -84,7 +84,7 @@ func (c Config) PipelineConfig() pipeline.Config {
 func (c Config) PianoConfig() piano.Config {
 	p := c.Piano
 	return piano.Config{
-		BaseURL: p.BaseURL, ReportsURL: p.ReportsURL, AID: p.AID, Token: p.APIToken.Reveal(),
+		BaseURL: p.BaseURL, ReportsURL: p.ReportsURL, AID: p.AID, Token: p.APIToken.Reveal(), ReadToken: rereader(p.APITokenFile),
 		PageSize: p.PageSize, Rate: p.Rate, Timeout: p.Timeout,
 		Retry: piano.Retry{Initial: p.Retry.Initial, Max: p.Retry.Max, Attempts: p.Retry.Attempts},
 	}

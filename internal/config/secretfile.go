@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -68,7 +69,26 @@ func readSecret(path string, into inFile) error {
 	return into.parseFile(string(text))
 }
 
+// rereader reads the file of a secret again; nil without a file. A named pipe has been read
+// once and is not read again, since that would wait for a writer.
+func rereader(path string) func() (string, error) {
+	if path == "" {
+		return nil
+	}
+	return func() (string, error) {
+		if about, err := os.Stat(path); err != nil || !about.Mode().IsRegular() {
+			return "", errNotFile
+		}
+		var s Secret
+		if err := readSecret(path, &s); err != nil {
+			return "", err
+		}
+		return s.Reveal(), nil
+	}
+}
+
 var (
+	errNotFile    = errors.New("the file of the secret is gone, or is not a regular file")
 	errEmptyFile  = errors.New("the file is empty")
 	errSecretFile = errors.New("the file has more than one line, a control character or a byte order mark; write the secret alone, as UTF-8")
 	errSecretLine = errors.New("the file has a control character or a byte order mark; write one secret a line, as UTF-8")

@@ -104,6 +104,30 @@ func (r *Reader) Count(ctx context.Context, f Filter) ([]Count, error) {
 	return counts, nil
 }
 
+// ErrTopic means that a topic or file has neither messages nor dead letters: most likely
+// its name is mistyped.
+var ErrTopic = errors.New("neither dead_letters nor ingest_ledger has a topic or file of this name, so nothing was selected: check it")
+
+// CheckTopic returns ErrTopic where nothing was ever read from a topic or file. An empty
+// name selects all, and is known.
+func (r *Reader) CheckTopic(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	var known bool
+	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"name": statement.Text(name)}))
+	err := statement.Each(ctx, r.conn, "SELECT 1 FROM `"+r.database+"`.dead_letters WHERE source_name = {name:String} LIMIT 1 UNION ALL SELECT 1 FROM `"+
+		r.database+"`.ingest_ledger WHERE source_name = {name:String} LIMIT 1", func(driver.Rows) error { known = true; return nil })
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for the topic: %w", err)
+	case !known:
+		return ErrTopic
+	default:
+		return nil
+	}
+}
+
 // Page is at most limit dead letters, the latest first, without payloads.
 func (r *Reader) Page(ctx context.Context, f Filter, limit int) ([]Letter, error) {
 	all := []Letter{}

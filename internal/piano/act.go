@@ -1,8 +1,10 @@
 package piano
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,19 +12,65 @@ import (
 	"time"
 )
 
-// Resume resumes a subscription. Piano documents it only for dynamic terms. As for every
-// request that changes something: nil means that Piano reports it as done; an error that
-// wraps ErrOutcomeUnknown means that the result is unknown; any other error means that
-// nothing was done. Piano refused it, or did not accept it within MaxPrecheckAge (ErrBusy).
+// Every request here that changes something is sent once. Nil means that Piano reports it
+// as done; an error that wraps ErrOutcomeUnknown means that the result is unknown; any
+// other error means that nothing was done.
+
+// Resume resumes a subscription. Piano documents it only for dynamic terms.
 func (c *Client) Resume(ctx context.Context, id string) error {
-	return c.change(ctx, resumeSubscription, url.Values{"subscription_id": {id}})
+	return c.change(ctx, ResumeSubscription, url.Values{"subscription_id": {id}})
 }
 
-// SetAutoRenew turns auto-renew on or off. For a payment term that is most likely the same
-// as to resume it.
-func (c *Client) SetAutoRenew(ctx context.Context, id string, on bool) error {
-	return c.change(ctx, updateSubscription,
-		url.Values{"subscription_id": {id}, "auto_renew": {strconv.FormatBool(on)}})
+// Update are the changes of one subscription; nil and empty leave a value as it is. To turn
+// auto-renew on is most likely the same as to resume a payment term.
+type Update struct {
+	NextBillAt      *time.Time
+	AutoRenew       *bool
+	PaymentMethodID string
+}
+
+// Update changes a subscription.
+func (c *Client) Update(ctx context.Context, id string, u Update) error {
+	params := url.Values{"subscription_id": {id}}
+	if u.NextBillAt != nil {
+		params.Set("next_bill_date", strconv.FormatInt(u.NextBillAt.Unix(), 10))
+	}
+	if u.AutoRenew != nil {
+		params.Set("auto_renew", strconv.FormatBool(*u.AutoRenew))
+	}
+	if u.PaymentMethodID != "" {
+		params.Set("payment_method_id", u.PaymentMethodID)
+	}
+	a, err := c.Send(ctx, UpdateSubscription, params)
+	if err != nil {
+		return err
+	}
+	// Documented is true or false; some answers have the subscription.
+	if !bytes.HasPrefix(bytes.TrimSpace(a.Payload), []byte("{")) {
+		return a.Done()
+	}
+	var s struct {
+		ID        string `json:"subscription_id"`
+		AutoRenew *bool  `json:"auto_renew"`
+	}
+	if err := a.Decode(&s); err != nil {
+		return err
+	}
+	if s.ID == "" || u.AutoRenew != nil && (s.AutoRenew == nil || *s.AutoRenew != *u.AutoRenew) {
+		return a.Error(fmt.Errorf("%w: the subscription does not have the requested value", ErrShape))
+	}
+	return nil
+}
+
+// Cancel ends a subscription now, and with it the access. Where the refund fails Piano
+// does not cancel.
+func (c *Client) Cancel(ctx context.Context, id string, refundLastPayment bool) error {
+	return c.change(ctx, CancelSubscription, url.Values{"subscription_id": {id}, "refund_last_payment": {strconv.FormatBool(refundLastPayment)}})
+}
+
+// CancelAtPeriodEnd ends a subscription with a dynamic term at the end of its period.
+func (c *Client) CancelAtPeriodEnd(ctx context.Context, id string) error {
+	return c.change(ctx, CancelSubscriptionAtEnd, url.Values{"subscription_id": {id}})
 }
 
 // BillingTiming is when a change of term is charged.
@@ -49,11 +97,14 @@ type TermChange struct {
 
 // CanChange reports whether a subscription's term can be changed now.
 func (c *Client) CanChange(ctx context.Context, id string) (bool, error) {
-	e, err := c.call(ctx, request{endpoint: canChangeTerm, params: url.Values{"subscription_id": {id}}})
+	a, err := c.Read(ctx, canChangeTerm, url.Values{"subscription_id": {id}})
 	if err != nil {
 		return false, err
 	}
-	return e.yes(canChangeTerm)
+	if err := a.Done(); !errors.Is(err, ErrRefused) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // Change changes the term. There is no /subscription/upgrade in the API.
@@ -126,43 +177,14 @@ func (c *Client) ChangeStatus(ctx context.Context, uid, id string) (ChangeStatus
 }
 
 // MaxPrecheckAge is how old the caller's read of a subscription may be when a request
-// that changes it is sent. It also limits how long such a request is repeated after a
-// refusal or a failed connection: the subscription may have changed since the read.
+// that changes it is sent: the subscription may have changed since the read.
 const MaxPrecheckAge = 5 * time.Second
 
-// change sends a request that changes something; the answer true means done.
+// change sends a request that Piano answers with true or false; true means done.
 func (c *Client) change(ctx context.Context, call Endpoint, params url.Values) error {
-	r := request{endpoint: call, params: params, maxAge: MaxPrecheckAge}
-	e, err := c.call(ctx, r)
+	a, err := c.Send(ctx, call, params)
 	if err != nil {
 		return err
 	}
-	// All are documented to answer with true or false. Some answers of update have the
-	// subscription instead.
-	if want := params.Get("auto_renew"); want != "" && len(e.payload) > 0 && e.payload[0] == '{' {
-		var subscription struct {
-			AutoRenew *bool `json:"auto_renew"`
-		}
-		if json.Unmarshal(e.payload, &subscription) == nil && subscription.AutoRenew != nil && strconv.FormatBool(*subscription.AutoRenew) == want {
-			return nil
-		}
-		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: r.unknown(fmt.Errorf("%w: the subscription does not have the requested value", ErrShape))}
-	}
-	done, err := e.yes(call)
-	if err != nil {
-		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: r.unknown(err)}
-	}
-	if !done {
-		return &Error{Endpoint: call.path, Status: http.StatusOK, cause: ErrRefused}
-	}
-	return nil
-}
-
-// yes decodes a payload of true or false.
-func (e *envelope) yes(of Endpoint) (bool, error) {
-	var yes *bool
-	if json.Unmarshal(e.payload, &yes) != nil || yes == nil {
-		return false, &Error{Endpoint: of.path, Status: http.StatusOK, cause: fmt.Errorf("%w: %s: want true or false", ErrShape, of.payload[0])}
-	}
-	return *yes, nil
+	return a.Done()
 }

@@ -19,8 +19,13 @@ const LogRetrying = "request failed, retrying"
 func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
 	var answer *envelope
 	log := c.log.With(zap.String("endpoint", r.endpoint.path))
-	err := c.repeat(ctx, log, LogRetrying, c.cfg.Retry.Attempts, r.maxAge, func() (wait time.Duration, again bool, err error) {
+	err := c.repeat(ctx, log, LogRetrying, c.cfg.Retry.Attempts, func() (wait time.Duration, again bool, err error) {
+		token := c.tokens.get()
 		answer, wait, err = c.once(ctx, r)
+		// A change is not sent a second time: the read before it has found the new token.
+		if errors.Is(err, ErrAccess) && c.tokens.renewed(token, log) && !r.endpoint.Changes() {
+			answer, wait, err = c.once(ctx, r)
+		}
 		return wait, err != nil && repeatable(r, err), err
 	})
 	if err != nil {
@@ -29,11 +34,10 @@ func (c *Client) call(ctx context.Context, r request) (*envelope, error) {
 	return answer, nil
 }
 
-// repeat makes at most limit attempts with growing pauses. None starts later than within
-// after the first (0: no limit). Each returns how long the server asked to wait, 0 for
+// repeat makes at most limit attempts with growing pauses. Each returns how long the server asked to wait, 0 for
 // nothing, and whether another attempt may help. The error is that of the last attempt.
 // message is logged before each retry.
-func (c *Client) repeat(ctx context.Context, log *zap.Logger, message string, limit int, within time.Duration, attempt func() (wait time.Duration, again bool, err error)) error {
+func (c *Client) repeat(ctx context.Context, log *zap.Logger, message string, limit int, attempt func() (wait time.Duration, again bool, err error)) error {
 	growing := backoff.NewExponentialBackOff()
 	growing.InitialInterval, growing.MaxInterval = c.cfg.Retry.Initial, c.cfg.Retry.Max
 	pause := &pauses{BackOff: growing}
@@ -48,7 +52,7 @@ func (c *Client) repeat(ctx context.Context, log *zap.Logger, message string, li
 		}
 		return struct{}{}, last
 	},
-		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(limit)), backoff.WithMaxElapsedTime(within),
+		backoff.WithBackOff(pause), backoff.WithMaxTries(uint(limit)), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
 			log.Warn(message, zap.Int("attempt", made), zap.Duration("wait", wait), zap.Error(last))
 		}))

@@ -35,22 +35,6 @@ func offline(t *testing.T, answer func(attempt int) *http.Response, change ...fu
 	return c, times
 }
 
-// A request that changes something is retried for a few seconds only, since the caller's
-// precheck gets too old.
-func TestChange_IsNotSentAfterAnOldPrecheck(t *testing.T) {
-	for after, want := range map[string]int{"600": 1, "6": 1, "2": 3, "": 3} {
-		synctest.Test(t, func(t *testing.T) {
-			c, times := offline(t, func(int) *http.Response { return response(429, "", http.Header{"Retry-After": {after}}) })
-			begun := time.Now()
-			err := c.Resume(t.Context(), "S1")
-			if !errors.Is(err, piano.ErrBusy) || errors.Is(err, piano.ErrOutcomeUnknown) || time.Since(begun) > 5*time.Second ||
-				after != "" && len(*times) != want || after == "" && len(*times) < 2 {
-				t.Errorf("Retry-After %q: %v, %d times in %v", after, err, len(*times), time.Since(begun))
-			}
-		})
-	}
-}
-
 // A request whose turn comes after its context's end waits for that end, once.
 func TestRequests_ThatGetNoTurnInTimeSaySo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

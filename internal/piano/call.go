@@ -24,20 +24,20 @@ type Answer struct {
 
 // Read makes a call that changes nothing. It is retried like every read.
 func (c *Client) Read(ctx context.Context, e Endpoint, params url.Values) (Answer, error) {
-	if e.changes {
+	if e.Changes() {
 		return Answer{}, fmt.Errorf("piano %s: this call changes something and cannot be made as a read", e.path)
 	}
 	return c.ask(ctx, request{endpoint: e, params: params})
 }
 
-// Send makes a call that changes something: one attempt, over a connection of its own. An
-// error that wraps ErrOutcomeUnknown means that the result is unknown; any other error
+// Send makes a call that changes something, over a connection of its own. It is repeated
+// only as the endpoint says. An error that wraps ErrOutcomeUnknown means that the result is unknown; any other error
 // means that nothing was done.
 func (c *Client) Send(ctx context.Context, e Endpoint, params url.Values) (Answer, error) {
-	if !e.changes {
+	if !e.Changes() {
 		return Answer{}, fmt.Errorf("piano %s: this call changes nothing", e.path)
 	}
-	return c.ask(ctx, request{endpoint: e, params: params, once: true})
+	return c.ask(ctx, request{endpoint: e, params: params})
 }
 
 func (c *Client) ask(ctx context.Context, r request) (Answer, error) {

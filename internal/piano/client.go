@@ -28,6 +28,7 @@ type Client struct {
 	http   *http.Client
 	single *http.Client // for requests that change something
 	rate   *rate.Limiter
+	tokens tokens
 
 	maxExport int64 // bytes of the file of an export
 }
@@ -55,6 +56,7 @@ func New(cfg Config, filter Filter, log *zap.Logger, hooks Hooks) (*Client, erro
 		http:      &http.Client{Timeout: cfg.Timeout, Transport: reading, CheckRedirect: stay},
 		single:    &http.Client{Timeout: cfg.Timeout, Transport: changing, CheckRedirect: stay},
 		rate:      rate.NewLimiter(rate.Limit(cfg.Rate), 1),
+		tokens:    tokens{current: cfg.Token, read: cfg.ReadToken},
 		maxExport: maxExport,
 	}, nil
 }

@@ -13,6 +13,9 @@ type Config struct {
 	ReportsURL string // piano.reports_url: of the exports
 	AID        string // piano.aid: the application
 	Token      string // piano.api_token: sent only in a header
+	// ReadToken reads the token again after Piano has rejected it, since tokens are rotated;
+	// nil where it never changes.
+	ReadToken func() (string, error)
 
 	// PageSize (piano.page_size) is how many subscriptions a list request asks for; the
 	// API may return fewer.

@@ -13,5 +13,5 @@ const maxFetches = 3
 // download fetches the file of an export, with the client's pauses between the attempts.
 // It calls begin before each. Only ctx limits its time.
 func (c *Client) download(ctx context.Context, id string, begin func() (io.Writer, error)) error {
-	return c.repeat(ctx, c.log, "export download incomplete, retrying", maxFetches, 0, func() (time.Duration, bool, error) { return c.fetch(ctx, id, begin) })
+	return c.repeat(ctx, c.log, "export download incomplete, retrying", maxFetches, func() (time.Duration, bool, error) { return c.fetch(ctx, id, begin) })
 }

@@ -105,7 +105,7 @@ func (r request) refused(status int, e *envelope) error {
 	if !known && len(e.Invalid) == 0 {
 		cause = errUnknownCode
 	}
-	if r.endpoint.changes && (!known || code.unclear) && len(e.Invalid) == 0 {
+	if r.endpoint.Changes() && (!known || code.unclear) && len(e.Invalid) == 0 {
 		// A failure of Piano also has a code and status 200.
 		cause = r.unknown(cause)
 	}

@@ -1,7 +1,6 @@
 package piano
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -33,17 +32,4 @@ func broken(err error) error {
 	default:
 		return errNoHTTP
 	}
-}
-
-// minMaskedToken is the minimum length of a token to mask: a shorter one is no secret, and
-// would match everywhere.
-const minMaskedToken = 6
-
-// withoutToken masks the token in an answer: errors show words of Piano, and rows are
-// stored.
-func (c *Client) withoutToken(body []byte) []byte {
-	if len(c.cfg.Token) < minMaskedToken {
-		return body
-	}
-	return bytes.ReplaceAll(body, []byte(c.cfg.Token), []byte("***"))
 }

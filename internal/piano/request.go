@@ -19,11 +19,6 @@ import (
 type request struct {
 	endpoint Endpoint
 	params   url.Values
-	// maxAge is how long after the first attempt another one may start: the read that it
-	// relies on gets old. 0 is no limit.
-	maxAge time.Duration
-	// once: no failure leads to another attempt.
-	once bool
 }
 
 // maxAnswer limits an answer in memory: a page of 10,000 subscriptions is a third of it.
@@ -53,7 +48,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 		}
 	}()
 	client := c.http
-	if r.endpoint.changes {
+	if r.endpoint.Changes() {
 		client = c.single
 	}
 	answer, err := client.Do(ask)
@@ -63,7 +58,7 @@ func (c *Client) once(ctx context.Context, r request) (opened *envelope, wait ti
 	defer answer.Body.Close()
 	status = answer.StatusCode
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
-	body = c.withoutToken(body)
+	body = c.tokens.without(body)
 	switch {
 	case err != nil:
 		return nil, 0, fail(status, r.unknown(fmt.Errorf("%w: %w", errCut, broken(err))), "")
@@ -106,7 +101,7 @@ func StartBy(ctx context.Context, at time.Time) context.Context {
 // turn waits for the rate limit.
 func (c *Client) turn(ctx context.Context, r request) error {
 	limit, limited := ctx.Value(startBy{}).(time.Time)
-	if !r.endpoint.changes || !limited {
+	if !r.endpoint.Changes() || !limited {
 		if err := c.rate.Wait(ctx); err != nil {
 			<-ctx.Done() // also where it would end before our turn
 			return noTime{ctx.Err()}
@@ -162,7 +157,7 @@ func (c *Client) prepare(ctx context.Context, r request) (*http.Request, error) 
 		ask.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	ask.Header.Set("Accept", "application/json")
-	ask.Header.Set("api_token", c.cfg.Token)
+	ask.Header.Set("api_token", c.tokens.get())
 	return ask, nil
 }
 
@@ -183,7 +178,7 @@ func (r request) unanswered(err error) error {
 
 // unknown marks an error after which the outcome of a change is unknown.
 func (r request) unknown(err error) error {
-	if r.endpoint.changes {
+	if r.endpoint.Changes() {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	return err
@@ -191,7 +186,7 @@ func (r request) unknown(err error) error {
 
 // repeatable reports whether a retry may help and does no harm.
 func repeatable(r request, err error) bool {
-	if r.once || r.endpoint.once {
+	if r.endpoint.effect == changesOnce {
 		return false
 	}
 	if errors.Is(err, errUnsent) {
@@ -201,7 +196,7 @@ func repeatable(r request, err error) bool {
 	if errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests {
 		return true // refused before anything was done
 	}
-	if r.endpoint.changes {
+	if r.endpoint.effect != reads {
 		return false
 	}
 	var network net.Error

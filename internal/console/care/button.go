@@ -17,6 +17,7 @@ type button struct {
 	Input  string
 	Danger bool // it takes money or access
 	Hint   string
+	Value  string // the text to edit; personal
 }
 
 // buttons are those of one object.
@@ -40,7 +41,7 @@ type field struct{ Name, Value string }
 var inputs = map[actions.Kind]string{
 	actions.NextBillDate: "move", actions.ExtendAccess: "move", actions.ChangePaymentMethod: "method", actions.ChangeTerm: "term",
 	actions.RefundPayment: "refund", actions.GrantAccess: "grant", actions.ReplyToInquiry: "text", actions.CommentOnInquiry: "text",
-	actions.ResolveInquiry: "text", actions.AddNote: "text",
+	actions.ResolveInquiry: "text", actions.AddNote: "text", actions.EditNote: "text",
 }
 
 // dangers are the kinds that take money or access away.

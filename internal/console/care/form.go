@@ -39,7 +39,7 @@ func parseAction(form url.Values) (actions.Action, error) {
 	yes := func(name string) bool { return form.Get(name) != "" }
 	a := actions.Action{
 		Kind: actions.Kind(text("kind")), SubscriptionID: text("subscription_id"), UserID: text("user_id"), PaymentID: text("payment_id"),
-		AccessID: text("access_id"), InquiryID: text("inquiry_id"), ResourceID: text("resource_id"), PaymentMethodID: text("payment_method_id"),
+		AccessID: text("access_id"), InquiryID: text("inquiry_id"), ResourceID: text("resource_id"), PaymentMethodID: text("payment_method_id"), NoteID: text("note_id"),
 		RevokeAccess: yes("revoke_access"), SendMail: yes("send_mail"), Text: customer.NewPersonal(text("text")), Resolve: yes("resolve"), ReadOnly: yes("read_only"),
 		ToTerm: text("to_term"), ToPeriod: text("to_period"), ImmediateAccess: yes("immediate_access"), ProrateAccess: yes("prorate_access"),
 	}
@@ -78,7 +78,7 @@ func parseAction(form url.Values) (actions.Action, error) {
 func fieldsOf(a actions.Action) []field {
 	all := []field{
 		{"kind", string(a.Kind)}, {"subscription_id", a.SubscriptionID}, {"user_id", a.UserID}, {"payment_id", a.PaymentID}, {"access_id", a.AccessID},
-		{"inquiry_id", a.InquiryID}, {"resource_id", a.ResourceID}, {"payment_method_id", a.PaymentMethodID}, {"amount", a.Amount.String()},
+		{"inquiry_id", a.InquiryID}, {"resource_id", a.ResourceID}, {"payment_method_id", a.PaymentMethodID}, {"note_id", a.NoteID}, {"amount", a.Amount.String()},
 		{"text", a.Text.Reveal()}, {"to_term", a.ToTerm}, {"to_period", a.ToPeriod},
 	}
 	if a.At != nil {

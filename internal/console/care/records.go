@@ -4,13 +4,18 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/customer"
 )
 
 // noteView is a note about a user, mailView an e-mail to the user, and methodView a means
 // of payment.
 type (
-	noteView   struct{ At, Updated, By, Content, Rule string }
+	noteView struct {
+		At, Updated, By, Content, Rule string
+		Buttons                        buttons
+	}
 	mailView   struct{ At, Opened, Status, Template, Subject, Recipient, Reject string }
 	methodView struct{ ID, Kind, Number, Nickname, Expires, State, Problem string }
 )
@@ -26,6 +31,14 @@ func (v *view) loadNotes() error {
 		one := noteView{At: instantText(n.CreatedAt), Updated: instantText(n.UpdatedAt), By: v.sight.name(n.By), Content: v.sight.text(n.Content)}
 		if n.ReadOnly {
 			one.Rule = "read-only"
+		}
+		if !n.ReadOnly {
+			d := actions.Decide(actions.EditNote, v.feature, actions.Target{User: &customer.User{UID: v.ID}}, v.roles)
+			edit := v.button(d, "user_id", v.ID, "note_id", n.ID)
+			if v.Shown() {
+				edit.Value = n.Content.Reveal()
+			}
+			one.Buttons = buttons{edit}
 		}
 		v.Notes = append(v.Notes, one)
 	}

@@ -3,6 +3,7 @@ package care
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 		problem("Piano could not be searched", err)
 		add(found.Rows...)
 		content.More = moreText(found)
-	case content.By == "id" && looksLikeID(text):
+	case content.By == "id" && isID(text):
 		content.Asked = "a user id or subscription id"
 		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM subscription_state WHERE (user_id = {id:String} OR subscription_id = {id:String}) AND user_id != '' LIMIT 25", "id", text)
 		problem("Our tables could not be searched", err)
@@ -71,14 +72,25 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 		switch u, err := p.Customers.User(req.Context(), text); {
 		case err == nil:
 			add(u)
-		case len(ours) == 0 && errors.Is(err, piano.ErrNoUser):
+		case len(ours) > 0:
+		case errors.Is(err, piano.ErrNoUser):
 			s, err := p.Customers.Piano().Get(req.Context(), text)
 			if err == nil && s.UserID != "" {
 				ids = append(ids, s.UserID)
 			}
+		default:
+			problem("Piano could not be searched", err)
 		}
 	default:
-		content.Asked = "a name or a part of an address, in Piano alone"
+		content.Asked = "a name, a part of an address, or an id of another form, in Piano alone"
+		if content.By == "id" {
+			switch u, err := p.Customers.User(req.Context(), text); {
+			case err == nil:
+				add(u)
+			case !errors.Is(err, piano.ErrNoUser):
+				problem("Piano could not be searched", err)
+			}
+		}
 		found, err := p.Customers.List(req.Context(), customer.NewPersonal(text), customer.Page{Limit: pageSize})
 		problem("Piano could not be searched", err)
 		add(found.Rows...)
@@ -106,10 +118,14 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 	p.Page(w, req, http.StatusOK, "care-search", "Search", content)
 }
 
-// looksLikeID reports whether a text may be an id. A single name is not one: it must not be in
-// a query of ClickHouse.
-func looksLikeID(text string) bool {
-	return validID(text) && !strings.ContainsAny(text, " \t") && (strings.ContainsAny(text, "0123456789") || strings.ToUpper(text) == text)
+// idForms are the forms of an id that no name has: a number, a letter and a number, Piano's
+// subscriptions and users, a UUID and other long hexadecimal numbers.
+var idForms = regexp.MustCompile(`^(?:[0-9]{1,20}|[A-Za-z][0-9]{4,20}|(?:RC|PNI)[0-9A-Za-z]{6,40}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{16,64})$`)
+
+// isID reports whether a text is certainly an id. Only such a text may be in a query of
+// ClickHouse, which logs queries. A name has no digit, so each must have one.
+func isID(text string) bool {
+	return idForms.MatchString(text) && strings.ContainsAny(text, "0123456789")
 }
 
 func (p pages) idsBy(req *http.Request, sql, name, value string) ([]string, error) {

@@ -152,10 +152,28 @@ func (v *view) detail(one *subscriptionView, stat customer.Stat, methods []optio
 	}
 	for _, d := range actions.Decisions(v.feature, target, v.roles) {
 		b := v.button(d, "user_id", v.ID, "subscription_id", one.ID)
-		if d.Kind == actions.ChangePaymentMethod {
+		switch d.Kind {
+		case actions.ChangePaymentMethod:
 			b.Options = methods
+		case actions.ChangeTerm:
+			v.offerTerms(&b, s.Term.ID)
 		}
 		one.Buttons = append(one.Buttons, b)
+	}
+}
+
+// offerTerms fills in the terms to which a subscription may change, with their prices.
+func (v *view) offerTerms(b *button, from string) {
+	terms, err := v.Customers.TermsFor(v.req.Context(), from)
+	for _, t := range terms {
+		b.Options = append(b.Options, option{t.ID, cmp.Or(t.Name, t.ID) + ", " + t.Price()})
+	}
+	switch {
+	case !b.Allowed:
+	case err != nil:
+		b.Allowed, b.Why = false, err.Error()
+	case len(b.Options) == 0:
+		b.Allowed, b.Why = false, "the application has no term to change to"
 	}
 }
 
@@ -211,7 +229,7 @@ func accessText(s customer.Stat, all []customer.Access, now time.Time) string {
 // chargeText says what is charged and when.
 func chargeText(s piano.Subscription) string {
 	on := s.AutoRenew != nil && *s.AutoRenew
-	switch plan := planText(cmp.Or(s.BillingPlan, s.Term.BillingPlan)); {
+	switch plan := customer.PlanText(cmp.Or(s.BillingPlan, s.Term.BillingPlan)); {
 	case s.NextBillAt == nil:
 		return "No charge is planned."
 	case on && s.Status == "fail_and_retry":
@@ -221,31 +239,4 @@ func chargeText(s piano.Subscription) string {
 	default:
 		return "No charge: auto-renew is off. It ends " + dateText(s.NextBillAt) + "."
 	}
-}
-
-// planText is a billing plan for people. Piano writes [12.90 EUR|1 month|*] for a price and
-// a period that repeat, and one such part for each step of a price.
-func planText(plan string) string {
-	if plan == "" {
-		return "an amount that Piano does not say"
-	}
-	var steps []string
-	for step := range strings.SplitSeq(plan, "]") {
-		parts := strings.Split(strings.Trim(step, "[ ,"), "|")
-		if len(parts) < 2 {
-			continue
-		}
-		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
-		}
-		text := parts[0] + " for " + parts[1]
-		if len(parts) > 2 && parts[2] != "*" && parts[2] != "1" {
-			text += ", " + parts[2] + " times"
-		}
-		steps = append(steps, text)
-	}
-	if len(steps) == 0 {
-		return plan
-	}
-	return strings.Join(steps, ", then ")
 }

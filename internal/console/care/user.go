@@ -46,7 +46,7 @@ func tabs() []tab {
 			Lacks:  "No public API opens an inquiry: the user does. A resolved one takes no more comments."},
 		{Key: "notes", Title: "Notes", load: (*view).loadNotes, personal: true,
 			Source: "Piano, now. The texts are not stored.",
-			Lacks:  "No public API deletes a note. Edit one in Piano's console."},
+			Lacks:  "No public API deletes a note: edit its text instead."},
 		{Key: "emails", Title: "E-mails", load: (*view).loadMails, personal: true,
 			Source: "Piano's mail log, now.",
 			Lacks:  "No public API sends an e-mail or sends one again: reply to an inquiry, or send a message with a granted access. Bodies are not shown, since they have links that log in."},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/transform"
 )
 
 // Access is the right of a user to a resource.
@@ -57,23 +59,32 @@ func decodeAccess(raw access) (Access, error) {
 // Accesses reads the accesses of a user, current and expired. Piano does not list revoked
 // ones. more means that there are others.
 func (c *Client) Accesses(ctx context.Context, uid string) (rows []Access, more bool, err error) {
-	return all(ctx, func(a Access) string { return a.ID }, func(ctx context.Context, p Page) (Listed[Access], error) {
-		return list(ctx, c, piano.ListAccess, p, url.Values{"uid": {uid}}, decodeAccess)
-	})
+	return all(ctx, c, piano.ListAccess, url.Values{"uid": {uid}}, "access_id", decodeAccess)
 }
 
 // Resource is something that access is granted to.
 type Resource struct{ ID, Name, Type string }
 
-// Resources reads the resources of the application.
+// Resources are the resources of the application, by name.
 func (c *Client) Resources(ctx context.Context) ([]Resource, error) {
-	rows, _, err := all(ctx, func(r Resource) string { return r.ID }, func(ctx context.Context, p Page) (Listed[Resource], error) {
-		return list(ctx, c, piano.ListResource, p, url.Values{"order_by": {"name"}, "order_direction": {"asc"}}, func(raw resource) (Resource, error) {
-			if raw.ID == "" {
-				return Resource{}, fmt.Errorf("%w: resource.rid: is missing", piano.ErrShape)
-			}
+	return c.resources.get(c.now, keepTime, c.readResources(ctx))
+}
+
+// Resource finds a resource of the application. Without one the error wraps
+// piano.ErrNotFound.
+func (c *Client) Resource(ctx context.Context, id string) (Resource, error) {
+	r, ok, err := named(&c.resources, c.now, func(r Resource) string { return r.ID }, transform.Guard(strings.TrimSpace(id)), c.readResources(ctx))
+	if err == nil && !ok {
+		err = fmt.Errorf("find the resource: %w", piano.ErrNotFound)
+	}
+	return r, err
+}
+
+func (c *Client) readResources(ctx context.Context) func() ([]Resource, error) {
+	return func() ([]Resource, error) {
+		rows, _, err := all(ctx, c, piano.ListResource, url.Values{"order_by": {"name"}, "order_direction": {"asc"}}, "rid", func(raw resource) (Resource, error) {
 			return Resource{ID: string(raw.ID), Name: string(raw.Name), Type: string(raw.Type)}, nil
 		})
-	})
-	return rows, err
+		return rows, err
+	}
 }

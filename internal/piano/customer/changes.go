@@ -3,7 +3,6 @@ package customer
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -15,60 +14,6 @@ import (
 // Every request here is sent once. Nil means that Piano says it is done; an error that
 // wraps piano.ErrOutcomeUnknown means that the result is unknown; any other error means
 // that nothing was done.
-
-// Update are the changes of one subscription; nil and empty leave a value as it is.
-type Update struct {
-	NextBillAt      *time.Time
-	AutoRenew       *bool
-	PaymentMethodID string
-}
-
-// UpdateSubscription changes a subscription.
-func (c *Client) UpdateSubscription(ctx context.Context, id string, u Update) error {
-	params := url.Values{"subscription_id": {id}}
-	if u.NextBillAt != nil {
-		params.Set("next_bill_date", strconv.FormatInt(u.NextBillAt.Unix(), 10))
-	}
-	if u.AutoRenew != nil {
-		params.Set("auto_renew", strconv.FormatBool(*u.AutoRenew))
-	}
-	if u.PaymentMethodID != "" {
-		params.Set("payment_method_id", u.PaymentMethodID)
-	}
-	a, err := c.api.Send(ctx, piano.UpdateSubscription, params)
-	if err != nil {
-		return err
-	}
-	// Documented is true or false; some answers have the subscription.
-	if payload := bytes.TrimSpace(a.Payload); len(payload) > 0 && payload[0] == '{' {
-		var s struct {
-			ID word `json:"subscription_id"`
-		}
-		if json.Unmarshal(payload, &s) == nil && s.ID != "" {
-			return nil
-		}
-	}
-	return a.Done()
-}
-
-// Cancel ends a subscription now, and with it the access. Where the refund fails Piano
-// does not cancel.
-func (c *Client) Cancel(ctx context.Context, id string, refundLastPayment bool) error {
-	return c.send(ctx, piano.CancelSubscription, url.Values{"subscription_id": {id}, "refund_last_payment": {strconv.FormatBool(refundLastPayment)}})
-}
-
-// CancelAtPeriodEnd ends a subscription with a dynamic term at the end of its period.
-func (c *Client) CancelAtPeriodEnd(ctx context.Context, id string) error {
-	return c.send(ctx, piano.CancelSubscriptionAtEnd, url.Values{"subscription_id": {id}})
-}
-
-func (c *Client) send(ctx context.Context, e piano.Endpoint, params url.Values) error {
-	a, err := c.api.Send(ctx, e, params)
-	if err != nil {
-		return err
-	}
-	return a.Done()
-}
 
 // Refund refunds a payment: the amount, or all that remains where it is absent.
 func (c *Client) Refund(ctx context.Context, paymentID string, amount Amount, revokeAccess bool) (status string, err error) {
@@ -170,6 +115,15 @@ func (c *Client) AddToInquiry(ctx context.Context, id string, actions []string, 
 		return Inquiry{}, err
 	}
 	return decoded(a, decodeInquiry)
+}
+
+// EditNote replaces the text of a note.
+func (c *Client) EditNote(ctx context.Context, id string, text Personal) (Note, error) {
+	a, err := c.api.Send(ctx, piano.UpdateNote, url.Values{"user_note_id": {id}, "content": {text.Reveal()}})
+	if err != nil {
+		return Note{}, err
+	}
+	return decoded(a, decodeNote)
 }
 
 // AddNote writes a note about a user.

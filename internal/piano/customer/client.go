@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/pianola/pianola/internal/piano"
 )
@@ -15,12 +15,14 @@ import (
 type Client struct {
 	api *piano.Client
 
-	mu       sync.Mutex // guards features, and lets one caller at a time ask for them
-	features *Features
+	now       func() time.Time
+	features  kept[Features]
+	resources kept[[]Resource]
+	terms     kept[[]Term]
 }
 
 // New creates a Client. It does no I/O.
-func New(api *piano.Client) *Client { return &Client{api: api} }
+func New(api *piano.Client) *Client { return &Client{api: api, now: time.Now} }
 
 // Piano returns the client below, which reads subscriptions without personal data.
 func (c *Client) Piano() *piano.Client { return c.api }
@@ -85,31 +87,26 @@ func list[R, T any](ctx context.Context, c *Client, e piano.Endpoint, p Page, pa
 	return listed, nil
 }
 
-// all reads a whole list of one customer, each row once. more means that there are others.
-func all[T any](ctx context.Context, key func(T) string, page func(context.Context, Page) (Listed[T], error)) (rows []T, more bool, err error) {
-	const size = 100
-	known := map[string]int{}
-	for offset := 0; ; {
-		p, err := page(ctx, Page{Offset: offset, Limit: size})
-		if err != nil {
-			return nil, false, err
-		}
-		for _, row := range p.Rows {
-			if i, again := known[key(row)]; again && key(row) != "" {
-				rows[i] = row
-				continue
-			}
-			known[key(row)] = len(rows)
-			rows = append(rows, row)
-		}
-		offset += len(p.Rows)
-		switch {
-		case len(p.Rows) == 0 || offset >= p.Total:
-			return rows, false, nil
-		case offset >= maxRows:
-			return rows, true, nil
-		}
+// all reads a whole list of one customer, each row once. id is the key of their identity.
+// more means that there are others.
+func all[R, T any](ctx context.Context, c *Client, e piano.Endpoint, params url.Values, id string, decode func(R) (T, error)) (rows []T, more bool, err error) {
+	a, more, err := c.api.List(ctx, e, params, id, maxRows)
+	if err != nil {
+		return nil, false, err
 	}
+	var raws []R
+	if err := a.Decode(&raws); err != nil {
+		return nil, false, err
+	}
+	rows = make([]T, 0, len(raws))
+	for _, raw := range raws {
+		row, err := decode(raw)
+		if err != nil {
+			return nil, false, a.Error(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, more, nil
 }
 
 // one reads one object.

@@ -11,9 +11,9 @@
 // # The main path
 //
 // [Client.Search] and [Client.List] find users; [Client.User] reads one. Stats, Accesses,
-// Conversions, Inquiries, Notes and Mails read the parts of a customer's page. Payment,
-// Inquiry and PaymentMethod read one object before and after a change of it. The changes
-// are in changes.go. [Client.Features] asks once for what the application allows.
+// Conversions, Inquiries, Notes and Mails read the parts of a customer's page. Payment and
+// PaymentMethod read one object before and after a change of it. The changes are in
+// changes.go. What an application has is read again after some minutes (kept.go).
 //
 // Piano's answers have several forms of one value: dates as numbers or texts, numbers as
 // texts, and missing fields (piano-care.md §0). The types of scalar.go read all of them.

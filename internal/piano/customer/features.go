@@ -17,13 +17,12 @@ type Features struct {
 	SwitchPaymentMethod bool
 }
 
-// Features reads what the application allows. It asks Piano once; an error is not kept.
+// Features reads what the application allows. Piano is asked again after five minutes.
 func (c *Client) Features(ctx context.Context) (Features, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.features != nil {
-		return *c.features, nil
-	}
+	return c.features.get(c.now, keepTime, func() (Features, error) { return c.readFeatures(ctx) })
+}
+
+func (c *Client) readFeatures(ctx context.Context) (Features, error) {
 	type answer struct {
 		Restrictions *struct {
 			NextBill flag `json:"allow_change_next_bill_date"`
@@ -40,6 +39,5 @@ func (c *Client) Features(ctx context.Context) (Features, error) {
 	if err != nil {
 		return Features{}, fmt.Errorf("read what the application allows: %w", err)
 	}
-	c.features = &f
 	return f, nil
 }

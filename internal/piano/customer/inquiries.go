@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pianola/pianola/internal/piano"
-	"github.com/pianola/pianola/transform"
 )
 
 // Inquiry is a question of a user to the publisher.
@@ -45,18 +43,7 @@ func decodeInquiry(raw inquiry) (Inquiry, error) {
 
 // Inquiries reads the inquiries of a user, open and resolved.
 func (c *Client) Inquiries(ctx context.Context, uid string) (rows []Inquiry, more bool, err error) {
-	return all(ctx, func(i Inquiry) string { return i.ID }, func(ctx context.Context, p Page) (Listed[Inquiry], error) {
-		return list(ctx, c, piano.ListInquiries, p, url.Values{"uid": {uid}}, decodeInquiry)
-	})
-}
-
-// Inquiry reads one inquiry.
-func (c *Client) Inquiry(ctx context.Context, id string) (Inquiry, error) {
-	i, err := one(ctx, c, piano.GetInquiry, url.Values{"payment_inquiry_id": {id}}, decodeInquiry)
-	if err == nil && i.ID != transform.Guard(strings.TrimSpace(id)) {
-		return Inquiry{}, fmt.Errorf("read an inquiry: %w: another one than the requested one", piano.ErrShape)
-	}
-	return i, err
+	return all(ctx, c, piano.ListInquiries, url.Values{"uid": {uid}}, "payment_inquiry_id", decodeInquiry)
 }
 
 // Comment is one text of an inquiry.

@@ -44,17 +44,15 @@ func decodeNote(raw note) (Note, error) {
 
 // Notes reads the notes about a user, the latest first.
 func (c *Client) Notes(ctx context.Context, uid string) (rows []Note, more bool, err error) {
-	return all(ctx, func(n Note) string { return n.ID }, func(ctx context.Context, p Page) (Listed[Note], error) {
-		return list(ctx, c, piano.ListNotes, p, url.Values{"uid": {uid}, "order_by": {"create_date"}, "order_direction": {"desc"}}, decodeNote)
-	})
+	return all(ctx, c, piano.ListNotes, url.Values{"uid": {uid}, "order_by": {"create_date"}, "order_direction": {"desc"}}, "user_note_id", decodeNote)
 }
 
-// Mail is an e-mail that Piano sent to a user. Body is filled by Mail only.
+// Mail is an e-mail that Piano sent to a user. Its body is never read: it may contain links
+// that log in.
 type Mail struct {
 	ID, Status, Template             string
 	CreatedAt, OpenedAt              *time.Time
-	Subject, Sender, Recipient, Body Personal
-	RejectReason                     Personal
+	Subject, Recipient, RejectReason Personal
 }
 
 type mail struct {
@@ -64,15 +62,13 @@ type mail struct {
 	Created   piano.Date `json:"create_date"`
 	Opened    piano.Date `json:"open_date"`
 	Subject   Personal   `json:"subject"`
-	Sender    Personal   `json:"sender"`
 	Recipient Personal   `json:"recipient"`
-	Body      Personal   `json:"body"`
 	Reason    Personal   `json:"reject_reason"`
 }
 
 func decodeMail(raw mail) (Mail, error) {
-	m := Mail{ID: string(raw.ID), Status: string(raw.Status), Template: string(raw.Template), Subject: raw.Subject, Sender: raw.Sender, Recipient: raw.Recipient,
-		Body: raw.Body, RejectReason: raw.Reason}
+	m := Mail{ID: string(raw.ID), Status: string(raw.Status), Template: string(raw.Template), Subject: raw.Subject, Recipient: raw.Recipient,
+		RejectReason: raw.Reason}
 	if m.ID == "" {
 		return Mail{}, fmt.Errorf("%w: email.email_id: is missing", piano.ErrShape)
 	}
@@ -82,12 +78,5 @@ func decodeMail(raw mail) (Mail, error) {
 
 // Mails reads the e-mails to a user without their bodies, the latest first.
 func (c *Client) Mails(ctx context.Context, uid string) (rows []Mail, more bool, err error) {
-	return all(ctx, func(m Mail) string { return m.ID }, func(ctx context.Context, p Page) (Listed[Mail], error) {
-		return list(ctx, c, piano.ListMails, p, url.Values{"uid": {uid}, "include_email_body": {"false"}, "order_by": {"date_created"}, "order_direction": {"desc"}}, decodeMail)
-	})
-}
-
-// Mail reads one e-mail with its body, which may contain links that log in.
-func (c *Client) Mail(ctx context.Context, id string) (Mail, error) {
-	return one(ctx, c, piano.GetMail, url.Values{"mail_log_id": {id}}, decodeMail)
+	return all(ctx, c, piano.ListMails, url.Values{"uid": {uid}, "include_email_body": {"false"}, "order_by": {"date_created"}, "order_direction": {"desc"}}, "email_id", decodeMail)
 }

@@ -137,14 +137,7 @@ func decodeConversion(raw conversion) (Conversion, error) {
 // Conversions reads the conversions of a user. They are the only list of a user's
 // payments that the API has.
 func (c *Client) Conversions(ctx context.Context, uid string) (rows []Conversion, more bool, err error) {
-	return all(ctx, func(c Conversion) string { return c.ID }, func(ctx context.Context, p Page) (Listed[Conversion], error) {
-		return list(ctx, c, piano.ListConversions, p, url.Values{"uid": {uid}}, decodeConversion)
-	})
-}
-
-// ConversionOfAccess reads the conversion that an access came from.
-func (c *Client) ConversionOfAccess(ctx context.Context, accessID string) (Conversion, error) {
-	return one(ctx, c, piano.GetConversion, url.Values{"access_id": {accessID}, "is_last_term_conversion": {"true"}}, decodeConversion)
+	return all(ctx, c, piano.ListConversions, url.Values{"uid": {uid}}, "term_conversion_id", decodeConversion)
 }
 
 // PaymentMethod is a means of payment of a user.

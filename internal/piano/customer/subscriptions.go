@@ -71,7 +71,5 @@ func decodeStat(raw stat) (Stat, error) {
 
 // Stats reads the subscriptions of a user, also ended ones.
 func (c *Client) Stats(ctx context.Context, uid string) (rows []Stat, more bool, err error) {
-	return all(ctx, func(s Stat) string { return s.SubscriptionID }, func(ctx context.Context, p Page) (Listed[Stat], error) {
-		return list(ctx, c, piano.SubscriptionStats, p, url.Values{"uid": {uid}}, decodeStat)
-	})
+	return all(ctx, c, piano.SubscriptionStats, url.Values{"uid": {uid}}, "subscription_id", decodeStat)
 }

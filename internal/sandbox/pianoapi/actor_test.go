@@ -52,9 +52,9 @@ func TestActions_AutoRenewAndResume(t *testing.T) {
 	paying := s.where(func(one piano.Subscription) bool {
 		return one.Status == "active" && *one.AutoRenewChangeEnabled && *one.AutoRenew
 	})
-	s.must(s.client.SetAutoRenew(ctx, paying, false))
+	s.must(s.client.Update(ctx, paying, piano.Update{AutoRenew: new(bool)}))
 	s.wantSent("Auto-renew disabled " + paying)
-	s.must(s.client.SetAutoRenew(ctx, paying, false)) // it is off already
+	s.must(s.client.Update(ctx, paying, piano.Update{AutoRenew: new(bool)})) // it is off already
 	s.wantSent()
 	if one := s.get(paying); *one.AutoRenew || *one.WillAutoRenew {
 		t.Errorf("got %+v", one)
@@ -62,7 +62,7 @@ func TestActions_AutoRenewAndResume(t *testing.T) {
 	if err := s.client.Resume(ctx, paying); !errors.Is(err, piano.ErrRefused) {
 		t.Errorf("resume of a payment term: %v", err)
 	}
-	s.must(s.client.SetAutoRenew(ctx, paying, true))
+	s.must(s.client.Update(ctx, paying, piano.Update{AutoRenew: new(true)}))
 	s.wantSent("Auto-renew enabled " + paying)
 
 	dynamic := s.where(func(one piano.Subscription) bool {
@@ -74,7 +74,7 @@ func TestActions_AutoRenewAndResume(t *testing.T) {
 		t.Errorf("got %+v", one)
 	}
 	foreign := "RCI0000000"
-	if err := s.client.SetAutoRenew(ctx, foreign, true); err == nil {
+	if err := s.client.Update(ctx, foreign, piano.Update{AutoRenew: new(true)}); err == nil {
 		t.Error("a registration renews")
 	}
 }
