@@ -27,7 +27,7 @@ func TestSubscriptionShow_WithARotatedToken(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	got := call(t, []string{"PIANOLA_PIANO_BASE_URL=" + server.URL, "PIANOLA_PIANO_AID=app", "PIANOLA_PIANO_API_TOKEN_FILE=" + file}, "", "subscription", "show", "S1")
+	got := call(t, []string{"PIANOLA_PIANO_BASE_URL=" + server.URL, "PIANOLA_PIANO_AID=app", "PIANOLA_CLICKHOUSE_ADDR=127.0.0.1:1", "PIANOLA_PIANO_API_TOKEN_FILE=" + file}, "", "subscription", "show", "S1")
 	if got.code != exitDone || !strings.Contains(got.stdout, "subscription S1") || strings.Contains(got.stdout+got.stderr, "canary") {
 		t.Errorf("%+v", got)
 	}

@@ -22,33 +22,34 @@ func TestCommands_ShowNoAddressOfTheCommandLine(t *testing.T) {
 			t.Errorf("pianola %q: exit %d: %s", args, got.code, text[:min(len(text), 300)])
 		}
 	}
+	known := map[string]bool{} // flags
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
 		path := strings.Fields(c.CommandPath())[1:]
-		for _, address := range []string{"canary@example.com", `"canary quoted"@example.com`, "canary@localhost"} {
-			try(path, address)
-			try(path, address, address, address, address)
-			try(path, "--"+address)
-			try(path, "--"+address+"=x")
-			try(path, "-"+address)
-			try(path, "--="+address)
-			try(path, "--unknown", address)
-			try(path, "--unknown="+address)
-			try(append([]string{address}, path...))
-			try([]string{"help"}, append(path, address)...)
-			c.Flags().VisitAll(func(f *pflag.Flag) {
-				if f.Name != "help" && f.Name != "config" {
-					try(path, "--"+f.Name+"="+address)
-				}
-			})
-		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" && f.Name != "config" && !known[f.Name] {
+				known[f.Name] = true
+				try(path, "--"+f.Name+"=canary@example.com")
+			}
+		})
+		const address = `"canary quoted"@localhost`
+		try(path, address)
+		try(path, address, address, address, address)
+		try(path, "--"+address)
+		try(path, "--"+address+"=x")
+		try(path, "-"+address)
+		try(path, "--="+address)
+		try(path, "--unknown", address)
+		try(path, "--unknown="+address)
+		try(append([]string{address}, path...))
+		try([]string{"help"}, append(path, address)...)
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}
 	}
 	a := &app{}
 	walk(a.root())
-	if calls < 1000 {
+	if calls < 500 {
 		t.Errorf("only %d command lines", calls)
 	}
 }

@@ -101,7 +101,7 @@ func TestExecute_SendsWhatItHasRecorded(t *testing.T) {
 func TestPlan_CancelAndRefundSaysWhatIsRefunded(t *testing.T) {
 	d, action, _ := begin(t, actions.CancelAndRefund)
 	d.payment["remaining_amount"] = 12.5
-	if p := d.plan(action); !p.Possible() || p.Before["last_payment"] != "UP1, 12.5 EUR can be refunded" || p.After["last_payment"] != "UP1, 12.5 EUR refunded" || len(p.Warnings) != 0 {
+	if p := d.plan(action); !p.Possible() || p.Before["last_payment"] != "UP1, 12.5 EUR can be refunded" || p.After["last_payment"] != "UP1, 12.5 EUR refunded" || len(p.Warnings) != 1 || p.Warnings[0] != "the access ends now, not at the end of the period" {
 		t.Errorf("%+v", p)
 	}
 	p := d.plan(action)

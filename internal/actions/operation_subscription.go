@@ -30,6 +30,11 @@ func (s *Actions) lookAtSubscription(ctx context.Context, id string) (*sight, er
 	if err != nil {
 		return nil, found(err, "there is no such subscription")
 	}
+	if strings.Contains(one.UserID, "sha256:") { // an address: requests need the original
+		if err := s.Customers.LearnUser(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	return &sight{target: Target{Subscription: &one}, values: SubscriptionValues(one), user: one.UserID, subscription: one.ID}, nil
 }
 
@@ -81,6 +86,9 @@ func (s *Actions) subscriptionOperation(a Action) operation {
 		o.request.Parameters["refund_last_payment"] = strconv.FormatBool(refund)
 		o.send = func(ctx context.Context) error { return s.API.Cancel(ctx, id, refund) }
 		o.expect = map[string]string{"status": "cancelled"}
+		o.warn = func(*sight, customer.Features) string {
+			return "the access ends now, not at the end of the period"
+		}
 		if refund {
 			s.refundOfCancel(id, &o)
 		}
@@ -150,14 +158,15 @@ func (s *Actions) refundOfCancel(id string, o *operation) {
 		o.expect["last_payment"] = fmt.Sprintf("%s, %s %s refunded", last.ID, amount, last.Currency)
 		return now, nil
 	}
-	o.warn = func(now *sight, _ customer.Features) string {
+	ends := o.warn
+	o.warn = func(now *sight, f customer.Features) string {
 		switch text := now.values["last_payment"]; {
 		case text == unknown:
-			return "Piano does not say which payment it refunds, nor its amount"
+			return ends(now, f) + "; Piano does not say which payment it refunds, nor its amount"
 		case strings.HasSuffix(text, "not refundable now"):
-			return "Piano says that the last payment is not refundable now: it may not be settled yet. Where the refund fails, nothing is cancelled"
+			return ends(now, f) + "; Piano says that the last payment is not refundable now: it may not be settled yet. Where the refund fails, nothing is cancelled"
 		default:
-			return ""
+			return ends(now, f)
 		}
 	}
 }
@@ -165,7 +174,7 @@ func (s *Actions) refundOfCancel(id string, o *operation) {
 // lastPayment is the latest payment of a subscription, as it is now; nil where Piano names
 // none. Conversions are the only list of payments.
 func (s *Actions) lastPayment(ctx context.Context, user, subscription string) (*customer.Payment, error) {
-	if user == "" || strings.Contains(user, "sha256:") {
+	if user == "" {
 		return nil, nil
 	}
 	all, _, err := s.Customers.Conversions(ctx, user)
@@ -230,7 +239,7 @@ func (s *Actions) lookAtPaymentMethod(ctx context.Context, id, method string) (*
 	if err != nil {
 		return nil, err
 	}
-	if now.user == "" || strings.Contains(now.user, "sha256:") {
+	if now.user == "" {
 		return nil, absent{"Piano names no user for it, so the payment method cannot be checked"}
 	}
 	m, err := s.Customers.PaymentMethod(ctx, now.user, method)
@@ -268,8 +277,11 @@ func (s *Actions) changeTerm(a Action, id string, o *operation) {
 		if err != nil {
 			return nil, err
 		}
-		if user = now.user; user == "" || strings.Contains(user, "sha256:") {
-			return nil, absent{"Piano names no user for it that a request could use: use pianola subscription upgrade --user"}
+		if now.user == "" {
+			return nil, absent{"Piano names no user for it, and the request needs one: use pianola subscription upgrade --user"}
+		}
+		if user, err = s.Customers.Original(now.user); err != nil {
+			return nil, err
 		}
 		term, err := s.Customers.Term(ctx, a.ToTerm)
 		if err != nil {

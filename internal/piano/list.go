@@ -39,6 +39,22 @@ func (c *Client) Get(ctx context.Context, id string) (Subscription, error) {
 	return s, nil
 }
 
+// UserOf returns the user id of a subscription as Piano has it. It may be an e-mail
+// address: it must stay in memory.
+func (c *Client) UserOf(ctx context.Context, id string) (string, error) {
+	a, err := c.Read(ctx, getSubscription, url.Values{"subscription_id": {id}})
+	if err != nil {
+		return "", err
+	}
+	var s struct {
+		User struct {
+			UID string `json:"uid"`
+		} `json:"user"`
+	}
+	err = a.Decode(&s)
+	return s.User.UID, err
+}
+
 // statusParameter is the parameter of a list that selects a status. The API also has a
 // parameter "status", with the words of the reports (such as failedAndRetry).
 const statusParameter = "type"

@@ -103,6 +103,15 @@ func (d *desk) taskOf(t *testing.T, kind actions.Kind) task {
 			}
 			return task{u.UID, "access", []string{"access_id", all[i].ID}, entered}
 		}
+	case actions.EditNote:
+		for _, u := range d.users(t, nil) {
+			all, _, err := d.customers.Notes(t.Context(), u.UID)
+			d.Must(err)
+			if i := slices.IndexFunc(all, func(n customer.Note) bool { return !n.ReadOnly }); i >= 0 {
+				d.used[u.UID] = true
+				return task{u.UID, "notes", []string{"note_id", all[i].ID}, url.Values{"text": {text}}}
+			}
+		}
 	case actions.ReplyToInquiry, actions.CommentOnInquiry, actions.ResolveInquiry:
 		for _, u := range d.users(t, customer.Query{"has_unresolved_inquiry": "true"}) {
 			all, _, err := d.customers.Inquiries(t.Context(), u.UID)

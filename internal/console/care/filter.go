@@ -79,6 +79,16 @@ var ourFilters = []filterField{
 	{Name: "drift", Label: "Stream and Piano disagree", Kind: kindChoice, Options: []option{{"yes", "yes"}}, where: with(openDrift)},
 }
 
+// statusText is a status in the words of the filter.
+func statusText(status string) string {
+	for _, o := range ourFilters[0].Options {
+		if o.Value == status {
+			return o.Label
+		}
+	}
+	return strings.ReplaceAll(status, "_", " ")
+}
+
 // pianoFilter is a filter that only Piano answers, by its own parameters.
 type pianoFilter struct {
 	option
@@ -91,8 +101,26 @@ var pianoFilters = []pianoFilter{
 	{option{markCard, "card expires soon"}, customer.Query{"credit_card_will_expire": "true"}},
 	{option{"resolved", "has a resolved inquiry"}, customer.Query{"has_resolved_inquiry": "true"}},
 	{option{"answered", "has a reply to an inquiry"}, customer.Query{"has_received_response_inquiry": "true"}},
-	{option{"granted", "has granted access"}, customer.Query{"has_access": "true", "has_conversion_term_type": "true", "converted_term_types": "7"}},
+	{option{"granted", "has granted access"}, accessBy("7")},
+	{option{"bought", "has bought access"}, accessBy("1")},
+	{option{"gift", "has access by a gift"}, accessBy("8")},
+	{option{"licence", "has access by a site licence"}, accessBy("9,10,11")},
+	{option{"external", "has access by another system"}, accessBy("5,13")},
+	{option{"paypal", "pays by PayPal"}, paysBy("1,11")},
+	{option{"braintree", "pays by Braintree"}, paysBy("4")},
+	{option{"amazon", "pays by Amazon"}, paysBy("8")},
+	{option{"worldpay", "pays by WorldPay"}, paysBy("12,13,14,15,20")},
+	{option{"spreedly", "pays by Spreedly"}, paysBy("16,17,18,21")},
+	{option{"edgil", "pays by Edgil"}, paysBy("19")},
 }
+
+// accessBy are users with access now, by Piano's numbers of term types.
+func accessBy(types string) customer.Query {
+	return customer.Query{"has_access": "true", "has_conversion_term_type": "true", "converted_term_types": types}
+}
+
+// paysBy are users by Piano's numbers of payment methods. Newer providers have none.
+func paysBy(methods string) customer.Query { return customer.Query{"payment_methods": methods} }
 
 const (
 	markInquiry = "inquiry"

@@ -19,7 +19,7 @@ import (
 func TestParseAction_ReadsWhatAPlanWrites(t *testing.T) {
 	at := time.Date(2027, 2, 3, 4, 5, 6, 0, time.UTC)
 	whole := actions.Action{Kind: actions.RefundPayment, SubscriptionID: "s", UserID: "u", PaymentID: "p", AccessID: "a", InquiryID: "i", ResourceID: "r",
-		PaymentMethodID: "m", At: &at, Months: 2, Days: 3, Amount: customer.NewAmount(decimal.RequireFromString("12.5")), RevokeAccess: true, SendMail: true,
+		PaymentMethodID: "m", NoteID: "n", At: &at, Months: 2, Days: 3, Amount: customer.NewAmount(decimal.RequireFromString("12.5")), RevokeAccess: true, SendMail: true,
 		Text: customer.NewPersonal("two\nlines <b>"), Resolve: true, ReadOnly: true, ToTerm: "t", ToPeriod: "tp", Billing: piano.BillAtPeriodEnd,
 		ImmediateAccess: true, ProrateAccess: true}
 	for i := range reflect.TypeOf(whole).NumField() {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,6 +33,7 @@ type resultContent struct {
 	Report  *actions.Report
 	Label   string
 	Changes []change
+	Now     []change // all values
 	Error   string
 	Back    string
 }
@@ -58,7 +60,7 @@ func (p pages) plan(w http.ResponseWriter, req *http.Request) {
 	content := planContent{Plan: plan, Back: back(req.PostForm, plan.UserID), Changes: changes(plan.Before, plan.After, false), Text: plan.Action.Text.Reveal(),
 		Danger: slices.Contains(dangers, plan.Kind)}
 	for _, name := range slices.Sorted(maps.Keys(plan.Before)) {
-		content.Facts = append(content.Facts, change{Name: name, Before: plan.Before[name]})
+		content.Facts = append(content.Facts, change{Name: words(name), Before: plan.Before[name]})
 	}
 	if plan.Request != nil {
 		for _, name := range slices.Sorted(maps.Keys(plan.Request.Parameters)) {
@@ -95,23 +97,29 @@ func (p pages) execute(w http.ResponseWriter, req *http.Request) {
 	if len(report.After) == 0 {
 		content.Changes = nil
 	}
+	for _, name := range slices.Sorted(maps.Keys(report.After)) {
+		content.Now = append(content.Now, change{Name: words(name), After: report.After[name]})
+	}
 	if err != nil {
 		content.Error = err.Error()
 	}
 	p.Page(w, req, http.StatusOK, "care-result", content.Label, content)
 }
 
+// words is the name of a value for people.
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
 // changes are the values that differ. Where after is whole, a value that it lacks is gone.
 func changes(before, after map[string]string, whole bool) []change {
 	var all []change
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if before[name] != after[name] {
-			all = append(all, change{name, before[name], after[name]})
+			all = append(all, change{words(name), before[name], after[name]})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if _, there := after[name]; whole && !there {
-			all = append(all, change{name, before[name], ""})
+			all = append(all, change{words(name), before[name], ""})
 		}
 	}
 	return all

@@ -17,7 +17,7 @@ type row struct {
 	ID, Key           string
 	Subscriptions     string
 	Live              string
-	Statuses          string
+	Statuses          string // in words, with the number of live subscriptions where there are several
 	Terms, Countries  string
 	Since, Ends, Last string
 	Trial, Failed     bool
@@ -104,11 +104,31 @@ func (p pages) rows(ctx context.Context, q figures.Query) ([]row, error) {
 			return ""
 		}
 		day := func(name string) string { day, _, _ := strings.Cut(text(name), " "); return day }
-		all = append(all, row{ID: text("user_id"), Key: text("key"), Subscriptions: text("subscriptions"), Live: text("live"), Statuses: text("statuses"),
+		all = append(all, row{ID: text("user_id"), Key: text("key"), Subscriptions: text("subscriptions"), Live: text("live"), Statuses: statusesText(text("statuses"), text("live"), text("subscriptions")),
 			Terms: text("terms"), Countries: text("countries"), Since: day("since_at"), Ends: day("ends"), Last: day("last_event"),
 			Trial: isOne(text("trial")), Failed: text("failed_now") != "0", Drift: isOne(text("drifts")), Known: true})
 	}
 	return all, nil
+}
+
+func statusesText(statuses, live, all string) string {
+	names := strings.Split(statuses, ", ")
+	for i := range names {
+		names[i] = statusText(names[i])
+	}
+	text := strings.Join(names, "; ")
+	if all != "1" {
+		text += " (" + live + " of " + all + " live)"
+	}
+	return text
+}
+
+// ShortID is the id in a table: the hash of an address is long.
+func (r row) ShortID() string {
+	if at := strings.Index(r.ID, "sha256:"); at >= 0 && len(r.ID) > at+20 {
+		return r.ID[:at+15] + "…"
+	}
+	return r.ID
 }
 
 func isOne(text string) bool { return text == "1" || text == "yes" }

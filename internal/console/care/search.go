@@ -57,13 +57,16 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case isAddress:
 		content.Asked = "an e-mail address"
-		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM piano_subscriber_event_stream WHERE user_email_hash_sha256 = {hash:String} AND user_id != '' LIMIT 25", "hash", hash)
+		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM piano_subscriber_event_stream WHERE (user_email_hash_sha256 = {hash:String} OR user_id = concat('sha256:', {hash:String})) AND user_id != '' LIMIT 25", "hash", hash)
 		problem("Our tables could not be searched", err)
 		ids = append(ids, ours...)
 		found, err := p.Customers.Search(req.Context(), customer.Query{"email": text}, customer.Page{Limit: pageSize})
 		problem("Piano could not be searched", err)
 		add(found.Rows...)
 		content.More = moreText(found)
+		if u, err := p.Customers.User(req.Context(), text); err == nil { // the address may be the user id
+			add(u)
+		}
 	case content.By == "id" && isID(text):
 		content.Asked = "a user id or subscription id"
 		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM subscription_state WHERE (user_id = {id:String} OR subscription_id = {id:String}) AND user_id != '' LIMIT 25", "id", text)

@@ -21,7 +21,7 @@ const maxDetailed = 12
 // subscriptionView is one subscription of a user.
 type subscriptionView struct {
 	ID, Term, Status string
-	Live             bool
+	Live, Failing    bool
 	// Access, Charge and Resume answer what customers ask.
 	Access, Charge, Resume string
 	CardSoon               bool
@@ -103,7 +103,7 @@ func (v *view) loadSubscriptions() error {
 	for _, id := range order {
 		if !seen[id] {
 			s := ours[id]
-			v.Subscriptions = append(v.Subscriptions, subscriptionView{ID: id, Term: s.term, Status: s.status, Live: !s.closed, Stream: s.facts, Drift: s.drift,
+			v.Subscriptions = append(v.Subscriptions, subscriptionView{ID: id, Term: s.term, Status: statusText(s.status), Live: !s.closed, Stream: s.facts, Drift: s.drift,
 				Problem: "Piano's summary of the user does not have it. The lines are from our tables."})
 		}
 	}
@@ -134,7 +134,8 @@ func (v *view) detail(one *subscriptionView, stat customer.Stat, methods []optio
 	}
 	target := actions.Target{Subscription: &s}
 	one.Live = actions.Decide(actions.AutoRenewOff, v.feature, target, actions.AllRoles()).Allowed || s.NextBillAt != nil
-	one.Status, one.Term = cmp.Or(s.Status, one.Status), cmp.Or(s.Term.Name, one.Term)
+	one.Failing = s.Status == "fail_and_retry"
+	one.Status, one.Term = statusText(cmp.Or(s.Status, one.Status)), cmp.Or(s.Term.Name, one.Term)
 	one.Charge = chargeText(s)
 	switch d := actions.Decide(actions.ResumeSubscription, v.feature, target, v.roles); {
 	case d.Allowed:
@@ -229,13 +230,18 @@ func accessText(s customer.Stat, all []customer.Access, now time.Time) string {
 // chargeText says what is charged and when.
 func chargeText(s piano.Subscription) string {
 	on := s.AutoRenew != nil && *s.AutoRenew
-	switch plan := customer.PlanText(cmp.Or(s.BillingPlan, s.Term.BillingPlan)); {
+	plan := cmp.Or(s.BillingPlan, s.Term.BillingPlan)
+	text := customer.PlanText(plan)
+	if price := s.Term.FirstPrice; text == plan && price != "" {
+		text += " (the price of the term is " + strings.TrimSpace(price+" "+s.Term.Currency) + ")"
+	}
+	switch {
 	case s.NextBillAt == nil:
 		return "No charge is planned."
 	case on && s.Status == "fail_and_retry":
-		return "The last payment failed; Piano tries again. Plan: " + plan + "."
+		return "The last payment failed; Piano tries again. Plan: " + text + "."
 	case on:
-		return "Next charge on " + dateText(s.NextBillAt) + ", by the plan " + plan + "."
+		return "Next charge on " + dateText(s.NextBillAt) + ", by the plan " + text + "."
 	default:
 		return "No charge: auto-renew is off. It ends " + dateText(s.NextBillAt) + "."
 	}

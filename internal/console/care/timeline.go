@@ -34,7 +34,8 @@ GROUP BY action_id, execution ORDER BY at DESC LIMIT 500`})
 	}
 	add := func(t *figures.Table, source string) {
 		for i := range t.Rows {
-			v.Timeline = append(v.Timeline, timelineRow{At: t.Text(i, 0), Source: source, SubscriptionID: t.Text(i, 1), What: strings.ReplaceAll(t.Text(i, 2), "_", " "), Detail: t.Text(i, 3)})
+			at, _, _ := strings.Cut(t.Text(i, 0), ".")
+			v.Timeline = append(v.Timeline, timelineRow{At: at, Source: source, SubscriptionID: t.Text(i, 1), What: strings.ReplaceAll(t.Text(i, 2), "_", " "), Detail: t.Text(i, 3)})
 		}
 		v.More = v.More || len(t.Rows) == 500
 	}

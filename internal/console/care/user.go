@@ -43,13 +43,13 @@ func tabs() []tab {
 			Lacks:  "Piano's own history has no public API. What an agent does in Piano's console shows here only where it makes an event."},
 		{Key: "inquiries", Title: "Inquiries", load: (*view).loadInquiries, personal: true,
 			Source: "Piano, now. The texts are not stored.",
-			Lacks:  "No public API opens an inquiry: the user does. A resolved one takes no more comments."},
+			Lacks:  "Only the user can open an inquiry. A resolved one takes no more comments."},
 		{Key: "notes", Title: "Notes", load: (*view).loadNotes, personal: true,
 			Source: "Piano, now. The texts are not stored.",
 			Lacks:  "No public API deletes a note: edit its text instead."},
 		{Key: "emails", Title: "E-mails", load: (*view).loadMails, personal: true,
 			Source: "Piano's mail log, now.",
-			Lacks:  "No public API sends an e-mail or sends one again: reply to an inquiry, or send a message with a granted access. Bodies are not shown, since they have links that log in."},
+			Lacks:  "Piano's public API cannot send an e-mail, nor send one again: reply to an inquiry, or send a message with a granted access. Bodies are not shown, since they have links that log in."},
 		{Key: "wallet", Title: "Wallet", load: (*view).loadWallet, personal: true,
 			Source: "Piano, now: the payment methods that the user's subscriptions and conversions name.",
 			Lacks:  "No public API lists a wallet, so an unused method is missing. To add, edit or remove one needs the payment provider's token: use Piano's console."},
@@ -159,8 +159,8 @@ const noUser = "Piano has no such user."
 
 // load reads the profile and the tab from Piano. What fails is a problem of its part.
 func (v *view) load(inquiry string) {
-	if strings.Contains(v.ID, "sha256:") {
-		v.Profile.Problem = "The user id contains an e-mail address, which is known only as a hash. Piano cannot be asked about it: use Piano's console."
+	if !v.original() {
+		v.Profile.Problem = "The user id contains an e-mail address, which is known only as a hash. Search for the address, and open the user from there."
 		if v.Tab.Key != "timeline" {
 			return
 		}
@@ -182,6 +182,22 @@ func (v *view) load(inquiry string) {
 		v.userButtons()
 	}
 	v.expand(inquiry)
+}
+
+// original reports whether Piano can be asked about the user. For an id that is an address,
+// Piano names the original beside one of the user's subscriptions.
+func (v *view) original() bool {
+	if _, err := v.Customers.Original(v.ID); err == nil {
+		return true
+	}
+	ids, err := v.idsBy(v.req, "SELECT subscription_id FROM subscription_state WHERE user_id = {id:String} ORDER BY last_event_at DESC LIMIT 3", "id", v.ID)
+	for _, id := range ids {
+		if err == nil {
+			err = v.Customers.LearnUser(v.req.Context(), id)
+		}
+	}
+	_, err = v.Customers.Original(v.ID)
+	return err == nil
 }
 
 // loadProfile reads who the user is.

@@ -21,7 +21,7 @@ func (c *Client) Refund(ctx context.Context, paymentID string, amount Amount, re
 	if text := amount.String(); text != "" {
 		params.Set("amount", text)
 	}
-	a, err := c.api.Send(ctx, piano.RefundPayment, params)
+	a, err := c.send(ctx, piano.RefundPayment, params)
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (c *Client) GrantAccess(ctx context.Context, g Grant) ([]Access, error) {
 	if !g.Message.Empty() {
 		params.Set("message", g.Message.Reveal())
 	}
-	a, err := c.api.Send(ctx, piano.GrantAccess, params)
+	a, err := c.send(ctx, piano.GrantAccess, params)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (c *Client) RevokeAccess(ctx context.Context, accessID string) (Access, err
 }
 
 func (c *Client) changeAccess(ctx context.Context, e piano.Endpoint, params url.Values) (Access, error) {
-	a, err := c.api.Send(ctx, e, params)
+	a, err := c.send(ctx, e, params)
 	if err != nil {
 		return Access{}, err
 	}
@@ -109,7 +109,7 @@ const MaxComment = 3000
 // internal is mailed to the user. The text travels in the address of a GET request, as
 // Piano wants it.
 func (c *Client) AddToInquiry(ctx context.Context, id string, actions []string, text Personal, internal bool) (Inquiry, error) {
-	a, err := c.api.Send(ctx, piano.AddToInquiry, url.Values{"payment_inquiry_id": {id}, "action": actions, "comment": {text.Reveal()},
+	a, err := c.send(ctx, piano.AddToInquiry, url.Values{"payment_inquiry_id": {id}, "action": actions, "comment": {text.Reveal()},
 		"internal": {strconv.FormatBool(internal)}})
 	if err != nil {
 		return Inquiry{}, err
@@ -119,7 +119,7 @@ func (c *Client) AddToInquiry(ctx context.Context, id string, actions []string, 
 
 // EditNote replaces the text of a note.
 func (c *Client) EditNote(ctx context.Context, id string, text Personal) (Note, error) {
-	a, err := c.api.Send(ctx, piano.UpdateNote, url.Values{"user_note_id": {id}, "content": {text.Reveal()}})
+	a, err := c.send(ctx, piano.UpdateNote, url.Values{"user_note_id": {id}, "content": {text.Reveal()}})
 	if err != nil {
 		return Note{}, err
 	}
@@ -128,7 +128,7 @@ func (c *Client) EditNote(ctx context.Context, id string, text Personal) (Note, 
 
 // AddNote writes a note about a user.
 func (c *Client) AddNote(ctx context.Context, uid string, text Personal, readOnly bool) (Note, error) {
-	a, err := c.api.Send(ctx, piano.CreateNote, url.Values{"uid": {uid}, "content": {text.Reveal()}, "readonly": {strconv.FormatBool(readOnly)}})
+	a, err := c.send(ctx, piano.CreateNote, url.Values{"uid": {uid}, "content": {text.Reveal()}, "readonly": {strconv.FormatBool(readOnly)}})
 	if err != nil {
 		return Note{}, err
 	}

@@ -19,6 +19,7 @@ type Client struct {
 	features  kept[Features]
 	resources kept[[]Resource]
 	terms     kept[[]Term]
+	originals originals
 }
 
 // New creates a Client. It does no I/O.
@@ -61,7 +62,7 @@ func list[R, T any](ctx context.Context, c *Client, e piano.Endpoint, p Page, pa
 	for name, values := range params {
 		paging[name] = values
 	}
-	a, err := c.api.Read(ctx, e, paging)
+	a, err := c.read(ctx, e, paging)
 	if err != nil {
 		return Listed[T]{}, err
 	}
@@ -90,6 +91,10 @@ func list[R, T any](ctx context.Context, c *Client, e piano.Endpoint, p Page, pa
 // all reads a whole list of one customer, each row once. id is the key of their identity.
 // more means that there are others.
 func all[R, T any](ctx context.Context, c *Client, e piano.Endpoint, params url.Values, id string, decode func(R) (T, error)) (rows []T, more bool, err error) {
+	params, err = c.withOriginal(params)
+	if err != nil {
+		return nil, false, err
+	}
 	a, more, err := c.api.List(ctx, e, params, id, maxRows)
 	if err != nil {
 		return nil, false, err
@@ -112,7 +117,7 @@ func all[R, T any](ctx context.Context, c *Client, e piano.Endpoint, params url.
 // one reads one object.
 func one[R, T any](ctx context.Context, c *Client, e piano.Endpoint, params url.Values, decode func(R) (T, error)) (T, error) {
 	var none T
-	a, err := c.api.Read(ctx, e, params)
+	a, err := c.read(ctx, e, params)
 	if err != nil {
 		return none, err
 	}
@@ -135,7 +140,7 @@ func decoded[R, T any](a piano.Answer, decode func(R) (T, error)) (T, error) {
 
 // yes reads a call that answers with true or false.
 func (c *Client) yes(ctx context.Context, e piano.Endpoint, params url.Values) (bool, error) {
-	a, err := c.api.Read(ctx, e, params)
+	a, err := c.read(ctx, e, params)
 	if err != nil {
 		return false, err
 	}

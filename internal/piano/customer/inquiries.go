@@ -96,7 +96,7 @@ func (c *Client) InquiryActions(ctx context.Context, inquiryID string) ([]string
 
 // OpenInquiries counts the inquiries of a user that are not resolved.
 func (c *Client) OpenInquiries(ctx context.Context, uid string) (int, error) {
-	a, err := c.api.Read(ctx, piano.CountOpenInquiries, url.Values{"uid": {uid}})
+	a, err := c.read(ctx, piano.CountOpenInquiries, url.Values{"uid": {uid}})
 	switch {
 	case err != nil:
 		return 0, err

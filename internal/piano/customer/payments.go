@@ -22,9 +22,7 @@ type Payment struct {
 	Status                     string
 	// Refundable: Piano allows a refund now. It is the nearest sign of a settled payment.
 	Refundable *bool
-	Renewal    bool
 	TermID     string
-	Method     Personal // masked number
 }
 
 type payment struct {
@@ -45,14 +43,12 @@ type payment struct {
 	Status     word       `json:"status"`
 	State      word       `json:"user_payment_state"` // in conversions
 	Refundable flag       `json:"refundable"`
-	Renewal    flag       `json:"renewal"`
-	Method     Personal   `json:"payment_method"`
 }
 
 func decodePayment(raw payment) (Payment, error) {
 	p := Payment{ID: string(raw.ID), UserID: string(raw.User.UID), SubscriptionID: string(raw.Subscription.ID), Amount: raw.Amount, Remaining: raw.Remaining,
-		Refunded: raw.Refunded, Currency: string(raw.Currency), Status: string(raw.Status), Refundable: raw.Refundable.pointer(), Renewal: raw.Renewal.on,
-		TermID: string(raw.Term.ID), Method: raw.Method}
+		Refunded: raw.Refunded, Currency: string(raw.Currency), Status: string(raw.Status), Refundable: raw.Refundable.pointer(),
+		TermID: string(raw.Term.ID)}
 	if p.ID == "" {
 		return Payment{}, fmt.Errorf("%w: payment.user_payment_id: is missing", piano.ErrShape)
 	}
@@ -91,7 +87,6 @@ type Conversion struct {
 	Payment          *Payment // nil without one
 	PaymentMethodID  string
 	PromotionID      string
-	PromoCode        Personal // an unused code is worth money
 }
 
 type conversion struct {
@@ -113,14 +108,13 @@ type conversion struct {
 		ID word `json:"user_payment_info_id"`
 	} `json:"user_payment_info"`
 	Promo struct {
-		Promotion word     `json:"promotion_id"`
-		Code      Personal `json:"code"`
+		Promotion word `json:"promotion_id"`
 	} `json:"promo_code"`
 }
 
 func decodeConversion(raw conversion) (Conversion, error) {
 	c := Conversion{ID: string(raw.ID), Type: string(raw.Type), TermID: string(raw.Term.ID), TermName: string(raw.Term.Name), AccessID: string(raw.Access.ID),
-		SubscriptionID: string(raw.Subscription.ID), PaymentMethodID: string(raw.Method.ID), PromotionID: string(raw.Promo.Promotion), PromoCode: raw.Promo.Code}
+		SubscriptionID: string(raw.Subscription.ID), PaymentMethodID: string(raw.Method.ID), PromotionID: string(raw.Promo.Promotion)}
 	if c.ID == "" {
 		return Conversion{}, fmt.Errorf("%w: conversion.term_conversion_id: is missing", piano.ErrShape)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/pianola/pianola/transform"
 )
 
-// User is one user. UID is guarded: one that is an address is its hash, and cannot be
-// sent back to Piano.
+// User is one user. UID is guarded: one that is an address is its hash. The client
+// remembers the address, so that such an id can be used.
 type User struct {
 	UID                                 string
 	Email, FirstName, LastName, Name    Personal
@@ -31,7 +31,7 @@ type CustomField struct {
 }
 
 type user struct {
-	UID       word       `json:"uid"`
+	UID       Personal   `json:"uid"` // may be an address
 	Email     Personal   `json:"email"`
 	First     Personal   `json:"first_name"`
 	Last      Personal   `json:"last_name"`
@@ -46,11 +46,12 @@ type user struct {
 	} `json:"custom_fields"`
 }
 
-func decodeUser(raw user) (User, error) {
-	u := User{UID: string(raw.UID), Email: raw.Email, FirstName: raw.First, LastName: raw.Last, Name: raw.Name}
+func (c *Client) decodeUser(raw user) (User, error) {
+	u := User{UID: transform.Guard(raw.UID.Reveal()), Email: raw.Email, FirstName: raw.First, LastName: raw.Last, Name: raw.Name}
 	if u.UID == "" {
 		return User{}, fmt.Errorf("%w: user.uid: is missing", piano.ErrShape)
 	}
+	c.originals.learn(raw.UID.Reveal())
 	if u.Name.Empty() {
 		u.Name = raw.Display
 	}
@@ -71,7 +72,7 @@ func (c *Client) List(ctx context.Context, q Personal, p Page) (Listed[User], er
 	if !q.Empty() {
 		params.Set("q", q.Reveal())
 	}
-	return list(ctx, c, piano.ListUsers, p, params, decodeUser)
+	return list(ctx, c, piano.ListUsers, p, params, c.decodeUser)
 }
 
 // Query is a search with Piano's filters, by the names of the API.
@@ -96,12 +97,12 @@ func (c *Client) Search(ctx context.Context, q Query, p Page) (Listed[User], err
 	if p.Offset+p.Limit > maxOffset {
 		return Listed[User]{}, fmt.Errorf("search: Piano returns the first %d users only: use more filters", maxOffset)
 	}
-	return list(ctx, c, piano.SearchUsers, p, params, decodeUser)
+	return list(ctx, c, piano.SearchUsers, p, params, c.decodeUser)
 }
 
 // User reads one user. Without one the error wraps piano.ErrNoUser.
 func (c *Client) User(ctx context.Context, uid string) (User, error) {
-	u, err := one(ctx, c, piano.GetUser, url.Values{"uid": {uid}}, decodeUser)
+	u, err := one(ctx, c, piano.GetUser, url.Values{"uid": {uid}}, c.decodeUser)
 	if err == nil && u.UID != transform.Guard(strings.TrimSpace(uid)) {
 		return User{}, fmt.Errorf("read a user: %w: another user than the requested one", piano.ErrShape)
 	}
