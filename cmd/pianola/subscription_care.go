@@ -56,6 +56,11 @@ func showSubscription(ctx context.Context, s *actions.Actions, id string) (shown
 	if one.UserID == "" {
 		return shown, nil
 	}
+	if _, err := s.Customers.Original(one.UserID); err != nil { // an address: requests need it
+		if err := s.Customers.LearnUser(ctx, id); err != nil {
+			return shown, err
+		}
+	}
 	payments, err := paymentsOf(ctx, s, one.UserID, one.ID)
 	for _, p := range payments {
 		shown.Payments = append(shown.Payments, shownPayment{p.ID, p.CreatedAt, p.Amount.String(), p.Remaining.String(), p.Currency, p.Status, p.Refundable})

@@ -23,10 +23,9 @@ import (
 type Deps struct {
 	API *piano.Client
 	// Conn connects to the database with actions_log; nil where nothing is executed.
-	Conn   driver.Conn
-	Tables schemas.Options
-	// Customers reads what is personal; nil where only Resume and Upgrade are used.
-	Customers *customer.Client
+	Conn      driver.Conn
+	Tables    schemas.Options
+	Customers *customer.Client // reads what is personal
 	// Actor is the user and Instance the process that acts; actions_log records both. Roles
 	// are what the user may do by plans.
 	Actor, Instance string

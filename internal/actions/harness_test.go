@@ -19,6 +19,7 @@ import (
 
 	"github.com/pianola/pianola/internal/actions"
 	"github.com/pianola/pianola/internal/piano"
+	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/internal/sandbox/testbed/engine"
 	"github.com/pianola/pianola/schemas"
 )
@@ -110,7 +111,7 @@ func (s *env) must(err error) {
 
 // actions are those of an actor; without a database where dry.
 func (s *env) actions(conn driver.Conn) *actions.Actions {
-	return actions.New(actions.Deps{API: s.api, Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
+	return actions.New(actions.Deps{API: s.api, Customers: customer.New(s.api), Conn: conn, Tables: s.tables, Actor: "support kari@example.com", Instance: "test",
 		Poll: time.Millisecond, Now: s.now, Log: zap.NewNop()})
 }
 

@@ -56,13 +56,20 @@ func (s *Actions) Upgrade(ctx context.Context, c Change, execute bool) (*Report,
 		a.user = given // Piano decides whether the subscription is this user's
 	}
 	outcome, why := a.rejectReason(before)
-	switch {
-	case outcome != "":
+	if outcome != "" {
 		return a.end(ctx, outcome, why, nil)
+	}
+	if c.UserID == "" && strings.Contains(before.UserID, "sha256:") {
+		if err := a.Customers.LearnUser(ctx, c.SubscriptionID); err != nil {
+			return a.end(ctx, "", "", err)
+		}
+		if c.UserID, err = a.Customers.Original(before.UserID); err != nil {
+			return a.end(ctx, "", "", err)
+		}
+	}
+	switch {
 	case c.UserID == "" && before.UserID == "":
 		return a.end(ctx, Refused, "Piano returns no user for it, but the request needs one: give --user", nil)
-	case c.UserID == "" && strings.Contains(before.UserID, "sha256:"):
-		return a.end(ctx, Refused, "its user's UID contains an e-mail address, which is known only as a hash: give --user", nil)
 	}
 	if c.UserID == "" {
 		c.UserID = before.UserID

@@ -119,7 +119,8 @@ func accessBy(types string) customer.Query {
 	return customer.Query{"has_access": "true", "has_conversion_term_type": "true", "converted_term_types": types}
 }
 
-// paysBy are users by Piano's numbers of payment methods. Newer providers have none.
+// paysBy are users by Piano's numbers of payment methods. It has no number for newer
+// providers.
 func paysBy(methods string) customer.Query { return customer.Query{"payment_methods": methods} }
 
 const (

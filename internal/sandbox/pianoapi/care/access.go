@@ -43,7 +43,7 @@ func (d *Desk) seedGrants(u user) []*grant {
 	g := &grant{resource: all[d.draw("granted", u.UID)%uint64(len(all))], start: d.since(200, "grant start", u.UID)}
 	switch d.draw("grant end", u.UID) % 3 {
 	case 0:
-		g.expire = wire.At(d.millis() + 30*day)
+		g.expire = wire.At(d.opened + 30*day)
 	case 1:
 		g.expire = wire.At(g.start + hour/2)
 	}

@@ -93,7 +93,8 @@ func parseID(prefix, id string) (number, at int, ok bool) {
 	return int(n / 10_000), int(n % 10_000), err == nil
 }
 
-// since returns a time in the past, by chance, at most that many days ago.
+// since returns a time in the past, by chance, at most that many days before the desk was
+// opened. Two reads of a file return the same, as Piano's do.
 func (d *Desk) since(days uint64, what, key string) schemas.Millis {
-	return d.millis() - schemas.Millis(d.draw(what, key)%(days*uint64(day))) - hour
+	return d.opened - schemas.Millis(d.draw(what, key)%(days*uint64(day))) - hour
 }
