@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSubscriptionShow_WithARotatedToken: Piano rejects the token of the first request, and
-// the file has the next one by then.
+// TestSubscriptionShow_WithARotatedToken: Piano rejects the first token, and the file has the
+// next one.
 func TestSubscriptionShow_WithARotatedToken(t *testing.T) {
 	file := write(t, "token", "canary-old-token\n")
 	valid := "canary-new-token"

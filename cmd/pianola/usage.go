@@ -86,6 +86,8 @@ func flagError(_ *cobra.Command, err error) error {
 		return fmt.Errorf("--%s: is not a valid %s", flag.Name, flag.Value.Type())
 	case errors.As(err, &bare):
 		return fmt.Errorf("--%s: needs a value", bare.GetFlag().Name)
+	case errors.Is(err, pflag.ErrHelp):
+		return err
 	case !errors.As(err, &missing):
 		return errors.New("a flag has a wrong form; use --name value")
 	}

@@ -217,7 +217,7 @@ func TestPlan_Refusals(t *testing.T) {
 		"anothers_payment":    {actions.Action{Kind: actions.RefundPayment, PaymentID: "UP1", UserID: "u2"}, "belongs to another user"},
 		"no_inquiry":          {actions.Action{Kind: actions.ReplyToInquiry, UserID: "u1", InquiryID: "I2", Text: text}, "no such inquiry"},
 		"unknown_method":      {actions.Action{Kind: actions.ChangePaymentMethod, SubscriptionID: "S1", PaymentMethodID: "PM9"}, "no such payment method"},
-		"unknown_access":      {actions.Action{Kind: actions.ExtendAccess, UserID: "u1", AccessID: "A9", Days: 1}, "has been revoked"},
+		"unknown_access":      {actions.Action{Kind: actions.ExtendAccess, UserID: "u1", AccessID: "A9", Days: 1}, "lists no such access"},
 		"no_role":             {actions.Action{Kind: actions.CancelNow, SubscriptionID: "S1"}, "needs the role care_money"},
 		"shortens_the_access": {actions.Action{Kind: actions.ExtendAccess, UserID: "u1", AccessID: "A1", At: soon()}, "would shorten"},
 	} {

@@ -37,10 +37,10 @@ func ParseCoordinates(text string) (schemas.Coordinates, error) {
 // ParseAllCoordinates parses several.
 func ParseAllCoordinates(texts []string) ([]schemas.Coordinates, error) {
 	var all []schemas.Coordinates
-	for _, text := range texts {
+	for i, text := range texts {
 		at, err := ParseCoordinates(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+			return nil, fmt.Errorf("argument %d: %w", i+1, err) // the text may be anything
 		}
 		all = append(all, at)
 	}
