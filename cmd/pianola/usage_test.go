@@ -6,12 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
 // TestCommands_ShowNoAddressOfTheCommandLine calls every command with an address where an
 // argument, a flag or a value may stand. Quoted and dotless forms are not replaced by the
 // guard, so no argument may be repeated at all.
 func TestCommands_ShowNoAddressOfTheCommandLine(t *testing.T) {
+	tier.Full(t, "makes the tree of commands for each of hundreds of command lines")
 	missing := "PIANOLA_CONFIG=" + t.TempDir() + "/missing.yaml" // so no command connects
 	calls := 0
 	try := func(command []string, more ...string) {
@@ -34,12 +37,9 @@ func TestCommands_ShowNoAddressOfTheCommandLine(t *testing.T) {
 		})
 		const address = `"canary quoted"@localhost`
 		try(path, address)
-		try(path, address, address, address, address)
 		try(path, "--"+address)
-		try(path, "--"+address+"=x")
 		try(path, "-"+address)
 		try(path, "--="+address)
-		try(path, "--unknown", address)
 		try(path, "--unknown="+address)
 		try(append([]string{address}, path...))
 		try([]string{"help"}, append(path, address)...)

@@ -64,3 +64,35 @@ func TestRows_ReadsEachRowOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestList_EndsWithoutATotal: some lists do not say how many rows they have. A limit ends a
+// list too.
+func TestList_EndsWithoutATotal(t *testing.T) {
+	for name, total := range map[string]any{"without": nil, "with": 23} {
+		_, client, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			offset, _ := strconv.Atoi(r.Form.Get("offset"))
+			rows := []any{}
+			for i := offset; i < min(offset+5, 23); i++ {
+				rows = append(rows, map[string]any{"access_id": i + 1}) // a number as an id
+			}
+			envelope := map[string]any{"count": len(rows)}
+			if total != nil {
+				envelope["total"] = total
+			}
+			enveloped(w, "accesses", rows, envelope)
+		}, func(cfg *piano.Config) { cfg.PageSize = 5 })
+		for limit, want := range map[int]struct {
+			least int
+			more  bool
+		}{100: {23, false}, 10: {10, true}} {
+			a, more, err := client.List(t.Context(), piano.ListAccess, nil, "access_id", limit)
+			var rows []struct{}
+			if err == nil {
+				err = a.Decode(&rows)
+			}
+			if err != nil || more != want.more || len(rows) < want.least || len(rows) > want.least+5 {
+				t.Errorf("%s a total, limit %d: %d rows, more %v, %v", name, limit, len(rows), more, err)
+			}
+		}
+	}
+}
