@@ -20,7 +20,7 @@ const usageWidth = 100
 func hideArguments(c *cobra.Command) {
 	check := c.Args
 	if check == nil {
-		check = cobra.NoArgs // the root
+		check = cobra.ArbitraryArgs
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if check(c, args) == nil {
