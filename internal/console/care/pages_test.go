@@ -264,10 +264,4 @@ func (d *desk) testTabs(t *testing.T) {
 	if status, text := a.send(http.MethodGet, "/care/user?id=sha256:8e90&tab=timeline", nil); status != http.StatusOK || !strings.Contains(text, "known only as a hash") {
 		t.Errorf("a hashed id: %d", status)
 	}
-	// An id that is an address: Piano names it beside one of the user's subscriptions.
-	var hashed string
-	d.One("SELECT any(user_id) FROM subscription_state WHERE startsWith(user_id, 'sha256:')", &hashed)
-	if status, text := a.send(http.MethodGet, "/care/user?id="+hashed+"&tab=access", nil); status != http.StatusOK || !strings.Contains(text, "registered") || strings.Contains(text, "Search for the address") {
-		t.Errorf("an id that is an address: %d, %s", status, problemOf(text))
-	}
 }
