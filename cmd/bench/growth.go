@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -27,10 +28,16 @@ type dimension struct {
 	can func(system.System) bool
 }
 
+// The dimensions whose values are not any whole number.
+const (
+	shares = "dead-letters"
+	cores  = "cores"
+)
+
 var dimensions = map[string]dimension{
 	"partitions": {"partitions of the topic", []string{"1", "4", "16", "64"},
 		func(n float64, m *messages.Config, _ *compare.Variation) { m.Partitions = int(n) }, nil},
-	"cores": {"processors of the system's process (taskset and GOMAXPROCS)", processors(),
+	cores: {"processors of the system's process (taskset and GOMAXPROCS)", processors(),
 		func(n float64, _ *messages.Config, v *compare.Variation) { v.Cores = int(n) }, system.IsPianola},
 	"bytes": {"size of a message", []string{"0", "1000", "4000", "16000"},
 		func(n float64, m *messages.Config, _ *compare.Variation) { m.Bytes = int(n) }, nil},
@@ -38,7 +45,7 @@ var dimensions = map[string]dimension{
 		func(n float64, _ *messages.Config, v *compare.Variation) {
 			v.Settings = map[string]string{"batch.max_rows": strconv.Itoa(int(n))}
 		}, system.IsPianola},
-	"dead-letters": {"share of messages that are refused", []string{"0", "0.01", "0.1", "0.5"},
+	shares: {"share of messages that are refused", []string{"0", "0.01", "0.1", "0.5"},
 		func(n float64, m *messages.Config, _ *compare.Variation) { m.DeadLetters, m.Internal = n, 0 }, nil},
 	"months": {"months in which the events of a batch lie", []string{"1", "3", "12", "36"},
 		func(n float64, m *messages.Config, _ *compare.Variation) { m.Months = int(n) }, nil},
@@ -89,6 +96,14 @@ func (p *program) growth(ctx context.Context, by string, values []string) (err e
 		number, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			return usagef("--values: %q is not a number", value)
+		}
+		switch {
+		case number < 0:
+			return usagef("--values: %s is below 0", value)
+		case by != shares && number != math.Trunc(number):
+			return usagef("--values: %s is not a whole number", value)
+		case by == cores && (number < 1 || int(number) > runtime.NumCPU()):
+			return usagef("--values: this machine has no %s processors", value)
 		}
 		m, v := p.messages, compare.Variation{Name: by + "=" + value}
 		d.set(number, &m, &v)

@@ -198,7 +198,7 @@ func (l *lifecycle) progress(ctx context.Context, p *process.Process) (float64, 
 func (l *lifecycle) await(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
 	bounded, cancel := context.WithTimeout(ctx, maxRecovery)
 	defer cancel()
-	if err := wait.Until(bounded, 10*time.Millisecond, func() (bool, error) { return holds(bounded) }); err != nil {
+	if err := wait.Until(bounded, 20*time.Millisecond, func() (bool, error) { return holds(bounded) }); err != nil {
 		return fmt.Errorf("wait for %s: %w", what, err)
 	}
 	return nil

@@ -74,7 +74,7 @@ func (r *Run) AwaitMembers(ctx context.Context, n int, alive func() error) error
 // AwaitCommitted waits until the group has committed the end of the topic.
 func (r *Run) AwaitCommitted(ctx context.Context, alive func() error) error {
 	last, since := int64(-1), time.Now()
-	err := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+	err := wait.Until(ctx, 40*time.Millisecond, func() (bool, error) {
 		if err := alive(); err != nil {
 			return false, err
 		}
