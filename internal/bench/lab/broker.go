@@ -170,7 +170,7 @@ func (b *Broker) Publish(ctx context.Context, name string, stream *messages.Stre
 // Committed is the group's next offset by partition, for those that have one.
 func (b *Broker) Committed(ctx context.Context, group, topic string) (map[int32]int64, error) {
 	offsets, err := b.admin.FetchOffsets(ctx, group)
-	if errors.Is(err, kerr.GroupIDNotFound) { // which it is until its first commit
+	if notYet(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -185,10 +185,20 @@ func (b *Broker) Committed(ctx context.Context, group, topic string) (map[int32]
 	return at, nil
 }
 
+// notYet reports whether an error passes by itself: a group exists from its first commit, and
+// the first group of a broker waits for its coordinator.
+func notYet(err error) bool {
+	var answer *kerr.Error
+	return errors.As(err, &answer) && (answer.Retriable || errors.Is(answer, kerr.GroupIDNotFound))
+}
+
 // Members is how many members of a group have partitions. It is 0 while the group
 // rebalances.
 func (b *Broker) Members(ctx context.Context, group string) (int, error) {
 	groups, err := b.admin.DescribeGroups(ctx, group)
+	if notYet(err) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("describe group %s: %w", group, err)
 	}

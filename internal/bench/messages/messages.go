@@ -30,7 +30,7 @@ type Config struct {
 	DeadLetters float64 `json:"dead_letters"` // share of messages that cannot be stored
 }
 
-// Defaults are two million messages of about 630 bytes in four partitions.
+// Defaults are two million messages of about 610 bytes in four partitions.
 func Defaults() Config {
 	return Config{Count: 2_000_000, Partitions: 4, Seed: 1, Internal: 0.01, DeadLetters: 0.005}
 }

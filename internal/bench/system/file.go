@@ -46,7 +46,7 @@ func (f File) Start(ctx context.Context, r *Run) (Work, error) {
 // insert reads the file with one statement.
 func (f File) insert(r *Run) string {
 	at := coordinates{source: "file", name: "'messages.ndjson'", partition: "s.partition", offset: "s.offset", millis: "s.timestamp_ms"}
-	from := fmt.Sprintf("file('%s', 'JSONEachRow', '%s,\n  partition Int32, offset Int64, timestamp_ms Int64')", r.File, strings.ReplaceAll(fields, "'", `\'`))
+	from := fmt.Sprintf("file('%s', 'JSONEachRow', '%s,\n  partition Int32, offset Int64, timestamp_ms Int64')", quoted(r.File), quoted(fields))
 	optimize := 1 // the server's default
 	if f.Unoptimized {
 		// Rows are not deduplicated within a block before they are written. Merges do so later.
@@ -58,6 +58,11 @@ func (f File) insert(r *Run) string {
 		"  max_partitions_per_insert_block = 0,\n"+ // a block has rows of many months
 		"  max_insert_threads = 2", // reading and parsing in parallel is the default, writing is not
 		r.Database.Name, lab.Events, inserted, selection(from, at, "1"), optimize)
+}
+
+// quoted escapes a text for a literal of SQL.
+func quoted(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text)
 }
 
 // inserted are the columns of selection, in its order.
