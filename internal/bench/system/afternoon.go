@@ -21,6 +21,7 @@ import (
 	"github.com/pianola/pianola/internal/bench/lab"
 	"github.com/pianola/pianola/internal/bench/messages"
 	"github.com/pianola/pianola/internal/bench/process"
+	"github.com/pianola/pianola/internal/wait"
 )
 
 // Afternoon is the consumer that a competent person writes in an afternoon: kafka-go's
@@ -102,12 +103,28 @@ func consume(ctx context.Context, reader *kafka.Reader, conn driver.Conn) error 
 		} else if err := batch.Send(); err != nil {
 			return fmt.Errorf("insert a batch: %w", err)
 		}
-		if len(read) > 0 {
-			if err := reader.CommitMessages(ctx, read...); err != nil && ctx.Err() == nil {
-				return fmt.Errorf("commit: %w", err)
-			}
+		if err := commit(ctx, reader, read); err != nil {
+			return err
 		}
 	}
+}
+
+// commit repeats a commit that fails: the group may rebalance, or have another coordinator.
+func commit(ctx context.Context, reader *kafka.Reader, read []kafka.Message) error {
+	const attempts = 30
+	for attempt := 1; len(read) > 0; attempt++ {
+		err := reader.CommitMessages(ctx, read...)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if attempt == attempts {
+			return fmt.Errorf("commit: %w", err)
+		}
+		if err := wait.For(ctx, time.Second); err != nil {
+			return nil //nolint:nilerr // what was not committed is read again
+		}
+	}
+	return nil
 }
 
 // fill reads messages into a batch until it is large or old enough. It returns the last

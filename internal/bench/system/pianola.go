@@ -7,11 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/pianola/pianola/internal/bench/lab"
 	"github.com/pianola/pianola/internal/bench/process"
+	"github.com/pianola/pianola/internal/config"
 )
 
 // Pianola is the shipped binary with its default settings, as a process of its own.
@@ -82,16 +82,7 @@ func (p Pianola) environment(r *Run, instance string) []string {
 		"http.listen":         "127.0.0.1:0",
 	}
 	maps.Copy(settings, r.Settings)
-	var all []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "PIANOLA_") {
-			all = append(all, variable)
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(settings)) {
-		all = append(all, "PIANOLA_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+settings[key])
-	}
-	return all
+	return config.Environment(os.Environ(), settings)
 }
 
 // Build compiles pianola as it is shipped, from the working tree at dir; empty: the present
