@@ -70,10 +70,10 @@ clients: ## run the stock ClickHouse clients against the sandbox
 dbt: ## build and test the dbt project against the sandbox
 	bash .ci/dbt/run
 
-bench: ## run the benchmarks of docs/performance.md
+bench: ## compare Pianola with other systems, and run benchmarks (BENCH='--only pianola-native' for other flags)
+	go run ./cmd/bench $(BENCH)
 	go test -run '^$$' -bench 'Apply|File' -cpu 1 ./transform
 	go test -run '^$$' -bench . -cpu 1 ./sink
-	go test -run '^$$' -bench Flow -benchtime 3x ./internal/pipeline
 	go test -run '^$$' -bench Scale -benchtime 1x ./schemas
 
 lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,28 @@ var otherVariables = []string{FileVariable, "PIANOLA_LIBCHDB"}
 // testPrefix is the prefix of variables of the project's tests. A program that a test
 // starts inherits them.
 const testPrefix = environmentPrefix + "TEST_"
+
+func variableName(key string) string {
+	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// Variable returns the environment variable of a setting, by its key path.
+func Variable(key, value string) string { return variableName(key) + "=" + value }
+
+// Environment returns the environment of a process that has these settings and no others:
+// inherited, without Pianola's variables.
+func Environment(inherited []string, settings map[string]string) []string {
+	var all []string
+	for _, variable := range inherited {
+		if !strings.HasPrefix(variable, environmentPrefix) {
+			all = append(all, variable)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		all = append(all, Variable(key, settings[key]))
+	}
+	return all
+}
 
 // fromEnvironment reads the layer of the environment. An empty variable counts as not
 // set, because compose files and charts create empty variables for absent values.

@@ -55,7 +55,7 @@ func sectionOf(key string) string {
 
 // environment is the name of the environment variable.
 func (s setting) environment() string {
-	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+	return variableName(s.key)
 }
 
 func (s setting) secret() bool {

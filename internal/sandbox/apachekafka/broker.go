@@ -122,6 +122,9 @@ func (b *Broker) run(ctx context.Context) error {
 // Brokers returns the addresses for clients.
 func (b *Broker) Brokers() []string { return []string{b.addr} }
 
+// PID returns the process id of the present run.
+func (b *Broker) PID() int { return b.process.Process.Pid }
+
 // Stop stops the broker and waits for its end, even if it is paused. A second Stop has no
 // effect.
 func (b *Broker) Stop() error {

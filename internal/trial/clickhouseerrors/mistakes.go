@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pianola/pianola/internal/config"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/trial/harness"
 )
@@ -35,7 +36,7 @@ func mistakes() []mistake {
 		},
 		{
 			name:        "81, another database",
-			environment: func(s *refusals) string { return harness.Variable("clickhouse.database", s.Topic+"_mistyped") },
+			environment: func(s *refusals) string { return config.Variable("clickhouse.database", s.Topic+"_mistyped") },
 			says:        texts("code 81 UNKNOWN_DATABASE", "check clickhouse.database"),
 		},
 		{
@@ -60,17 +61,17 @@ func mistakes() []mistake {
 		},
 		{
 			name:        "516, another password",
-			environment: func(*refusals) string { return harness.Variable("clickhouse.password", "mistyped") },
+			environment: func(*refusals) string { return config.Variable("clickhouse.password", "mistyped") },
 			says:        texts("code 516 AUTHENTICATION_FAILED", "check clickhouse.user and clickhouse.password"),
 		},
 		{
 			name:        "164, a user who may only read",
-			environment: func(*refusals) string { return harness.Variable("clickhouse.user", readOnlyUser) },
+			environment: func(*refusals) string { return config.Variable("clickhouse.user", readOnlyUser) },
 			says:        texts("code 164 READONLY", "the user's profile must allow INSERT"),
 		},
 		{
 			name:        "201, a quota is used up",
-			environment: func(*refusals) string { return harness.Variable("clickhouse.user", limitedUser) },
+			environment: func(*refusals) string { return config.Variable("clickhouse.user", limitedUser) },
 			says:        texts("code 201 QUOTA_EXPIRED", "nothing of this batch is committed"),
 		},
 		{

@@ -3,7 +3,6 @@ package harness
 import (
 	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/pianola/pianola/internal/config"
@@ -56,22 +55,7 @@ func AddrFor(protocol string, server interface {
 // environment is the environment of a process. It is the whole configuration: variables
 // of Pianola's from outside are left out.
 func (r *Round) environment(instance string) []string {
-	var all []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "PIANOLA_") {
-			all = append(all, variable)
-		}
-	}
-	settings := r.processSettings(instance)
-	for _, key := range slices.Sorted(maps.Keys(settings)) {
-		all = append(all, Variable(key, settings[key]))
-	}
-	return all
-}
-
-// Variable is the environment variable of a setting.
-func Variable(key, value string) string {
-	return "PIANOLA_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "=" + value
+	return config.Environment(os.Environ(), r.processSettings(instance))
 }
 
 // quickSettings are those of most trials. Small batches give many moments in which a

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/procfs"
+	"github.com/pianola/pianola/internal/bench/meter"
 )
 
 // sample is what a process uses at one moment, by its own metrics.
@@ -157,13 +157,9 @@ func newSample(metrics map[string]float64) (s sample, err error) {
 
 // peakOf is the peak of a process's resident memory in bytes. 0: unknown.
 func peakOf(pid int) int64 {
-	process, err := procfs.NewProc(pid)
+	peak, err := meter.Peak(pid)
 	if err != nil {
 		return 0
 	}
-	status, err := process.NewStatus()
-	if err != nil {
-		return 0
-	}
-	return int64(status.VmHWM)
+	return peak
 }
