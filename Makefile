@@ -16,7 +16,7 @@ PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep
 MAX_PROSE ?= 1.0
 MAX_PAGE  ?= 2.0
 
-.PHONY: help build fast test ci-test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench lint docs release
+.PHONY: help build fast test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench lint docs release
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -39,9 +39,7 @@ CONCURRENT := ./internal/actions ./internal/audit ./internal/console/... ./inter
   ./internal/statement ./internal/sandbox/kafka ./internal/sandbox/clickhouse ./internal/sandbox/pianoapi
 OTHERS      = $(filter-out $(shell go list $(DELIVERY)),$(shell go list ./...))
 
-ci-test: test-others race ## run all tests, those of the delivery path with the race detector; a test that skips fails
-
-test-others:
+test-others: ## run all tests but those of the delivery path, which make race runs; a test that skips fails
 	PIANOLA_TEST_NO_SKIP=1 go test -timeout 45m $(OTHERS)
 
 race: race-delivery race-concurrent ## run the tests of packages with goroutines with the race detector (needs cgo)

@@ -118,10 +118,10 @@ func (w *erasureWalk) run(stdin string, args ...string) outcome {
 
 func (w *erasureWalk) tables() schemas.Options { return schemas.Options{Database: w.Topic} }
 
-// scan returns the tables with rows that have a text.
-func (w *erasureWalk) scan(text string) []string {
+// scan returns the tables with rows that have one of the texts.
+func (w *erasureWalk) scan(texts ...string) []string {
 	w.Helper()
-	with, err := traces.Of(w.Context(), w.Analyst, w.tables(), text)
+	with, err := traces.Of(w.Context(), w.Analyst, w.tables(), texts...)
 	w.Must(err)
 	return with
 }
@@ -129,10 +129,11 @@ func (w *erasureWalk) scan(text string) []string {
 // wantNothing scans every column of every table, and what ClickHouse keeps of mutations.
 func (w *erasureWalk) wantNothing(when string) {
 	w.Helper()
-	for _, id := range erasedIDs(w.TB.(*testing.T)) {
-		if with := w.scan(id); len(with) > 0 {
-			w.Errorf("%s: %s is in %v", when, id, with)
-		}
+	ids := erasedIDs(w.TB.(*testing.T))
+	if with := w.scan(ids...); len(with) > 0 {
+		w.Errorf("%s: %v have one of %q", when, with, ids)
+	}
+	for _, id := range ids {
 		var n uint64
 		ctx := clickhouse.Context(w.Context(), clickhouse.WithParameters(clickhouse.Parameters{"text": id}))
 		w.Must(w.Analyst.QueryRow(ctx, "SELECT count() FROM system.mutations WHERE position(command, {text:String}) > 0").Scan(&n))

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/sandbox"
 	server "github.com/pianola/pianola/internal/sandbox/clickhouse"
@@ -58,15 +57,14 @@ func (s *Fixture) WantTruth() {
 // migrate makes the tables, and records the version as pianola migrate does.
 func (s *Fixture) migrate(state bool) {
 	s.Helper()
-	if state {
-		s.Must(sandbox.Migrate(s.Context(), s.Settings, zap.NewNop()))
-		s.Must(engine.HoldState(s.Context(), s.Analyst, schemas.Options{Database: s.Topic}))
-		return
-	}
 	first, err := s.Services.Analyst("default") // there is no other database yet
 	s.Must(err)
 	defer func() { _ = first.Close() }()
-	engine.Migrate(s, first, schemas.Options{Database: s.Topic})
+	migrate := engine.Migrate
+	if state {
+		migrate = engine.MigrateWithState
+	}
+	migrate(s, first, schemas.Options{Database: s.Topic})
 	s.Must(first.Exec(s.Context(), schemas.CreateVersionTable(s.Topic)))
 	s.Exec(fmt.Sprintf("INSERT INTO "+schemas.VersionTable+" (version) SELECT number FROM numbers(%d)", schemas.LatestVersion()+1))
 }

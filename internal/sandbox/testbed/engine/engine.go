@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -142,12 +143,12 @@ func Migrate(t testing.TB, conn driver.Conn, o schemas.Options) {
 		prefixes = append(prefixes, refreshed(o, mart+schemas.RefreshSuffix))
 	}
 	left := len(prefixes)
-	migrate(t, conn, o, func(statement string) bool {
-		computes := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(statement, p) })
-		if computes {
+	migrate(t, conn, o, func(statement string) string {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(statement, p) }) {
 			left--
+			return ""
 		}
-		return !computes
+		return statement
 	})
 	if left != 0 {
 		t.Fatalf("%d views that compute state and metrics are not among the statements", left)
@@ -159,17 +160,27 @@ func refreshed(o schemas.Options, view string) string {
 	return "CREATE MATERIALIZED VIEW IF NOT EXISTS " + o.Table(view) + "\n"
 }
 
-// MigrateWithState makes the whole schema and holds the state.
+// MigrateWithState makes the whole schema, with a state that is held from the beginning: see
+// HoldState.
 func MigrateWithState(t testing.TB, conn driver.Conn, o schemas.Options) {
 	t.Helper()
-	migrate(t, conn, o, func(string) bool { return true })
-	if err := HoldState(t.Context(), conn, o); err != nil {
+	migrate(t, conn, o, held)
+	if err := HoldState(t.Context(), conn, o); err != nil { // finds nothing to do, or what held has missed
 		t.Fatal(err)
 	}
 }
 
-// migrate runs the wanted statements of the schema, without the bookkeeping of pianola migrate.
-func migrate(t testing.TB, conn driver.Conn, o schemas.Options, wanted func(statement string) bool) {
+var refreshForm = regexp.MustCompile(`\nREFRESH (AFTER|EVERY) \d+ (?:SECOND|MINUTE)(?: DEPENDS ON \S+)?`)
+
+// held makes a view with the schedule that HoldState gives. To change it afterwards, the
+// server would analyse the view again.
+func held(statement string) string {
+	return refreshForm.ReplaceAllString(statement, "\nREFRESH $1 1 YEAR")
+}
+
+// migrate runs the statements of the schema as change returns them, without the bookkeeping of
+// pianola migrate. An empty statement is left out.
+func migrate(t testing.TB, conn driver.Conn, o schemas.Options, change func(statement string) string) {
 	t.Helper()
 	create, err := schemas.CreateDatabase(o)
 	if err != nil {
@@ -184,7 +195,7 @@ func migrate(t testing.TB, conn driver.Conn, o schemas.Options, wanted func(stat
 		statements = append(statements, m.Statements...)
 	}
 	for _, s := range statements {
-		if !wanted(s) {
+		if s = change(s); s == "" {
 			continue
 		}
 		if err := conn.Exec(t.Context(), s); err != nil {
@@ -195,16 +206,26 @@ func migrate(t testing.TB, conn driver.Conn, o schemas.Options, wanted func(stat
 
 // HoldState keeps the state of subscriptions as it is until clickhouse.RefreshState. A test then
 // decides when it is computed, and the databases of other tests cost nothing. It holds the
-// metrics that follow from it too.
+// metrics that follow from it too. Views that are held stay as they are.
 func HoldState(ctx context.Context, conn driver.Conn, o schemas.Options) error {
-	for _, mart := range schemas.Marts() {
+	var views []string
+	asked := ch.Context(ctx, ch.WithParameters(ch.Parameters{"database": o.Database}))
+	err := conn.QueryRow(asked, `SELECT groupArray(name) FROM system.tables
+WHERE database = {database:String} AND match(create_table_query, ' REFRESH (AFTER|EVERY) ') AND NOT match(create_table_query, ' REFRESH (AFTER|EVERY) 1 YEAR ')`).Scan(&views)
+	if err != nil {
+		return err
+	}
+	for _, view := range views {
 		schedule := " MODIFY REFRESH EVERY 1 YEAR"
-		if mart == schemas.MonthClosings {
+		switch view {
+		case schemas.MonthClosings + schemas.RefreshSuffix:
 			schedule += " APPEND"
+		case schemas.StateRefreshView:
+			schedule = " MODIFY REFRESH AFTER 1 YEAR APPEND"
 		}
-		if err := conn.Exec(ctx, "ALTER TABLE "+o.Table(mart+schemas.RefreshSuffix)+schedule); err != nil {
+		if err := conn.Exec(ctx, "ALTER TABLE "+o.Table(view)+schedule); err != nil {
 			return err
 		}
 	}
-	return conn.Exec(ctx, "ALTER TABLE "+o.Table(schemas.StateRefreshView)+" MODIFY REFRESH AFTER 1 YEAR APPEND")
+	return nil
 }
