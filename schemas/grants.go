@@ -220,7 +220,7 @@ func Roles(o Options) ([]Role, error) {
 		{
 			Name: RoleConsoleOps, For: "`pianola console` with people of the role ops: redrive, dismiss, cancel; grant it in addition to " + RoleConsole,
 			Grants: slices.Concat(on("SELECT", "subscription_events", "suppressions", "replay_claims"),
-				on("INSERT", "subscription_events", "dead_letters", "filtered_subscriptions", "replay_jobs"), on("ALTER DELETE", "replay_claims")),
+				on("INSERT", "subscription_events", "dead_letters", "filtered_subscriptions", "replay_jobs", "actions_log"), on("ALTER DELETE", "replay_claims")),
 		},
 		{
 			Name: RoleConsoleCare, For: "`pianola console` with people of the roles care and care_money; grant it in addition to " + RoleConsole,

@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
-	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -57,18 +57,33 @@ func headers(w http.ResponseWriter) {
 
 // allow counts the requests of one address. The addresses that were seen last are known.
 func (s *Server) allow(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	limiter, found := s.limiters.Get(host)
+	client := clientOf(r.RemoteAddr)
+	limiter, found := s.limiters.Get(client)
 	if !found {
 		limiter = rate.NewLimiter(rate.Limit(s.config.Rate), int(4*s.config.Rate)+1)
-		if other, exists, _ := s.limiters.PeekOrAdd(host, limiter); exists {
+		if other, exists, _ := s.limiters.PeekOrAdd(client, limiter); exists {
 			limiter = other
 		}
 	}
 	return limiter.Allow()
+}
+
+// clientOf is what has a rate of its own: an IPv4 address, or an IPv6 network of 64 bits,
+// which one client may have whole.
+func clientOf(remote string) string {
+	bound, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
+	address := bound.Addr().Unmap()
+	if address.Is4() {
+		return address.String()
+	}
+	network, err := address.WithZone("").Prefix(64)
+	if err != nil {
+		return address.String()
+	}
+	return network.String()
 }
 
 // recovered keeps the server alive when a page fails. The log has no text of the request:

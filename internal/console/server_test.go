@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -224,6 +225,44 @@ func TestServer_LimitsTheRate(t *testing.T) {
 	}
 	if statuses[http.StatusOK] != 1 || statuses[http.StatusTooManyRequests] != 4 {
 		t.Errorf("got %v", statuses)
+	}
+}
+
+// TestServer_RefusesBeforeThePage: a request beyond the rate costs neither a login nor a page.
+func TestServer_RefusesBeforeThePage(t *testing.T) {
+	c := &counting{}
+	s := start(t, Config{Listen: "127.0.0.1:0", Rate: 0.001}, c)
+	for range 20 {
+		s.send(t, http.MethodGet, "/", "", nil)
+	}
+	if n := c.logins.Load(); n != 1 {
+		t.Errorf("%d of 20 requests came to the login, with a burst of one", n)
+	}
+}
+
+// counting is a login that counts its requests.
+type counting struct{ logins atomic.Int32 }
+
+func (c *counting) Authenticate(http.ResponseWriter, *http.Request) (role.Identity, bool) {
+	c.logins.Add(1)
+	return role.Identity{Roles: []role.Role{role.Viewer}}, true
+}
+
+func (*counting) Routes() map[string]http.HandlerFunc { return nil }
+
+func TestClientOf(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:4000":                "192.0.2.1",
+		"192.0.2.1:4001":                "192.0.2.1",
+		"[::ffff:192.0.2.1]:4000":       "192.0.2.1",
+		"[2001:db8:0:1:a::1]:4000":      "2001:db8:0:1::/64",
+		"[2001:db8:0:1:b::2%eth0]:4000": "2001:db8:0:1::/64",
+		"[2001:db8:0:2::1]:4000":        "2001:db8:0:2::/64",
+		"@":                             "@",
+	} {
+		if got := clientOf(remote); got != want {
+			t.Errorf("%s: %s, want %s", remote, got, want)
+		}
 	}
 }
 

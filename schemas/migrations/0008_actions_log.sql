@@ -29,5 +29,5 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "actions_log" }}{{ .OnCluster }}
 ENGINE = {{ .Engine "MergeTree" }}
 ORDER BY (subscription_id, written_at, action_id)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Every action that was asked of Piano''s API, step by step';
+COMMENT 'Every action that was asked of Piano''s API, and changes by the console, step by step';
 {{ .Distributed "actions_log" "murmurHash3_64(subscription_id)" }}

@@ -221,7 +221,7 @@ CREATE TABLE IF NOT EXISTS `piano`.`actions_log_local` ON CLUSTER `main`
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (subscription_id, written_at, action_id)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Every action that was asked of Piano''s API, step by step';
+COMMENT 'Every action that was asked of Piano''s API, and changes by the console, step by step';
 CREATE TABLE IF NOT EXISTS `piano`.`actions_log` ON CLUSTER `main` AS `piano`.`actions_log_local`
 ENGINE = Distributed(`main`, `piano`, `actions_log_local`, murmurHash3_64(subscription_id));
 CREATE VIEW IF NOT EXISTS `piano`.`subscription_state` ON CLUSTER `main`

@@ -22,7 +22,7 @@ type None struct{}
 
 // Authenticate always succeeds.
 func (None) Authenticate(http.ResponseWriter, *http.Request) (role.Identity, bool) {
-	return role.Identity{User: "local viewer", Roles: []role.Role{role.Viewer}}, true
+	return role.Identity{Roles: []role.Role{role.Viewer}}, true
 }
 
 // Routes has no pages.

@@ -61,7 +61,7 @@ func NewOIDC(ctx context.Context, c OIDCConfig) (*OIDC, error) {
 // request is refused.
 func (o *OIDC) Authenticate(w http.ResponseWriter, r *http.Request) (role.Identity, bool) {
 	var s session
-	if err := o.cookies.get(r, o.cookies.sessionName(), &s); err == nil && s.User != "" {
+	if err := o.cookies.get(r, sessionCookie, &s); err == nil && s.User != "" {
 		return o.config.Mapping.Identity(s.User, s.Groups), true
 	}
 	if r.Method != http.MethodGet || r.Header.Get("HX-Request") != "" {
@@ -84,7 +84,7 @@ func (o *OIDC) Routes() map[string]http.HandlerFunc {
 
 func (o *OIDC) start(w http.ResponseWriter, r *http.Request) {
 	l := login{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Target: localTarget(r.URL.Query().Get("to"))}
-	if err := o.cookies.set(w, loginCookie, l, loginLength); err != nil {
+	if err := o.cookies.set(w, loginCookie, l); err != nil {
 		http.Error(w, "The address of the page is too long for a login. Open / first.", http.StatusBadRequest)
 		return
 	}
@@ -106,7 +106,7 @@ func (o *OIDC) finish(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The identity provider did not confirm the login. Open / again.", http.StatusForbidden)
 		return
 	}
-	if err := o.cookies.set(w, o.cookies.sessionName(), s, sessionLength); err != nil {
+	if err := o.cookies.set(w, sessionCookie, s); err != nil {
 		http.Error(w, "The person is in too many groups for a cookie. Let the provider send fewer.", http.StatusForbidden)
 		return
 	}
@@ -143,7 +143,7 @@ func (o *OIDC) exchange(r *http.Request, l login) (session, error) {
 }
 
 func (o *OIDC) logout(w http.ResponseWriter, r *http.Request) {
-	o.cookies.remove(w, o.cookies.sessionName())
+	o.cookies.remove(w, sessionCookie)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

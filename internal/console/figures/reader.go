@@ -27,6 +27,9 @@ const (
 	maxKept      = 256 // answers in the cache
 )
 
+// Comment marks the queries of the console in system.query_log.
+const Comment = "pianola console"
+
 // ErrBusy reports that too many queries are waiting.
 var ErrBusy = errors.New("too many queries are running; try again in a few seconds")
 
@@ -72,6 +75,12 @@ func (r *Reader) Table(ctx context.Context, q Query) (*Table, error) {
 // Cached is Table for any read: at most one at a time for a key. read must not depend on
 // who asks.
 func (r *Reader) Cached(ctx context.Context, key string, keep time.Duration, read func(context.Context) (*Table, error)) (*Table, error) {
+	t, err := r.cached(ctx, key, keep, read)
+	note(ctx, t, keep)
+	return t, err
+}
+
+func (r *Reader) cached(ctx context.Context, key string, keep time.Duration, read func(context.Context) (*Table, error)) (*Table, error) {
 	if t, found := r.kept.Get(key); found && r.now().Sub(t.AsOf) < keep {
 		return t, nil
 	}
@@ -79,11 +88,16 @@ func (r *Reader) Cached(ctx context.Context, key string, keep time.Duration, rea
 		// Others may wait for the same answer when this caller goes away.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 		defer cancel()
-		t, err := r.limited(ctx, read)
-		if err == nil {
-			r.kept.Add(key, t)
+		var t *Table
+		err := r.limited(ctx, func(ctx context.Context) (err error) {
+			t, err = read(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return t, err
+		r.kept.Add(key, t)
+		return t, nil
 	})
 	select {
 	case <-ctx.Done():
@@ -96,25 +110,37 @@ func (r *Reader) Cached(ctx context.Context, key string, keep time.Duration, rea
 	}
 }
 
+// Limited runs a read with the limits of queries and keeps nothing: for what is not the same
+// for everybody, or must not be old. Queries of read must use its context.
+func (r *Reader) Limited(ctx context.Context, read func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return r.limited(ctx, read)
+}
+
 // limited waits until few enough queries run.
-func (r *Reader) limited(ctx context.Context, read func(context.Context) (*Table, error)) (t *Table, err error) {
+func (r *Reader) limited(ctx context.Context, read func(context.Context) error) (err error) {
 	select {
 	case r.queued <- struct{}{}:
 		defer func() { <-r.queued }()
 	default:
-		return nil, ErrBusy
+		return ErrBusy
 	}
 	if err := r.running.Acquire(ctx, 1); err != nil {
-		return nil, ErrBusy
+		return ErrBusy
 	}
 	defer r.running.Release(1)
-	// It runs in a goroutine of its own: a panic there would end the process.
+	// It may run in a goroutine of its own: a panic there would end the process.
 	defer func() {
 		if failed := recover(); failed != nil {
-			t, err = nil, &PanicError{Stack: debug.Stack()}
+			err = &PanicError{Stack: debug.Stack()}
 		}
 	}()
-	return read(ctx)
+	return read(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"max_execution_time": int(queryTimeout.Seconds()),
+		"max_threads":        maxThreads,
+		"log_comment":        Comment,
+	})))
 }
 
 func (r *Reader) run(ctx context.Context, q Query) (*Table, error) {
@@ -129,7 +155,7 @@ func (r *Reader) run(ctx context.Context, q Query) (*Table, error) {
 			"max_threads":          maxThreads,
 			"max_result_rows":      MaxRows + 1,
 			"result_overflow_mode": "break",
-			"log_comment":          "pianola console",
+			"log_comment":          Comment,
 		}))
 	t := &Table{AsOf: r.now()} // before the query: what it shows is not older
 	rows, err := r.conn.Query(ctx, q.SQL)

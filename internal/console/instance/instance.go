@@ -120,6 +120,7 @@ func (i *Instance) operate(cfg config.Config, o Options, group *service.Offsets,
 		},
 		Plans: i.plans,
 		Jobs:  service.NewJobs(cfg, conn, o.Now, o.Log, nil),
+		Log:   operate.ActionsLog{Conn: conn, Tables: schemas.Options{Database: cfg.ClickHouse.Database}, Instance: cfg.Consumer.Instance, Now: o.Now},
 		Now:   o.Now,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,7 @@ func TestDeadLetters_APlanIsConfirmedOnce(t *testing.T) {
 		if n := s.count("SELECT count() FROM dead_letters WHERE dismissed_by LIKE '%@%'"); n != 0 {
 			t.Error("the table has the address of a person")
 		}
+		s.recorded("dismiss_dead_letters", "dead_letters:reason=missing_field", "they are gone")
 	})
 	t.Run("redrive", func(t *testing.T) {
 		at := s.Topic + "/0/0"
@@ -76,6 +78,7 @@ func TestDeadLetters_APlanIsConfirmedOnce(t *testing.T) {
 		if rows, open := s.count("SELECT count() FROM subscription_events"), s.count("SELECT count() FROM dead_letters FINAL WHERE resolved_at IS NULL"); rows != 1 || open != 0 {
 			t.Errorf("%d events and %d open dead letters, want 1 and 0", rows, open)
 		}
+		s.recorded("redrive_dead_letters", "dead_letters:"+at, "they are gone")
 		again := s.post("ops", "/dead-letters/plans", url.Values{"kind": {"redrive"}, "at": {at}})
 		if ready := s.planReady(again.location); !strings.Contains(ready.body, "This plan would change nothing") {
 			t.Errorf("a second plan: %s", ready.body)
@@ -95,6 +98,19 @@ func TestDeadLetters_APlanIsConfirmedOnce(t *testing.T) {
 			t.Errorf("an unknown plan: status %d", got.status)
 		}
 	})
+}
+
+// recorded checks that actions_log has a change once, with its reason and without the
+// address of the person.
+func (s *site) recorded(action, object, why string) {
+	s.Helper()
+	var rows []string
+	s.Must(s.Analyst.QueryRow(s.Context(), `SELECT groupArray(concat(step, ' ', outcome, ' ', object, ' ', reason, ' ', if(position(actor, '@') = 0 AND actor != '', 'by somebody', actor)))
+		FROM (SELECT * FROM actions_log WHERE action = '`+action+`' ORDER BY written_at, step)`).Scan(&rows))
+	want := []string{"asked  " + object + " " + why + " by somebody", "final done " + object + " " + why + " by somebody"}
+	if !slices.Equal(rows, want) {
+		s.Errorf("actions_log has %q, want %q", rows, want)
+	}
 }
 
 // confirmTogether sends the form of a plan several times at once.
@@ -145,6 +161,7 @@ func TestChanges_NeedTheRoleAndTheSameOrigin(t *testing.T) {
 	if n := s.count("SELECT count() FROM replay_jobs WHERE record = 'cancel'"); n != 1 {
 		t.Errorf("%d cancellations, want 1", n)
 	}
+	s.recorded("cancel_replay_job", "job:20261130t130000-bbbb", "the wrong files")
 	if got := s.get("ops", "/jobs/20261130t130000-bbbb?asked=1"); !strings.Contains(got.body, "The job is canceled") {
 		t.Errorf("%s", got.body)
 	}

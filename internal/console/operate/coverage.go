@@ -3,7 +3,6 @@ package operate
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/pianola/pianola/internal/console/figures"
@@ -81,12 +80,15 @@ func coveragePage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http.Req
 				About: "Offsets without a record are markers of transactions and what compaction has removed.",
 				Empty: "No range of offsets was written in this time.", Query: summary,
 				Links: map[string]func(map[string]string) string{"partition": func(row map[string]string) string {
-					return "/coverage?" + url.Values{"topic": {topic}, "partition": {row["partition"]}, "span": {span.Name}}.Encode()
+					values := span.Values()
+					values.Set("topic", topic)
+					values.Set("partition", row["partition"])
+					return "/coverage?" + values.Encode()
 				}},
 			},
 		},
 	}
-	page.Panels(p)(r)(w, req)
+	r.Panels(w, req, p)
 }
 
 // pictured are the partitions to draw: the selected one, or those that need a look first.

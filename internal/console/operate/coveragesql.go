@@ -13,7 +13,7 @@ const (
 )
 
 // topicsOfLedger are the topics with ranges, those written last first.
-var topicsOfLedger = figures.Query{Keep: time.Minute, SQL: "SELECT source_name FROM ingest_ledger WHERE source = 'kafka' AND kind != 'replay' GROUP BY source_name ORDER BY max(next_offset) DESC, source_name LIMIT 1000"}
+var topicsOfLedger = figures.Query{Keep: time.Minute, SQL: "SELECT source_name FROM ingest_ledger WHERE source = 'kafka' AND kind != 'replay' GROUP BY source_name ORDER BY max(written_at) DESC, source_name LIMIT 1000"}
 
 // partitionName is a partition as the pages name it: with the epoch of a recreated topic.
 const partitionName = `if(source_epoch = 0, toString(source_partition), concat(toString(source_partition), '@', toString(source_epoch)))`

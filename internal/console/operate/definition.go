@@ -29,6 +29,6 @@ func definition(r *page.Renderer) http.HandlerFunc {
 					SQL: "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position"},
 			}},
 		}
-		page.Panels(p)(r)(w, req)
+		r.Panels(w, req, p)
 	}
 }

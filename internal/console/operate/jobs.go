@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -87,7 +88,11 @@ type jobsContent struct {
 }
 
 func jobsPage(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
-	all, err := d.Jobs.List(req.Context())
+	var all []*job.Job
+	err := r.Figures.Limited(req.Context(), func(ctx context.Context) (err error) {
+		all, err = d.Jobs.List(ctx)
+		return err
+	})
 	if err != nil {
 		r.FailRead(w, req, err)
 		return
@@ -153,7 +158,11 @@ func findJob(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request)
 		r.Fail(w, req, http.StatusNotFound, "There is no such job.")
 		return nil, false
 	}
-	j, err := d.Jobs.Find(req.Context(), id)
+	var j *job.Job
+	err = r.Figures.Limited(req.Context(), func(ctx context.Context) (err error) {
+		j, err = d.Jobs.Find(ctx, id)
+		return err
+	})
 	switch {
 	case errors.Is(err, job.ErrUnknown):
 		r.Fail(w, req, http.StatusNotFound, "There is no such job.")
@@ -178,11 +187,14 @@ func cancelJob(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Reques
 		return
 	}
 	if d.line(j).Cancelable() {
-		if _, err := d.Jobs.Cancel(req.Context(), j.ID); err != nil {
+		err := d.Log.record(req.Context(), change{action: actionCancel, by: actor(req), why: why, object: "job:" + j.ID}, func(ctx context.Context) error {
+			_, err := d.Jobs.Cancel(ctx, j.ID)
+			return err
+		})
+		if err != nil {
 			r.FailRead(w, req, err)
 			return
 		}
-		logCanceled(r, j.ID, actor(req), why)
 	}
 	http.Redirect(w, req, "/jobs/"+url.PathEscape(j.ID)+"?asked=1", http.StatusSeeOther)
 }

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -23,16 +24,15 @@ func letterPage(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Reque
 		r.Fail(w, req, http.StatusBadRequest, "The address is wrong: "+err.Error()+".")
 		return
 	}
-	all, err := d.Letters.Decisions(req.Context(), at)
-	switch {
-	case err != nil:
-		r.FailRead(w, req, err)
-		return
-	case len(all) == 0:
-		r.Fail(w, req, http.StatusNotFound, "There is no dead letter at these coordinates. The list shows the open ones.")
-		return
-	}
-	one, err := d.Letters.Find(req.Context(), at)
+	var all []letters.Letter
+	var one letters.Letter
+	err = r.Figures.Limited(req.Context(), func(ctx context.Context) (err error) {
+		if all, err = d.Letters.Decisions(ctx, at); err != nil {
+			return err
+		}
+		one, err = d.Letters.Find(ctx, at)
+		return err
+	})
 	switch {
 	case errors.Is(err, letters.ErrUnknown):
 		r.Fail(w, req, http.StatusNotFound, "There is no dead letter at these coordinates. The list shows the open ones.")

@@ -29,6 +29,7 @@ type lettersTask struct {
 	kind      string
 	selection deadletters.Selection
 	redrive   Redrive
+	log       ActionsLog
 }
 
 // Plan finds what would be read, or which messages are gone.
@@ -37,8 +38,29 @@ func (t *lettersTask) Plan(ctx context.Context, report progress.Func) (any, erro
 }
 
 // Execute redrives or dismisses.
-func (t *lettersTask) Execute(ctx context.Context, c plans.Confirmation, report progress.Func) (any, error) {
-	return t.run(ctx, report, schemas.Dismissal{By: c.By, Why: c.Why}, true)
+func (t *lettersTask) Execute(ctx context.Context, c plans.Confirmation, report progress.Func) (result any, err error) {
+	done := change{action: actionRedrive, by: c.By, why: c.Why, object: t.object()}
+	if t.kind == dismissLetters {
+		done.action = actionDismiss
+	}
+	err = t.log.record(ctx, done, func(ctx context.Context) (err error) {
+		result, err = t.run(ctx, report, schemas.Dismissal{By: c.By, Why: c.Why}, true)
+		return err
+	})
+	return result, err
+}
+
+// object names what the plan selects.
+func (t *lettersTask) object() string {
+	s := t.selection
+	if len(s.At) > 0 {
+		names := make([]string, len(s.At))
+		for i, at := range s.At {
+			names[i] = at.String()
+		}
+		return "dead_letters:" + strings.Join(names, " ")
+	}
+	return "dead_letters:" + filterValues(letters.Filter{Reason: s.Reason, Field: s.Field, Topic: s.Topic}).Encode()
 }
 
 func (t *lettersTask) run(ctx context.Context, report progress.Func, d schemas.Dismissal, execute bool) (result any, err error) {
@@ -80,7 +102,7 @@ func (d Deps) lettersTask(req *http.Request) (*lettersTask, error) {
 	if err := req.ParseForm(); err != nil {
 		return nil, errors.New("it cannot be read")
 	}
-	task := &lettersTask{kind: req.PostForm.Get("kind"), redrive: d.Redrive}
+	task := &lettersTask{kind: req.PostForm.Get("kind"), redrive: d.Redrive, log: d.Log}
 	if task.kind != redriveLetters && task.kind != dismissLetters {
 		return nil, errors.New("kind must be redrive or dismiss")
 	}

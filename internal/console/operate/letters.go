@@ -1,6 +1,8 @@
 package operate
 
 import (
+	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,7 +20,7 @@ const lettersOnPage = 50
 // lettersContent is what the list of dead letters needs.
 type lettersContent struct {
 	Figures any
-	Spans   []page.SpanChoice
+	Span    page.SpanForm // of the charts
 	Filter  letters.Filter
 	Reasons []string
 	Fields  []string
@@ -51,13 +53,17 @@ func lettersPage(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Requ
 	panels.Keep = filterValues(filter)
 	content := lettersContent{
 		Filter: filter, Reasons: letters.Reasons(), Fields: letters.Fields(), States: letters.States(),
-		Ops: role.From(req.Context()).Has(role.Ops), Spans: r.SpanChoices(req, panels.Usual),
+		Ops: role.From(req.Context()).Has(role.Ops), Span: r.SpanForm(req, panels.Usual),
 	}
 	var done bool
 	if content.Figures, done = r.Load(w, req, panels); done {
 		return
 	}
-	all, err := d.Letters.Page(req.Context(), filter, lettersOnPage+1)
+	var all []letters.Letter
+	err = r.Figures.Limited(req.Context(), func(ctx context.Context) (err error) {
+		all, err = d.Letters.Page(ctx, filter, lettersOnPage+1)
+		return err
+	})
 	if err != nil {
 		r.FailRead(w, req, err)
 		return
@@ -134,12 +140,12 @@ func letterPanels(r *page.Renderer, req *http.Request) (page.PanelPage, error) {
 			{Label: "dismissed", Query: figures.Query{SQL: "SELECT count(), 'the message is gone' FROM dead_letters FINAL WHERE resolved_at IS NOT NULL AND dismissed_by IS NOT NULL"}},
 		},
 	}
-	span := r.SpanOf(req, p.Usual).Params()
+	span := r.SpanOf(req, p.Usual)
 	for _, one := range []struct {
 		column, title string
 		known         []string
 	}{{"reason", "By reason", letters.Reasons()}, {"field", "By field", letters.Fields()}} {
-		found, err := r.Figures.Table(req.Context(), figures.Query{SQL: `SELECT ` + one.column + ` ` + ofSpan + ` AND ` + one.column + ` IS NOT NULL GROUP BY ` + one.column + ` ORDER BY count() DESC LIMIT 6`}.With(span))
+		found, err := r.Figures.Table(req.Context(), figures.Query{SQL: `SELECT ` + one.column + ` ` + ofSpan + ` AND ` + one.column + ` IS NOT NULL GROUP BY ` + one.column + ` ORDER BY count() DESC LIMIT 6`}.With(span.Params()))
 		if err != nil {
 			return p, err
 		}
@@ -161,7 +167,9 @@ SELECT reason, field, count() AS dead_letters, countIf(resolved_at IS NULL) AS o
 ` + ofSpan + `
 GROUP BY reason, field ORDER BY dead_letters DESC, reason, field`},
 		Links: map[string]func(map[string]string) string{"reason": func(row map[string]string) string {
-			return "/dead-letters?" + filterValues(letters.Filter{Reason: row["reason"], Field: row["field"], State: letters.Any}).Encode()
+			values := filterValues(letters.Filter{Reason: row["reason"], Field: row["field"], State: letters.Any})
+			maps.Copy(values, span.Values())
+			return "/dead-letters?" + values.Encode()
 		}},
 	})
 	return p, nil

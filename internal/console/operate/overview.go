@@ -47,7 +47,7 @@ WHERE count > 0
 ORDER BY last_at DESC`
 
 func overview(d Deps) page.PanelPage {
-	p := page.PanelPage{
+	return page.PanelPage{
 		Title: "Overview", Usual: "1h", Refresh: 10,
 		About: "Whether messages flow, how fast and how late, and what needs a person.",
 		Tiles: []page.Tile{
@@ -114,15 +114,12 @@ GROUP BY time ORDER BY time`},
 				ID: "age", Title: "How old the tables are", Sources: []string{"freshness"},
 				Query: figures.Query{Keep: 15 * time.Second, SQL: "SELECT part, name, as_of, age_seconds FROM freshness WHERE part != 'drift' ORDER BY part, name"},
 			},
+			{
+				ID: "lag", Title: "Lag by partition", Sources: []string{"Kafka"}, Open: true,
+				About:   "Offsets that the group may read and has not committed. Offsets behind an open transaction are apart: no reader of committed messages sees them yet. Partitions with an alert come first, then those with the most lag.",
+				Read:    func(ctx context.Context) (*figures.Table, error) { return lag(ctx, d) },
+				Command: "pianola offsets show",
+			},
 		},
 	}
-	if d.Offsets != nil {
-		p.Panels = append(p.Panels, page.Panel{
-			ID: "lag", Title: "Lag by partition", Sources: []string{"Kafka"}, Open: true,
-			About:   "Offsets that the group may read and has not committed. Offsets behind an open transaction are apart: no reader of committed messages sees them yet. Partitions with an alert come first, then those with the most lag.",
-			Read:    func(ctx context.Context) (*figures.Table, error) { return lag(ctx, d) },
-			Command: "pianola offsets show",
-		})
-	}
-	return p
 }

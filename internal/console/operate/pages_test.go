@@ -1,9 +1,11 @@
 package operate_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
@@ -97,6 +99,24 @@ func TestPages_ShowTheWorldAndRunNoneOfItsTexts(t *testing.T) {
 			t.Errorf("%d dead letters on all pages, want 133", len(seen))
 		}
 	})
+	t.Run("links keep the dates", func(t *testing.T) {
+		dates := "from=2026-01-01&amp;to=2100-01-01"
+		for address, link := range map[string]string{
+			"/coverage":       `href="/coverage?from=2026-01-01&amp;partition=1&amp;to=2100-01-01&amp;topic=`,
+			"/reconciliation": `href="/reconciliation?after=`,
+			"/dead-letters":   `href="/dead-letters?field=`,
+		} {
+			got := s.get("viewers", address+"?"+strings.ReplaceAll(dates, "&amp;", "&"))
+			_, rest, found := strings.Cut(got.body, link)
+			end, _, _ := strings.Cut(rest, `"`)
+			if !found || !strings.Contains(link+end, "from=2026-01-01") || !strings.Contains(link+end, "to=2100-01-01") {
+				t.Errorf("%s: %v, %s", address, found, link+end)
+			}
+			if !strings.Contains(got.body, `name="from" value="2026-01-01"`) || !strings.Contains(got.body, `name="to" value="2100-01-01"`) {
+				t.Errorf("%s: the form has lost the dates", address)
+			}
+		}
+	})
 	t.Run("csv", func(t *testing.T) {
 		if got := s.get("viewers", "/reconciliation?severity=routine&csv=disagreements"); got.status != http.StatusOK || strings.Count(got.body, "next_bill") != 40 {
 			t.Errorf("status %d: %s", got.status, got.body)
@@ -136,4 +156,36 @@ func TestPages_OfAnEmptyDatabase(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", address, got.status, want)
 		}
 	}
+}
+
+// TestCoverage_ShowsTheTopicThatWasWrittenLast: offsets of two topics cannot be compared.
+func TestCoverage_ShowsTheTopicThatWasWrittenLast(t *testing.T) {
+	tier.Full(t, "needs Kafka and ClickHouse")
+	s := newSite(t)
+	s.Exec(`INSERT INTO ingest_ledger (source, source_name, kind, start_offset, next_offset, insert_token, written_at) VALUES
+		('kafka', 'old', 'flush', 0, 1000, 'a', now64(3) - INTERVAL 1 HOUR), ('kafka', 'new', 'flush', 0, 1, 'b', now64(3))`)
+	_, options, _ := strings.Cut(s.get("viewers", "/coverage").body, `name="topic">`)
+	if !strings.HasPrefix(options, `<option value="new" selected>`) {
+		t.Errorf("%.100s", options)
+	}
+}
+
+// TestPages_WaitForTheLimitsOfQueries: no page reads ClickHouse beside them.
+func TestPages_WaitForTheLimitsOfQueries(t *testing.T) {
+	tier.Full(t, "needs Kafka and ClickHouse")
+	s := newSite(t)
+	release := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 100 { // more than run and wait
+		readers.Go(func() {
+			_ = s.figures.Limited(context.WithoutCancel(t.Context()), func(context.Context) error { <-release; return nil }) // some are refused
+		})
+	}
+	for _, address := range []string{"/dead-letters", "/dead-letters/letter?at=a/0/1", "/jobs", "/jobs/20261130t120000-zzzz", "/reconciliation", "/coverage"} {
+		if got := s.get("viewers", address); got.status != http.StatusServiceUnavailable {
+			t.Errorf("%s: status %d", address, got.status)
+		}
+	}
+	close(release)
+	readers.Wait()
 }

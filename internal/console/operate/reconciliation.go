@@ -18,7 +18,7 @@ const disagreementsOnPage = 50
 // reconciliationContent is what the page of reconciliations needs besides its panels.
 type reconciliationContent struct {
 	Figures    any
-	Spans      []page.SpanChoice
+	Span       page.SpanForm // of the charts
 	Kinds      []string
 	Severities []string
 	Kind       string
@@ -39,7 +39,7 @@ func kinds() (all []string) {
 func reconciliationPage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
 	values := req.URL.Query()
 	content := reconciliationContent{
-		Kinds: kinds(), Severities: severities, Kind: values.Get("kind"), Severity: values.Get("severity"), Spans: r.SpanChoices(req, reconciliationSpan),
+		Kinds: kinds(), Severities: severities, Kind: values.Get("kind"), Severity: values.Get("severity"), Span: r.SpanForm(req, reconciliationSpan),
 	}
 	if content.Kind != "" && !slices.Contains(content.Kinds, content.Kind) || content.Severity != "" && !slices.Contains(severities, content.Severity) {
 		r.Fail(w, req, http.StatusBadRequest, "The address is wrong: there is no such kind or severity of disagreements.")
@@ -54,8 +54,8 @@ func reconciliationPage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *ht
 		r.FailRead(w, req, err)
 		return
 	}
-	choice := url.Values{}
-	for _, name := range []string{"kind", "severity", "span"} {
+	choice := content.Span.Values()
+	for _, name := range []string{"kind", "severity"} {
 		if values.Get(name) != "" {
 			choice.Set(name, values.Get(name))
 		}
@@ -63,7 +63,7 @@ func reconciliationPage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *ht
 	if values.Has("after") {
 		content.First = "/reconciliation?" + choice.Encode()
 	}
-	found, err := r.Figures.Table(req.Context(), figures.Query{SQL: kindsSQL}.With(r.SpanOf(req, reconciliationSpan).Params()))
+	found, err := r.Figures.Table(req.Context(), figures.Query{SQL: kindsSQL}.With(content.Span.Params()))
 	if err != nil {
 		r.FailRead(w, req, err)
 		return

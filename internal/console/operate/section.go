@@ -20,9 +20,9 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// Deps are the parts that the pages use. All are required except Offsets.
+// Deps are the parts that the pages use. All are required.
 type Deps struct {
-	// Offsets reads the consumer group; nil when the console has no connection to Kafka.
+	// Offsets reads the consumer group.
 	Offsets func(context.Context) (*offsets.Report, error)
 
 	// Settings are the settings of this process, without secrets.
@@ -39,6 +39,9 @@ type Deps struct {
 
 	// Jobs reads and cancels replay jobs.
 	Jobs *job.Store
+
+	// Log records who has changed something, and why.
+	Log ActionsLog
 
 	Now func() time.Time
 }

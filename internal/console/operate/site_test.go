@@ -30,6 +30,7 @@ import (
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/schemas"
 	"github.com/pianola/pianola/sink"
 	"github.com/pianola/pianola/transform"
 )
@@ -44,8 +45,9 @@ var worldSQL string
 // site is a console over a database of its own.
 type site struct {
 	*testbed.Fixture
-	url    string
-	client *http.Client
+	url     string
+	client  *http.Client
+	figures *figures.Reader
 }
 
 // newSite serves the pages of operation until the test ends.
@@ -55,6 +57,7 @@ func newSite(t *testing.T) *site {
 	book := plans.NewBook(time.Now, zap.NewNop())
 	reader, err := figures.New(s.Analyst, time.Now)
 	s.Must(err)
+	s.figures = reader
 	server, err := console.Listen(t.Context(), console.Config{Listen: "127.0.0.1:0", Rate: 1000}, console.Deps{
 		Figures: reader,
 		Auth: &auth.Header{
@@ -72,6 +75,7 @@ func newSite(t *testing.T) *site {
 			Redrive:  s.redrive,
 			Plans:    book,
 			Jobs:     job.NewStore(job.Deps{Conn: s.Analyst, Database: s.Topic, Instance: "console", Heartbeat: job.DefaultHeartbeat, Now: time.Now, Log: zap.NewNop()}),
+			Log:      operate.ActionsLog{Conn: s.Analyst, Tables: schemas.Options{Database: s.Topic}, Instance: "console", Now: time.Now},
 			Now:      time.Now,
 		})},
 		Now: time.Now, Log: zap.NewNop(),

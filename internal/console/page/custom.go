@@ -24,17 +24,14 @@ func (r *Renderer) SpanOf(req *http.Request, usual string) Span {
 	return spanOf(req.URL.Query(), usual, r.Now())
 }
 
-// SpanChoice is a time that a form offers.
-type SpanChoice struct {
-	Name, Label string
-	Selected    bool
+// SpanForm are the fields of a form that select the time. A template shows them with
+// {{ template "span fields" .Span }}.
+type SpanForm struct {
+	Span
+	Choices []spanChoice
 }
 
-// SpanChoices are the times of the form of a page with a template of its own.
-func (r *Renderer) SpanChoices(req *http.Request, usual string) (all []SpanChoice) {
-	now := r.SpanOf(req, usual)
-	for _, one := range spanChoices {
-		all = append(all, SpanChoice{one.Name, one.Label, one.Name == now.Name})
-	}
-	return all
+// SpanForm offers all times for a page with a template of its own.
+func (r *Renderer) SpanForm(req *http.Request, usual string) SpanForm {
+	return SpanForm{Span: r.SpanOf(req, usual), Choices: spanChoices}
 }

@@ -181,7 +181,13 @@ var figuresOf = map[string]string{
 }
 
 // ages says of each source how old it is.
-func ages(ctx context.Context, r *figures.Reader, p Panel) []source {
+func ages(ctx context.Context, r *figures.Reader, p Panel) (all []source) {
+	if p.Read != nil {
+		for _, name := range p.Sources {
+			all = append(all, source{Name: name, Age: "read now"})
+		}
+		return all
+	}
 	t, err := r.Table(ctx, freshness)
 	known := map[string]string{}
 	if err == nil {
@@ -193,9 +199,8 @@ func ages(ctx context.Context, r *figures.Reader, p Panel) []source {
 			}
 		}
 	}
-	var all []source
 	for _, name := range p.Sources {
-		one := source{Name: name, Defined: p.Read == nil, Age: known[cmp.Or(figuresOf[name], name)]}
+		one := source{Name: name, Defined: true, Age: known[cmp.Or(figuresOf[name], name)]}
 		switch {
 		case err != nil:
 			one.Age = "age unknown"

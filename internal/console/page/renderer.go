@@ -29,6 +29,7 @@ type Renderer struct {
 	Log     *zap.Logger
 
 	assets   *assets.Set
+	keeper   *keeper
 	base     *template.Template
 	byFS     map[string]*template.Template // by name of the template file
 	sections []Section
@@ -39,7 +40,10 @@ type Renderer struct {
 func NewRenderer(r *figures.Reader, now func() time.Time, log *zap.Logger, set *assets.Set, sections []Section, logout bool) (*Renderer, error) {
 	made := &Renderer{Figures: r, Now: now, Log: log, assets: set, sections: sections, logout: logout, byFS: map[string]*template.Template{}}
 	var err error
-	made.base, err = template.New("").Funcs(template.FuncMap{"asset": set.URL, "time": showTime, "lower": strings.ToLower}).ParseFS(templates, "templates/*.html")
+	if made.keeper, err = newKeeper(now); err != nil {
+		return nil, err
+	}
+	made.base, err = template.New("").Funcs(template.FuncMap{"asset": set.URL, "time": showTime}).ParseFS(templates, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse templates: %w", err)
 	}
@@ -85,12 +89,11 @@ func showTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05")
 
 // layout is what the frame of every page needs.
 type layout struct {
-	Title    string
-	Nav      []navGroup
-	Identity role.Identity
-	Logout   bool
-	Now      time.Time
-	Content  any
+	Title   string
+	Nav     []navGroup
+	Name    template.HTML // of the person
+	Logout  bool
+	Content any
 }
 
 type navGroup struct {
@@ -105,23 +108,53 @@ type navLink struct {
 
 // Page writes a page with the content template of the given name.
 func (r *Renderer) Page(w http.ResponseWriter, req *http.Request, status int, name, title string, content any) {
+	page, err := r.write(req, name, title, content)
+	if err != nil {
+		r.failTemplate(w, err)
+		return
+	}
+	made := cut(page)
+	made.send(w, req, status, nameOf(req))
+}
+
+// write makes a whole page, so that a failed template is no half page. It has a mark at the
+// place of the name.
+func (r *Renderer) write(req *http.Request, name, title string, content any) ([]byte, error) {
 	found, ok := r.byFS[name]
 	if !ok {
-		r.Fail(w, req, http.StatusInternalServerError, "The page has no template.")
-		return
+		return nil, fmt.Errorf("%w: there is no template %s", errTemplate, name)
 	}
-	var body bytes.Buffer // first whole, so that a failed template is no half page
-	err := found.ExecuteTemplate(&body, "layout", layout{
-		Title: title, Nav: r.nav(req), Identity: role.From(req.Context()), Logout: r.logout, Now: r.Now(), Content: content,
-	})
-	if err != nil {
-		r.Log.Error("page failed", zap.String("template", name), zap.Error(err))
-		http.Error(w, "The page could not be written. The log of the console says why.", http.StatusInternalServerError)
-		return
+	var body bytes.Buffer
+	l := layout{Title: title, Nav: r.nav(req), Name: namePlace, Logout: r.logout, Content: content}
+	if err := found.ExecuteTemplate(&body, "layout", l); err != nil {
+		return nil, fmt.Errorf("%w: %w", errTemplate, err)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = body.WriteTo(w) // the client has closed the connection
+	return body.Bytes(), nil
+}
+
+// errTemplate reports a page that could not be written.
+var errTemplate = errors.New("write a page")
+
+func (r *Renderer) failTemplate(w http.ResponseWriter, err error) {
+	r.Log.Error("page failed", zap.Error(err))
+	http.Error(w, "The page could not be written. The log of the console says why.", http.StatusInternalServerError)
+}
+
+// nameOf is the person with the roles, as HTML.
+func nameOf(req *http.Request) []byte {
+	who := role.From(req.Context())
+	name := who.User
+	if who.Anonymous() {
+		name = "no login"
+	}
+	if len(who.Roles) > 0 {
+		roles := make([]string, len(who.Roles))
+		for i, one := range who.Roles {
+			roles[i] = string(one)
+		}
+		name += " (" + strings.Join(roles, ", ") + ")"
+	}
+	return []byte(template.HTMLEscapeString(name))
 }
 
 // nav is the navigation: the pages that the person may open.

@@ -12,20 +12,22 @@ type Span struct {
 	From, To time.Time // half-open, UTC
 }
 
-// span is a choice of the time.
+// spanChoice is a choice of the time. A span ends with the step in which the request comes.
+// So the queries of a page stay the same for a step, and people share their answers.
 type spanChoice struct {
 	Name, Label string
+	step        time.Duration
 	back        func(time.Time) time.Time
 }
 
 var spanChoices = []spanChoice{
-	{"1h", "last hour", func(t time.Time) time.Time { return t.Add(-time.Hour) }},
-	{"24h", "last 24 hours", func(t time.Time) time.Time { return t.Add(-24 * time.Hour) }},
-	{"7d", "last 7 days", func(t time.Time) time.Time { return t.AddDate(0, 0, -7) }},
-	{"30d", "last 30 days", func(t time.Time) time.Time { return t.AddDate(0, 0, -30) }},
-	{"3mo", "last 3 months", func(t time.Time) time.Time { return t.AddDate(0, -3, 0) }},
-	{"12mo", "last 12 months", func(t time.Time) time.Time { return t.AddDate(-1, 0, 0) }},
-	{"36mo", "last 36 months", func(t time.Time) time.Time { return t.AddDate(-3, 0, 0) }},
+	{"1h", "last hour", 10 * time.Second, func(t time.Time) time.Time { return t.Add(-time.Hour) }},
+	{"24h", "last 24 hours", time.Minute, func(t time.Time) time.Time { return t.Add(-24 * time.Hour) }},
+	{"7d", "last 7 days", 10 * time.Minute, func(t time.Time) time.Time { return t.AddDate(0, 0, -7) }},
+	{"30d", "last 30 days", 10 * time.Minute, func(t time.Time) time.Time { return t.AddDate(0, 0, -30) }},
+	{"3mo", "last 3 months", 10 * time.Minute, func(t time.Time) time.Time { return t.AddDate(0, -3, 0) }},
+	{"12mo", "last 12 months", 10 * time.Minute, func(t time.Time) time.Time { return t.AddDate(-1, 0, 0) }},
+	{"36mo", "last 36 months", 10 * time.Minute, func(t time.Time) time.Time { return t.AddDate(-3, 0, 0) }},
 }
 
 // offered are the choices with these names; all without names.
@@ -54,17 +56,26 @@ func spanOf(values url.Values, usual string, now time.Time) Span {
 	for _, name := range []string{values.Get("span"), usual} {
 		for _, choice := range spanChoices {
 			if choice.Name == name {
-				// To is at the end of the second or, of long spans, the minute. So people who
-				// look at the same page share an answer.
-				end := now.Truncate(10 * time.Second).Add(10 * time.Second)
+				end := now.Truncate(choice.step).Add(choice.step)
 				return Span{Name: name, From: choice.back(end), To: end}
 			}
 		}
 	}
-	return Span{From: now.AddDate(0, 0, -1), To: now}
+	panic("there is no span " + usual)
 }
 
 // Params are the values of the span for queries.
 func (s Span) Params() map[string]string {
 	return map[string]string{"from": s.From.Format(time.DateTime), "to": s.To.Format(time.DateTime)}
 }
+
+// Values are the span as it stands in an address.
+func (s Span) Values() url.Values {
+	if s.Name != "" {
+		return url.Values{"span": {s.Name}}
+	}
+	return url.Values{"from": {s.From.Format(time.DateOnly)}, "to": {s.Last()}}
+}
+
+// Last is the last day of the span.
+func (s Span) Last() string { return s.To.AddDate(0, 0, -1).Format(time.DateOnly) }

@@ -23,7 +23,7 @@ const (
 var (
 	ErrUnknown  = errors.New("this plan does not exist any more: plans end after an hour and with the process; make a new one")
 	ErrNotReady = errors.New("this plan is not ready to be confirmed")
-	ErrFull     = errors.New("too many plans are open; try again in a few minutes")
+	ErrFull     = errors.New("too many plans are open: a plan ends an hour after its last change, so try again within an hour")
 )
 
 // Messages of the log.

@@ -26,9 +26,12 @@ func Roles() []Role { return []Role{Viewer, Ops, Care, CareMoney, Promo} }
 
 // Identity is a person who is logged in.
 type Identity struct {
-	User  string
+	User  string // empty without a login
 	Roles []Role
 }
+
+// Anonymous reports whether nobody has logged in: the console has no login.
+func (i Identity) Anonymous() bool { return i.User == "" }
 
 // Has reports whether the person may do what the role allows.
 func (i Identity) Has(role Role) bool {
