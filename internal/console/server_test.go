@@ -18,6 +18,7 @@ import (
 	"github.com/pianola/pianola/internal/console/auth"
 	"github.com/pianola/pianola/internal/console/page"
 	"github.com/pianola/pianola/internal/console/role"
+	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 )
 
 // login lets the header Test-Role decide.
@@ -115,7 +116,10 @@ func (s *started) send(t *testing.T, method, path, body string, header map[strin
 	return answer, string(text)
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	clickhouse.ServeIfChild()
+	goleak.VerifyTestMain(m)
+}
 
 // TestServer_HostileRequests: nothing that comes from another site, from a person without
 // the role, or in too large a form changes anything.

@@ -164,7 +164,7 @@ WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscript
 -- event corrects the history too.
 --
 -- Order: subscription_id, for the look-up of one. Index user_id_bloom: support asks for
--- one user.
+-- one user, and lists 25. Each of them finds few granules by mistake.
 --
 -- is_deleted hides rows: of a subscription that has no events until now, and of
 -- the empty id, whose row says how far the refresh has come (progress). A refresh writes
@@ -174,7 +174,7 @@ WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscript
 CREATE TABLE IF NOT EXISTS {{ .Stored "subscriptions" }}{{ .OnCluster }}
 (
     {{ template "subscription columns" }},
-    INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX user_id_bloom user_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX next_event_at_minmax next_event_at TYPE minmax GRANULARITY 1
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" "refresh" "is_deleted" }}

@@ -448,7 +448,7 @@ FROM `piano`.`subscription_events`
 WHERE subscription_action IN ('Upgraded', 'Downgraded') AND upgrade_to_subscription_id != '' AND upgrade_to_subscription_id != subscription_id;
 CREATE TABLE IF NOT EXISTS `piano`.`subscriptions_local` ON CLUSTER `main`
 (
-    INDEX user_id_bloom user_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX user_id_bloom user_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX next_event_at_minmax next_event_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', refresh, is_deleted)

@@ -132,6 +132,7 @@ const (
 type sorting struct{ Value, Label, key string }
 
 var sortings = []sorting{
+	{"none", "no order: fastest", "toInt64(0)"},
 	{"latest", "latest event first", "-toUnixTimestamp64Milli(last_event)"},
 	{"ends", "period ends first", "ifNull(toUnixTimestamp64Milli(ends), 9000000000000000)"},
 	{"failed", "most failed payments first", "-toInt64(failed_now)"},
@@ -146,7 +147,13 @@ type filter struct {
 	sort   sorting
 	// The last row of the page before; afterUser is empty on the first page.
 	afterKey, afterUser string
+	// The last subscription of the page before, where the list walks.
+	walked string
 }
+
+// walks reports whether the list is that of all users without an order, which is read in
+// the order of the table.
+func (f filter) walks() bool { return f.sort == sortings[0] && f.only == "" && len(f.values) == 0 }
 
 const maxFilterText = 200
 
@@ -195,6 +202,9 @@ func parseFilter(query url.Values) (f filter, wrong []string) {
 	}
 	if key, err := strconv.ParseInt(query.Get("after"), 10, 64); err == nil && query.Get("user") != "" {
 		f.afterKey, f.afterUser = strconv.FormatInt(key, 10), query.Get("user")
+	}
+	if walked := query.Get("walked"); validID(walked) {
+		f.walked = walked
 	}
 	return f, wrong
 }

@@ -96,7 +96,7 @@ func (d *desk) testList(t *testing.T) {
 	} {
 		var want []string
 		d.One("SELECT arraySort(groupUniqArray(user_id)) FROM subscription_state WHERE user_id != '' AND ifNull("+where+", false)", &want)
-		for _, sort := range []string{"", "ends", "failed", "oldest", "id"} {
+		for _, sort := range []string{"", "latest", "ends", "failed", "oldest", "id"} {
 			if query != "" && query != "failed=1" && sort != "" {
 				continue // the order does not depend on the filter
 			}
@@ -105,7 +105,7 @@ func (d *desk) testList(t *testing.T) {
 			for next != "" {
 				text := a.get(next)
 				got = append(got, listed(text)...)
-				if !strings.Contains(text, fmt.Sprintf("<h2 id=\"title-list\">%d users</h2>", len(want))) {
+				if walks := query == "" && sort == ""; !walks && !strings.Contains(text, fmt.Sprintf("<h2 id=\"title-list\">%d users</h2>", len(want))) {
 					t.Errorf("%s: another number than %d", query, len(want))
 				}
 				if found := pianoapi.FindCanaries([]byte(text)); len(found) > 0 {

@@ -15,6 +15,7 @@ const pageSize = 25
 // row is a user as our tables have the user.
 type row struct {
 	ID, Key           string
+	First             string // the smallest id of the user's subscriptions
 	Subscriptions     string
 	Live              string
 	Statuses          string // in words, with the number of live subscriptions where there are several
@@ -29,6 +30,7 @@ type row struct {
 
 // columns of a user, over all subscriptions of the user.
 const userColumns = `user_id,
+    min(subscription_id) AS first_id,
     count() AS subscriptions,
     countIf(NOT closed) AS live,
     arrayStringConcat(arraySort(groupUniqArray(status::String)), ', ') AS statuses,
@@ -41,11 +43,24 @@ const userColumns = `user_id,
     maxIf(failed_payments, NOT closed) AS failed_now,
     countIf(` + openDrift + `) > 0 AS drifts`
 
+// ownedBy is the condition of subscription_state for the users of a condition on user_id. The
+// table has an index on users, and is in the order of subscriptions: so the ids are found
+// first, by the index, among all rows that ever named the users.
+func ownedBy(users string) string {
+	return "subscription_id IN (SELECT subscription_id FROM subscriptions WHERE " + users + ") AND " + users
+}
+
+// ofUser and ofIDs are the subscriptions of one user and of several.
+var (
+	ofUser = ownedBy("user_id = {user:String}")
+	ofIDs  = ownedBy("user_id IN splitByChar(',', {ids:String})")
+)
+
 // listSQL reads a page of the list. It reads one row more than the page has.
 func (f filter) listSQL(ids bool) string {
 	among := ""
 	if ids {
-		among = " AND user_id IN splitByChar(',', {ids:String})"
+		among = " AND " + ofIDs
 	}
 	after := ""
 	if f.afterUser != "" {
@@ -67,7 +82,7 @@ ORDER BY key, user_id`
 func (f filter) countSQL(ids bool) string {
 	among := ""
 	if ids {
-		among = " AND user_id IN splitByChar(',', {ids:String})"
+		among = " AND " + ofIDs
 	}
 	return "SELECT uniqExact(user_id) FROM subscription_state WHERE user_id != ''" + among + " AND " + f.where()
 }
@@ -104,7 +119,7 @@ func (p pages) rows(ctx context.Context, q figures.Query) ([]row, error) {
 			return ""
 		}
 		day := func(name string) string { day, _, _ := strings.Cut(text(name), " "); return day }
-		all = append(all, row{ID: text("user_id"), Key: text("key"), Subscriptions: text("subscriptions"), Live: text("live"), Statuses: statusesText(text("statuses"), text("live"), text("subscriptions")),
+		all = append(all, row{ID: text("user_id"), Key: text("key"), First: text("first_id"), Subscriptions: text("subscriptions"), Live: text("live"), Statuses: statusesText(text("statuses"), text("live"), text("subscriptions")),
 			Terms: text("terms"), Countries: text("countries"), Since: day("since_at"), Ends: day("ends"), Last: day("last_event"),
 			Trial: isOne(text("trial")), Failed: text("failed_now") != "0", Drift: isOne(text("drifts")), Known: true})
 	}

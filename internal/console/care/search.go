@@ -69,7 +69,8 @@ func (p pages) search(w http.ResponseWriter, req *http.Request) {
 		}
 	case content.By == "id" && isID(text):
 		content.Asked = "a user id or subscription id"
-		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM subscription_state WHERE (user_id = {id:String} OR subscription_id = {id:String}) AND user_id != '' LIMIT 25", "id", text)
+		ours, err := p.idsBy(req, "SELECT DISTINCT user_id FROM subscription_state WHERE subscription_id IN (SELECT {id:String} UNION ALL SELECT subscription_id FROM subscriptions WHERE user_id = {id:String})"+
+			" AND (user_id = {id:String} OR subscription_id = {id:String}) AND user_id != '' LIMIT 25", "id", text)
 		problem("Our tables could not be searched", err)
 		ids = append(ids, ours...)
 		switch u, err := p.Customers.User(req.Context(), text); {

@@ -45,7 +45,7 @@ type streamState struct {
 func (v *view) streamStates() (map[string]streamState, []string, error) {
 	t, err := v.Figures.Table(v.req.Context(), figures.Query{Keep: listKeep, Params: map[string]string{"user": v.ID}, SQL: `
 SELECT subscription_id, status, closed, term_name, price, currency, current_period_ends_at, autorenew, failed_payments, trial_ends_at, started_at, ended_at, end_reason, ` + openDrift + ` AS drift
-FROM subscription_state WHERE user_id = {user:String} ORDER BY closed, last_event_at DESC, subscription_id LIMIT 200`})
+FROM subscription_state WHERE ` + ofUser + ` ORDER BY closed, last_event_at DESC, subscription_id LIMIT 200`})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ type timelineRow struct{ At, Source, SubscriptionID, What, Detail string }
 // loadTimeline reads the stream of the user's subscriptions and the actions on the user.
 func (v *view) loadTimeline() error {
 	params := map[string]string{"user": v.ID}
-	const owned = "(SELECT subscription_id FROM subscription_state WHERE user_id = {user:String})"
+	owned := "(SELECT subscription_id FROM subscription_state WHERE " + ofUser + ")"
 	events, err := v.Figures.Table(v.req.Context(), figures.Query{Keep: listKeep, Params: params, SQL: `
 SELECT event_timestamp AS at, subscription_id, subscription_action,
     arrayStringConcat(arrayFilter((x) -> x != '', [ifNull(term_name, ''), if(transaction_value IS NULL, '', concat('amount ', toString(transaction_value))),

@@ -20,7 +20,7 @@ func (v *view) loadTransactions() error {
 	t, err := v.Figures.Table(v.req.Context(), figures.Query{Keep: listKeep, Params: map[string]string{"user": v.ID}, SQL: `
 SELECT event_timestamp, subscription_id, subscription_action, transaction_value
 FROM subscription_timeline
-WHERE subscription_id IN (SELECT subscription_id FROM subscription_state WHERE user_id = {user:String}) AND ifNull(transaction_value, 0) != 0
+WHERE subscription_id IN (SELECT subscription_id FROM subscription_state WHERE ` + ofUser + `) AND ifNull(transaction_value, 0) != 0
 ORDER BY event_timestamp DESC, action_rank DESC LIMIT 500`})
 	if err != nil {
 		return err

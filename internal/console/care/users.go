@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/piano/customer"
 )
@@ -27,7 +29,7 @@ type usersContent struct {
 	Pianos   []option
 	Sorts    []option
 	Rows     []row
-	Total    string
+	Total    string // empty where it would need all users
 	Next     string // address; empty on the last page
 	CSV      string
 	First    string
@@ -61,34 +63,29 @@ func (p pages) users(w http.ResponseWriter, req *http.Request) {
 		p.idsAsCSV(w, req, f, among)
 		return
 	}
-	listed := figures.Query{SQL: f.listSQL(f.only != "") + "\nLIMIT 26"}
-	rows, err := p.rows(req.Context(), listed.With(f.params(among)))
-	if err != nil {
-		p.FailRead(w, req, err)
+	if f.walks() {
+		rows, next, err := p.walk(req.Context(), f.walked)
+		if err != nil {
+			p.FailRead(w, req, err)
+			return
+		}
+		content.Rows = rows
+		if next != "" {
+			content.Next = address(f.query(), "walked", next, "piano", query.Get("piano"))
+		}
+	} else if !p.listed(w, req, f, among, &content) {
 		return
 	}
-	counted := figures.Query{SQL: f.countSQL(f.only != ""), Keep: countKeep}
-	total, err := p.Figures.Table(req.Context(), counted.With(f.params(among)))
-	if err != nil {
-		p.FailRead(w, req, err)
-		return
-	}
-	content.Total = total.Text(0, 0)
 	if f.only != "" {
 		content.Missing = p.missing(req.Context(), among)
 	}
-	if len(rows) > pageSize {
-		rows = rows[:pageSize]
-		content.Next = address(f.query(), "after", rows[pageSize-1].Key, "user", rows[pageSize-1].ID, "piano", query.Get("piano"))
-	}
-	content.Rows = rows
 	content.CSV, content.First = address(f.query(), "csv", "ids"), address(f.query())
 	if query.Get("piano") != "" {
 		if err := p.mark(req.Context(), content.Rows); err != nil {
 			content.Piano = "Piano's marks could not be read: " + err.Error()
 		}
 	} else {
-		content.Live = address(f.query(), "after", f.afterKey, "user", f.afterUser, "piano", "1")
+		content.Live = address(f.query(), "after", f.afterKey, "user", f.afterUser, "walked", f.walked, "piano", "1")
 	}
 	for _, field := range ourFilters {
 		content.Fields = append(content.Fields, shownField{filterField: field, Value: f.values[field.Name], Suggest: p.suggestions(req.Context(), field.Suggest)})
@@ -100,6 +97,33 @@ func (p pages) users(w http.ResponseWriter, req *http.Request) {
 		content.Sorts = append(content.Sorts, option{one.Value, one.Label})
 	}
 	p.Page(w, req, http.StatusOK, "care-users", "Users", content)
+}
+
+// listed reads a page of a list with filters or an order, and the number of its users. It is
+// false when the answer was written.
+func (p pages) listed(w http.ResponseWriter, req *http.Request, f filter, among []string, content *usersContent) bool {
+	var rows []row
+	var total *figures.Table
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		rows, err = p.rows(req.Context(), figures.Query{SQL: f.listSQL(f.only != "") + "\nLIMIT 26"}.With(f.params(among)))
+		return err
+	})
+	group.Go(func() (err error) {
+		total, err = p.Figures.Table(req.Context(), figures.Query{SQL: f.countSQL(f.only != ""), Keep: countKeep}.With(f.params(among)))
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		p.FailRead(w, req, err)
+		return false
+	}
+	content.Total = total.Text(0, 0)
+	if len(rows) > pageSize {
+		rows = rows[:pageSize]
+		content.Next = address(f.query(), "after", rows[pageSize-1].Key, "user", rows[pageSize-1].ID, "piano", req.URL.Query().Get("piano"))
+	}
+	content.Rows = rows
+	return true
 }
 
 // address is one of the list.
@@ -159,13 +183,13 @@ func (p pages) missing(ctx context.Context, ids []string) []string {
 	return all
 }
 
-// suggestions are the most frequent values of a column.
+// suggestions are the values of a column with the most charges.
 func (p pages) suggestions(ctx context.Context, column string) []string {
 	if column == "" {
 		return nil
 	}
 	t, err := p.Figures.Table(ctx, figures.Query{Keep: 10 * time.Minute, // a constant of ourFilters
-		SQL: "SELECT ifNull(" + column + ", '') AS value FROM subscription_state WHERE value != '' GROUP BY value ORDER BY count() DESC LIMIT 100"})
+		SQL: "SELECT toString(" + column + ") AS value FROM revenue_by_month WHERE value != '' GROUP BY value ORDER BY sum(charge_count) DESC LIMIT 100"})
 	if err != nil {
 		return nil // the field works without
 	}
@@ -184,7 +208,7 @@ FROM
 (
     SELECT user_id, arrayStringConcat(arraySort(groupArrayIf(subscription_id, ` + f.where() + `)), ' ') AS subscription_ids
     FROM subscription_state
-    WHERE user_id != ''` + map[bool]string{true: " AND user_id IN splitByChar(',', {ids:String})"}[f.only != ""] + `
+    WHERE user_id != ''` + map[bool]string{true: " AND " + ofIDs}[f.only != ""] + `
     GROUP BY user_id
 )
 WHERE subscription_ids != '' ORDER BY user_id`}

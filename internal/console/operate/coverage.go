@@ -31,7 +31,13 @@ func coveragePage(_ Deps, r *page.Renderer, w http.ResponseWriter, req *http.Req
 	}
 	span := r.SpanOf(req, coverageSpan)
 	params := span.Params()
-	params["topic"] = statement.Text(topic)
+	params["topic"] = topic
+	doubtful, err := r.Figures.Table(req.Context(), figures.Query{SQL: doubtfulSQL, Keep: coverageKeep}.With(params))
+	if err != nil {
+		r.FailRead(w, req, err)
+		return
+	}
+	params["doubtful"] = doubtful.Text(0, 0)
 	summary := figures.Query{SQL: partitionsSQL, Keep: coverageKeep}.With(params)
 	partitions, err := r.Figures.Table(req.Context(), summary)
 	if err != nil {

@@ -20,18 +20,49 @@ const partitionName = `if(source_epoch = 0, toString(source_partition), concat(t
 
 const inSpan = `written_at >= {from:DateTime('UTC')} AND written_at < {to:DateTime('UTC')}`
 
-// rangesSQL defines ranges: what consumers have accounted for, in the order of the table.
-// A flush after an unknown outcome has several rows of one token, which are neighbours
-// here: the one written last counts. Lost ranges have no token, and each counts.
-const rangesSQL = rangesHead + rangesTail
+// ofConsumers selects what consumers have accounted for in one topic.
+const ofConsumers = `source = 'kafka' AND source_name = {topic:String} AND kind != 'replay'`
 
-const rangesHead = `ranges AS
+// doubtfulSQL finds the partitions that may have gaps or overlaps, in one pass. The ranges of
+// a partition without them are a chain from its first offset to its last one: each end is
+// the start of another range, but for the last. So the hashes of ends and starts cancel out.
+// Its first offset is the one that earlier ranges have reached. The exact queries read the
+// ranges of the other partitions one by one.
+const doubtfulSQL = `
+SELECT toString(groupArray((source_epoch, source_partition))) AS doubtful
+FROM
 (
-    SELECT *
+    SELECT source_epoch, source_partition, min(start_offset) AS first_offset, max(next_offset) AS end_offset,
+        sum(toInt64(cityHash64(next_offset) - cityHash64(start_offset))) AS hashes
+    FROM ingest_ledger
+    WHERE ` + ofConsumers + ` AND ` + inSpan + ` AND next_offset > start_offset
+    GROUP BY source_epoch, source_partition
+) AS chains
+LEFT JOIN
+(
+    SELECT source_epoch, source_partition, toNullable(max(next_offset)) AS reached
+    FROM ingest_ledger
+    WHERE ` + ofConsumers + ` AND written_at < {from:DateTime('UTC')}
+    GROUP BY source_epoch, source_partition
+) AS earlier USING (source_epoch, source_partition)
+WHERE hashes != toInt64(cityHash64(end_offset) - cityHash64(first_offset)) OR ifNull(reached != first_offset, false)`
+
+// isDoubtful is whether a partition is one of doubtfulSQL.
+const isDoubtful = `(source_epoch, source_partition) IN {doubtful:Array(Tuple(UInt32, Int32))}`
+
+// rangesSQL defines ranges: what consumers have accounted for. Those of doubtful partitions
+// are in exact, in the order of the table. A flush after an unknown outcome has several rows of
+// one token, which are neighbours there: the one written last counts. Lost ranges have no
+// token, and each counts.
+func rangesSQL(condition string) string {
+	const columns = `source_epoch, source_partition, ` + partitionName + ` AS partition, kind, cause, start_offset, next_offset,
+            messages, stored, filtered, dead_lettered, skipped, insert_token, written_at`
+	return `exact AS
+(
+    SELECT * EXCEPT (token_before)
     FROM
     (
-        SELECT source_epoch, source_partition, ` + partitionName + ` AS partition, kind, cause, start_offset, next_offset,
-            messages, stored, filtered, dead_lettered, skipped, insert_token, written_at,
+        SELECT ` + columns + `,
             lagInFrame(insert_token, 1, '') OVER
             (
                 PARTITION BY source_epoch, source_partition
@@ -39,18 +70,22 @@ const rangesHead = `ranges AS
                 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
             ) AS token_before
         FROM ingest_ledger
-        WHERE source = 'kafka' AND source_name = {topic:String} AND kind != 'replay' AND ` + inSpan
-
-const rangesTail = `
+        WHERE ` + ofConsumers + ` AND ` + inSpan + ` AND ` + isDoubtful + condition + `
     )
     WHERE insert_token = '' OR insert_token != token_before
+),
+ranges AS
+(
+    SELECT * FROM exact
+    UNION ALL
+    SELECT ` + columns + `
+    FROM ingest_ledger
+    WHERE ` + ofConsumers + ` AND ` + inSpan + ` AND NOT (` + isDoubtful + `)` + condition + `
 )`
+}
 
-// bordersSQL defines borders: the parts of the ledger without a hole inside, and how far
-// everything that starts earlier reaches. A part that starts beyond that comes after a gap;
-// one that starts before it overlaps. Offsets that ranges from before the span reach are
-// the subject of an earlier span, so gaps below are not reported again.
-const bordersSQL = rangesSQL + bordersTail
+// A partition that is not doubtful is whole, and has no border.
+func bordersSQL(condition string) string { return rangesSQL(condition) + bordersTail }
 
 const bordersTail = `,
 parts AS
@@ -64,7 +99,7 @@ parts AS
         (
             SELECT *, lagInFrame(next_offset, 1, toInt64(-1)) OVER
                 (PARTITION BY source_epoch, source_partition ORDER BY next_offset, start_offset, kind, insert_token, written_at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS end_before
-            FROM ranges
+            FROM exact
             WHERE next_offset > start_offset
         )
     )
@@ -74,7 +109,7 @@ earlier AS
 (
     SELECT source_epoch, source_partition, toNullable(max(next_offset)) AS reached
     FROM ingest_ledger
-    WHERE source = 'kafka' AND source_name = {topic:String} AND kind != 'replay' AND written_at < {from:DateTime('UTC')}
+    WHERE ` + ofConsumers + ` AND ` + isDoubtful + ` AND written_at < {from:DateTime('UTC')}
     GROUP BY source_epoch, source_partition
 ),
 borders AS
@@ -91,11 +126,11 @@ borders AS
     LEFT JOIN earlier USING (source_epoch, source_partition)
 )`
 
-const gapsSQL = `WITH ` + bordersSQL + `
+var gapsSQL = `WITH ` + bordersSQL(``) + `
 SELECT partition, covered_to AS from_offset, first_offset AS to_offset, first_offset - covered_to AS offsets, noticed_at
 FROM borders WHERE first_offset > covered_to`
 
-const overlapsSQL = `WITH ` + bordersSQL + `
+var overlapsSQL = `WITH ` + bordersSQL(``) + `
 SELECT partition, first_offset AS from_offset, least(end_offset, covered_to) AS to_offset, to_offset - from_offset AS offsets, noticed_at
 FROM borders WHERE first_offset < covered_to`
 
@@ -104,7 +139,7 @@ SELECT ` + partitionName + ` AS partition, start_offset AS from_offset, next_off
 FROM ingest_ledger WHERE source = 'kafka' AND source_name = {topic:String} AND kind = 'lost' AND ` + inSpan
 
 // partitionsSQL is one row a partition.
-const partitionsSQL = `WITH ` + bordersSQL + `
+var partitionsSQL = `WITH ` + bordersSQL(``) + `
 SELECT partition, from_offset, to_offset, messages, stored, filtered, dead_lettered, skipped, without_record, lost_offsets, lost, gaps, overlaps, last_written_at
 FROM
 (
@@ -128,14 +163,14 @@ FROM
     SELECT '' AS value, '12 partitions, those with gaps first' AS label, toUInt32(0) AS epoch, toInt32(-1) AS number
     UNION ALL
     SELECT ` + partitionName + `, concat('partition ', ` + partitionName + `), source_epoch, source_partition
-    FROM ingest_ledger WHERE source = 'kafka' AND source_name = {topic:String} AND kind != 'replay' AND ` + inSpan + `
+    FROM ingest_ledger WHERE ` + ofConsumers + ` AND ` + inSpan + `
     GROUP BY source_epoch, source_partition
 )
 ORDER BY epoch, number`
 
 // picturesSQL has a row for each step of each picture, and one for each mark on it. Steps
 // divide the time into at most 72 parts.
-const picturesSQL = `WITH ` + rangesHead + ` AND ` + partitionName + ` IN {shown:Array(String)}` + rangesTail + bordersTail + `,
+var picturesSQL = `WITH ` + bordersSQL(` AND `+partitionName+` IN {shown:Array(String)}`) + `,
     greatest(1, intDiv(dateDiff('second', {from:DateTime('UTC')}, {to:DateTime('UTC')}) + 71, 72)) AS seconds
 SELECT partition, what, time, from_offset, to_offset, messages, stored, filtered, dead_lettered, skipped
 FROM

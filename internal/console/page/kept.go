@@ -114,8 +114,8 @@ func (k *keeper) add(key string, made *written, until time.Time) {
 	}
 }
 
-// namePlace stands for the name of the person while a page is written. A zero byte cannot
-// come from a text: templates replace it.
+// namePlace marks the place of the name while a page is written. A zero byte cannot come
+// from a text: templates replace it.
 const namePlace = "\x00name\x00"
 
 // cut divides a page at the place of the name.
