@@ -56,10 +56,10 @@ func BenchmarkConsole_Load(b *testing.B) {
 	for b.Loop() {
 		rates.live("before")
 		stop := requests.start()
-		rates.live("under load")
+		rates.live("loaded")
 		stop()
 		rates.live("after")
-		shares = append(shares, 2*rates.rate["under load"]/(rates.rate["before"]+rates.rate["after"]))
+		shares = append(shares, 2*rates.rate["loaded"]/(rates.rate["before"]+rates.rate["after"]))
 	}
 	slices.Sort(shares)
 	b.Logf("throughput of the consumer under load, as shares of that without: %.3f", shares)

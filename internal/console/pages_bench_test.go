@@ -107,7 +107,7 @@ func newMeasured(b *testing.B) *measured {
 
 func (m *measured) connect(b *testing.B, database string) driver.Conn {
 	b.Helper()
-	conn, err := ch.Open(&ch.Options{Addr: []string{m.server.NativeAddr()}, Auth: ch.Auth{Database: database, Username: engine.User, Password: engine.Password}})
+	conn, err := ch.Open(&ch.Options{Addr: []string{m.server.NativeAddr()}, Auth: ch.Auth{Database: database, Username: engine.User, Password: engine.Password}, ReadTimeout: time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -113,3 +113,8 @@ func (s *Server) Run(ctx context.Context) error {
 		return s.server.Serve(s.listener)
 	})
 }
+
+// Close releases the address when Run was never called.
+func (s *Server) Close() error {
+	return httpd.Release(s.listener)
+}
