@@ -14,11 +14,10 @@ import (
 	"github.com/pianola/pianola/internal/sandbox/testbed/tier"
 )
 
-// TestUsers_ReadFewGranules: the list of users and the rows of one user cost the same for any
-// number of users. The table has small granules, as if it had 64 times the rows.
-func TestUsers_ReadFewGranules(t *testing.T) {
+// TestUser_ReadsFewGranules: the rows of one user cost the same for any number of users. The table has small granules, as if it had 64 times the rows.
+func TestUser_ReadsFewGranules(t *testing.T) {
 	tier.Full(t, "needs ClickHouse")
-	const granule, rows, perUser = 128, 100_000, 4
+	const granule, perUser = 128, 4
 	s := testbed.Start(t).Fixture(t, testbed.Config{Protocol: "native", State: true})
 	var create string
 	s.One("SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'subscriptions'", &create)
@@ -46,22 +45,8 @@ func TestUsers_ReadFewGranules(t *testing.T) {
 		}
 		return read
 	}
-	var first, second []row
-	var next string
-	read := measure(func(ctx context.Context) (err error) { first, next, err = p.walk(ctx, ""); return err })
-	// The walk reads the subscriptions of at most 50 users, with a granule for each, twice.
-	if bound := uint64(3 * walkStep * perUser * granule); len(first) != pageSize || read == 0 || read > bound || bound > rows {
-		t.Errorf("the first page has %d users and read %d rows, at most %d", len(first), read, bound)
-	}
-	read = measure(func(ctx context.Context) (err error) { second, _, err = p.walk(ctx, next); return err })
-	if len(second) != pageSize || second[0].First <= first[pageSize-1].First || second[0].Subscriptions != "4" {
-		t.Errorf("the second page is %+v", second)
-	}
-	if bound := uint64(3 * walkStep * perUser * granule); read > bound {
-		t.Errorf("the second page read %d rows, at most %d", read, bound)
-	}
-	read = measure(func(ctx context.Context) error {
-		t, err := p.Figures.Table(ctx, figures.Query{SQL: "SELECT subscription_id FROM subscription_state WHERE " + ofUser, Params: map[string]string{"user": first[0].ID}})
+	read := measure(func(ctx context.Context) error {
+		t, err := p.Figures.Table(ctx, figures.Query{SQL: "SELECT subscription_id FROM subscription_state WHERE " + ofUser, Params: map[string]string{"user": "u7"}})
 		if err == nil && len(t.Rows) != perUser {
 			s.Errorf("the user has %d subscriptions", len(t.Rows))
 		}

@@ -12,7 +12,7 @@ const (
 )
 
 // walk reads a page of all users in the order of their first subscriptions, which is the
-// order of the table: so a page costs the same for any number of users. next is the
+// order of the table. next is the
 // subscription after which the next page begins; empty on the last one.
 func (p pages) walk(ctx context.Context, after string) (rows []row, next string, err error) {
 	for range maxSteps {
