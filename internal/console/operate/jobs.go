@@ -13,6 +13,7 @@ import (
 
 	"github.com/pianola/pianola/internal/console/figures"
 	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/planpage"
 	"github.com/pianola/pianola/internal/console/role"
 	"github.com/pianola/pianola/internal/replay/job"
 	"github.com/pianola/pianola/schemas"
@@ -177,7 +178,7 @@ func findJob(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request)
 // cancelJob ends a job for good. A job that has ended already stays as it is, so a form
 // that is sent twice changes once.
 func cancelJob(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
-	why, wrong := reason(req)
+	why, wrong := planpage.Reason(req)
 	if wrong != "" {
 		showJob(d, r, w, req, http.StatusUnprocessableEntity, jobContent{Wrong: wrong, Why: why})
 		return
@@ -187,7 +188,7 @@ func cancelJob(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Reques
 		return
 	}
 	if d.line(j).Cancelable() {
-		err := d.Log.record(req.Context(), change{action: actionCancel, by: actor(req), why: why, object: "job:" + j.ID}, func(ctx context.Context) error {
+		err := d.Log.record(req.Context(), change{action: actionCancel, by: planpage.Actor(req), why: why, object: "job:" + j.ID}, func(ctx context.Context) error {
 			_, err := d.Jobs.Cancel(ctx, j.ID)
 			return err
 		})

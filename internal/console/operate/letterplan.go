@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/pianola/pianola/internal/console/page"
+	"github.com/pianola/pianola/internal/console/planpage"
 	"github.com/pianola/pianola/internal/console/plans"
-	"github.com/pianola/pianola/internal/console/role"
 	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/progress"
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/schemas"
-	"github.com/pianola/pianola/transform"
 )
 
 // The kinds of plans over dead letters, as forms name them.
@@ -83,6 +80,11 @@ func (t *lettersTask) run(ctx context.Context, report progress.Func, d schemas.D
 	return result, err
 }
 
+// plans are the pages of plans over dead letters.
+func (d Deps) plans() planpage.Pages {
+	return planpage.Pages{Book: d.Plans, Base: "/dead-letters/plans/", Write: writePlan}
+}
+
 // addPlan makes a plan of the dead letters of a form, and leads to its page.
 func addPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
 	task, err := d.lettersTask(req)
@@ -90,12 +92,7 @@ func addPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request)
 		r.Fail(w, req, http.StatusBadRequest, "The form is wrong: "+err.Error()+".")
 		return
 	}
-	id, err := d.Plans.Add(actor(req), task)
-	if err != nil {
-		r.Fail(w, req, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	http.Redirect(w, req, "/dead-letters/plans/"+id, http.StatusSeeOther)
+	d.plans().Add(r, w, req, task)
 }
 
 func (d Deps) lettersTask(req *http.Request) (*lettersTask, error) {
@@ -119,20 +116,13 @@ func (d Deps) lettersTask(req *http.Request) (*lettersTask, error) {
 	return task, nil
 }
 
-// actor is the person of a request as a table may keep it: without an address.
-func actor(req *http.Request) string { return transform.Guard(role.From(req.Context()).User) }
-
 // planContent is what the page of a plan needs.
 type planContent struct {
-	plans.Plan
+	planpage.Shown
 	Kind      string
 	Selection deadletters.Selection
 	Redrive   *deadletters.Report // the result, or the plan
 	Dismiss   *deadletters.DismissReport
-	Again     bool // the form was sent before
-	Wrong     string
-	Why       string
-	Self      string
 }
 
 // Work is how many dead letters a confirmation would change.
@@ -151,70 +141,19 @@ func (c planContent) Work() uint64 {
 	return n
 }
 
-func planPage(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
-	showPlan(d, r, w, req, http.StatusOK, planContent{Again: req.URL.Query().Has("again")})
-}
-
-func showPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request, status int, content planContent) {
-	p, err := d.Plans.Find(req.PathValue("id"))
-	if err != nil {
-		r.Fail(w, req, http.StatusNotFound, strings.ToUpper(err.Error()[:1])+err.Error()[1:]+".")
-		return
-	}
-	task, ok := p.Task.(*lettersTask)
+// writePlan writes the page of a plan over dead letters.
+func writePlan(r *page.Renderer, w http.ResponseWriter, req *http.Request, status int, s planpage.Shown) bool {
+	task, ok := s.Task.(*lettersTask)
 	if !ok {
-		r.Fail(w, req, http.StatusNotFound, "This plan is of another page.")
-		return
+		return false
 	}
-	content.Plan, content.Kind, content.Selection, content.Self = p, task.kind, task.selection, "/dead-letters/plans/"+url.PathEscape(p.ID)
-	shown := p.Planned
-	if p.Result != nil {
-		shown = p.Result
-	}
-	switch report := shown.(type) {
+	content := planContent{Shown: s, Kind: task.kind, Selection: task.selection}
+	switch report := s.Latest().(type) {
 	case *deadletters.Report:
 		content.Redrive = report
 	case *deadletters.DismissReport:
 		content.Dismiss = report
 	}
 	r.Page(w, req, status, "letterplan", "Plan: "+task.kind+" dead letters", content)
-}
-
-// confirmPlan starts the work of a plan, once.
-func confirmPlan(d Deps, r *page.Renderer, w http.ResponseWriter, req *http.Request) {
-	why, wrong := reason(req)
-	if wrong != "" {
-		showPlan(d, r, w, req, http.StatusUnprocessableEntity, planContent{Wrong: wrong, Why: why})
-		return
-	}
-	id := req.PathValue("id")
-	first, err := d.Plans.Confirm(id, plans.Confirmation{By: actor(req), Why: why})
-	switch {
-	case errors.Is(err, plans.ErrUnknown), errors.Is(err, plans.ErrNotReady):
-		showPlan(d, r, w, req, http.StatusConflict, planContent{Wrong: err.Error(), Why: why})
-		return
-	case err != nil:
-		r.Fail(w, req, http.StatusInternalServerError, err.Error())
-		return
-	}
-	address := "/dead-letters/plans/" + url.PathEscape(id)
-	if !first {
-		address += "?again=1"
-	}
-	http.Redirect(w, req, address, http.StatusSeeOther)
-}
-
-// reason is the reason of a form, and what is wrong with it.
-func reason(req *http.Request) (why, wrong string) {
-	if err := req.ParseForm(); err != nil {
-		return "", "The form cannot be read."
-	}
-	why = strings.TrimSpace(req.PostForm.Get("why"))
-	if why == "" {
-		return "", "The reason is missing."
-	}
-	if err := letters.CheckNote(why); err != nil {
-		return why, "The reason " + err.Error() + "."
-	}
-	return why, ""
+	return true
 }
