@@ -207,15 +207,13 @@ them.
 			return usageError{errors.New("give --number or --code -")}
 		case *code != "" && *code != "-":
 			return usageError{errCodeFlag}
-		case *code == "" && (*number < 1 || *number > promotion.MaxGenerated):
-			return usageError{fmt.Errorf("--number: want 1 to %d", promotion.MaxGenerated)}
 		}
-		if *prefix != "" {
-			if err := promotion.ValidateCode("--prefix", *prefix); err != nil {
+		batch, text := promotion.Batch{PromotionID: *id, Prefix: *prefix, Amount: *number}, ""
+		if *code == "" {
+			if err := batch.Validate(); err != nil {
 				return usageError{err}
 			}
 		}
-		text := ""
 		if *code == "-" {
 			var err error
 			if text, err = a.readOneLine(c.Context()); err != nil {
@@ -229,7 +227,7 @@ them.
 			if text != "" {
 				return p.AddCode(ctx, *id, text, record)
 			}
-			return p.Generate(ctx, *id, *prefix, *number, record)
+			return p.Generate(ctx, batch, record)
 		})
 	}
 	return c
@@ -274,7 +272,7 @@ func (a *app) changePromotion(c *cobra.Command, f acting, do func(context.Contex
 		return a.withPiano(c, func(ctx context.Context, p promotion.Promotions) error { return act(ctx, p, nil) })
 	}
 	return a.promo(c, promoBothSections, func(ctx context.Context, p *service.Promo, settings config.Config) error {
-		return act(ctx, p.Promotions, promotion.LogTo(p.Store, actor, settings.Consumer.Instance, a.now))
+		return act(ctx, p.Promotions, promotion.LogTo(p.Store, promotion.Actor{Name: actor, Instance: settings.Consumer.Instance}, a.now))
 	})
 }
 

@@ -44,6 +44,23 @@ func (t *Table) Index(name string) int {
 	return -1
 }
 
+// Select is the table with these columns only, in this order. Names that it does not have
+// are left out.
+func (t *Table) Select(names []string) *Table {
+	some := &Table{AsOf: t.AsOf, Cut: t.Cut, Rows: make([][]any, len(t.Rows))}
+	for _, name := range names {
+		i := t.Index(name)
+		if i < 0 {
+			continue
+		}
+		some.Columns = append(some.Columns, t.Columns[i])
+		for row := range t.Rows {
+			some.Rows[row] = append(some.Rows[row], t.Rows[row][i])
+		}
+	}
+	return some
+}
+
 // Text is a value as text; empty for NULL. Times are UTC. The text of a time without a
 // time of day is a date.
 func (t *Table) Text(row, column int) string { return TextOf(t.Rows[row][column]) }

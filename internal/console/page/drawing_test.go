@@ -276,6 +276,22 @@ func TestRanking(t *testing.T) {
 	}
 }
 
+func TestIntervals(t *testing.T) {
+	rows := tableOfRows([]string{"arm String", "difference Float64", "low Float64", "high Float64"}, []any{"half", 2.0, -1.0, 3.0}, []any{"none", nil, nil, nil}, []any{"third", 1.0, 0.0, 2.0})
+	p := parse(t, Intervals{Label: "arm", Value: "difference", Low: "low", High: "high", Unit: " %"}.draw(Panel{ID: "i", Title: "I"}, rows))
+	p.insideHeight(t)
+	// Each row has a line and a mark; a row without a value has neither.
+	if b := p.solid(); len(b) != 4 || !near(b[0].x, 0) || !near(b[0].width, 100) || !near(b[1].x, 74.6) || !near(b[2].x, 25) || !near(b[2].width, 50) {
+		t.Errorf("%+v", p.boxes)
+	}
+	if !slices.Contains(p.texts, "2 % (-1 to 3)") && !slices.Contains(p.texts, "2 % (−1 to 3)") || slices.Contains(p.texts, "none") {
+		t.Error(p.texts)
+	}
+	if got := (Intervals{Label: "arm", Value: "difference", Low: "low", High: "high"}).draw(Panel{}, tableOfRows([]string{"arm String", "difference Float64", "low Float64", "high Float64"}, []any{"half", nil, nil, nil})); got != "" {
+		t.Errorf("no value is drawn as %s", got)
+	}
+}
+
 // TestDrawing_HostileTexts draws texts with markup: they are texts of the drawing, and it has
 // no further elements.
 func TestDrawing_HostileTexts(t *testing.T) {
@@ -286,7 +302,7 @@ func TestDrawing_HostileTexts(t *testing.T) {
 	for name, drawing := range map[string]Drawing{
 		"waterfall": Waterfall{Step: text, Amount: "value"}, "funnel": Funnel{Step: text, Due: "value"}, "ranking": Ranking{Label: text, Series: []string{"value", "age"}},
 		"stacked": Stacked{X: text, Up: []string{"value", "rank"}}, "long": Stacked{X: "age", Part: text, Rank: "rank", Value: "value"},
-		"triangle": Triangle{Cohort: text, Age: "age", Size: "value", Percent: "value"},
+		"triangle": Triangle{Cohort: text, Age: "age", Size: "value", Percent: "value"}, "intervals": Intervals{Label: text, Value: "value", Low: "age", High: "value", Unit: text},
 	} {
 		markup := drawing.draw(panel, rows)
 		if strings.Contains(string(markup), "<script") || strings.Contains(string(markup), "<image") || strings.Contains(string(markup), "style=") {

@@ -118,10 +118,17 @@ func loadPanel(ctx context.Context, r *figures.Reader, panel Panel, values map[s
 
 // tableOf is the table of a panel.
 func tableOf(ctx context.Context, r *figures.Reader, panel Panel, values map[string]string) (*figures.Table, error) {
+	var t *figures.Table
+	var err error
 	if panel.Read == nil {
-		return r.Table(ctx, panel.Query.With(values))
+		t, err = r.Table(ctx, panel.Query.With(values))
+	} else {
+		t, err = r.Cached(ctx, "panel "+panel.ID+" of "+panel.Command, figures.DefaultKeep, panel.Read)
 	}
-	return r.Cached(ctx, "panel "+panel.ID+" of "+panel.Command, figures.DefaultKeep, panel.Read)
+	if err != nil || panel.Columns == nil {
+		return t, err
+	}
+	return t.Select(panel.Columns), nil
 }
 
 func cells(panel Panel, t *figures.Table, row int) []cell {

@@ -20,6 +20,10 @@ type Panel struct {
 	Read    func(context.Context) (*figures.Table, error)
 	Command string
 
+	// Columns are those of the answer that the table and the CSV file show; nil for all. So
+	// panels with one query share its answer.
+	Columns []string
+
 	Draw  Drawing // nil for a table only
 	Empty string  // what no rows mean
 

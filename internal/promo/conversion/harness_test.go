@@ -1,6 +1,7 @@
 package conversion_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -100,7 +101,13 @@ func (w *world) must(err error) {
 // rows are the rows of a query, each as one text.
 func (w *world) rows(query string) []string {
 	w.Helper()
-	rows, err := w.conn.Query(w.Context(), query)
+	return w.rowsOf(w.Context(), query)
+}
+
+// rowsOf are those under a context with parameters.
+func (w *world) rowsOf(ctx context.Context, query string) []string {
+	w.Helper()
+	rows, err := w.conn.Query(ctx, query)
 	w.must(err)
 	defer func() { _ = rows.Close() }()
 	var all []string

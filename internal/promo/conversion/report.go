@@ -99,7 +99,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{AsOf: asOf}
-	parameters := clickhouse.Parameters{"at": strconv.FormatFloat(float64(asOf.UnixMilli())/1000, 'f', 3, 64), "months": "[1,3,6,12]"}
+	parameters := clickhouse.Parameters{"at": strconv.FormatFloat(float64(asOf.UnixMilli())/1000, 'f', 3, 64), "months": "[1,3,6,12]", "from": "1970-01-01 00:00:00", "to": "2106-01-01 00:00:00"}
 	report.Promotions, err = store.Read(ctx, r.Store, "report the promotions", r.query("IN", promotionsSQL), parameters, func(row driver.Rows, p *Promotion) error {
 		var due, alive []uint64
 		err := row.Scan(&p.ID, &p.Name, &p.Code, &p.Prefix, &p.Currency, &p.RuleKnown, &p.Lives, &p.InPiano, &p.InTraits, &p.Redeemed, &p.Reserved, &p.Released,
@@ -130,6 +130,51 @@ func (r Reader) query(withCode, rest string) string {
 		"SUBSCRIPTIONS", r.Tables.Table(schemas.StateTable), "INTERNAL", schemas.InternalQuery(r.Tables), "TRAITS", r.Tables.Table("subscription_traits"),
 		"CONVERSIONS", r.Tables.Table("promo_conversions"), "RULES", r.Tables.Table("promotion_rules"), "RETENTION", strings.TrimRight(retentionSQL, "\n"),
 	).Replace("WITH RECURSIVE\n" + strings.TrimRight(livesSQL, "\n") + ",\n" + rest + "\nSETTINGS join_use_nulls = 0, enable_analyzer = 1, max_bytes_before_external_group_by = 1000000000")
+}
+
+// Queries are the queries of the report for pages. Their parameters are from and to (of the
+// redemptions, and of the first charges at the full price) and months (the ages of the
+// retention).
+type Queries struct {
+	// Promotions has a row for each promotion and currency, with the columns of Promotion.
+	Promotions string
+	// Retention has a row for each currency and age: how many lives are that old, and how many
+	// of them are still there, with a code and at the full price.
+	Retention string
+}
+
+// Queries are those over the tables of the reader.
+func (r Reader) Queries() Queries {
+	// The moment of the report is part of the query, so that one text serves every request.
+	now := strings.NewReplacer("{at:DateTime64(3, 'UTC')}", "("+schemas.StateCompleteTo(r.Tables)+")")
+	return Queries{
+		Promotions: now.Replace(`SELECT if(name != '', name, if(shown_code != '', shown_code, id)) AS promotion, id AS promotion_id, money AS currency,
+  lives, redeemed_lives AS redeemed, reserved_lives AS reserved, released_lives AS released, due_lives AS due, not_due_lives AS not_yet_due, without_step_up,
+  full_price_lives AS full_price, due_lives - full_price_lives AS no_full_price, round(100 * full_price_lives / nullIf(due_lives, 0), 1) AS conversion_percent,
+  reached_lives AS reached_step_up, lost_lives AS lost_at_step_up, reached_lives - lost_lives AS kept_at_step_up, round(100 * lost_lives / nullIf(reached_lives, 0), 1) AS step_up_loss_percent,
+  round(first_discount, 2) AS first_discount_given, round(discount, 2) AS discount_given, round(charged, 2) AS charged_amount, round(refunded, 2) AS refunded_amount, with_refund AS lives_with_refund, known AS rule_known
+FROM
+(
+` + r.query("IN", promotionsSQL) + `
+)
+ORDER BY redeemed DESC, promotion, currency`),
+		Retention: now.Replace(`SELECT c.money AS currency, c.month AS month, c.due AS due_with_code, c.alive AS alive_with_code, round(100 * c.alive / nullIf(c.due, 0), 1) AS with_code_percent,
+  f.due AS due_full_price, f.alive AS alive_full_price, round(100 * f.alive / nullIf(f.due, 0), 1) AS full_price_percent
+FROM
+(
+  SELECT money, row_month AS month, sum(row_due) AS due, sum(row_alive) AS alive
+  FROM (` + r.query("IN", promotionsSQL) + `)
+  ARRAY JOIN {months:Array(UInt16)} AS row_month, retention_due AS row_due, retained AS row_alive
+  GROUP BY money, month
+) AS c
+LEFT JOIN
+(
+  SELECT money, row_month AS month, row_due AS due, row_alive AS alive
+  FROM (` + r.query("NOT IN", fullPriceSQL) + `)
+  ARRAY JOIN {months:Array(UInt16)} AS row_month, retention_due AS row_due, retained AS row_alive
+) AS f ON c.money = f.money AND c.month = f.month
+ORDER BY currency, month`),
+	}
 }
 
 // sources are the times of what the report reads beside the state.

@@ -1,9 +1,13 @@
 package conversion_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/pianola/pianola/internal/promo/conversion"
 	"github.com/pianola/pianola/internal/promo/segment"
@@ -109,5 +113,22 @@ func TestReport(t *testing.T) {
 	}
 	if m := r.FullPrice[0].Retention; m[0].Due != 2 || m[0].Alive != 2 || m[1].Due != 2 || m[1].Alive != 1 || m[2].Due != 0 {
 		t.Errorf("%+v", m)
+	}
+
+	// The queries of pages have the same figures, and a time.
+	ctx := func(from string) context.Context {
+		return clickhouse.Context(t.Context(), clickhouse.WithParameters(clickhouse.Parameters{"from": from + " 00:00:00", "to": "2026-06-01 00:00:00", "months": "[1,3]"}))
+	}
+	const shown = "SELECT concat(promotion_id, ' ', currency, ' ', toString(redeemed), ' ', toString(full_price), '/', toString(due), ' ', ifNull(toString(conversion_percent), '-'), ' ', toString(discount_given)) FROM ("
+	if got, want := w.rowsOf(ctx("2026-01-01"), shown+w.reader.Queries().Promotions+") WHERE promotion_id = 'PR1' ORDER BY currency"), []string{"PR1 EUR 1 1/1 100 5", "PR1 NOK 7 4/6 66.7 400"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := w.rowsOf(ctx("2026-04-15"), shown+w.reader.Queries().Promotions+")"), []string{"PR1 NOK 1 0/0 - 50", "PR2 NOK 0 0/0 - 0"}; !slices.Equal(got, want) {
+		t.Errorf("since 15 April got %q, want %q", got, want)
+	}
+	// By month: with a code all promotions together, beside the full price.
+	if got, want := w.rowsOf(ctx("2026-01-01"), "SELECT concat(currency, ' ', toString(month), ' ', toString(alive_with_code), '/', toString(due_with_code), ' ', toString(alive_full_price), '/', toString(due_full_price)) FROM ("+w.reader.Queries().Retention+") WHERE currency = 'NOK'"),
+		[]string{"NOK 1 8/10 2/2", "NOK 3 3/4 1/2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -14,9 +14,34 @@ import (
 // MaxGenerated is the largest batch of codes.
 const MaxGenerated = 10_000
 
+// Batch is codes that are to be generated.
+type Batch struct {
+	PromotionID, Prefix string
+	Amount              int
+	// Seen is how many codes the promotion had when the batch was planned. With another
+	// number nothing is sent: somebody else may have generated the same batch. nil is any.
+	Seen *int
+}
+
+// Validate reports every mistake at once.
+func (b Batch) Validate() error {
+	var errs []error
+	if !idForm.MatchString(b.PromotionID) {
+		errs = append(errs, errors.New("promotion: want the id of a promotion"))
+	}
+	if b.Amount < 1 || b.Amount > MaxGenerated {
+		errs = append(errs, fmt.Errorf("number: want 1 to %d", MaxGenerated))
+	}
+	if b.Prefix != "" {
+		errs = append(errs, ValidateCode("prefix", b.Prefix))
+	}
+	return errors.Join(errs...)
+}
+
 // Generate generates codes, each for one use, and counts them afterwards. Piano does not
 // answer with the codes: Codes reads them. record is nil for a plan.
-func (p Promotions) Generate(ctx context.Context, id, prefix string, amount int, record Record) (*Report, error) {
+func (p Promotions) Generate(ctx context.Context, b Batch, record Record) (*Report, error) {
+	id, prefix, amount := b.PromotionID, b.Prefix, b.Amount
 	params := url.Values{"promotion_id": {id}, "promotion_code_prefix": {prefix}, "amount": {strconv.Itoa(amount)}}
 	if prefix == "" {
 		params.Del("promotion_code_prefix")
@@ -35,6 +60,8 @@ func (p Promotions) Generate(ctx context.Context, id, prefix string, amount int,
 		return a.end(ctx, Refused, "the promotion has been deleted", nil)
 	case record == nil:
 		return a.end(ctx, Planned, "", nil)
+	case b.Seen != nil && len(before) != *b.Seen:
+		return a.end(ctx, Refused, fmt.Sprintf("the promotion has %d codes and had %d when this was planned; look at them, and make a new plan", len(before), *b.Seen), nil)
 	}
 	_, sent := a.send(ctx, piano.GenerateCodes, params)
 	if sent != nil && !errors.Is(sent, piano.ErrOutcomeUnknown) {

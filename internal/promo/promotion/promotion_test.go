@@ -141,10 +141,10 @@ func TestGenerate(t *testing.T) {
 			if c.bend != nil {
 				c.bend(e)
 			}
-			if plan, err := e.promotions.Generate(t.Context(), "PR1", "SPRING-", 7, nil); err != nil || plan.Outcome != promotion.Planned && plan.Outcome != promotion.Refused || len(e.codes["PR1"]) != 2 {
+			if plan, err := e.promotions.Generate(t.Context(), promotion.Batch{PromotionID: "PR1", Prefix: "SPRING-", Amount: 7}, nil); err != nil || plan.Outcome != promotion.Planned && plan.Outcome != promotion.Refused || len(e.codes["PR1"]) != 2 {
 				t.Fatalf("plan %+v, %v", plan, err)
 			}
-			r, err := e.promotions.Generate(t.Context(), "PR1", "SPRING-", 7, e.record)
+			r, err := e.promotions.Generate(t.Context(), promotion.Batch{PromotionID: "PR1", Prefix: "SPRING-", Amount: 7}, e.record)
 			if r == nil {
 				t.Fatal(err)
 			}
@@ -152,10 +152,20 @@ func TestGenerate(t *testing.T) {
 				t.Errorf("%+v, %v; %d codes", r, err, len(e.codes["PR1"]))
 			}
 			e.leaks(r, err, "SPRING-0", "SPRING-old")
+			if name == "all" && (e.steps[0].Object != "promotion:PR1" || !strings.Contains(e.steps[0].Answer, `"amount":"7"`)) {
+				t.Errorf("the log does not say what was asked for: %+v", e.steps[0])
+			}
 		})
 	}
 	e := setUp(t)
-	if _, err := e.promotions.Generate(t.Context(), "nothing", "", 1, nil); !errors.Is(err, piano.ErrNotFound) {
+	// Somebody else has generated codes since the plan.
+	e.fake.promotions = []object{{"promotion_id": "PR1", "name": "Spring", "discount_type": "percentage"}}
+	e.addCode("PR1", "SPRING-old1")
+	seen, sent := 0, e.times("generate")
+	if r, err := e.promotions.Generate(t.Context(), promotion.Batch{PromotionID: "PR1", Amount: 7, Seen: &seen}, e.record); err != nil || r.Outcome != promotion.Refused || e.times("generate") != sent {
+		t.Errorf("other codes than planned: %+v, %v", r, err)
+	}
+	if _, err := e.promotions.Generate(t.Context(), promotion.Batch{PromotionID: "nothing", Prefix: "", Amount: 1}, nil); !errors.Is(err, piano.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 
 	"go.uber.org/zap"
 
@@ -81,7 +82,47 @@ func (p Promotions) Codes(ctx context.Context, promotion string, states []State,
 	if err != nil {
 		return nil, err
 	}
+	return parsedAll(rows)
+}
+
+// CodePage are codes from an offset, at most limit of one state, and how many there are of it. An
+// empty state is all.
+func (p Promotions) CodePage(ctx context.Context, promotion string, state State, offset, limit int) ([]Code, int, error) {
+	params := url.Values{"promotion_id": {promotion}, "offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(limit)}}
+	if state != "" {
+		params.Set("state", string(state))
+	}
+	a, err := p.API.Read(ctx, piano.ListPromotionCodes, params)
+	if err != nil {
+		return nil, 0, err
+	}
+	var rows []json.RawMessage
+	if err := a.Decode(&rows); err != nil {
+		return nil, 0, err
+	}
+	if a.Total == nil {
+		return nil, 0, a.Error(fmt.Errorf("%w: total is missing", piano.ErrShape))
+	}
+	all, err := parsedAll(rows)
+	return all, *a.Total, err
+}
+
+// Counts is how many codes of a promotion have each state, without reading them all.
+func (p Promotions) Counts(ctx context.Context, promotion string) (map[State]int, error) {
+	counts := map[State]int{}
+	for _, s := range States() {
+		_, total, err := p.CodePage(ctx, promotion, s, 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		counts[s] = total
+	}
+	return counts, nil
+}
+
+func parsedAll(rows []json.RawMessage) ([]Code, error) {
 	all := make([]Code, len(rows))
+	var err error
 	for i, row := range rows {
 		if all[i], err = Parsed(row); err != nil {
 			return nil, fmt.Errorf("piano %s: promo_codes[%d]: %w", piano.ListPromotionCodes.Path(), i, err)

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -50,9 +51,10 @@ type Step struct {
 	Step     string // asked, answered, unknown, looked or final
 	Action   string
 	Request  string
+	Object   string // what it is about, such as promotion:PR1; empty of one that does not exist yet
 	Outcome  Outcome
 	Code     int
-	Answer   string
+	Answer   string // before a request its parameters, with codes masked
 }
 
 // Record writes a step. Without a row before a request nothing is sent.
@@ -72,20 +74,25 @@ func (p Promotions) begin(name string, record Record) *action {
 
 // plan adds a request to the report.
 func (a *action) plan(e piano.Endpoint, params url.Values) {
-	r := Request{Endpoint: e.Path(), Parameters: map[string]string{}}
+	a.report.Requests = append(a.report.Requests, Request{Endpoint: e.Path(), Parameters: shown(params)})
+}
+
+// shown are parameters with codes masked.
+func shown(params url.Values) map[string]string {
+	all := map[string]string{}
 	for name := range params {
 		value := params.Get(name)
 		if slices.Contains([]string{"code", "fixed_promotion_code"}, name) {
 			value = mask(value)
 		}
-		r.Parameters[name] = value
+		all[name] = value
 	}
-	a.report.Requests = append(a.report.Requests, r)
+	return all
 }
 
 // send makes a call that changes something, between two rows of the log.
 func (a *action) send(ctx context.Context, e piano.Endpoint, params url.Values) (piano.Answer, error) {
-	asked := Step{ActionID: a.report.ActionID, Step: "asked", Action: a.report.Action, Request: e.Path()}
+	asked := Step{ActionID: a.report.ActionID, Step: "asked", Action: a.report.Action, Request: e.Path(), Object: objectOf(params.Get("promotion_id")), Answer: asJSON(shown(params))}
 	if err := a.record(ctx, asked); err != nil {
 		return piano.Answer{}, err
 	}
@@ -115,7 +122,31 @@ func (a *action) send(ctx context.Context, e piano.Endpoint, params url.Values) 
 func (a *action) end(ctx context.Context, outcome Outcome, why string, err error) (*Report, error) {
 	a.report.Outcome, a.report.Why = outcome, why
 	if a.report.Executed {
-		err = errors.Join(err, a.lost, a.record(ctx, Step{ActionID: a.report.ActionID, Step: "final", Action: a.report.Action, Outcome: outcome, Answer: why}))
+		err = errors.Join(err, a.lost, a.record(ctx, Step{ActionID: a.report.ActionID, Step: "final", Action: a.report.Action, Object: a.object(), Outcome: outcome, Answer: why}))
 	}
 	return a.report, err
+}
+
+// object is the promotion of the action; empty before it exists.
+func (a *action) object() string {
+	if a.report.Promotion == nil {
+		return ""
+	}
+	return objectOf(a.report.Promotion.ID)
+}
+
+func objectOf(promotion string) string {
+	if promotion == "" {
+		return ""
+	}
+	return "promotion:" + promotion
+}
+
+// asJSON is a map as actions_log has it.
+func asJSON(values map[string]string) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // texts only
+	}
+	return string(text)
 }

@@ -42,12 +42,10 @@ func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	parameters := r.parameters()
-	parameters["at"] = instant(asOf)
-	rows, err := store.Read(ctx, s.Store, "count the segment", "SELECT countIf(user_id != ''), sumIf(subscriptions, user_id != ''), sumIf(subscriptions, user_id = ''), sumMapIf(mrr, user_id != '') FROM ("+match(s.Tables, r.Definition)+")",
-		parameters, func(row driver.Rows, p *Preview) error {
-			return row.Scan(&p.Users, &p.Subscriptions, &p.WithoutUser, &p.MRR)
-		})
+	query, parameters := s.PreviewQuery(r, asOf)
+	rows, err := store.Read(ctx, s.Store, "count the segment", query, parameters, func(row driver.Rows, p *Preview) error {
+		return row.Scan(&p.Users, &p.Subscriptions, &p.WithoutUser, &p.MRR)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -55,13 +53,21 @@ func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
 	if len(rows) > 0 {
 		p = &rows[0]
 	}
-	for currency, amount := range p.MRR {
-		if amount == 0 {
-			delete(p.MRR, currency)
-		}
-	}
 	p.Segment, p.AsOf = r, asOf
 	return p, nil
+}
+
+// PreviewQuery is the query that counts a segment, with its parameters. Its row has users,
+// subscriptions, without_user and mrr, a map by currency.
+func (s Segments) PreviewQuery(r Reference, asOf time.Time) (string, map[string]string) {
+	parameters := r.parameters()
+	parameters["at"] = instant(asOf)
+	return `SELECT countIf(user_id != '') AS users, sumIf(s.subscriptions, user_id != '') AS subscriptions, sumIf(s.subscriptions, user_id = '') AS without_user,
+  mapFilter((currency, amount) -> amount != 0, sumMapIf(s.mrr, user_id != '')) AS mrr
+FROM
+(
+` + match(s.Tables, r.Definition) + `
+) AS s`, parameters
 }
 
 // StateTime is the moment before which everything is in the state of subscriptions.

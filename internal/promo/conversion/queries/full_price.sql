@@ -6,5 +6,6 @@
     )
 SELECT currency AS money, count() AS lives, RETENTION
 FROM facts
+WHERE begins >= {from:DateTime('UTC')} AND begins < {to:DateTime('UTC')}
 GROUP BY currency
 ORDER BY lives DESC, money

@@ -85,5 +85,6 @@ SELECT
     toFloat64(-sumIf(arraySum(c -> c.2, refunds), redeemed)) AS refunded, countIf(redeemed AND notEmpty(refunds)) AS with_refund,
     RETENTION
 FROM facts AS f
+WHERE f.code_at >= {from:DateTime('UTC')} AND f.code_at < {to:DateTime('UTC')}
 GROUP BY f.promotion, f.currency
 ORDER BY redeemed_lives DESC, id, shown_code, money
