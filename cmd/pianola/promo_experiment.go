@@ -42,29 +42,16 @@ size finds.`,
 	people := c.Flags().Uint64("people", 0, "people in the control arm (`N`)")
 	asJSON := jsonFlag(c)
 	c.RunE = func(*cobra.Command, []string) error {
-		if *arms < 2 || *arms > 10 {
-			return usageError{errors.New("--arms: want 2 to 10")}
-		}
-		p.Alpha /= float64(*arms - 1)
-		if err := p.Validate(); err != nil {
+		size, err := experiment.SizeOf(p, *arms, *people)
+		if err != nil {
 			return usageError{err}
 		}
-		var size struct {
-			Control    uint64   `json:"control"`
-			Other      uint64   `json:"each_other_arm"`
-			Total      uint64   `json:"total"`
-			Detectable *float64 `json:"detectable_rise,omitempty"`
-		}
-		size.Control, size.Other = stats.SampleSize(p)
-		size.Total = size.Control + uint64(*arms-1)*size.Other
 		text := fmt.Sprintf("control arm: %d people\neach other arm: %d people\ntogether: %d people\n", size.Control, size.Other, size.Total)
-		if *people > 0 {
-			if rise, ok := stats.Detectable(p, *people); ok {
-				size.Detectable = &rise
-				text += fmt.Sprintf("a control arm of %d finds a rise of %s and more\n", *people, percent(&rise))
-			} else {
-				text += fmt.Sprintf("a control arm of %d finds no rise\n", *people)
-			}
+		switch {
+		case size.Detectable != nil:
+			text += fmt.Sprintf("a control arm of %d finds a rise of %s and more\n", *people, percent(size.Detectable))
+		case *people > 0:
+			text += fmt.Sprintf("a control arm of %d finds no rise\n", *people)
 		}
 		return a.printed(*asJSON, size, func() string { return text })
 	}

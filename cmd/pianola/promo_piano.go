@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
 	"github.com/spf13/cobra"
 
 	"github.com/pianola/pianola/internal/config"
@@ -126,7 +124,11 @@ already is refused, so a repetition does not create a second promotion.
 	end := c.Flags().String("end", "", "`TIME` or day of the end (default: none)")
 	f := actingFlagsOf(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := promotionFlags(&n, *percentOff, *amounts, *periods, *uses, *start, *end); err != nil {
+		var starts, ends error
+		n.StartsAt, starts = momentFlag("--start", *start)
+		n.EndsAt, ends = momentFlag("--end", *end)
+		texts := promotion.Texts{Percent: *percentOff, Amounts: *amounts, Periods: *periods, Uses: *uses}
+		if err := errors.Join(starts, ends, texts.Fill(&n)); err != nil {
 			return usageError{err}
 		}
 		return a.changePromotion(c, f, func(ctx context.Context, p promotion.Promotions, record promotion.Record) (*promotion.Report, error) {
@@ -134,50 +136,6 @@ already is refused, so a repetition does not create a second promotion.
 		})
 	}
 	return c
-}
-
-// promotionFlags fills a new promotion from the texts of flags, and checks it.
-func promotionFlags(n *promotion.New, percentOff string, amounts []string, periods, uses, start, end string) error {
-	var errs []error
-	n.Discount, n.Percentage, n.Amounts = promotion.Fixed, nil, nil
-	if percentOff != "" {
-		number, err := decimal.NewFromString(percentOff)
-		if err != nil {
-			errs = append(errs, errors.New("--percent: want a number"))
-		}
-		n.Discount, n.Percentage = promotion.Percentage, &number
-	}
-	for _, text := range amounts {
-		currency, number, _ := strings.Cut(text, "=")
-		amount, err := decimal.NewFromString(number)
-		if err != nil {
-			errs = append(errs, errors.New("--amount: want a currency and a number, such as NOK=100"))
-			continue
-		}
-		n.Amounts = append(n.Amounts, promotion.Amount{Currency: strings.ToUpper(strings.TrimSpace(currency)), Amount: amount})
-	}
-	if periods != "all" {
-		number, err := strconv.ParseUint(periods, 10, 32)
-		if err != nil {
-			errs = append(errs, errors.New("--periods: want a number, or all"))
-		}
-		n.Periods = new(uint32(number))
-	}
-	if uses != "unlimited" {
-		number, err := strconv.ParseUint(uses, 10, 64)
-		if err != nil {
-			errs = append(errs, errors.New("--uses: want a number, or unlimited"))
-		}
-		n.UsesAllowed = &number
-	}
-	var err error
-	if n.StartsAt, err = momentFlag("--start", start); err != nil {
-		errs = append(errs, err)
-	}
-	if n.EndsAt, err = momentFlag("--end", end); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(append(errs, n.Validate())...)
 }
 
 func (a *app) promoGenerateCommand() *cobra.Command {

@@ -123,7 +123,11 @@ func tableOf(ctx context.Context, r *figures.Reader, panel Panel, values map[str
 	if panel.Read == nil {
 		t, err = r.Table(ctx, panel.Query.With(values))
 	} else {
-		t, err = r.Cached(ctx, "panel "+panel.ID+" of "+panel.Command, figures.DefaultKeep, panel.Read)
+		keep := figures.DefaultKeep
+		if panel.Fresh {
+			keep = 0
+		}
+		t, err = r.Cached(ctx, "panel "+panel.ID+" of "+panel.Command, keep, panel.Read)
 	}
 	if err != nil || panel.Columns == nil {
 		return t, err

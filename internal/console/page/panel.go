@@ -19,6 +19,8 @@ type Panel struct {
 	// Command then is what shows the same in a shell.
 	Read    func(context.Context) (*figures.Table, error)
 	Command string
+	// Fresh reads it each time, for a list that people change here.
+	Fresh bool
 
 	// Columns are those of the answer that the table and the CSV file show; nil for all. So
 	// panels with one query share its answer.

@@ -123,3 +123,15 @@ const script = `(function () {
   tp.push(["init", function () { window.tp.offer.show(offer); }]);
 })();
 `
+
+// Callback is a script of the page that receives the report of each conversion, as the
+// event EventName. It shows where the page's own code goes.
+func Callback() string { return fmt.Sprintf(callback, literal(EventName)) }
+
+const callback = `document.addEventListener(%s, function (event) {
+  // audience, termId, promotionId and termConversionId: no user, no amount.
+  var conversion = event.detail;
+  window.dataLayer = window.dataLayer || [];
+  window.dataLayer.push({ event: "promo_conversion", conversion: conversion });
+});
+`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -18,17 +19,14 @@ const MaxGenerated = 10_000
 type Batch struct {
 	PromotionID, Prefix string
 	Amount              int
-	// Seen is how many codes the promotion had when the batch was planned. With another
-	// number nothing is sent: somebody else may have generated the same batch. nil is any.
-	Seen *int
+	// Seen is how many codes of each state the promotion had when the batch was planned. With
+	// others nothing is sent: somebody else may have generated the same batch. nil is any.
+	Seen map[State]int
 }
 
 // Validate reports every mistake at once.
 func (b Batch) Validate() error {
-	var errs []error
-	if !idForm.MatchString(b.PromotionID) {
-		errs = append(errs, errors.New("promotion: want the id of a promotion"))
-	}
+	errs := []error{ValidateID(b.PromotionID)}
 	if b.Amount < 1 || b.Amount > MaxGenerated {
 		errs = append(errs, fmt.Errorf("number: want 1 to %d", MaxGenerated))
 	}
@@ -60,8 +58,8 @@ func (p Promotions) Generate(ctx context.Context, b Batch, record Record) (*Repo
 		return a.end(ctx, Refused, "the promotion has been deleted", nil)
 	case record == nil:
 		return a.end(ctx, Planned, "", nil)
-	case b.Seen != nil && len(before) != *b.Seen:
-		return a.end(ctx, Refused, fmt.Sprintf("the promotion has %d codes and had %d when this was planned; look at them, and make a new plan", len(before), *b.Seen), nil)
+	case b.Seen != nil && !maps.Equal(a.report.CodesBefore, b.Seen):
+		return a.end(ctx, Refused, "the codes of the promotion have changed since this was planned; look at them, and make a new plan", nil)
 	}
 	_, sent := a.send(ctx, piano.GenerateCodes, params)
 	if sent != nil && !errors.Is(sent, piano.ErrOutcomeUnknown) {

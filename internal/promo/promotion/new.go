@@ -35,6 +35,14 @@ func ValidateCode(what, code string) error {
 	return nil
 }
 
+// ValidateID checks the form of the id of a promotion.
+func ValidateID(id string) error {
+	if !idForm.MatchString(id) {
+		return errors.New("promotion: want the id of a promotion")
+	}
+	return nil
+}
+
 // Validate reports every mistake at once.
 func (n *New) Validate() error {
 	var errs []error
