@@ -21,6 +21,8 @@ const (
 	RoleConsole     = "pianola_console"
 	RoleConsoleOps  = "pianola_console_ops"
 	RoleConsoleCare = "pianola_console_care"
+
+	RoleConsolePromo = "pianola_console_promo"
 )
 
 // Role is what one kind of user needs in ClickHouse, and nothing else.
@@ -68,6 +70,9 @@ var written = []string{
 	"replay_jobs", "replay_claims",
 	"segment_runs", "segment_members", "promotion_rules", "promo_conversions",
 }
+
+// promoWritten are the tables of segments, experiments and redeemed codes.
+var promoWritten = []string{"segment_runs", "segment_members", "promotion_rules", "promo_conversions", "experiments", "experiment_assignments"}
 
 // dropped are the tables from which a reconciliation or a job drops its own partitions.
 var dropped = []string{
@@ -188,7 +193,7 @@ func Roles(o Options) ([]Role, error) {
 		{
 			Name: RolePromo, For: "`pianola promo`",
 			Grants: slices.Concat(on("SELECT", "*"),
-				on("INSERT", "segment_runs", "segment_members", "promotion_rules", "promo_conversions", "experiments", "experiment_assignments", "actions_log"),
+				on("INSERT", promoWritten...), on("INSERT", "actions_log"),
 				on("ALTER DELETE", "segment_members")),
 		},
 		{
@@ -226,6 +231,12 @@ func Roles(o Options) ([]Role, error) {
 			Name: RoleConsoleCare, For: "`pianola console` with people of the roles care and care_money; grant it in addition to " + RoleConsole,
 			Grants: slices.Concat(on("SELECT", "piano_subscriber_event_stream", "subscription_timeline", "subscription_traits", "subscription_snapshot_traits",
 				"subscription_events", "actions_log"), on("INSERT", "actions_log")),
+		},
+		{
+			Name: RoleConsolePromo, For: "`pianola console` with people of the role promo; grant it in addition to " + RoleConsole,
+			Grants: slices.Concat(on("SELECT", "promotion_rules", "promo_conversions", "segment_runs", "segment_members", "experiments", "experiment_assignments",
+				"subscription_traits", "subscription_snapshot_traits", "suppressions"),
+				on("INSERT", promoWritten...), on("INSERT", "actions_log"), on("ALTER DELETE", "segment_members")),
 		},
 	}, nil
 }

@@ -19,6 +19,7 @@ its own: it joins no consumer group. Its ClickHouse user needs the role pianola_
 and pianola_console_ops when somebody has the role ops: redriving and dismissing
 dead letters, and canceling jobs. With piano.api_token it also has the pages of customer
 care, for the roles care and care_money. They need the role pianola_console_care.
+The pages of promo codes are for the role promo, and need pianola_console_promo.
 
 Without a login it listens on a loopback address, read-only and without personal
 data. Any other address needs console.auth (basic, header or oidc) and

@@ -44,7 +44,7 @@ func consoleRoles(t *testing.T, database string) []schemas.Role {
 		switch r.Name {
 		case schemas.RoleConsole:
 			roles = append(roles, r)
-		case schemas.RoleConsoleOps, schemas.RoleConsoleCare:
+		case schemas.RoleConsoleOps, schemas.RoleConsoleCare, schemas.RoleConsolePromo:
 			r.Grants = append(slices.Clone(roles[0].Grants), r.Grants...)
 			roles = append(roles, r)
 		}
@@ -77,7 +77,7 @@ func TestGrants_Console(t *testing.T) {
 	}
 	for _, r := range roles {
 		for _, v := range variantsOf(r) {
-			if r.Name == schemas.RoleConsoleCare && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool { return g.SQL() == v.missing.SQL() }) {
+			if (r.Name == schemas.RoleConsoleCare || r.Name == schemas.RoleConsolePromo) && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool { return g.SQL() == v.missing.SQL() }) {
 				continue // the pages of care do not need it; the other ones do
 			}
 			if r.Name == schemas.RoleConsoleOps && slices.ContainsFunc(roles[0].Grants, func(g schemas.Grant) bool {
@@ -157,6 +157,10 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		roles = "ops:care_money"
 		variables = append(variables, slices.DeleteFunc(w.piano.environment(), func(v string) bool { return !strings.HasPrefix(v, "PIANOLA_PIANO_") })...)
 	}
+	if role == schemas.RoleConsolePromo {
+		roles = "ops:promo"
+		variables = append(variables, slices.DeleteFunc(w.piano.environment(), func(v string) bool { return !strings.HasPrefix(v, "PIANOLA_PIANO_") })...)
+	}
 	visit, err := startConsole(t, append(variables, "PIANOLA_CONSOLE_LISTEN=127.0.0.1:0", "PIANOLA_CONSOLE_AUTH=basic",
 		"PIANOLA_CONSOLE_HTPASSWD_FILE="+w.htpasswd, "PIANOLA_CONSOLE_ROLES="+roles, "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_LEVEL=info", "PIANOLA_LOG_FORMAT=json"))
 	if err != nil {
@@ -171,8 +175,11 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		user := url.QueryEscape(w.user)
 		paths = []string{"/care/users", "/care/grant", "/care/user?id=" + user + "&tab=timeline", "/care/user?id=" + user + "&tab=transactions"}
 	}
+	if role == schemas.RoleConsolePromo {
+		paths = []string{"/promo/segments", "/promo/segment?name=ended", "/promo/experiments", "/promo/conversion", "/promo/checkout"}
+	}
 	for _, one := range business.New().Pages {
-		if role == schemas.RoleConsoleCare {
+		if role == schemas.RoleConsoleCare || role == schemas.RoleConsolePromo {
 			break
 		}
 		_, path, _ := strings.Cut(one.Pattern, " ")

@@ -30,7 +30,7 @@ func TestConsole_InABrowser(t *testing.T) {
 	s.RefreshMarts()
 	host, err := serveConsole(t, append(slices.DeleteFunc(variables, func(v string) bool { return strings.HasPrefix(v, "PIANOLA_LOG_") }),
 		"PIANOLA_CONSOLE_LISTEN=127.0.0.1:0", "PIANOLA_CONSOLE_AUTH=header", "PIANOLA_CONSOLE_HEADER_TRUSTED=127.0.0.0/8",
-		"PIANOLA_CONSOLE_ROLES=operators:ops+care_money", "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_FORMAT=json"))
+		"PIANOLA_CONSOLE_ROLES=operators:ops+care_money+promo", "PIANOLA_CONSOLE_RATE=1000", "PIANOLA_LOG_FORMAT=json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestConsole_InABrowser(t *testing.T) {
 			return true
 		}
 		kind, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-		if kind == "business" || kind == "care" {
+		if kind == "business" || kind == "care" || kind == "promo" {
 			kind += rest + u.Query().Get("tab")
 		}
 		kinds[kind]++
@@ -75,7 +75,7 @@ func TestConsole_InABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) < 30 {
+	if len(all) < 36 {
 		t.Errorf("only %d pages were opened: %s", len(all), strings.Join(all, " "))
 	}
 	for _, v := range views[1:] {

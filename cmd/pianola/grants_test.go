@@ -58,7 +58,7 @@ func rolesOf(t *testing.T, database string) []schemas.Role {
 		t.Fatal(err)
 	}
 	roles = slices.DeleteFunc(roles, func(r schemas.Role) bool { // TestGrants_Console has them
-		return r.Name == schemas.RoleConsole || r.Name == schemas.RoleConsoleOps || r.Name == schemas.RoleConsoleCare
+		return r.Name == schemas.RoleConsole || r.Name == schemas.RoleConsoleOps || r.Name == schemas.RoleConsoleCare || r.Name == schemas.RoleConsolePromo
 	})
 	for i, r := range roles {
 		switch r.Name {

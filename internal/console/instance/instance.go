@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/pianola/pianola/internal/console/operate"
 	"github.com/pianola/pianola/internal/console/page"
 	"github.com/pianola/pianola/internal/console/plans"
+	"github.com/pianola/pianola/internal/console/promo"
 	"github.com/pianola/pianola/internal/letters"
 	"github.com/pianola/pianola/internal/migrate"
 	"github.com/pianola/pianola/internal/offsets"
@@ -30,6 +32,7 @@ import (
 	"github.com/pianola/pianola/internal/replay/deadletters"
 	"github.com/pianola/pianola/internal/service"
 	"github.com/pianola/pianola/schemas"
+	"github.com/pianola/pianola/transform"
 )
 
 const (
@@ -97,6 +100,11 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Instance, err er
 		i.close = append(i.close, api.Close)
 		sections = append(sections, customerCare(cfg, o, api, conn))
 	}
+	codes, err := i.promoCodes(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	sections = append(sections, codes)
 	c := cfg.Console
 	i.server, err = console.Listen(ctx, console.Config{Listen: c.Listen, PublicURL: c.PublicURL, Rate: c.Rate, CertFile: c.CertFile, KeyFile: c.KeyFile}, console.Deps{
 		Figures: reader, Auth: who, Sections: sections, Now: o.Now, Log: o.Log.Named("console"),
@@ -106,6 +114,20 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Instance, err er
 	}
 	i.close = append(i.close, closing(i.server))
 	return i, nil
+}
+
+// promoCodes is the section of promo codes.
+func (i *Instance) promoCodes(cfg config.Config, o Options) (page.Section, error) {
+	rules, err := transform.New(cfg.TransformConfig())
+	if err != nil {
+		return page.Section{}, fmt.Errorf("compile the transform: %w", err)
+	}
+	p, err := service.NewPromo(cfg, service.PromoDeps{Rules: rules, Now: o.Now, Log: o.Log})
+	if err != nil {
+		return page.Section{}, err
+	}
+	i.close = append(i.close, p.Close)
+	return promo.New(promo.Deps{Promotions: p.Promotions, Conversions: p.Conversions, Segments: p.Segments, Experiments: p.Experiments, Plans: i.plans}), nil
 }
 
 // operate is the section of operation.
