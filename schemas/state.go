@@ -265,7 +265,7 @@ func InternalQuery(o Options) string {
 	filtered, state := o.Table("filtered_subscriptions"), o.Table(StateTable)
 	return "SELECT subscription_id FROM (SELECT subscription_id, version, filtered_at AS written_at, true AS is_filtered FROM " + filtered +
 		" UNION ALL SELECT subscription_id, newest.version AS version, newest.written_at AS written_at, false AS is_filtered FROM " + state +
-		" FINAL WHERE subscription_id IN (SELECT subscription_id FROM " + filtered + ")) GROUP BY subscription_id HAVING argMax(is_filtered, (version, written_at, is_filtered))"
+		" FINAL WHERE subscription_id GLOBAL IN (SELECT subscription_id FROM " + filtered + ")) GROUP BY subscription_id HAVING argMax(is_filtered, (version, written_at, is_filtered))"
 }
 
 // StateCompleteTo is the query for the moment before which everything that was stored is in

@@ -109,17 +109,19 @@ func (a *app) printed(asJSON bool, value any, text func() string) error {
 	return a.print(text())
 }
 
-// momentFlag reads a time: RFC 3339, or a day in UTC; nil for an empty text.
+// momentFlag reads a time, or a day in UTC; nil for an empty text.
 func momentFlag(flag, value string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, value); err == nil {
-			return &at, nil
-		}
+	if at, ok := parseForms(value, time.UTC, time.DateOnly); ok {
+		return &at, nil
 	}
-	return nil, fmt.Errorf("%s: want a time such as 2026-06-01T12:00:00Z, or a day", flag)
+	at, err := parseInstant(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w, or a day such as 2026-01-31", flag, err)
+	}
+	return &at, nil
 }
 
 // percent is a share as a text.

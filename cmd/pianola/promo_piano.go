@@ -20,7 +20,7 @@ func (a *app) promoListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "list promotions in Piano",
 		Long: `Reads promotions from Piano. Without --time it lists all, those that are over or
-have not started included.`,
+have not started included. A code that works once is masked.`,
 		Example: "  pianola promo list --time active",
 		Args:    cobra.NoArgs,
 	}
@@ -34,6 +34,9 @@ have not started included.`,
 		all, err := p.List(ctx, *filter, *query)
 		if err != nil {
 			return err
+		}
+		for i, one := range all {
+			all[i] = one.Masked()
 		}
 		return a.printed(*asJSON, all, func() string { return promotionsText(all, a.width()) })
 	})
@@ -100,8 +103,10 @@ func (a *app) promoCreateCommand() *cobra.Command {
 		Use:   "create --name NAME (--percent N | --amount CURRENCY=N)",
 		Short: "create a promotion in Piano",
 		Long: `Creates a promotion in Piano: one fixed code for all (--code), or a promotion whose
-codes are generated afterwards (pianola promo generate). A name that exists
-already is refused, so a repetition does not create a second promotion.
+codes are generated afterwards (pianola promo generate). A code that works once
+(--uses 1) is read from standard input (--code -): other users of the machine can
+read a command line. A name that exists already is refused, so a repetition does
+not create a second promotion.
 ` + promoExit,
 		Example: `  pianola promo create --name "Spring 2026" --percent 20 --code SPRING20 --periods 3
   pianola promo create --name "Win-back May" --amount NOK=100 --amount DKK=70 --prefix WIN- --never-zero --execute`,
@@ -111,7 +116,7 @@ already is refused, so a repetition does not create a second promotion.
 	c.Flags().StringVar(&n.Name, "name", "", "`NAME` of the promotion (required)")
 	percentOff := c.Flags().String("percent", "", "percent off (`N`)")
 	amounts := c.Flags().StringArray("amount", nil, "amount off in one currency, such as `NOK=100`; may be repeated")
-	c.Flags().StringVar(&n.FixedCode, "code", "", "one `CODE` for all")
+	c.Flags().StringVar(&n.FixedCode, "code", "", "one `CODE` for all; - reads it from standard input")
 	c.Flags().StringVar(&n.Prefix, "prefix", "", "what generated codes begin with (`TEXT`)")
 	periods := c.Flags().String("periods", "1", "billing periods with the discount: `N`, or all")
 	uses := c.Flags().String("uses", "unlimited", "how often its codes may be used in all: `N`, or unlimited")
@@ -127,9 +132,19 @@ already is refused, so a repetition does not create a second promotion.
 		var starts, ends error
 		n.StartsAt, starts = momentFlag("--start", *start)
 		n.EndsAt, ends = momentFlag("--end", *end)
+		fromInput := n.FixedCode == "-"
+		if fromInput {
+			var err error
+			if n.FixedCode, err = a.readOneLine(c.Context()); err != nil {
+				return err
+			}
+		}
 		texts := promotion.Texts{Percent: *percentOff, Amounts: *amounts, Periods: *periods, Uses: *uses}
 		if err := errors.Join(starts, ends, texts.Fill(&n)); err != nil {
 			return usageError{err}
+		}
+		if n.FixedCode != "" && n.UsedOnce() && !fromInput {
+			return usageError{errCodeFlag}
 		}
 		return a.changePromotion(c, f, func(ctx context.Context, p promotion.Promotions, record promotion.Record) (*promotion.Report, error) {
 			return p.Create(ctx, &n, record)

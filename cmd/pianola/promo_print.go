@@ -44,10 +44,8 @@ func discountText(p *promotion.Promotion) string {
 // codeText is what a list shows of the codes of a promotion.
 func codeText(p *promotion.Promotion) string {
 	switch {
-	case p.FixedCode != "" && p.UsedOnce():
-		return printable(promotion.Code{Text: p.FixedCode}.Masked().Text)
 	case p.FixedCode != "":
-		return printable(p.FixedCode)
+		return printable(p.Masked().FixedCode)
 	case p.Prefix != "":
 		return printable(p.Prefix) + "…"
 	}
@@ -195,7 +193,7 @@ func outcomeText(b *strings.Builder, name string, o *experiment.Outcome, width i
 	if o.Reason != "" {
 		fmt.Fprintf(b, "  %s\n", o.Reason)
 	}
-	t := &table{titles: []string{"ARM", "DUE", "NOT YET DUE", "PLANNED", "DID", "RATE", "95 % INTERVAL"}, indent: "  "}
+	t := &table{titles: []string{"ARM", "DUE", "NOT YET DUE", "PLANNED", "DID", "RATE", intervalTitle(o.Confidence)}, indent: "  "}
 	for _, arm := range o.Arms {
 		did, interval := "-", "-"
 		if arm.Successes != nil {
@@ -207,7 +205,7 @@ func outcomeText(b *strings.Builder, name string, o *experiment.Outcome, width i
 	if len(o.Rates)+len(o.Revenue) == 0 {
 		return
 	}
-	t = &table{titles: []string{"ARM − CONTROL", "DIFFERENCE", "95 % INTERVAL", "P", "P CORRECTED", ""}, indent: "  "}
+	t = &table{titles: []string{"ARM − CONTROL", "DIFFERENCE", intervalTitle(o.ComparisonConfidence), "P", "P CORRECTED", ""}, indent: "  "}
 	for _, c := range o.Rates {
 		t.row(c.Arm+", rate", percent(&c.Difference), intervalText(c.Interval, 100, " %"), fmt.Sprintf("%.3g", c.P), fmt.Sprintf("%.3g", c.Corrected), significance(c.Significant))
 	}
@@ -215,6 +213,11 @@ func outcomeText(b *strings.Builder, name string, o *experiment.Outcome, width i
 		t.row(m.Arm+", "+printable(m.Currency)+" for each user", fmt.Sprintf("%.2f", m.Difference), intervalText(m.Interval, 1, ""), fmt.Sprintf("%.3g", m.P), fmt.Sprintf("%.3g", m.Corrected), significance(m.Significant))
 	}
 	b.WriteString(t.render(width))
+}
+
+// intervalTitle names the confidence of intervals.
+func intervalTitle(confidence float64) string {
+	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(100*confidence, 'f', 2, 64), "0"), ".") + " % INTERVAL"
 }
 
 func intervalText(i stats.Interval, times float64, unit string) string {

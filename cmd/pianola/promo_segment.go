@@ -183,7 +183,7 @@ func checkUserFile(to, format string) error {
 
 // writeUsers writes rows whose first value is a user id. A file replaces another one only
 // when it is complete.
-func (a *app) writeUsers(to, format string, titles []string, n int, row func(i int) []string) (err error) {
+func (a *app) writeUsers(to, format string, titles []string, n int, row func(i int) []string) error {
 	write := func(w io.Writer) error {
 		if format == "ids" {
 			var b strings.Builder
@@ -208,20 +208,25 @@ func (a *app) writeUsers(to, format string, titles []string, n int, row func(i i
 		}
 		return nil
 	}
-	file, err := os.CreateTemp(filepath.Dir(to), ".pianola-*") // only for its owner
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("write the file: %w", err), os.Remove(file.Name()))
-		}
-	}()
-	if err := errors.Join(write(file), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), to); err != nil {
+	if err := replaceFile(to, write); err != nil {
 		return err
 	}
 	return a.print(fmt.Sprintf("users written: %d\n", n))
+}
+
+// replaceFile writes a file that only its owner can read. An error leaves the file that was
+// there, and no other one.
+func replaceFile(to string, write func(io.Writer) error) error {
+	file, err := os.CreateTemp(filepath.Dir(to), ".pianola-*")
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	err = errors.Join(write(file), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), to)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the file: %w", err), os.Remove(file.Name()))
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -138,6 +139,17 @@ func TestPromo_AgainstTheSimulatedPiano(t *testing.T) {
 	if got := call(t, w.settings, "", append(create, "--execute")...); got.code != exitFound {
 		t.Errorf("a second one: %+v", got)
 	}
+	// A code that works once is on no command line, and in no output.
+	once := []string{"promo", "create", "--name", "Once", "--percent", "10", "--uses", "1", "--json", "--code"}
+	if got := call(t, w.settings, "", append(once, "ONCE-PLAIN")...); got.code != exitUsage || !strings.Contains(got.stderr, "standard input") {
+		t.Errorf("a code on the command line: %+v", got)
+	}
+	if got := call(t, w.settings, "ONCE-PLAIN\n", append(once, "-", "--execute")...); got.code != exitDone || strings.Contains(got.stdout+got.stderr, "ONCE-PLAIN") {
+		t.Errorf("a code of standard input: %+v", got)
+	}
+	if list := w.run("promo", "list", "--json"); strings.Contains(list, "ONCE-PLAIN") || !strings.Contains(list, "ON••••••••") {
+		t.Errorf("the list shows a code that works once: %s", list)
+	}
 	generated := read[promotion.Report](w, "promo", "generate", "--promotion", made.Promotion.ID, "--number", "12", "--prefix", "AUTUMN-", "--execute")
 	if generated.Outcome != promotion.Done || generated.CodesAfter[promotion.Active] != 12 {
 		t.Errorf("%+v", generated)
@@ -237,5 +249,29 @@ func TestPromo_CommandLine(t *testing.T) {
 	}
 	if got := call(t, nil, "", "promo", "experiment", "size", "--baseline", "0.02", "--target", "0.025"); got.code != exitDone || !strings.Contains(got.stdout, "control arm: 13809 people") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestReplaceFile: a failed write leaves the file that was there, and no other one.
+func TestReplaceFile(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "ids.txt")
+	if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	if err := replaceFile(file, func(io.Writer) error { return full }); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	taken := filepath.Join(directory, "taken") // a directory with something in it cannot be replaced
+	if err := os.MkdirAll(filepath.Join(taken, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceFile(taken, func(io.Writer) error { return nil }); err == nil {
+		t.Error("a directory was replaced")
+	}
+	text, err := os.ReadFile(file)
+	if left, _ := filepath.Glob(filepath.Join(directory, ".pianola-*")); err != nil || string(text) != "old" || len(left) > 0 {
+		t.Errorf("%q, %v, left over: %q", text, err, left)
 	}
 }

@@ -1,6 +1,10 @@
 package statement
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // textEscaper makes a text the value of a query parameter of type String. ClickHouse parses
 // the value as a TabSeparated field.
@@ -17,4 +21,9 @@ func Texts(values []string) string {
 		quoted[i] = "'" + strings.ReplaceAll(Text(value), "'", `\'`) + "'"
 	}
 	return "[" + strings.Join(quoted, ",") + "]"
+}
+
+// Instant is a time as the value of a parameter DateTime64(3).
+func Instant(at time.Time) string {
+	return strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)
 }

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "actions_log" }}{{ .OnCluster }}
     `written_at` DateTime64(3, 'UTC') COMMENT 'When' CODEC(Delta(8), ZSTD(1)),
     `execution` UUID COMMENT 'One execution of the action: a plan that is executed twice has two, and one of them sends' CODEC(ZSTD(1)),
     `subject` String COMMENT 'What one action at a time may change: user: or subscription: and its id' CODEC(ZSTD(1)),
-    `object` String COMMENT 'What the request is about besides the subscription: payment:, access:, inquiry:, resource: or payment_method: and its id; empty otherwise' CODEC(ZSTD(1)),
+    `object` String COMMENT 'What the request is about besides the subscription: payment:, access:, inquiry:, resource:, payment_method:, promotion:, segment: or experiment: and its id; empty otherwise' CODEC(ZSTD(1)),
     `reason` String COMMENT 'Why the actor wanted it, without e-mail addresses; empty for actions without a plan' CODEC(ZSTD(1)),
     `before` String COMMENT 'JSON of the values that were read before; nothing personal' CODEC(ZSTD(1)),
     `after` String COMMENT 'JSON of the values that were read after the request; empty before that' CODEC(ZSTD(1)),

@@ -30,10 +30,11 @@ COMMENT 'Every version of the rules of promotions that was read from Piano; the 
 
 -- Conversions with a promo code, from Piano's list. No user, no payment method, no place.
 --
--- Replaced by conversion_id: a code that was reserved may be used later.
+-- Replaced by conversion_id: a code that was reserved may be used later. The row with an
+-- empty conversion_id says that a read ended: it is written last.
 CREATE TABLE IF NOT EXISTS {{ .Stored "promo_conversions" }}{{ .OnCluster }}
 (
-    `conversion_id` String COMMENT 'The conversion in Piano' CODEC(ZSTD(1)),
+    `conversion_id` String COMMENT 'The conversion in Piano; empty of the row that says when a read last ended' CODEC(ZSTD(1)),
     `conversion_type` LowCardinality(String) COMMENT 'Type of the conversion in Piano' CODEC(ZSTD(1)),
     `promotion_id` String COMMENT 'The promotion; empty where Piano names none' CODEC(ZSTD(1)),
     `promo_code_id` String COMMENT 'The code in Piano' CODEC(ZSTD(1)),
@@ -107,9 +108,9 @@ CREATE TABLE IF NOT EXISTS {{ .Stored "experiments" }}{{ .OnCluster }}
     `created_at` DateTime64(3, 'UTC') COMMENT 'When' CODEC(ZSTD(1))
 )
 ENGINE = {{ .Engine "ReplacingMergeTree" }}
-ORDER BY (experiment_id, created_at)
+ORDER BY (experiment_id, created_at, salt)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Experiments with promo codes. The first row of a name counts';
+COMMENT 'Experiments with promo codes. A name with several rows was created twice at once, and is refused';
 {{ .Distributed "experiments" "murmurHash3_64(experiment_id)" }}
 
 -- Who is in which arm, since when. The arm follows from salt, experiment and user, so a

@@ -2616,9 +2616,9 @@ CREATE TABLE IF NOT EXISTS `piano`.`experiments_local` ON CLUSTER `main`
 (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-ORDER BY (experiment_id, created_at)
+ORDER BY (experiment_id, created_at, salt)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Experiments with promo codes. The first row of a name counts';
+COMMENT 'Experiments with promo codes. A name with several rows was created twice at once, and is refused';
 CREATE TABLE IF NOT EXISTS `piano`.`experiments` ON CLUSTER `main` AS `piano`.`experiments_local`
 ENGINE = Distributed(`main`, `piano`, `experiments_local`, murmurHash3_64(experiment_id));
 CREATE TABLE IF NOT EXISTS `piano`.`experiment_assignments_local` ON CLUSTER `main`

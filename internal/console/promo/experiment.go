@@ -48,11 +48,10 @@ func (p pages) experiment(w http.ResponseWriter, req *http.Request) {
 		return page.Panel{ID: id, Title: title, About: about, Draw: draw, Command: command, Sources: []string{"experiment_assignments", "subscriptions", "promo_conversions"},
 			Read: func(context.Context) (*figures.Table, error) { return t, nil }}
 	}
-	confidence := percentText(1 - e.Alpha)
 	rates := page.Intervals{Label: "arm", Value: "rate_percent", Low: "low_percent", High: "high_percent", Unit: " %"}
 	differences := page.Intervals{Label: "arm", Value: "difference", Low: "low", High: "high"}
-	about := "By intention to treat: users count in their arm with any code, or with none. Intervals of " + confidence + ": Wilson for a rate. Without a result no rate is shown."
-	compared := "Arm minus control arm, with the interval of " + confidence + " (Newcombe; of revenue Welch). p-values are corrected by Holm over all comparisons of the outcome."
+	about := "By intention to treat: users count in their arm with any code, or with none. Of each arm the first users are analysed, as many as were planned, so that every look has the same people. Intervals of " + percentText(report.Conversion.Confidence) + ": Wilson for a rate. Without a result no rate is shown."
+	compared := "Arm minus control arm, with its interval (Newcombe; of revenue Welch). All comparisons of the outcome share alpha: their p-values are corrected by Holm, and their intervals are wider."
 	panels := []page.Panel{
 		panel("arms", "Arms", "Sizes are compared with the weights (chi-square). Who used the code of another arm counts in the own arm all the same.", nil, armsTable(report)),
 		panel("conversion", "Conversion", about, rates, outcomeTable(report, &report.Conversion)),
@@ -107,9 +106,9 @@ func columns(names ...string) (all []figures.Column) {
 }
 
 func armsTable(r *experiment.Report) *figures.Table {
-	t := &figures.Table{AsOf: r.AsOf, Columns: columns("arm", "String", "weight", "UInt32", "assigned", "UInt64", "planned", "UInt64", "promotion_id", "String", "used_another_arms_code", "Nullable(UInt64)")}
+	t := &figures.Table{AsOf: r.AsOf, Columns: columns("arm", "String", "weight", "UInt32", "assigned", "UInt64", "analysed", "UInt64", "planned", "UInt64", "promotion_id", "String", "used_another_arms_code", "Nullable(UInt64)")}
 	for _, arm := range r.Arms {
-		t.Rows = append(t.Rows, []any{arm.Name, arm.Weight, arm.Assigned, arm.Planned, arm.PromotionID, arm.OtherCode})
+		t.Rows = append(t.Rows, []any{arm.Name, arm.Weight, arm.Assigned, arm.Analysed, arm.Planned, arm.PromotionID, arm.OtherCode})
 	}
 	return t
 }

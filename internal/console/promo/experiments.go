@@ -157,7 +157,9 @@ func armText(arm experiment.Arm) string {
 	return "promotion " + arm.PromotionID
 }
 
-func percentText(share float64) string { return strconv.FormatFloat(100*share, 'f', -1, 64) + " %" }
+func percentText(share float64) string {
+	return strconv.FormatFloat(rounded(100*share), 'f', -1, 64) + " %"
+}
 
 // assign plans the assignment of the users of the segment who have no arm.
 func (p pages) assign(w http.ResponseWriter, req *http.Request) {

@@ -31,8 +31,8 @@ func TestPromo(t *testing.T) {
 		name string
 		test func(*office, *testing.T)
 	}{
-		{"roles", testRoles}, {"promotions", testPromotions}, {"codes", testCodes}, {"once", testOnce}, {"segments", testSegments}, {"experiments", testExperiments},
-		{"conversion", testConversion}, {"checkout", testCheckout}, {"mistakes", testMistakes}, {"clean", testClean},
+		{"roles", testRoles}, {"promotions", testPromotions}, {"codes", testCodes}, {"once", testOnce}, {"conversion", testConversion}, {"segments", testSegments}, {"experiments", testExperiments},
+		{"checkout", testCheckout}, {"mistakes", testMistakes}, {"clean", testClean},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.test(o, t) })
 	}

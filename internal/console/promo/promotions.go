@@ -31,8 +31,8 @@ func (p pages) promotions(w http.ResponseWriter, req *http.Request) {
 		About:   "A promotion is the rule of a discount; codes belong to one. Uses are redemptions: a code that a free trial or a delayed payment has reserved is not redeemed. A code that works once is masked.",
 		Command: "pianola promo list",
 		Read:    p.promotionTable, Fresh: true,
-		Links:   map[string]func(map[string]string) string{"promotion_id": func(row map[string]string) string { return promotionAddress(row["promotion_id"]) }},
-		Empty:   "Piano has no promotion.",
+		Links: map[string]func(map[string]string) string{"promotion_id": func(row map[string]string) string { return promotionAddress(row["promotion_id"]) }},
+		Empty: "Piano has no promotion.",
 	}}})
 	if !done {
 		p.Page(w, req, http.StatusOK, "promo-promotions", "Promotions", content)

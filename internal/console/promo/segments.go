@@ -88,7 +88,7 @@ func (p pages) segment(w http.ResponseWriter, req *http.Request) {
 		p.Fail(w, req, http.StatusNotFound, sentence(err.Error()))
 		return
 	}
-	asOf, err := p.Segments.StateTime(req.Context())
+	asOf, err := p.Segments.Ready(req.Context(), reference)
 	if err != nil {
 		p.failState(w, req, err)
 		return
@@ -124,7 +124,7 @@ FROM
 
 // failState writes the page for an error of the state of subscriptions.
 func (p pages) failState(w http.ResponseWriter, req *http.Request, err error) {
-	if errors.Is(err, segment.ErrNoState) {
+	if errors.Is(err, segment.ErrNoState) || errors.Is(err, segment.ErrNoCodes) {
 		p.Fail(w, req, http.StatusServiceUnavailable, sentence(err.Error()))
 		return
 	}

@@ -51,10 +51,8 @@ func discountText(p *promotion.Promotion) string {
 // codeText is what pages show of the codes of a promotion. A code that works once is masked.
 func codeText(p *promotion.Promotion) string {
 	switch {
-	case p.FixedCode != "" && p.UsedOnce():
-		return promotion.Code{Text: p.FixedCode}.Masked().Text
 	case p.FixedCode != "":
-		return p.FixedCode
+		return p.Masked().FixedCode
 	case p.Prefix != "":
 		return p.Prefix + "…"
 	}

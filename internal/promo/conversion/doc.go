@@ -16,7 +16,7 @@
 //
 // [Reader.Sync] reads promotions and conversions from Piano into promotion_rules and
 // promo_conversions. [Reader.Report] joins them with the table subscriptions by the id of the
-// subscription, and with the promo codes of the latest traits. queries/report.sql has the
-// rules. The report describes: who uses a code differs from who does not. Only an experiment
+// subscription, and with the promo codes of the latest traits. queries/promotions.sql has
+// the rules. The report describes: who uses a code differs from who does not. Only an experiment
 // shows what a code has caused.
 package conversion

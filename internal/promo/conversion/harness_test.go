@@ -43,6 +43,7 @@ type world struct {
 	promotions  []object
 	conversions []object
 	windows     []string // date_from of each list of conversions
+	failAfter   int      // windows, after which lists of conversions are refused; 0 for never
 }
 
 func newWorld(t *testing.T) *world {
@@ -71,6 +72,10 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		from, _ := strconv.ParseInt(r.Form.Get("date_from"), 10, 64)
 		to, _ := strconv.ParseInt(r.Form.Get("date_to"), 10, 64)
 		w.windows = append(w.windows, time.Unix(from, 0).UTC().Format(time.DateOnly))
+		if w.failAfter > 0 && len(w.windows) > w.failAfter {
+			_ = json.NewEncoder(out).Encode(object{"code": 2})
+			return
+		}
 		key, rows = "conversions", nil
 		for _, c := range w.conversions {
 			if at, _ := c["create_date"].(int64); at >= from && at < to || c["create_date"] == "canary" {
@@ -165,6 +170,12 @@ func (w *world) converted(subscription, promotion, code, state, day string, pric
 	}
 	w.exec(fmt.Sprintf(`INSERT INTO %s (conversion_id, promotion_id, promo_code, code_state, subscription_id, original_price, amount, currency, created_at, read_at)
 		SELECT 'C %[2]s %[3]s', '%[3]s', '%[4]s', '%[5]s', '%[2]s', %[7]s, %[8]s, 'NOK', '%[6]s', '2026-05-31'`, w.tables.Table("promo_conversions"), subscription, promotion, code, state, day, original, amount))
+}
+
+// synced says that a read of conversions has ended.
+func (w *world) synced() {
+	w.Helper()
+	w.exec("INSERT INTO " + w.tables.Table("promo_conversions") + " (conversion_id, code_state, read_at) SELECT '', 'active', '2026-05-31'")
 }
 
 // rule writes a version of a promotion.

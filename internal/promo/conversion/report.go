@@ -3,7 +3,6 @@ package conversion
 import (
 	"context"
 	_ "embed"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/pianola/pianola/internal/promo/segment"
 	"github.com/pianola/pianola/internal/promo/store"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -99,7 +99,7 @@ func (r Reader) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{AsOf: asOf}
-	parameters := clickhouse.Parameters{"at": strconv.FormatFloat(float64(asOf.UnixMilli())/1000, 'f', 3, 64), "months": "[1,3,6,12]", "from": "1970-01-01 00:00:00", "to": "2106-01-01 00:00:00"}
+	parameters := clickhouse.Parameters{"at": statement.Instant(asOf), "months": "[1,3,6,12]", "from": "1970-01-01 00:00:00", "to": "2106-01-01 00:00:00"}
 	report.Promotions, err = store.Read(ctx, r.Store, "report the promotions", r.query("IN", promotionsSQL), parameters, func(row driver.Rows, p *Promotion) error {
 		var due, alive []uint64
 		err := row.Scan(&p.ID, &p.Name, &p.Code, &p.Prefix, &p.Currency, &p.RuleKnown, &p.Lives, &p.InPiano, &p.InTraits, &p.Redeemed, &p.Reserved, &p.Released,
@@ -180,7 +180,7 @@ ORDER BY currency, month`),
 // sources are the times of what the report reads beside the state.
 func (r Reader) sources(ctx context.Context) (codes, traits *time.Time, err error) {
 	type times struct{ codes, traits time.Time }
-	rows, err := store.Read(ctx, r.Store, "read the times of the sources", "SELECT (SELECT max(read_at) FROM "+r.Tables.Table("promo_conversions")+"), (SELECT max(as_of) FROM "+r.Tables.Table("snapshot_runs")+
+	rows, err := store.Read(ctx, r.Store, "read the times of the sources", "SELECT (SELECT max(read_at) FROM "+r.Tables.Table("promo_conversions")+" WHERE conversion_id = ''), (SELECT max(as_of) FROM "+r.Tables.Table("snapshot_runs")+
 		" FINAL WHERE state = 'complete' AND source = 'csv')", nil, func(row driver.Rows, t *times) error { return row.Scan(&t.codes, &t.traits) })
 	if err != nil || len(rows) == 0 {
 		return nil, nil, err

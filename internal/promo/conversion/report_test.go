@@ -32,6 +32,7 @@ func TestReport(t *testing.T) {
 	// due yet; of the older version, so due after two periods.
 	w.subscription("A1", "2026-03-05=50 2026-04-05=100 2026-05-05=100")
 	w.converted("A1", "PR1", "SPRING", "used", "2026-03-05", "100", "50")
+	w.synced()
 	w.subscription("A2", "2026-03-05=50", ended("2026-04-05", "auto_renew_off")...)
 	w.converted("A2", "PR1", "SPRING", "used", "2026-03-05", "100", "50")
 	w.subscription("A3", "2026-03-05=50 2026-03-08=-50", ended("2026-03-08", "cancelled")...)

@@ -72,11 +72,18 @@ func (r Reader) Sync(ctx context.Context, since time.Time) (*SyncReport, error) 
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, r.ended(ctx, s)
 }
 
-// LastSync is when conversions were last read; the zero time for never, and where none had a
-// code.
+// ended records that a read has ended. A read that was interrupted has rows and no such
+// record, so it is repeated.
+func (r Reader) ended(ctx context.Context, s *SyncReport) error {
+	return r.Insert(ctx, "promo_conversions", "conversion_id, code_state, created_at, read_at", 1, func(int) []any {
+		return []any{"", string(promotion.Active), s.From, s.ReadAt}
+	})
+}
+
+// LastSync is when the last read of conversions that ended began; the zero time for never.
 func (r Reader) LastSync(ctx context.Context) (time.Time, error) {
 	read, _, err := r.sources(ctx)
 	if err != nil || read == nil {
@@ -86,11 +93,14 @@ func (r Reader) LastSync(ctx context.Context) (time.Time, error) {
 }
 
 // continueFrom is the time of the first conversion to read: of the oldest reserved code, or
-// shortly before the last conversion.
+// shortly before the last conversion of the reads that ended. What an interrupted read has
+// written does not count: conversions before it may be missing.
 func (r Reader) continueFrom(ctx context.Context, now time.Time) (time.Time, error) {
 	type known struct{ last, reserved time.Time }
-	rows, err := store.Read(ctx, r.Store, "read promo_conversions", `SELECT max(created_at), minIf(created_at, code_state LIKE 'reserved%')
-FROM `+r.Tables.Table("promo_conversions")+` FINAL`, nil, func(row driver.Rows, k *known) error { return row.Scan(&k.last, &k.reserved) })
+	rows, err := store.Read(ctx, r.Store, "read promo_conversions", `WITH (SELECT max(read_at) FROM `+r.Tables.Table("promo_conversions")+` WHERE conversion_id = '') AS ended
+SELECT maxIf(created_at, read_at <= ended), minIf(created_at, code_state LIKE 'reserved%')
+FROM `+r.Tables.Table("promo_conversions")+` FINAL
+WHERE conversion_id != ''`, nil, func(row driver.Rows, k *known) error { return row.Scan(&k.last, &k.reserved) })
 	if err != nil || len(rows) == 0 || rows[0].last.Unix() <= 0 {
 		return now.Add(-firstRead), err
 	}

@@ -43,7 +43,7 @@ func TestSync_KeepsRedeemedCodesAndNobody(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	kept := w.rows("SELECT concat(conversion_id, ' ', promotion_id, ' ', promo_code, ' ', code_state, ' ', subscription_id, ' ', toString(is_renewal), ' ', ifNull(toString(original_price), '-'), ' ', ifNull(toString(amount), '-'), ' ', currency) FROM " +
-		w.tables.Table("promo_conversions") + " FINAL ORDER BY conversion_id")
+		w.tables.Table("promo_conversions") + " FINAL WHERE conversion_id != '' ORDER BY conversion_id")
 	want := []string{
 		"C1 PR1 SPRING20 used S1 false 100 80.5 NOK",
 		"C2 PR3  reserved_for_free_trial S2 false - - ",
@@ -82,6 +82,27 @@ func TestSync_KeepsRedeemedCodesAndNobody(t *testing.T) {
 	}
 	if got := w.rows("SELECT promo_code FROM " + w.tables.Table("promo_conversions") + " FINAL WHERE conversion_id = 'C2'"); fmt.Sprint(got) != "[WIN-SECRET]" {
 		t.Errorf("the code was redeemed, and the table has %q", got)
+	}
+	// A read that fails midway has not ended: the next one reads the same time again. What it
+	// has written does not move its beginning.
+	before, err := w.reader.LastSync(t.Context())
+	w.must(err)
+	w.now = w.now.AddDate(0, 0, 60)
+	w.conversions = append(w.conversions, purchase("C8", "S8", w.now.AddDate(0, 0, -50), code("PC8", "PR1", "SPRING20", "used"), nil))
+	w.windows, w.failAfter = nil, 2
+	if _, err := w.reader.Sync(t.Context(), time.Time{}); err == nil {
+		t.Fatal("a window was not read, and the read has ended")
+	}
+	first := w.windows[0]
+	if after, err := w.reader.LastSync(t.Context()); err != nil || !after.Equal(before) {
+		t.Errorf("the last read that ended was at %s, and after a failed one at %s, %v", before, after, err)
+	}
+	w.windows, w.failAfter = nil, 0
+	if s, err = w.reader.Sync(t.Context(), time.Time{}); err != nil || w.windows[0] > first {
+		t.Errorf("the failed read began at %s, and the next one at %v: %v", first, w.windows, err)
+	}
+	if after, err := w.reader.LastSync(t.Context()); err != nil || !after.Equal(w.now) {
+		t.Errorf("the last read was at %s, %v", after, err)
 	}
 	// Many unreadable rows mean another form.
 	for i := range 30 {

@@ -111,7 +111,7 @@ func (x Experiments) sizes(ctx context.Context, id string) ([]armUsers, error) {
 // unassigned are the users of a run without an arm.
 func (x Experiments) unassigned(ctx context.Context, id string, run uuid.UUID) ([]string, error) {
 	return store.Read(ctx, x.Store, "read the users without an arm", "SELECT DISTINCT user_id FROM "+x.Tables.Table("segment_members")+
-		" WHERE run_id = {run:UUID} AND user_id NOT IN (SELECT user_id FROM "+x.Tables.Table("experiment_assignments")+" WHERE experiment_id = {id:String}) ORDER BY user_id",
+		" WHERE run_id = {run:UUID} AND user_id GLOBAL NOT IN (SELECT user_id FROM "+x.Tables.Table("experiment_assignments")+" WHERE experiment_id = {id:String}) ORDER BY user_id",
 		clickhouse.Parameters{"id": statement.Text(id), "run": run.String()}, func(row driver.Rows, user *string) error { return row.Scan(user) })
 }
 

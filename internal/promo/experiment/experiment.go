@@ -33,6 +33,7 @@ type Experiment struct {
 	CreatedAt      time.Time `json:"created_at"`
 
 	salt string // 32 hexadecimal digits
+	keys uint64 // salts under this name: more than one after two creations at once
 }
 
 var (

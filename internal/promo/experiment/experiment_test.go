@@ -87,9 +87,9 @@ func TestReport_Verdicts(t *testing.T) {
 	e := offer(t)
 	n := e.Arms[1].Planned
 	enough := []counts{
-		{arm: "control", assigned: 2*n + 400, due: 2*n + 2, converted: n / 10, renewalDue: 10},
-		{arm: "half", assigned: n + 200, due: n, converted: n / 5, renewalDue: 5},
-		{arm: "free", assigned: n + 200, due: n, converted: n / 19, renewalDue: 5},
+		{arm: "control", assigned: 2*n + 400, analysed: 2*n + 2, due: 2*n + 2, converted: n / 10, renewalDue: 10},
+		{arm: "half", assigned: n + 200, analysed: n, due: n, converted: n / 5, renewalDue: 5},
+		{arm: "free", assigned: n + 200, analysed: n, due: n, converted: n / 19, renewalDue: 5},
 	}
 	r, err := e.report(asOf, enough, nil, nil)
 	if err != nil {
@@ -106,7 +106,7 @@ func TestReport_Verdicts(t *testing.T) {
 		t.Error("nobody has read the codes, and somebody knows who used them")
 	}
 
-	few := []counts{{arm: "control", assigned: 20, due: 2}, {arm: "half", assigned: 10}, {arm: "free", assigned: 10}}
+	few := []counts{{arm: "control", assigned: 20, analysed: 20, due: 2}, {arm: "half", assigned: 10}, {arm: "free", assigned: 10}}
 	if r, _ := e.report(asOf, few, nil, nil); r.Conversion.Verdict != NotEnough || r.Conversion.Arms[0].Successes != nil || r.Conversion.Arms[0].NotYetDue != 18 {
 		t.Errorf("%+v", r.Conversion)
 	}
@@ -122,6 +122,49 @@ func TestReport_Verdicts(t *testing.T) {
 	}
 }
 
+// TestReport_OneFamilyAndItsAlpha: the comparisons of an outcome are corrected together, and
+// their intervals agree with alpha.
+func TestReport_OneFamilyAndItsAlpha(t *testing.T) {
+	e := offer(t)
+	e.Alpha = 0.01
+	n := e.Arms[1].Planned
+	people := []counts{
+		{arm: "control", assigned: 2 * n, analysed: 2 * n, renewalDue: 2 * n, renewed: n / 10},
+		{arm: "half", assigned: n, analysed: n, renewalDue: n, renewed: n / 10},
+		{arm: "free", assigned: n, analysed: n, renewalDue: n, renewed: n / 19},
+	}
+	var revenue []money
+	for _, currency := range []string{"EUR", "NOK"} {
+		for _, c := range people {
+			revenue = append(revenue, money{arm: c.arm, currency: currency, sum: float64(c.renewed) * 10, squares: float64(c.renewed) * 100})
+		}
+	}
+	r, err := e.report(time.Now(), people, revenue, nil)
+	if err != nil || r.Renewal.Verdict != Result {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	o := r.Renewal
+	if len(o.Rates) != 2 || len(o.Revenue) != 4 || math.Abs(o.Confidence-0.99) > 1e-12 || math.Abs(o.ComparisonConfidence-(1-0.01/6)) > 1e-12 {
+		t.Fatalf("%+v", o)
+	}
+	// The smallest p of six comparisons counts six times.
+	smallest := o.Rates[0]
+	for _, c := range append([]Comparison{o.Rates[1]}, o.Revenue[0].Comparison, o.Revenue[1].Comparison, o.Revenue[2].Comparison, o.Revenue[3].Comparison) {
+		if c.P < smallest.P {
+			smallest = c
+		}
+	}
+	if math.Abs(smallest.Corrected-min(1, 6*smallest.P)) > 1e-12 {
+		t.Errorf("p %g was corrected to %g", smallest.P, smallest.Corrected)
+	}
+	if want := stats.Wilson(stats.Proportion{Successes: n / 10, Total: n}, 0.99); *o.Arms[1].Interval != want {
+		t.Errorf("got %+v, want %+v", *o.Arms[1].Interval, want)
+	}
+	if want := stats.Newcombe(stats.Proportion{Successes: n / 10, Total: 2 * n}, stats.Proportion{Successes: n / 10, Total: n}, 1-0.01/6); o.Rates[0].Interval != want {
+		t.Errorf("got %+v, want %+v", o.Rates[0].Interval, want)
+	}
+}
+
 // TestSampleOf: sums give the same as the values, those without a charge included.
 func TestSampleOf(t *testing.T) {
 	values := []float64{0, 0, 10, 0, 4.5, 0, -2}
@@ -129,7 +172,13 @@ func TestSampleOf(t *testing.T) {
 	for _, v := range values {
 		m.sum, m.squares = m.sum+v, m.squares+v*v
 	}
-	got, want := sampleOf(uint64(len(values)), m), stats.SampleOf(values)
+	got, want := sampleOf(uint64(len(values)), m), stats.Sample{N: uint64(len(values))}
+	for _, v := range values {
+		want.Mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		want.Variance += (v - want.Mean) * (v - want.Mean) / float64(len(values)-1)
+	}
 	if got.N != want.N || math.Abs(got.Mean-want.Mean) > 1e-12 || math.Abs(got.Variance-want.Variance) > 1e-12 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -19,6 +19,7 @@ import (
 // The errors that a caller handles.
 var (
 	ErrExists  = errors.New("an experiment of this name exists already; its arms cannot be changed, so use another name")
+	ErrTwice   = errors.New("two people have created an experiment of this name at once, so nobody knows whose counts; use another name")
 	ErrUnknown = errors.New("there is no experiment of this name; pianola promo experiment list shows all")
 	ErrNoRun   = errors.New("the segment has not been materialised; run pianola promo segment refresh")
 )
@@ -37,8 +38,9 @@ type armRow struct {
 	PromotionID string `ch:"promotion_id"`
 }
 
-// Create writes a prepared experiment. Of two that are created at once under one name, the
-// first one counts, and the other caller gets ErrExists.
+// Create writes a prepared experiment. Of two that are created at once under one name, at
+// least one caller gets ErrTwice, and the experiment cannot be used: no reader may choose
+// between their keys.
 func (x Experiments) Create(ctx context.Context, e *Experiment) error {
 	if _, err := x.Find(ctx, e.ID); err == nil {
 		return ErrExists
@@ -60,7 +62,7 @@ func (x Experiments) Create(ctx context.Context, e *Experiment) error {
 	}
 	first, err := x.Find(ctx, e.ID)
 	if err == nil && first.salt != e.salt {
-		return ErrExists
+		return ErrTwice // the own row has not reached this reader yet
 	}
 	return err
 }
@@ -71,8 +73,11 @@ func (x Experiments) Find(ctx context.Context, id string) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) == 0:
 		return nil, ErrUnknown
+	case all[0].keys > 1:
+		return nil, ErrTwice
 	}
 	return &all[0], nil
 }
@@ -81,12 +86,12 @@ func (x Experiments) Find(ctx context.Context, id string) (*Experiment, error) {
 func (x Experiments) List(ctx context.Context) ([]Experiment, error) { return x.read(ctx, "") }
 
 func (x Experiments) read(ctx context.Context, id string) ([]Experiment, error) {
-	return store.Read(ctx, x.Store, "read experiments", `SELECT experiment_id, segment, arms, salt, conversion_days, renewal_days, baseline, target, alpha, power, planned, toString(created_by), created_at
-FROM (SELECT * FROM `+x.Tables.Table("experiments")+` FINAL WHERE {id:String} = '' OR experiment_id = {id:String} ORDER BY created_at, salt LIMIT 1 BY experiment_id)
+	return store.Read(ctx, x.Store, "read experiments", `SELECT experiment_id, segment, arms, salt, conversion_days, renewal_days, baseline, target, alpha, power, planned, toString(created_by), created_at, keys
+FROM (SELECT *, uniqExact(salt) OVER (PARTITION BY experiment_id) AS keys FROM `+x.Tables.Table("experiments")+` FINAL WHERE {id:String} = '' OR experiment_id = {id:String} ORDER BY created_at, salt LIMIT 1 BY experiment_id)
 ORDER BY created_at DESC, experiment_id`, clickhouse.Parameters{"id": statement.Text(id)}, func(row driver.Rows, e *Experiment) error {
 		var arms []armRow
 		var planned []uint64
-		if err := row.Scan(&e.ID, &e.Segment, &arms, &e.salt, &e.ConversionDays, &e.RenewalDays, &e.Baseline, &e.Target, &e.Alpha, &e.Power, &planned, &e.CreatedBy, &e.CreatedAt); err != nil {
+		if err := row.Scan(&e.ID, &e.Segment, &arms, &e.salt, &e.ConversionDays, &e.RenewalDays, &e.Baseline, &e.Target, &e.Alpha, &e.Power, &planned, &e.CreatedBy, &e.CreatedAt, &e.keys); err != nil {
 			return err
 		}
 		if len(arms) != len(planned) {

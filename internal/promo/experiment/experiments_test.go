@@ -107,6 +107,15 @@ func TestExperiment_FromSegmentToResult(t *testing.T) {
 	if err := w.x.Create(t.Context(), e); !errors.Is(err, experiment.ErrExists) {
 		t.Errorf("created twice: %v", err)
 	}
+	// Another process has created one of the same name at the same moment, with another key.
+	w.exec(fmt.Sprintf("INSERT INTO %[1]s SELECT * REPLACE('other' AS experiment_id) FROM %[1]s UNION ALL SELECT * REPLACE('other' AS experiment_id, 'ff' AS salt) FROM %[1]s", w.tables.Table("experiments")))
+	if _, err := w.x.Find(t.Context(), "other"); !errors.Is(err, experiment.ErrTwice) {
+		t.Errorf("created twice at once: %v", err)
+	}
+	if _, err := w.x.Assign(t.Context(), "other", true); !errors.Is(err, experiment.ErrTwice) {
+		t.Errorf("assigned by one of two keys: %v", err)
+	}
+	w.exec("ALTER TABLE " + w.tables.Table("experiments") + " DELETE WHERE experiment_id = 'other' SETTINGS mutations_sync = 1")
 	if _, err := w.x.Assign(t.Context(), "winback", true); !errors.Is(err, experiment.ErrNoRun) {
 		t.Errorf("without a run: %v", err)
 	}
@@ -171,14 +180,18 @@ func TestExperiment_FromSegmentToResult(t *testing.T) {
 		FROM %[2]s FINAL WHERE arm = 'control' ORDER BY user_id LIMIT 1`, w.tables.Table("subscriptions"), w.tables.Table("experiment_assignments")))
 	w.exec(fmt.Sprintf(`INSERT INTO %[1]s (conversion_id, promotion_id, code_state, subscription_id, created_at, read_at)
 		SELECT concat('C', user_id), 'PR1', 'used', concat('N', user_id), '2026-03-30', '2026-05-01' FROM %[2]s FINAL WHERE arm = 'half'
-		UNION ALL SELECT 'Cx', 'PR1', 'used', concat('N', min(user_id)), '2026-03-30', '2026-05-01' FROM %[2]s FINAL WHERE arm = 'control'`,
+		UNION ALL SELECT 'Cx', 'PR1', 'used', concat('N', min(user_id)), '2026-03-30', '2026-05-01' FROM %[2]s FINAL WHERE arm = 'control'
+		UNION ALL SELECT '', '', 'active', '', '2026-03-30', '2026-05-01'`,
 		w.tables.Table("promo_conversions"), w.tables.Table("experiment_assignments")))
 	w.computed("2026-04-20 00:00:00")
 	r, err = w.x.Report(t.Context(), "winback")
 	w.must(err)
-	half := grown.Arms[1].Before + grown.Arms[1].Added
+	half := e.Arms[1].Planned // of the others nobody is analysed
 	c := r.Conversion
-	if c.Verdict != experiment.Result || *c.Arms[0].Successes != 0 || *c.Arms[1].Successes != half || !c.Rates[0].Significant || c.Rates[0].Interval.Low < 0.9 {
+	if grown.Arms[1].Before+grown.Arms[1].Added <= half {
+		t.Fatalf("everybody is analysed: %+v, planned %d", grown.Arms, half)
+	}
+	if c.Verdict != experiment.Result || *c.Arms[0].Successes != 0 || *c.Arms[1].Successes != half || c.Arms[1].Due != half || !c.Rates[0].Significant || c.Rates[0].Interval.Low < 0.8 {
 		t.Errorf("%+v", c)
 	}
 	if r.Renewal.Verdict != experiment.NotEnough || r.Renewal.Arms[1].NotYetDue != half {
@@ -193,19 +206,26 @@ func TestExperiment_FromSegmentToResult(t *testing.T) {
 	if r.Renewal.Verdict != experiment.Result || len(r.Renewal.Revenue) != 1 {
 		t.Fatalf("%+v", r.Renewal)
 	}
-	// The charge of 20 May is after the sixty days.
-	var even uint64
-	for user, arm := range after {
-		if arm[:4] == "half" && (user[len(user)-1]-'0')%2 == 0 {
-			even++
-		}
-	}
+	// Every other one renewed; the charge of 20 May is after the sixty days.
+	renewed := *r.Renewal.Arms[1].Successes
 	money := r.Renewal.Revenue[0]
-	if *r.Renewal.Arms[1].Successes != even || money.Currency != "NOK" || !money.Significant {
-		t.Errorf("%d of %d renewed: %+v", even, half, r.Renewal)
+	if renewed == 0 || renewed == half || money.Currency != "NOK" || !money.Significant {
+		t.Errorf("%d of %d renewed: %+v", renewed, half, r.Renewal)
 	}
-	if want := (50*float64(half) + 100*float64(even)) / float64(half); money.Mean != want || money.Control <= 0 || money.Control > 2 {
+	if want := (50*float64(half) + 100*float64(renewed)) / float64(half); money.Mean != want || money.Control < 0 || money.Control > 100/float64(e.Arms[0].Planned) {
 		t.Errorf("mean %v, want %v; control %v", money.Mean, want, money.Control)
+	}
+	// More people are assigned, and are due too: the result stays that of the planned ones.
+	w.now = w.now.Add(time.Hour)
+	w.left(200, 300)
+	w.refresh(e)
+	if more, err := w.x.Assign(t.Context(), "winback", true); err != nil || more.Arms[0].Added == 0 {
+		t.Fatalf("%+v, %v", more, err)
+	}
+	again, err := w.x.Report(t.Context(), "winback")
+	w.must(err)
+	if again.Arms[0].Assigned <= r.Arms[0].Assigned || !reflect.DeepEqual(again.Conversion, r.Conversion) || !reflect.DeepEqual(again.Renewal, r.Renewal) {
+		t.Errorf("people who were added have changed the result from\n%+v\nto\n%+v", r.Conversion, again.Conversion)
 	}
 	if all, err := w.x.List(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)

@@ -14,10 +14,11 @@ import (
 	"github.com/pianola/pianola/schemas"
 )
 
-// counts are the people of one arm.
+// counts are the people of one arm. All but assigned and otherCode are of those analysed:
+// the first ones, as many as were planned.
 type counts struct {
 	arm                            string
-	assigned                       uint64
+	assigned, analysed             uint64
 	due, converted                 uint64 // converted: of those due
 	renewalDue, renewed, otherCode uint64
 }
@@ -30,14 +31,21 @@ type money struct {
 
 // people are the assigned users with their later charges: at, value, whether it is the list
 // price or more. Charges of terms that do not count are no charges.
+//
+// analysed are the first users of each arm, as many as were planned. So the result is of one
+// fixed set of people, whenever and however often somebody looks: with the others, each look
+// after the planned size would be another test. A hash decides among those who were assigned
+// at once.
 const people = `assigned AS
   (
-    SELECT user_id, toString(arm) AS arm, assigned_at FROM ASSIGNMENTS FINAL WHERE experiment_id = {id:String}
+    SELECT user_id, toString(arm) AS arm, assigned_at,
+      row_number() OVER (PARTITION BY arm ORDER BY assigned_at, sipHash64(experiment_id, user_id), user_id) <= transform(toString(arm), {arms:Array(String)}, {planned:Array(UInt64)}, toUInt64(0)) AS analysed
+    FROM ASSIGNMENTS FINAL WHERE experiment_id = {id:String}
   ),
   charged AS
   (
     SELECT user_id, toString(currency) AS currency, subscription_id, p.at AS paid_at, p.value AS value, p.value > 0 AND ifNull(p.value >= regular_price, false) AS full
-    FROM (SELECT user_id, subscription_id, currency, regular_price, payments FROM SUBSCRIPTIONS FINAL WHERE user_id IN (SELECT user_id FROM assigned) AND subscription_id NOT IN (INTERNAL))
+    FROM (SELECT user_id, subscription_id, currency, regular_price, payments FROM SUBSCRIPTIONS FINAL WHERE user_id GLOBAL IN (SELECT user_id FROM assigned) AND subscription_id GLOBAL NOT IN (INTERNAL))
     ARRAY JOIN payments AS p
     WHERE p.counts AND p.at <= {at:DateTime64(3, 'UTC')}
   )`
@@ -48,7 +56,7 @@ const countQuery = `WITH
   (
     SELECT s.user_id AS user_id, groupArray((c.promotion_id, c.created_at)) AS codes
     FROM (SELECT subscription_id, promotion_id, created_at FROM CONVERSIONS FINAL WHERE promotion_id IN {promotions:Array(String)} AND code_state != 'active') AS c
-    INNER JOIN (SELECT subscription_id, user_id FROM SUBSCRIPTIONS FINAL WHERE user_id IN (SELECT user_id FROM assigned)) AS s ON c.subscription_id = s.subscription_id
+    GLOBAL INNER JOIN (SELECT subscription_id, user_id FROM SUBSCRIPTIONS FINAL WHERE user_id GLOBAL IN (SELECT user_id FROM assigned)) AS s ON c.subscription_id = s.subscription_id
     GROUP BY user_id
   ),
   histories AS
@@ -56,11 +64,12 @@ const countQuery = `WITH
     SELECT user_id, arraySort(groupArray((paid_at, value, full))) AS charges FROM charged WHERE value > 0 GROUP BY user_id
   )
 SELECT
-  arm, count(), countIf(due), countIf(due AND converted), countIf(renewal_due), countIf(renewal_due AND renewed), countIf(other_code)
+  arm, count(), countIf(analysed), countIf(analysed AND due), countIf(analysed AND due AND converted),
+  countIf(analysed AND renewal_due), countIf(analysed AND renewal_due AND renewed), countIf(other_code)
 FROM
 (
   SELECT
-    a.arm AS arm,
+    a.arm AS arm, a.analysed AS analysed,
     arrayFilter(c -> c.1 > a.assigned_at, h.charges) AS later,
     a.assigned_at + toIntervalDay({conversion_days:UInt32}) AS until,
     a.assigned_at + toIntervalDay({renewal_days:UInt32}) AS renewal_until,
@@ -85,7 +94,7 @@ FROM
   SELECT a.arm AS arm, c.currency AS currency, toFloat64(sum(c.value)) AS revenue
   FROM assigned AS a
   INNER JOIN charged AS c ON a.user_id = c.user_id
-  WHERE a.assigned_at + toIntervalDay({renewal_days:UInt32}) <= {at:DateTime64(3, 'UTC')}
+  WHERE a.analysed AND a.assigned_at + toIntervalDay({renewal_days:UInt32}) <= {at:DateTime64(3, 'UTC')}
     AND c.paid_at > a.assigned_at AND c.paid_at <= a.assigned_at + toIntervalDay({renewal_days:UInt32})
   GROUP BY a.arm, a.user_id, c.currency
 )
@@ -96,20 +105,20 @@ SETTINGS enable_analyzer = 1`
 func (x Experiments) outcomes(ctx context.Context, e *Experiment, at time.Time) ([]counts, []money, error) {
 	names := strings.NewReplacer("ASSIGNMENTS", x.Tables.Table("experiment_assignments"), "SUBSCRIPTIONS", x.Tables.Table(schemas.StateTable),
 		"INTERNAL", schemas.InternalQuery(x.Tables), "CONVERSIONS", x.Tables.Table("promo_conversions"))
-	var arms, own, promotions []string
+	var arms, own, promotions, planned []string
 	for _, a := range e.Arms {
-		arms, own = append(arms, a.Name), append(own, a.PromotionID)
+		arms, own, planned = append(arms, a.Name), append(own, a.PromotionID), append(planned, strconv.FormatUint(a.Planned, 10))
 		if a.PromotionID != "" {
 			promotions = append(promotions, a.PromotionID)
 		}
 	}
 	parameters := clickhouse.Parameters{
-		"id": statement.Text(e.ID), "at": strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64),
+		"id": statement.Text(e.ID), "at": statement.Instant(at), "planned": "[" + strings.Join(planned, ",") + "]",
 		"conversion_days": strconv.Itoa(int(e.ConversionDays)), "renewal_days": strconv.Itoa(int(e.RenewalDays)),
 		"arms": statement.Texts(arms), "arm_promotions": statement.Texts(own), "promotions": statement.Texts(promotions),
 	}
 	people, err := store.Read(ctx, x.Store, "count the outcomes", names.Replace(countQuery), parameters, func(row driver.Rows, c *counts) error {
-		return row.Scan(&c.arm, &c.assigned, &c.due, &c.converted, &c.renewalDue, &c.renewed, &c.otherCode)
+		return row.Scan(&c.arm, &c.assigned, &c.analysed, &c.due, &c.converted, &c.renewalDue, &c.renewed, &c.otherCode)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -122,7 +131,7 @@ func (x Experiments) outcomes(ctx context.Context, e *Experiment, at time.Time) 
 
 // codesRead is when conversions were last read from Piano; nil for never.
 func (x Experiments) codesRead(ctx context.Context) (*time.Time, error) {
-	times, err := store.Read(ctx, x.Store, "read the time of promo_conversions", "SELECT max(read_at) FROM "+x.Tables.Table("promo_conversions"), nil,
+	times, err := store.Read(ctx, x.Store, "read the time of promo_conversions", "SELECT max(read_at) FROM "+x.Tables.Table("promo_conversions")+" WHERE conversion_id = ''", nil,
 		func(row driver.Rows, at *time.Time) error { return row.Scan(at) })
 	if err != nil || len(times) == 0 || times[0].Unix() <= 0 {
 		return nil, err

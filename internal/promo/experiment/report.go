@@ -18,11 +18,8 @@ const (
 	Result    Verdict = "result"
 )
 
-const (
-	// mismatchLevel: below this p-value the sizes of the arms are no chance.
-	mismatchLevel = 0.001
-	confidence    = 0.95
-)
+// mismatchLevel: below this p-value the sizes of the arms are no chance.
+const mismatchLevel = 0.001
 
 // Report is the state of an experiment, by intention to treat.
 type Report struct {
@@ -41,6 +38,8 @@ type Report struct {
 type ArmReport struct {
 	Arm
 	Assigned uint64 `json:"assigned"`
+	// Analysed are the first of them, as many as were planned. The outcomes are theirs.
+	Analysed uint64 `json:"analysed"`
 	// OtherCode is how many used the code of another arm; nil where nobody knows.
 	OtherCode *uint64 `json:"used_another_arms_code"`
 }
@@ -50,7 +49,12 @@ type Outcome struct {
 	Verdict Verdict `json:"verdict"`
 	Days    uint32  `json:"days"`
 	// Reason says why there is no result.
-	Reason  string        `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Confidence is that of the intervals of arms, 1 - alpha. That of comparisons shares alpha
+	// among all comparisons of the outcome; 0 without a result.
+	Confidence           float64 `json:"confidence"`
+	ComparisonConfidence float64 `json:"comparison_confidence,omitempty"`
+
 	Arms    []OutcomeArm  `json:"arms"`
 	Rates   []Comparison  `json:"rates,omitempty"`
 	Revenue []RevenueArms `json:"revenue,omitempty"` // of the renewal
@@ -125,9 +129,9 @@ func (e *Experiment) report(asOf time.Time, people []counts, revenue []money, co
 	r := &Report{Experiment: e, AsOf: asOf, CodesReadAt: codesRead}
 	sizes := make([]uint64, len(e.Arms))
 	conversion := question{days: e.ConversionDays, alpha: e.Alpha, people: make([]stats.Proportion, len(e.Arms))}
-	renewal := question{days: e.RenewalDays, alpha: e.Alpha, people: make([]stats.Proportion, len(e.Arms))}
+	renewal := question{days: e.RenewalDays, alpha: e.Alpha, people: make([]stats.Proportion, len(e.Arms)), money: moneyOf(revenue, place, len(e.Arms))}
 	for i, c := range byArm {
-		arm := ArmReport{Arm: e.Arms[i], Assigned: c.assigned}
+		arm := ArmReport{Arm: e.Arms[i], Assigned: c.assigned, Analysed: c.analysed}
 		if codesRead != nil {
 			arm.OtherCode = &byArm[i].otherCode
 		}
@@ -137,8 +141,5 @@ func (e *Experiment) report(asOf time.Time, people []counts, revenue []money, co
 	}
 	r.SizeCheck = stats.SampleRatio(sizes, e.weights())
 	r.Conversion, r.Renewal = conversion.answer(r), renewal.answer(r)
-	if r.Renewal.Verdict == Result {
-		r.Renewal.Revenue = e.revenue(renewal.people, revenue, place)
-	}
 	return r, nil
 }

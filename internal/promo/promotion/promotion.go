@@ -57,6 +57,14 @@ func (p *Promotion) UsedOnce() bool {
 	return p.FixedCode == "" || p.UsesAllowed != nil && *p.UsesAllowed <= 1
 }
 
+// Masked is the promotion with its code masked where the code works once.
+func (p Promotion) Masked() Promotion {
+	if p.UsedOnce() {
+		p.FixedCode = mask(p.FixedCode)
+	}
+	return p
+}
+
 // Normal is the text of a code as tables have it: trimmed and in capitals.
 func Normal(code string) string { return strings.ToUpper(strings.TrimSpace(code)) }
 

@@ -32,8 +32,8 @@ type Report struct {
 	Executed    bool          `json:"executed"`
 	Outcome     Outcome       `json:"outcome"`
 	Why         string        `json:"why,omitempty"`
-	Requests    []Request     `json:"requests"` // in order; codes are masked
-	Promotion   *Promotion    `json:"promotion,omitempty"`
+	Requests    []Request     `json:"requests"`            // in order; codes are masked
+	Promotion   *Promotion    `json:"promotion,omitempty"` // a code that works once is masked
 	Differences []Difference  `json:"differences,omitempty"`
 	CodesBefore map[State]int `json:"codes_before,omitempty"`
 	CodesAfter  map[State]int `json:"codes_after,omitempty"`
@@ -121,6 +121,10 @@ func (a *action) send(ctx context.Context, e piano.Endpoint, params url.Values) 
 // end sets the outcome, and records it where something was sent.
 func (a *action) end(ctx context.Context, outcome Outcome, why string, err error) (*Report, error) {
 	a.report.Outcome, a.report.Why = outcome, why
+	if a.report.Promotion != nil {
+		masked := a.report.Promotion.Masked()
+		a.report.Promotion = &masked
+	}
 	if a.report.Executed {
 		err = errors.Join(err, a.lost, a.record(ctx, Step{ActionID: a.report.ActionID, Step: "final", Action: a.report.Action, Object: a.object(), Outcome: outcome, Answer: why}))
 	}

@@ -14,6 +14,8 @@ type Definition struct {
 	// where is a condition on s, a visible subscription, and p, the facts of its user.
 	// query.go has their columns. A user is in the segment with at least one such row.
 	where string
+	// needsCodes: it is wrong as long as nobody has read who redeemed a code.
+	needsCodes bool
 }
 
 func days(text, standard string, least int) Parameter {
@@ -30,7 +32,7 @@ func Definitions() []Definition {
 		{
 			Name: "never_redeemed", Text: "Eligible for a promo code: no live subscription, the last one ended within the days, and no subscription of the user was ever paid with a code.",
 			Parameters: []Parameter{days("days since the end of the last subscription", "730", 1)},
-			where:      lastEnd + " AND NOT p.redeemed",
+			where:      lastEnd + " AND NOT p.redeemed", needsCodes: true,
 		},
 		{
 			Name: "ended", Text: "No live subscription, and the last one ended within the days, for any reason.",
@@ -83,7 +85,7 @@ func Definitions() []Definition {
 		{
 			Name: "redeemed_code", Text: "A subscription that was paid with this promo code, live or not.",
 			Parameters: []Parameter{{Name: "code", Type: Text, Required: true, Text: "text of the promo code, in any case"}},
-			where:      "s.redeemed AND has(s.codes, upperUTF8({code:String}))",
+			where:      "s.redeemed AND has(s.codes, upperUTF8({code:String}))", needsCodes: true,
 		},
 	}
 	for i := range own {

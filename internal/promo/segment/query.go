@@ -46,8 +46,8 @@ func match(o schemas.Options, d Definition) string {
       notEmpty(charges) AS paid,
       c.codes AS codes,
       c.used OR (notEmpty(c.codes) AND NOT (s.had_trial AND NOT s.paid_after_trial)) AS redeemed
-    FROM (SELECT * FROM SUBSCRIPTIONS FINAL WHERE counts AND subscription_id NOT IN (INTERNAL)) AS s
-    LEFT JOIN coded AS c ON s.subscription_id = c.subscription_id
+    FROM (SELECT * FROM SUBSCRIPTIONS FINAL WHERE counts AND subscription_id GLOBAL NOT IN (INTERNAL)) AS s
+    GLOBAL LEFT JOIN coded AS c ON s.subscription_id = c.subscription_id
   ),
   people AS
   (
@@ -62,7 +62,7 @@ SELECT
   count() AS subscriptions,
   sumMap(map(toString(s.currency), toFloat64(if(s.live AND NOT s.in_trial, s.mrr_after_trial, toDecimal64(0, 4))))) AS mrr
 FROM visible AS s
-INNER JOIN people AS p ON s.user_id = p.user_id AND if(s.user_id = '', s.subscription_id, '') = p.alone
+GLOBAL INNER JOIN people AS p ON s.user_id = p.user_id AND if(s.user_id = '', s.subscription_id, '') = p.alone
 WHERE (WHERE_SEGMENT)
   AND FILTERS
 GROUP BY user_id

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -12,12 +11,17 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pianola/pianola/internal/promo/store"
+	"github.com/pianola/pianola/internal/statement"
 	"github.com/pianola/pianola/schemas"
 )
 
 // ErrNoState means that the table subscriptions has never been computed, so a segment would be empty
 // and mean nothing.
 var ErrNoState = errors.New("the state of subscriptions has not been computed yet: run pianola migrate, and wait for the view subscriptions_refresh")
+
+// ErrNoCodes means that nobody has read who redeemed a code, so a segment that depends on it would
+// be wrong: everybody would be in it, or nobody.
+var ErrNoCodes = errors.New("nobody knows who has redeemed a code: run pianola promo sync, or pianola reconcile with --csv")
 
 // Segments previews, materialises and reads segments.
 type Segments struct {
@@ -38,7 +42,7 @@ type Preview struct {
 
 // Preview counts a segment.
 func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
-	asOf, err := s.StateTime(ctx)
+	asOf, err := s.Ready(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +65,7 @@ func (s Segments) Preview(ctx context.Context, r Reference) (*Preview, error) {
 // subscriptions, without_user and mrr, a map by currency.
 func (s Segments) PreviewQuery(r Reference, asOf time.Time) (string, map[string]string) {
 	parameters := r.parameters()
-	parameters["at"] = instant(asOf)
+	parameters["at"] = statement.Instant(asOf)
 	return `SELECT countIf(user_id != '') AS users, sumIf(s.subscriptions, user_id != '') AS subscriptions, sumIf(s.subscriptions, user_id = '') AS without_user,
   mapFilter((currency, amount) -> amount != 0, sumMapIf(s.mrr, user_id != '')) AS mrr
 FROM
@@ -82,9 +86,19 @@ func (s Segments) StateTime(ctx context.Context) (time.Time, error) {
 	return times[0].UTC(), nil
 }
 
-// instant is a time as a query parameter.
-func instant(at time.Time) string {
-	return strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)
+// Ready is StateTime where everything is known that the segment depends on. Otherwise it
+// returns ErrNoState or ErrNoCodes.
+func (s Segments) Ready(ctx context.Context, r Reference) (time.Time, error) {
+	asOf, err := s.StateTime(ctx)
+	if err != nil || !r.Definition.needsCodes {
+		return asOf, err
+	}
+	sources, err := store.Read(ctx, s.Store, "look for sources of promo codes", "SELECT (SELECT count() FROM "+s.Tables.Table("promo_conversions")+" WHERE conversion_id = '') + (SELECT count() FROM "+
+		s.Tables.Table("snapshot_runs")+" FINAL WHERE state = 'complete' AND source = 'csv')", nil, func(row driver.Rows, n *uint64) error { return row.Scan(n) })
+	if err == nil && (len(sources) == 0 || sources[0] == 0) {
+		err = fmt.Errorf("segment %s: %w", r.Definition.Name, ErrNoCodes)
+	}
+	return asOf, err
 }
 
 // Member is a user of a segment.
@@ -100,7 +114,7 @@ func (s Segments) Refresh(ctx context.Context, r Reference) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the suppression list: %w", err)
 	}
-	asOf, err := s.StateTime(ctx)
+	asOf, err := s.Ready(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +141,7 @@ func (s Segments) Refresh(ctx context.Context, r Reference) (*Run, error) {
 // fill writes the members of a run.
 func (s Segments) fill(ctx context.Context, r Reference, run *Run) error {
 	parameters := r.parameters()
-	parameters["at"] = instant(run.AsOf)
+	parameters["at"] = statement.Instant(run.AsOf)
 	type row struct {
 		Member
 		subscriptions uint64

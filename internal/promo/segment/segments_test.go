@@ -1,6 +1,7 @@
 package segment_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -133,6 +134,20 @@ func TestSegments_HoldWhomTheirTextSays(t *testing.T) {
 	gone("S11", "redeemed", "2026-05-20", "cancelled", paid)
 	w.exec("INSERT INTO " + w.tables.Table("promo_conversions") + " (conversion_id, subscription_id, promo_code, code_state, read_at) SELECT 'C1', 'S11', 'SPRING20', 'used', now64(3)")
 	gone("S12", "released", "2026-05-20", "trial_not_converted", "had_trial = true")
+	// Without a source of codes nobody knows who has redeemed one, whatever an interrupted
+	// read has written.
+	for _, text := range []string{"never_redeemed", "redeemed_code?code=SPRING20"} {
+		r, err := segment.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Preview(t.Context(), r); !errors.Is(err, segment.ErrNoCodes) {
+			t.Errorf("%s without a source: %v", text, err)
+		}
+		if _, err := w.Refresh(t.Context(), r); !errors.Is(err, segment.ErrNoCodes) {
+			t.Errorf("%s without a source: %v", text, err)
+		}
+	}
 	w.exec("INSERT INTO " + w.tables.Table("snapshot_runs") + " (snapshot_id, source, state, as_of, whole, written_at) SELECT '00000000-0000-0000-0000-000000000001', 'csv', 'complete', now64(3) - 60, true, now64(3)")
 	w.exec("INSERT INTO " + w.tables.Table("subscription_snapshot_traits") + " (snapshot_id, subscription_id, promo_code) SELECT '00000000-0000-0000-0000-000000000001', 'S12', ' spring20'")
 	// Not visible: internal, of another kind of term, without a user.

@@ -9,21 +9,6 @@ type Sample struct {
 	Variance float64 // with N-1 in the denominator
 }
 
-// SampleOf is the sample of values.
-func SampleOf(values []float64) Sample {
-	s := Sample{N: uint64(len(values))}
-	squares := 0.0
-	for i, v := range values { // Welford
-		step := v - s.Mean
-		s.Mean += step / float64(i+1)
-		squares += step * (v - s.Mean)
-	}
-	if s.N > 1 {
-		s.Variance = squares / float64(s.N-1)
-	}
-	return s
-}
-
 // Difference is the result of Welch's test.
 type Difference struct {
 	Mean     float64  `json:"mean"` // second minus first

@@ -8,9 +8,6 @@ type Interval struct {
 	High float64 `json:"high"`
 }
 
-// Contains reports whether v is in the interval.
-func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
-
 // Proportion is how many of a number of people did something.
 type Proportion struct{ Successes, Total uint64 }
 

@@ -59,8 +59,8 @@ func TestNewcombe_PublishedExamples(t *testing.T) {
 // TestWelch_PublishedExample: Student's sleep data (Biometrika 6, 1908), with the result
 // that the manual of R shows for t.test(extra ~ group, data = sleep).
 func TestWelch_PublishedExample(t *testing.T) {
-	first := SampleOf([]float64{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2})
-	second := SampleOf([]float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4})
+	first := sampleOf([]float64{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2})
+	second := sampleOf([]float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4})
 	d, ok := Welch(first, second, 0.95)
 	if !ok {
 		t.Fatal("no result")

@@ -8,25 +8,25 @@
             -- time, value, list price
             arrayMap(p -> (p.at, p.value, ifNull(regular_price, toDecimal64(0, 4))), arrayFilter(p -> p.counts AND p.at <= at, payments)) AS paid
         FROM SUBSCRIPTIONS FINAL
-        WHERE counts AND subscription_id NOT IN (INTERNAL)
+        WHERE counts AND subscription_id GLOBAL NOT IN (INTERNAL)
     ),
     links AS (SELECT subscription_id, target FROM visible WHERE end_reason = 'plan_change' AND target != '' AND target != subscription_id),
     chain AS
     (
         SELECT subscription_id AS root, target AS member, toUInt32(1) AS depth
         FROM links
-        WHERE subscription_id NOT IN (SELECT target FROM links)
+        WHERE subscription_id GLOBAL NOT IN (SELECT target FROM links)
         UNION ALL
         SELECT c.root, l.target, c.depth + 1
         FROM chain AS c
-        INNER JOIN links AS l ON c.member = l.subscription_id
+        GLOBAL INNER JOIN links AS l ON c.member = l.subscription_id
         WHERE c.depth < 50
     ),
     members AS
     (
         SELECT v.*, if(c.root != '', c.root, v.subscription_id) AS root, c.depth AS depth
         FROM visible AS v
-        LEFT JOIN (SELECT member, min(root) AS root, min(depth) AS depth FROM chain GROUP BY member) AS c ON v.subscription_id = c.member
+        GLOBAL LEFT JOIN (SELECT member, min(root) AS root, min(depth) AS depth FROM chain GROUP BY member) AS c ON v.subscription_id = c.member
     ),
     lives AS
     (
@@ -42,7 +42,7 @@
             arraySort(arrayFlatten(arrayMap(p -> p.2, arrayFilter(p -> p.1 = life_currency, groupArray((currency, paid)))))) AS payments,
             arrayFilter(c -> c.2 > 0, payments) AS charges
         FROM members
-        WHERE root WITH_CODE (SELECT root FROM members WHERE subscription_id IN
+        WHERE root GLOBAL WITH_CODE (SELECT root FROM members WHERE subscription_id GLOBAL IN
             (SELECT subscription_id FROM CONVERSIONS UNION DISTINCT SELECT subscription_id FROM TRAITS WHERE ifNull(promo_code, '') != ''))
         GROUP BY root
     )

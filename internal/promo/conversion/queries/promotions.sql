@@ -40,7 +40,7 @@
             m.root AS root, c.promotion AS promotion, max(c.promotion_of) AS promotion_id, max(c.code_of) AS code, max(c.piano) AS in_piano, max(c.traits) AS in_traits,
             max(c.was_used) AS used, minIf(c.piano_at, c.piano) AS piano_at, argMin(tuple(c.known_discount), m.depth).1 AS known_discount
         FROM coded AS c
-        INNER JOIN members AS m ON c.subscription_id = m.subscription_id
+        GLOBAL INNER JOIN members AS m ON c.subscription_id = m.subscription_id
         GROUP BY root, promotion
     ),
     facts AS
@@ -69,8 +69,8 @@
             arrayFilter(c -> c.2 < 0 AND c.1 >= begins, payments) AS refunds,
             if(first_charge.2 > 0 AND first_charge.3 > first_charge.2, first_charge.3 - first_charge.2, toDecimal64(0, 4)) AS list_discount
         FROM life_codes AS k
-        INNER JOIN lives AS l ON k.root = l.root
-        LEFT JOIN rules AS r ON k.promotion_id = r.promotion_id
+        GLOBAL INNER JOIN lives AS l ON k.root = l.root
+        GLOBAL LEFT JOIN rules AS r ON k.promotion_id = r.promotion_id
     )
 SELECT
     any(f.promotion_id) AS id, max(f.rule.3) AS name, if(id != '', max(f.rule.4), max(f.code)) AS shown_code, max(f.rule.5) AS prefix, f.currency AS money, min(f.rule_known) AS known,
