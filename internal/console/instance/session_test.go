@@ -264,7 +264,8 @@ func (p *person) act(t *testing.T, a act) {
 	wantDone := func(when string) {
 		t.Helper()
 		heading := p.Heading()
-		if !strings.HasSuffix(heading, ": done") && !(a.kind == actions.ChangeTerm && strings.HasSuffix(heading, ": pending")) {
+		pending := a.kind == actions.ChangeTerm && strings.HasSuffix(heading, ": pending")
+		if !pending && !strings.HasSuffix(heading, ": done") {
 			t.Errorf("%s: %q:\n%s", when, heading, p.Text())
 		}
 	}
@@ -301,7 +302,7 @@ WHERE step = 'final' AND outcome IN ('done', 'pending') AND action = '`+string(a
 
 // in is the person in a subtest.
 func (p *person) in(t *testing.T) *person {
-	tab := p.Tab.In(t)
+	tab := p.In(t)
 	return &person{tab, &site{Fixture: p.Fixture.In(t), Finder: p.Finder, desk: p.desk, piano: p.piano, browser: p.browser, url: p.url, log: p.log}, p.name, p.group}
 }
 
