@@ -161,7 +161,7 @@ func (s *site) canaries(t *testing.T, kari *person) {
 		}
 	}
 	requests := strings.Join(k.Requests(), "\n")
-	if decoded, err := url.QueryUnescape(requests); err != nil || len(k.Requests()) < 100 {
+	if decoded, err := url.QueryUnescape(requests); err != nil || len(k.Requests()) < 50 {
 		t.Errorf("%d requests, %v", len(k.Requests()), err)
 	} else if found := pianoapi.FindCanaries([]byte(decoded)); len(found) > 0 {
 		t.Errorf("addresses that the browser has opened: %q", found)
