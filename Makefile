@@ -16,9 +16,9 @@ PROSE    := $(shell git ls-files '*.go' '*.md' 'schemas/migrations/*.sql' | grep
 MAX_PROSE ?= 1.0
 MAX_PAGE  ?= 2.0
 
-.PHONY: help build fast test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench lint docs release
+.PHONY: help build fast test test-others race race-delivery race-concurrent race-all long fuzz trial clients dbt bench screenshots lint docs release
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/pianola, a static binary
 	$(STATIC) -o bin/pianola ./cmd/pianola
@@ -73,6 +73,9 @@ bench: ## compare Pianola with other systems, and run benchmarks (BENCH='--only 
 	go test -run '^$$' -bench 'Apply|File' -cpu 1 ./transform
 	go test -run '^$$' -bench . -cpu 1 ./sink
 	go test -run '^$$' -bench Scale -benchtime 1x ./schemas
+
+screenshots: ## take pictures of the console's pages into screenshots/ (needs Chromium)
+	go test ./internal/console/instance -run Screenshots -count 1 -screenshots '$(CURDIR)/screenshots'
 
 lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English
 	bin/golangci-lint run ./...

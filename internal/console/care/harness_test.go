@@ -25,11 +25,11 @@ import (
 	"github.com/pianola/pianola/internal/console/page"
 	"github.com/pianola/pianola/internal/console/role"
 	"github.com/pianola/pianola/internal/piano"
-	"github.com/pianola/pianola/internal/piano/customer"
 	"github.com/pianola/pianola/internal/sandbox/clickhouse"
 	"github.com/pianola/pianola/internal/sandbox/pianoapi"
 	carefile "github.com/pianola/pianola/internal/sandbox/pianoapi/care"
 	"github.com/pianola/pianola/internal/sandbox/testbed"
+	"github.com/pianola/pianola/internal/sandbox/testbed/cases"
 	"github.com/pianola/pianola/schemas"
 )
 
@@ -55,12 +55,10 @@ func (login) Routes() map[string]http.HandlerFunc { return nil }
 // world.
 type desk struct {
 	*testbed.Fixture
-	piano     *pianoapi.Server
-	api       *piano.Client
-	customers *customer.Client
-	logs      *observer.ObservedLogs
-	url       string
-	used      map[string]bool
+	*cases.Finder
+	piano *pianoapi.Server
+	logs  *observer.ObservedLogs
+	url   string
 
 	mu      sync.Mutex // guards visited
 	visited []string   // addresses that were opened
@@ -74,7 +72,7 @@ func newDesk(t *testing.T) *desk {
 	f.Publish()
 	f.Ingest()
 	f.RefreshState()
-	d := &desk{Fixture: f, used: map[string]bool{}}
+	d := &desk{Fixture: f}
 	publisher := pianoapi.NewPublisher(f.World, f.World.Truth(), pianoapi.PublisherConfig{Seed: 13, Produce: func(ctx context.Context, key, value []byte, at time.Time) error {
 		return f.Client.ProduceSync(ctx, &kgo.Record{Topic: f.Topic, Key: key, Value: value, Timestamp: at}).FirstErr()
 	}})
@@ -86,10 +84,10 @@ func newDesk(t *testing.T) *desk {
 	d.logs = logs
 	c := piano.Defaults()
 	c.BaseURL, c.AID, c.Token, c.Rate = d.piano.BaseURL(), d.piano.AID(), d.piano.Token(), 10_000
-	d.api, err = piano.New(c, nil, zap.New(core), piano.Hooks{})
+	api, err := piano.New(c, nil, zap.New(core), piano.Hooks{})
 	d.Must(err)
-	t.Cleanup(d.api.Close)
-	d.customers = customer.New(d.api)
+	t.Cleanup(api.Close)
+	d.Finder = cases.New(api)
 
 	options := f.Settings.ClickHouseOptions()
 	options.Auth.Database = f.Topic
@@ -98,8 +96,8 @@ func newDesk(t *testing.T) *desk {
 	t.Cleanup(func() { _ = conn.Close() }) // every row is acknowledged
 	reader, err := figures.New(conn, time.Now)
 	d.Must(err)
-	section := care.New(care.Deps{Customers: d.customers, Actions: actions.New(actions.Deps{
-		API: d.api, Customers: d.customers, Conn: conn, Tables: schemas.Options{Database: f.Topic}, Instance: "console",
+	section := care.New(care.Deps{Customers: d.Customers, Actions: actions.New(actions.Deps{
+		API: d.API, Customers: d.Customers, Conn: conn, Tables: schemas.Options{Database: f.Topic}, Instance: "console",
 		Poll: time.Millisecond, Settle: 2 * time.Second, ClaimWait: 10 * time.Second, Now: time.Now, Log: zap.New(core),
 	})})
 	server, err := console.Listen(t.Context(), console.Config{Listen: "127.0.0.1:0", Rate: 10_000},

@@ -32,16 +32,6 @@ func TestCare(t *testing.T) {
 	t.Run("clean", d.clean)
 }
 
-// users are those that Piano finds and no test has used.
-func (d *desk) users(t *testing.T, q customer.Query) []customer.User {
-	t.Helper()
-	found, err := d.customers.Search(t.Context(), q, customer.Page{Limit: 300})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.DeleteFunc(found.Rows, func(u customer.User) bool { return strings.Contains(u.UID, "sha256:") || d.used[u.UID] })
-}
-
 // testRoles: only care and care_money open the pages.
 func (d *desk) testRoles(t *testing.T) {
 	before := len(d.piano.Changes())
@@ -123,7 +113,7 @@ func (d *desk) testList(t *testing.T) {
 		}
 	}
 	// Piano's filters and marks.
-	inquiring := d.users(t, customer.Query{"has_unresolved_inquiry": "true"})
+	inquiring := d.Users(t, customer.Query{"has_unresolved_inquiry": "true"})
 	text := a.get("/care/users?only=inquiry&piano=1")
 	if !strings.Contains(text, "open inquiry</span>") || !strings.Contains(text, "Piano was asked just now") {
 		t.Errorf("open inquiries: %s", problemOf(text))
@@ -159,8 +149,8 @@ func (d *desk) testSearch(t *testing.T) {
 	a := d.agent(t, "kari", "care")
 	var u customer.User
 	var subscription string
-	for _, one := range d.users(t, customer.Query{"has_payment": "true"}) {
-		stats, _, err := d.customers.Stats(t.Context(), one.UID)
+	for _, one := range d.Users(t, customer.Query{"has_payment": "true"}) {
+		stats, _, err := d.Customers.Stats(t.Context(), one.UID)
 		d.Must(err)
 		if len(stats) > 0 {
 			u, subscription = one, stats[0].SubscriptionID
@@ -206,8 +196,8 @@ func (d *desk) testSearch(t *testing.T) {
 // noted is a user with a note.
 func (d *desk) noted(t *testing.T) customer.User {
 	t.Helper()
-	for _, u := range d.users(t, nil) {
-		if notes, _, err := d.customers.Notes(t.Context(), u.UID); err == nil && len(notes) > 0 {
+	for _, u := range d.Users(t, nil) {
+		if notes, _, err := d.Customers.Notes(t.Context(), u.UID); err == nil && len(notes) > 0 {
 			return u
 		}
 	}
@@ -222,7 +212,7 @@ var tabKeys = []string{"subscriptions", "access", "transactions", "timeline", "i
 func (d *desk) testTabs(t *testing.T) {
 	a := d.agent(t, "kari", "care")
 	shown, answered := "", 0
-	all := slices.Concat(d.users(t, customer.Query{"has_received_response_inquiry": "true"})[:3], d.users(t, customer.Query{"has_payment": "true"})[:12], d.users(t, customer.Query{"has_active_subscription": "false"})[:3])
+	all := slices.Concat(d.Users(t, customer.Query{"has_received_response_inquiry": "true"})[:3], d.Users(t, customer.Query{"has_payment": "true"})[:12], d.Users(t, customer.Query{"has_active_subscription": "false"})[:3])
 	all = append(all, d.noted(t))
 	for _, u := range all {
 		for _, tab := range tabKeys {

@@ -34,6 +34,16 @@ func Canaries() []string {
 // canaryAddress is an e-mail address of the simulation, also inside a URL.
 var canaryAddress = regexp.MustCompile(`(?i)[^\s"'<>]+(@|%40)([a-z.]+\.)?(example\.(com|org|net)|mail\.example|b(ü|%C3%BC|xn--)[a-z0-9%-]*cher[a-z0-9-]*\.example|corp\.example)`)
 
+// CanaryPattern matches every canary and every invented e-mail address, as a regular
+// expression of RE2, which ClickHouse uses too.
+func CanaryPattern() string {
+	all := []string{canaryAddress.String()}
+	for _, one := range Canaries() {
+		all = append(all, "(?i)"+regexp.QuoteMeta(one))
+	}
+	return strings.Join(all, "|")
+}
+
 // FindCanaries returns every canary and every invented e-mail address in a text, once.
 // The case does not matter.
 func FindCanaries(text []byte) []string {

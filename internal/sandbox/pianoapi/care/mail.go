@@ -54,7 +54,7 @@ func (d *Desk) sendAt(f *file, at schemas.Millis, name, subject, body string) {
 		m.status, m.reject = "bounce", "550 mailbox unavailable: "+f.owner.Email
 	case draw%15 == 1:
 		m.status = "queued"
-	case draw%3 == 0 && at < d.millis()-day:
+	case draw%3 == 0 && at < d.opened-day:
 		m.opened = wire.At(at + hour)
 	}
 	f.mails = append(f.mails, m)

@@ -44,9 +44,9 @@ func (d *Desk) seedMethods(u user, owned []pianoapi.Holding) []*method {
 	var all []*method
 	for n := range 1 + 1/(1+d.draw("methods", u.UID)%6) { // some have two
 		key := fmt.Sprint(u.UID, "/", n)
-		expires := d.now().UTC().AddDate(0, int(2+d.draw("expiry", key)%40), 0)
+		expires := time.UnixMilli(int64(d.opened)).UTC().AddDate(0, int(2+d.draw("expiry", key)%40), 0)
 		if d.oneIn(12, "expires soon", key) {
-			expires = d.now().UTC()
+			expires = time.UnixMilli(int64(d.opened)).UTC()
 		}
 		m := &method{
 			id: partID(methodPrefix, u.number, len(all)), owner: u, source: sourceBraintree, last: fmt.Sprintf("%04d", d.draw("digits", key)%10_000),

@@ -3,7 +3,8 @@
 // does not fit.
 //
 // [Start] starts the browser, [Browser.Look] opens one page, and [Browser.Crawl] follows
-// every link from a page on.
+// every link from a page on. [Browser.Open] opens a [Tab], in which a test fills forms and
+// presses buttons.
 package browser
 
 import (

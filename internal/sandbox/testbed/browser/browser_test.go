@@ -62,3 +62,51 @@ func TestBrowser_FindsWhatIsWrong(t *testing.T) {
 		t.Errorf("%v %v", visited, err)
 	}
 }
+
+// TestTab_FillsAndPresses: each press sends the form, a reload sends it again, and what the
+// browser has asked for and complained about is known.
+func TestTab_FillsAndPresses(t *testing.T) {
+	tier.Full(t, "starts Chromium")
+	var sent []string
+	mux := http.NewServeMux()
+	write := func(w http.ResponseWriter, body string) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:")
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><head><title>t</title><link rel="icon" href="data:,"></head><body>%s</body></html>`, body)
+	}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, `<h1>Form</h1><form method="post" action="/other"><button>Other</button></form>
+<details><summary>More</summary><form method="post" action="/do"><input type="hidden" name="id" value="7"><input name="text">
+<input type="date" name="day"><input type="checkbox" name="yes" value="1"><button>Do</button></form></details>`)
+	})
+	mux.HandleFunc("POST /do", func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		sent = append(sent, r.PostForm.Encode()+" "+r.Header.Get("X-User"))
+		write(w, `<h1>Done</h1><script>document.title = "changed"</script>`)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	tab := Start(t).Open(t, map[string]string{"X-User": "kari"})
+	tab.Navigate(server.URL + "/")
+	if tab.Form("/do", "", "id", "8") || tab.Form("/do", "button[name=x]") || !tab.Form("/do", "", "id", "7") {
+		t.Fatal("another form was found")
+	}
+	tab.Fill("text", "a & b")
+	tab.Fill("day", "2026-12-31")
+	tab.Fill("yes", "1")
+	tab.Press()
+	tab.Reload()
+	const want = "day=2026-12-31&id=7&text=a+%26+b&yes=1 kari"
+	if tab.Heading() != "Done" || len(sent) != 2 || sent[0] != want || sent[1] != want {
+		t.Errorf("%q: %q", tab.Heading(), sent)
+	}
+	if got := strings.Join(tab.Problems(), "\n"); !strings.Contains(got, "Content Security Policy") || len(tab.Problems()) > 0 {
+		t.Errorf("problems: %s", got)
+	}
+	if got := strings.Join(tab.Requests(), "\n"); strings.Count(got, "POST "+server.URL+"/do") != 2 {
+		t.Errorf("requests: %s", got)
+	}
+}

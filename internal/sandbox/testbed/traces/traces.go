@@ -83,8 +83,13 @@ func Of(ctx context.Context, conn driver.Conn, o schemas.Options, texts ...strin
 	for i, text := range texts {
 		quoted[i] = regexp.QuoteMeta(text)
 	}
-	word := "(^|[^A-Za-z0-9])(" + strings.Join(quoted, "|") + ")($|[^A-Za-z0-9])"
-	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"word": word, "database": o.Database}))
+	return Matching(ctx, conn, o, "(^|[^A-Za-z0-9])("+strings.Join(quoted, "|")+")($|[^A-Za-z0-9])")
+}
+
+// Matching returns the tables with a row that a regular expression matches, by a scan of
+// every column.
+func Matching(ctx context.Context, conn driver.Conn, o schemas.Options, pattern string) (with []string, err error) {
+	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"pattern": statement.Text(pattern), "database": o.Database}))
 	found := 0
 	err = statement.Each(ctx, conn, "SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'", func(row driver.Rows) error {
 		var table string
@@ -93,7 +98,7 @@ func Of(ctx context.Context, conn driver.Conn, o schemas.Options, texts ...strin
 		}
 		found++
 		var n uint64
-		err := conn.QueryRow(ctx, "SELECT count() FROM "+o.Table(table)+" WHERE match(toString(tuple(*)), {word:String})").Scan(&n)
+		err := conn.QueryRow(ctx, "SELECT count() FROM "+o.Table(table)+" WHERE match(toString(tuple(*)), {pattern:String})").Scan(&n)
 		if n > 0 {
 			with = append(with, table)
 		}

@@ -1,0 +1,59 @@
+package instance_test
+
+import (
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pianola/pianola/internal/actions"
+	"github.com/pianola/pianola/internal/sandbox/testbed/browser"
+)
+
+var screenshots = flag.String("screenshots", "", "`DIR` for pictures of the pages, which TestScreenshots takes")
+
+// TestScreenshots takes a picture of each kind of page, at a desk and on a phone, and of the
+// plan and the result of an action. Personal data stays masked. `make screenshots` runs it.
+func TestScreenshots(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("make screenshots takes pictures")
+	}
+	s := newSite(t)
+	s.RefreshMarts()
+	write := func(name string, png []byte) {
+		t.Helper()
+		s.Must(os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644))
+	}
+	s.Must(os.MkdirAll(*screenshots, 0o755))
+	s.browser.Headers = map[string]string{"X-User": "kari", "X-Groups": "agents"}
+	user := "/care/user?id=" + url.QueryEscape(s.Case(t, actions.NextBillDate).User) + "&tab="
+	desk, phone := browser.View{Width: 1200}, browser.View{Width: 400, Dark: true}
+	for name, path := range map[string]string{
+		"overview": "/", "coverage": "/coverage?span=24h", "dead-letters": "/dead-letters", "reconciliation": "/reconciliation", "jobs": "/jobs", "settings": "/settings",
+		"subscribers": "/business/subscribers", "mrr": "/business/mrr", "churn": "/business/churn", "retention": "/business/retention", "trials": "/business/trials",
+		"dunning": "/business/dunning", "revenue": "/business/revenue", "plan-changes": "/business/plan-changes", "promo-codes": "/business/promo-codes",
+		"at-risk": "/business/at-risk", "closings": "/business/closings", "users": "/care/users", "grant": "/care/grant", "definition": "/definitions/subscription_state",
+		"user-subscriptions": user + "subscriptions", "user-access": user + "access", "user-transactions": user + "transactions", "user-timeline": user + "timeline",
+		"user-inquiries": user + "inquiries", "user-notes": user + "notes", "user-emails": user + "emails", "user-wallet": user + "wallet",
+	} {
+		for view, v := range map[string]browser.View{"": desk, "-phone": phone} {
+			png, err := s.browser.Screenshot(s.url+path, v)
+			s.Must(err)
+			write(name+view, png)
+		}
+	}
+	kari := s.open(t, "kari", "agents")
+	one := s.Case(t, actions.NextBillDate)
+	kari.to("/care/user?id=" + url.QueryEscape(one.User) + "&tab=" + one.Tab)
+	if !kari.Form("/care/plan", `button[name="months"]`, append([]string{"kind", string(actions.NextBillDate)}, one.Button...)...) {
+		t.Fatal("no button")
+	}
+	write("user-form", kari.Screenshot())
+	kari.Press()
+	write("plan", kari.Screenshot())
+	kari.Form("/care/execute", "")
+	kari.Fill("reason", "a free month, TICKET-12")
+	kari.Press()
+	write("result", kari.Screenshot())
+}
