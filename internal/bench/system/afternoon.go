@@ -134,12 +134,12 @@ func fill(ctx context.Context, reader *kafka.Reader, batch driver.Batch) ([]kafk
 	defer cancel()
 	last := map[int]kafka.Message{}
 	for batch.Rows() < afternoonRows {
-		m, err := reader.FetchMessage(bounded)
-		if bounded.Err() != nil {
-			break
-		}
+		m, old, err := next(bounded, reader.FetchMessage)
 		if err != nil {
-			return nil, fmt.Errorf("read: %w", err)
+			return nil, err
+		}
+		if old {
+			break
 		}
 		last[m.Partition] = kafka.Message{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}
 		row, stored := toRow(&m)
@@ -155,6 +155,20 @@ func fill(ctx context.Context, reader *kafka.Reader, batch driver.Batch) ([]kafk
 		read = append(read, m)
 	}
 	return read, nil
+}
+
+// next is the next message. old is true when the batch is old enough instead. A message that
+// arrives at the last moment belongs to the batch: the reader does not give it again.
+func next(bounded context.Context, fetch func(context.Context) (kafka.Message, error)) (m kafka.Message, old bool, err error) {
+	m, err = fetch(bounded)
+	switch {
+	case err == nil:
+		return m, false, nil
+	case bounded.Err() != nil:
+		return m, true, nil
+	default:
+		return m, false, fmt.Errorf("read: %w", err)
+	}
 }
 
 // afternoonMessage is a message as encoding/json reads it.
