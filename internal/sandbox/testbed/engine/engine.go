@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -88,7 +89,10 @@ func (e *Engine) Options(t testing.TB, protocol ch.Protocol) *ch.Options {
 	if protocol == ch.HTTP {
 		addr = e.Server(t).HTTPAddr()
 	}
-	return &ch.Options{Protocol: protocol, Addr: []string{addr}, Auth: ch.Auth{Username: User, Password: Password}}
+	return &ch.Options{
+		Protocol: protocol, Addr: []string{addr}, Auth: ch.Auth{Username: User, Password: Password},
+		ReadTimeout: time.Hour, // a refresh takes minutes on a busy machine; the test has its own limit
+	}
 }
 
 // Connect is a connection for one test, over the native protocol.
