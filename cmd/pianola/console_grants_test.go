@@ -63,6 +63,7 @@ func TestGrants_Console(t *testing.T) {
 	}
 	t.Cleanup(services.Close)
 	s := (&testbed.Servers{Services: services}).Fixture(t, testbed.Config{Protocol: "native", Seed: 1, Subscribers: 60, State: true})
+	s.RefreshState() // segments are refused before the first one
 	roles := consoleRoles(t, s.Topic)
 	if err := services.ClickHouse.RestartWith(t.Context(), accessOf(roles, services.Password), clickhouse.Settings{}); err != nil {
 		t.Fatal(err)

@@ -160,7 +160,7 @@ func (m *measured) open(b *testing.B) consolePages {
 	}
 	sections := []page.Section{business.New(), care.New(care.Deps{}), operate.New(operate.Deps{
 		Offsets: func(context.Context) (*offsets.Report, error) { return &offsets.Report{}, nil },
-		Letters: letters.New(conn, m.options.Database), Plans: plans.NewBook(time.Now, zap.NewNop()), Now: time.Now,
+		Letters: letters.New(conn, m.options.Database), Plans: plans.NewBook(time.Now, zap.NewNop(), func() {}), Now: time.Now,
 		Jobs: job.NewStore(job.Deps{Conn: conn, Database: m.options.Database, Instance: "benchmark", Heartbeat: job.DefaultHeartbeat, Now: time.Now, Log: zap.NewNop()}),
 	})}
 	renderer, err := page.NewRenderer(reader, time.Now, zap.NewNop(), set, sections, false)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -45,6 +47,7 @@ type Reader struct {
 	conn    driver.Conn
 	now     func() time.Time
 	kept    *lru.Cache[string, *Table]
+	changes atomic.Uint64 // part of each key
 	flights singleflight.Group
 	running *semaphore.Weighted
 	queued  chan struct{} // one value for each query that runs or waits
@@ -75,9 +78,18 @@ func (r *Reader) Table(ctx context.Context, q Query) (*Table, error) {
 // Cached is Table for any read: at most one at a time for a key. read must not depend on
 // who asks.
 func (r *Reader) Cached(ctx context.Context, key string, keep time.Duration, read func(context.Context) (*Table, error)) (*Table, error) {
-	t, err := r.cached(ctx, key, keep, read)
+	t, err := r.cached(ctx, r.Current(key), keep, read)
 	note(ctx, t, keep)
 	return t, err
+}
+
+// Renew makes every kept answer old, and those that are being read, because the tables have
+// been changed on somebody's request. That person must see the change.
+func (r *Reader) Renew() { r.changes.Add(1) }
+
+// Current is a key that differs after each Renew.
+func (r *Reader) Current(key string) string {
+	return strconv.FormatUint(r.changes.Load(), 10) + "\x00" + key
 }
 
 func (r *Reader) cached(ctx context.Context, key string, keep time.Duration, read func(context.Context) (*Table, error)) (*Table, error) {

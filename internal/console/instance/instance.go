@@ -65,7 +65,7 @@ type Options struct {
 
 // New connects, checks the schema, and binds the address.
 func New(ctx context.Context, cfg config.Config, o Options) (_ *Instance, err error) {
-	i := &Instance{plans: plans.NewBook(o.Now, o.Log)}
+	i := &Instance{}
 	defer func() {
 		if err != nil {
 			i.Close()
@@ -91,6 +91,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Instance, err er
 	if err != nil {
 		return nil, err
 	}
+	i.plans = plans.NewBook(o.Now, o.Log, reader.Renew)
 	sections := []page.Section{i.operate(cfg, o, group, conn), business.New()}
 	if cfg.Piano.APIToken != "" {
 		api, err := piano.New(cfg.PianoConfig(), nil, o.Log, piano.Hooks{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/pianola/pianola/internal/console/page"
 	"github.com/pianola/pianola/internal/console/planpage"

@@ -54,10 +54,10 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{Fixture: services.Fixture(t, testbed.Config{Protocol: "native", State: true})}
-	book := plans.NewBook(time.Now, zap.NewNop())
 	reader, err := figures.New(s.Analyst, time.Now)
 	s.Must(err)
 	s.figures = reader
+	book := plans.NewBook(time.Now, zap.NewNop(), reader.Renew)
 	server, err := console.Listen(t.Context(), console.Config{Listen: "127.0.0.1:0", Rate: 1000}, console.Deps{
 		Figures: reader,
 		Auth: &auth.Header{

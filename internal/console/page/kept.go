@@ -196,7 +196,7 @@ func (c panelContent) key(req *http.Request, fragment bool) string {
 
 // kept answers with a page of panels that is the same for everybody with the same roles.
 func (r *Renderer) kept(w http.ResponseWriter, req *http.Request, content panelContent, fragment bool) {
-	made, err := r.keeper.page(req.Context(), content.key(req, fragment), func(ctx context.Context) (*written, error) {
+	made, err := r.keeper.page(req.Context(), r.Figures.Current(content.key(req, fragment)), func(ctx context.Context) (*written, error) {
 		if err := r.choices(ctx, req.URL.Query(), &content); err != nil { // their answers end, too
 			return nil, err
 		}

@@ -117,6 +117,17 @@ func TestPanels_KeptAsLongAsTheAnswers(t *testing.T) {
 	}
 }
 
+// TestPanels_ShowAChangeAtOnce: who has changed the tables does not wait until answers end.
+func TestPanels_ShowAChangeAtOnce(t *testing.T) {
+	k := newKeeping(t)
+	k.get("/kept", nobody)
+	k.value = "second"
+	k.Figures.Renew()
+	if body := k.get("/kept", nobody).Body.String(); !strings.Contains(body, ">second<") {
+		t.Error("the page is from before the change")
+	}
+}
+
 // TestPanels_FailureIsNotKept: the next visitor asks again.
 func TestPanels_FailureIsNotKept(t *testing.T) {
 	k := newKeeping(t)

@@ -34,8 +34,9 @@ const (
 
 // Book has the plans of one process. It is safe for concurrent use.
 type Book struct {
-	now func() time.Time
-	log *zap.Logger
+	now      func() time.Time
+	log      *zap.Logger
+	executed func()
 
 	toPlan, toExecute chan string // ids; not closed
 
@@ -48,10 +49,11 @@ type entry struct {
 	changed time.Time
 }
 
-// NewBook makes an empty book. Plans wait until Run.
-func NewBook(now func() time.Time, log *zap.Logger) *Book {
+// NewBook makes an empty book. Plans wait until Run. After each execution, failed ones too,
+// executed is called before the result is shown.
+func NewBook(now func() time.Time, log *zap.Logger, executed func()) *Book {
 	return &Book{
-		now: now, log: log.Named("plans"), plans: map[string]*entry{},
+		now: now, log: log.Named("plans"), executed: executed, plans: map[string]*entry{},
 		toPlan: make(chan string, maxPlans), toExecute: make(chan string, maxPlans),
 	}
 }
@@ -140,6 +142,7 @@ func (b *Book) plan(ctx context.Context, id string) {
 func (b *Book) execute(ctx context.Context, id string) {
 	p := b.change(id, func(p *Plan) { p.State = Running })
 	result, err := p.Task.Execute(ctx, *p.Confirmation, b.report(id))
+	b.executed()
 	b.change(id, func(p *Plan) {
 		p.State, p.Result, p.Step = Done, result, progress.Step{}
 		if err != nil {

@@ -47,7 +47,7 @@ func (c *counter) Execute(ctx context.Context, _ plans.Confirmation, _ progress.
 }
 
 func running(t *testing.T) (*plans.Book, func()) {
-	b := plans.NewBook(time.Now, zap.NewNop())
+	b := plans.NewBook(time.Now, zap.NewNop(), func() {})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
@@ -128,7 +128,7 @@ func TestBook_WorkRunsOneAfterTheOther(t *testing.T) {
 
 func TestBook_RefusesWhatIsNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := plans.NewBook(time.Now, zap.NewNop())
+		b := plans.NewBook(time.Now, zap.NewNop(), func() {})
 		id := mustAdd(t, b, &counter{fails: errors.New("kafka does not answer")})
 		if _, err := b.Confirm(id, plans.Confirmation{}); !errors.Is(err, plans.ErrNotReady) {
 			t.Errorf("not yet planned: %v", err)

@@ -99,7 +99,7 @@ func newOffice(t *testing.T, withPiano bool) *office {
 	o.Must(err)
 	tables := store.Store{Conn: conn, Tables: schemas.Options{Database: f.Topic}, Log: log}
 	segments := segment.Segments{Store: tables, Instance: "console", Now: time.Now}
-	book := plans.NewBook(time.Now, log)
+	book := plans.NewBook(time.Now, log, reader.Renew)
 	server, err := console.Listen(t.Context(), console.Config{Listen: "127.0.0.1:0", Rate: 10_000}, console.Deps{
 		Figures: reader, Auth: login{}, Now: time.Now, Log: log,
 		Sections: []page.Section{promo.New(promo.Deps{

@@ -98,7 +98,7 @@ func TestSync_KeepsRedeemedCodesAndNobody(t *testing.T) {
 		t.Errorf("the last read that ended was at %s, and after a failed one at %s, %v", before, after, err)
 	}
 	w.windows, w.failAfter = nil, 0
-	if s, err = w.reader.Sync(t.Context(), time.Time{}); err != nil || w.windows[0] > first {
+	if _, err = w.reader.Sync(t.Context(), time.Time{}); err != nil || w.windows[0] > first {
 		t.Errorf("the failed read began at %s, and the next one at %v: %v", first, w.windows, err)
 	}
 	if after, err := w.reader.LastSync(t.Context()); err != nil || !after.Equal(w.now) {
