@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	driverclickhouse "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
 
 	"github.com/pianola/pianola/internal/console/business"
 	"github.com/pianola/pianola/internal/piano"
@@ -148,6 +150,7 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		"INSERT INTO ingest_ledger (source, source_name, kind, next_offset, insert_token, written_at) SELECT 'kafka', 'walk', 'flush', 5, 'token', now64(3)",
 		"INSERT INTO replay_jobs (job_id, record, source, state, plan, rules, started_at, written_at) SELECT '" + job + "', 'progress', 'kafka', 'failed', '{}', '{}', now64(3), now64(3)",
 		"INSERT INTO replay_claims (job_id) SELECT '" + job + "'",
+		"INSERT INTO segment_runs (run_id, segment, state, started_at, written_at) SELECT generateUUIDv4(), 'ended?days=30', 'begun', '2026-01-01', '2026-01-01'", // abandoned: the next run drops it
 	} {
 		w.Exec(sql)
 	}
@@ -195,20 +198,38 @@ func (w *consoleWalk) walk(t *testing.T, role, user string) error {
 		_, err := visit(http.MethodPost, "/care/user/show", url.Values{"id": {w.user}, "tab": {"notes"}})
 		return err
 	}
+	if role == schemas.RoleConsolePromo && errs == nil {
+		return w.materialise(t, visit, user)
+	}
 	if role != schemas.RoleConsoleOps || errs != nil {
 		return errors.Join(errs...)
 	}
-	if err := w.confirm(visit, "dismiss", file+"/0/0"); err != nil {
-		return err
-	}
-	if err := w.confirm(visit, "redrive", w.refuse(`{"subscription_id":"a","event_timestamp":1750000000,"subscription_action":"Renewed"}`)); err != nil {
-		return err
-	}
-	if err := w.confirm(visit, "redrive", w.refuse(`{"subscription_id":"b","event_timestamp":1750000000,"subscription_action":"Renewed","is_internal_user":true}`)); err != nil {
-		return err
+	for _, one := range []url.Values{
+		{"kind": {"dismiss"}, "at": {file + "/0/0"}},
+		{"kind": {"redrive"}, "at": {w.refuse(`{"subscription_id":"a","event_timestamp":1750000000,"subscription_action":"Renewed"}`)}},
+		{"kind": {"redrive"}, "at": {w.refuse(`{"subscription_id":"b","event_timestamp":1750000000,"subscription_action":"Renewed","is_internal_user":true}`)}},
+	} {
+		if err := w.confirm(visit, "/dead-letters/plans", one); err != nil {
+			return err
+		}
 	}
 	_, err = visit(http.MethodPost, "/jobs/"+job+"/cancel", url.Values{"why": {"test"}})
 	return err
+}
+
+// materialise runs a segment, which drops an abandoned run. A failure to drop it is only a
+// line of the log: the reason is then that of the same statement.
+func (w *consoleWalk) materialise(t *testing.T, visit visitor, user string) error {
+	t.Helper()
+	if err := w.confirm(visit, "/promo/segment/materialise", url.Values{"segment": {"ended?days=30"}}); err != nil {
+		return err
+	}
+	var left []uuid.UUID
+	w.One("SELECT groupArray(run_id) FROM segment_runs FINAL WHERE state = 'begun'", &left)
+	if len(left) == 0 {
+		return nil
+	}
+	return cmp.Or(w.query(t, user, "ALTER TABLE segment_members DROP PARTITION '"+left[0].String()+"'"), errors.New("the abandoned run was not dropped"))
 }
 
 // refuse writes a message and its dead letter, and returns its coordinates. By the rules in
@@ -225,8 +246,8 @@ func (w *consoleWalk) refuse(value string) string {
 }
 
 // confirm plans and executes.
-func (w *consoleWalk) confirm(visit visitor, kind, at string) error {
-	plan, err := visit(http.MethodPost, "/dead-letters/plans", url.Values{"kind": {kind}, "at": {at}})
+func (w *consoleWalk) confirm(visit visitor, path string, form url.Values) error {
+	plan, err := visit(http.MethodPost, path, form)
 	if err != nil {
 		return err
 	}

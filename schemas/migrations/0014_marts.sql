@@ -1213,7 +1213,7 @@ HAVING isNotNull(value)
 COMMENT 'The figures of complete months as they were stated at a moment: month_figures_as_of(at = …)';
 
 -- How fresh the data is, and what stream and API disagree about: one row for each thing
--- that has an age, and for each kind of open difference.
+-- that has an age, and for each kind of open difference. All rows of a refresh have one time.
 CREATE VIEW IF NOT EXISTS {{ .View "freshness" }}{{ .OnCluster }}
 (
     `part` LowCardinality(String) COMMENT 'events, state, snapshot, traits, reconciliation, metrics or drift',
@@ -1238,7 +1238,7 @@ FROM
     SELECT 'reconciliation', 'reconciliation_runs', ifNull(max(as_of), toDateTime64(0, 3, 'UTC')), '', 0 FROM {{ .Table "reconciliation_runs" }} FINAL WHERE state = 'complete'
 {{- range .Marts }}
     UNION ALL
-    SELECT 'metrics', '{{ . }}', max(as_of), '', 0 FROM {{ $.View . }}
+    SELECT 'metrics', '{{ . }}', max(as_of), '', 0 FROM (SELECT as_of FROM {{ $.View . }} LIMIT 1)
 {{- end }}
     UNION ALL
     SELECT 'drift', kind, max(last_seen_at), severity, count() FROM {{ .Table "drift" }} FINAL WHERE closed_at IS NULL GROUP BY kind, severity

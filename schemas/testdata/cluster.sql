@@ -2550,27 +2550,27 @@ FROM
     UNION ALL
     SELECT 'reconciliation', 'reconciliation_runs', ifNull(max(as_of), toDateTime64(0, 3, 'UTC')), '', 0 FROM `piano`.`reconciliation_runs` FINAL WHERE state = 'complete'
     UNION ALL
-    SELECT 'metrics', 'mrr_movements', max(as_of), '', 0 FROM `piano`.`mrr_movements`
+    SELECT 'metrics', 'mrr_movements', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`mrr_movements` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'subscription_ends', max(as_of), '', 0 FROM `piano`.`subscription_ends`
+    SELECT 'metrics', 'subscription_ends', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`subscription_ends` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'dunning_episodes', max(as_of), '', 0 FROM `piano`.`dunning_episodes`
+    SELECT 'metrics', 'dunning_episodes', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`dunning_episodes` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'customer_retention', max(as_of), '', 0 FROM `piano`.`customer_retention`
+    SELECT 'metrics', 'customer_retention', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`customer_retention` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'subscription_day_changes', max(as_of), '', 0 FROM `piano`.`subscription_day_changes`
+    SELECT 'metrics', 'subscription_day_changes', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`subscription_day_changes` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'revenue_by_month', max(as_of), '', 0 FROM `piano`.`revenue_by_month`
+    SELECT 'metrics', 'revenue_by_month', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`revenue_by_month` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'subscription_changes', max(as_of), '', 0 FROM `piano`.`subscription_changes`
+    SELECT 'metrics', 'subscription_changes', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`subscription_changes` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'subscription_trials', max(as_of), '', 0 FROM `piano`.`subscription_trials`
+    SELECT 'metrics', 'subscription_trials', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`subscription_trials` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'subscriptions_at_risk', max(as_of), '', 0 FROM `piano`.`subscriptions_at_risk`
+    SELECT 'metrics', 'subscriptions_at_risk', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`subscriptions_at_risk` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'promo_codes', max(as_of), '', 0 FROM `piano`.`promo_codes`
+    SELECT 'metrics', 'promo_codes', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`promo_codes` LIMIT 1)
     UNION ALL
-    SELECT 'metrics', 'month_closings', max(as_of), '', 0 FROM `piano`.`month_closings`
+    SELECT 'metrics', 'month_closings', max(as_of), '', 0 FROM (SELECT as_of FROM `piano`.`month_closings` LIMIT 1)
     UNION ALL
     SELECT 'drift', kind, max(last_seen_at), severity, count() FROM `piano`.`drift` FINAL WHERE closed_at IS NULL GROUP BY kind, severity
 )
