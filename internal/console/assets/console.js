@@ -26,6 +26,12 @@
     [0.001, ":{ss}.{fff}", "\n{YYYY}-{MM}-{DD} {HH}:{mm}", null, "\n{MM}-{DD} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
   ];
 
+  // amounts are the labels of an axis of numbers. Large ones are short, as 2.5M.
+  var long = new Intl.NumberFormat("en"), short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+  function amounts(_, values) {
+    return values.map(function (value) { return value === null ? "" : (Math.abs(value) < 1e5 ? long : short).format(value); });
+  }
+
   function draw(chart) {
     var table = document.getElementById(chart.dataset.table);
     if (!table || !table.tBodies[0] || table.tBodies[0].rows.length < 1) return;
@@ -49,7 +55,7 @@
       height: 240,
       scales: { x: { time: time } },
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1e3), "UTC"); },
-      axes: [time ? Object.assign({ values: clock }, axis) : axis, Object.assign({ size: 64 }, axis)],
+      axes: [time ? Object.assign({ values: clock }, axis) : axis, Object.assign({ size: 64, values: amounts }, axis)],
       series: [{ label: table.tHead.rows[0].cells[Number(chart.dataset.x)].textContent.trim(), value: time ? "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" : undefined }].concat(series.map(function (index, i) {
         var line = color("--c" + (i % 7 + 1));
         return {

@@ -66,14 +66,15 @@ func (s *site) hostile(t *testing.T) {
 			t.Errorf("executed by care: %d", status)
 		}
 		v := vera.in(t)
-		for _, path := range []string{"/care/users", "/care/user?id=" + url.QueryEscape(one.User), "/care/grant", "/settings"} {
+		for _, path := range []string{"/care/users", "/care/user?id=" + url.QueryEscape(one.User), "/care/grant", "/settings", "/promo/promotions", "/promo/segments", "/promo/conversion"} {
 			v.Navigate(v.url + path)
 			if text := v.Text(); !strings.Contains(text, "This page needs the role") || strings.Contains(text, one.Button[1]) {
 				t.Errorf("%s opens for a reader: %.200s", path, text)
 			}
 			_ = v.Problems() // the browser reports the status 403
 		}
-		for _, path := range []string{"/care/search", "/care/user/show", "/care/plan", "/care/execute", "/care/grant", "/care/grant/plan", "/care/grant/execute", "/dead-letters/plans", "/dead-letters/plans/x", "/jobs/x/cancel"} {
+		for _, path := range []string{"/care/search", "/care/user/show", "/care/plan", "/care/execute", "/care/grant", "/care/grant/plan", "/care/grant/execute", "/dead-letters/plans", "/dead-letters/plans/x", "/jobs/x/cancel",
+			"/promo/promotions/new", "/promo/promotion/generate", "/promo/promotion/codes", "/promo/segment/materialise", "/promo/experiments/new", "/promo/conversion/read", "/promo/plans/x"} {
 			if status, _ := v.fetch(http.MethodPost, path, strings.NewReader(stolen.Encode()), urlencoded); status != http.StatusForbidden {
 				t.Errorf("POST %s by a reader: %d", path, status)
 			}
@@ -82,7 +83,7 @@ func (s *site) hostile(t *testing.T) {
 	t.Run("a_large_form", func(t *testing.T) {
 		k := kari.in(t)
 		large := append([]byte(stolen.Encode()+"&text="), bytes.Repeat([]byte("a"), 2<<20)...)
-		for _, path := range []string{"/care/plan", "/care/execute", "/care/search", "/care/grant/plan", "/dead-letters/plans"} {
+		for _, path := range []string{"/care/plan", "/care/execute", "/care/search", "/care/grant/plan", "/dead-letters/plans", "/promo/promotions/new"} {
 			if status, _ := k.fetch(http.MethodPost, path, bytes.NewReader(large), urlencoded); status < 400 || status >= 500 {
 				t.Errorf("%s: status %d", path, status)
 			}
@@ -143,7 +144,7 @@ var csvLink = regexp.MustCompile(`href="([^"]*[?&;]csv=[^"]*)"`)
 // downloads. It then plants one in each place that it can, and must find it.
 func (s *site) canaries(t *testing.T, kari *person) {
 	k := kari.in(t)
-	for _, path := range []string{"/", "/dead-letters", "/reconciliation", "/business/promo-codes", "/care/users"} {
+	for _, path := range []string{"/", "/dead-letters", "/reconciliation", "/business/promo-codes", "/promo/promotions", "/promo/segments", "/promo/conversion", "/care/users"} {
 		_, page := k.fetch(http.MethodGet, path, nil, nil)
 		links := csvLink.FindAllStringSubmatch(page, -1)
 		if len(links) == 0 && path == "/care/users" {

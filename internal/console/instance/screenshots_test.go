@@ -33,7 +33,8 @@ func TestScreenshots(t *testing.T) {
 		"overview": "/", "coverage": "/coverage?span=24h", "dead-letters": "/dead-letters", "reconciliation": "/reconciliation", "jobs": "/jobs", "settings": "/settings",
 		"subscribers": "/business/subscribers", "mrr": "/business/mrr", "churn": "/business/churn", "retention": "/business/retention", "trials": "/business/trials",
 		"dunning": "/business/dunning", "revenue": "/business/revenue", "plan-changes": "/business/plan-changes", "promo-codes": "/business/promo-codes",
-		"at-risk": "/business/at-risk", "closings": "/business/closings", "users": "/care/users", "grant": "/care/grant", "definition": "/definitions/subscription_state",
+		"promotions": "/promo/promotions", "new-promotion": "/promo/promotions/new", "segments": "/promo/segments", "segment": "/promo/segment?name=ended",
+		"experiments": "/promo/experiments", "conversion": "/promo/conversion", "checkout": "/promo/checkout", "at-risk": "/business/at-risk", "closings": "/business/closings", "users": "/care/users", "grant": "/care/grant", "definition": "/definitions/subscription_state",
 		"user-subscriptions": user + "subscriptions", "user-access": user + "access", "user-transactions": user + "transactions", "user-timeline": user + "timeline",
 		"user-inquiries": user + "inquiries", "user-notes": user + "notes", "user-emails": user + "emails", "user-wallet": user + "wallet",
 	} {

@@ -33,6 +33,7 @@ func TestConsole_EveryActionInABrowser(t *testing.T) {
 	t.Run("redrive_dead_letters", func(t *testing.T) { kari.planLetters(t, "redrive") })
 	t.Run("dismiss_dead_letters", func(t *testing.T) { kari.planLetters(t, "dismiss") })
 	t.Run("cancel_a_job", kari.cancelJob)
+	t.Run("promo_codes", kari.promoCodes)
 	t.Run("show_personal_data", kari.showPersonal)
 	t.Run("hostile", s.hostile)
 	t.Run("canaries", func(t *testing.T) { s.canaries(t, kari) })

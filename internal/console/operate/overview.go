@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/pianola/pianola/internal/console/figures"
@@ -20,9 +21,11 @@ const flushes = `(
 // bucket divides the time of the page into at most 120 parts.
 const bucket = `toStartOfInterval(written_at, toIntervalSecond(greatest(10, intDiv(dateDiff('second', {from:DateTime('UTC')}, {to:DateTime('UTC')}), 120))))`
 
-// shortAge is age_seconds in one unit.
-const shortAge = `multiIf(age_seconds < 120, concat(toString(age_seconds), ' s'), age_seconds < 7200, concat(toString(intDiv(age_seconds, 60)), ' min'),
-    age_seconds < 172800, concat(toString(intDiv(age_seconds, 3600)), ' h'), concat(toString(intDiv(age_seconds, 86400)), ' days'))`
+// duration is a number of seconds as SQL, in one unit.
+func duration(seconds string) string {
+	return strings.ReplaceAll(`multiIf(@ < 120, concat(toString(round(@, 1)), ' s'), @ < 7200, concat(toString(toInt64(@ / 60)), ' min'),
+    @ < 172800, concat(toString(toInt64(@ / 3600)), ' h'), concat(toString(toInt64(@ / 86400)), ' days'))`, "@", seconds)
+}
 
 // errorsSQL counts what the tables know of errors in the time of the page.
 const errorsSQL = `
@@ -56,11 +59,11 @@ SELECT round(sum(messages) / 300, 1), concat(toString(sum(messages)), ' messages
 FROM (SELECT messages FROM ingest_ledger WHERE kind = 'flush' AND written_at >= now64(3, 'UTC') - INTERVAL 5 MINUTE
     ORDER BY written_at DESC LIMIT 1 BY insert_token, source, source_name, source_partition)`}},
 			{Label: "newest event stored", Query: figures.Query{SQL: `
-SELECT if(as_of IS NULL, 'never', ` + shortAge + `), if(as_of IS NULL, '', concat('ago, ', formatDateTime(as_of, '%F %T'))),
+SELECT if(as_of IS NULL, 'never', ` + duration("age_seconds") + `), if(as_of IS NULL, '', concat('ago, ', formatDateTime(as_of, '%F %T'))),
     multiIf(as_of IS NULL, 'bad', age_seconds > 3600, 'warn', '')
 FROM freshness WHERE part = 'events'`, Keep: 15 * time.Second}},
 			{Label: "end to end, last 5 minutes", Query: figures.Query{SQL: `
-SELECT if(count() = 0, '', concat(toString(round(quantile(0.99)(seconds), 1)), ' s')), if(count() = 0, '', concat('99 of 100; median ', toString(round(quantile(0.5)(seconds), 1)), ' s')),
+SELECT if(count() = 0, '', ` + duration("quantile(0.99)(seconds)") + `), if(count() = 0, '', concat('99 of 100; median ', ` + duration("quantile(0.5)(seconds)") + `)),
     if(count() > 0 AND quantile(0.99)(seconds) > 60, 'warn', '')
 FROM (SELECT dateDiff('millisecond', last_timestamp, written_at) / 1000 AS seconds FROM ingest_ledger
     WHERE kind = 'flush' AND last_offset >= 0 AND last_timestamp > 0 AND written_at >= now64(3, 'UTC') - INTERVAL 5 MINUTE

@@ -39,6 +39,7 @@ type cell struct {
 	Text, Link string
 	Value      string // for the script: seconds or a number; empty for neither
 	Number, ID bool
+	Day        bool // a date, which is not broken into lines
 }
 
 // loadedTile is a tile with its value.
@@ -145,6 +146,10 @@ func cells(panel Panel, t *figures.Table, row int) []cell {
 	}
 	for i, column := range t.Columns {
 		line[i] = cell{Text: grouped(t.Text(row, i), column), Number: column.Number(), ID: strings.HasSuffix(column.Name, "_id")}
+		if len(line[i].Text) == len(time.DateOnly) {
+			_, err := time.Parse(time.DateOnly, line[i].Text)
+			line[i].Day = err == nil
+		}
 		if number, ok := t.Number(row, i); ok {
 			line[i].Value = strconv.FormatFloat(number, 'f', -1, 64)
 		}

@@ -186,6 +186,12 @@ func (t *Tab) Fill(name, value string) {
 	}
 }
 
+// Clear empties a field of the selected form that has a value already.
+func (t *Tab) Clear(name string) {
+	t.Helper()
+	Evaluate[string](t, fmt.Sprintf(`(e => { if (e && e.type === "text") e.value = ""; return "" })(document.querySelector(%s))`, quoted(fmt.Sprintf("form[data-selected] [name=%q]", name))))
+}
+
 // pressed is the button of the selected form.
 const pressed = chromedp.CSS("button[data-selected]")
 
