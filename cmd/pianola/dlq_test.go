@@ -111,7 +111,7 @@ func walkDeadLetters(t *testing.T, environment []string, database string) {
 	})
 	t.Run("mistyped_topic", func(t *testing.T) {
 		for _, more := range []string{"list", "list --json", "redrive", "dismiss"} {
-			got := call(t, environment, "", append(append([]string{"dlq"}, strings.Fields(more)...), "--topic", "topci")...)
+			got := call(t, append(environment, "PIANOLA_KAFKA_BROKERS=127.0.0.1:1"), "", append(append([]string{"dlq"}, strings.Fields(more)...), "--topic", "topci")...)
 			if got.code != exitFound || got.stdout != "" || !strings.Contains(got.stderr, "--topic: neither dead_letters nor ingest_ledger has a topic or file of this name") {
 				t.Errorf("%s: %+v", more, got)
 			}

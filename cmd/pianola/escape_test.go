@@ -49,13 +49,12 @@ func TestOutput_ActsOnNoTerminal(t *testing.T) {
 		args        []string
 		code        int
 	}{
-		"result of transform":     {nil, message, []string{"transform"}, exitDone},
-		"table of config show":    {group, "", []string{"config", "show"}, exitDone},
-		"JSON of config show":     {group, "", []string{"config", "show", "--json"}, exitDone},
-		"mistakes":                {append(servers, "PIANOLA_"+hostile+"=1"), "", []string{"config", "validate"}, exitConfiguration},
-		"mistakes as JSON":        {append(servers, "PIANOLA_"+hostile+"=1"), "", []string{"config", "validate", "--json"}, exitConfiguration},
-		"error with a file name":  {nil, "", []string{"transform", "/nowhere/" + hostile}, exitFailed},
-		"error of a command line": {nil, "", []string{hostile}, exitUsage},
+		"result of transform":    {nil, message, []string{"transform"}, exitDone},
+		"table of config show":   {group, "", []string{"config", "show"}, exitDone},
+		"JSON of config show":    {group, "", []string{"config", "show", "--json"}, exitDone},
+		"mistakes":               {append(servers, "PIANOLA_"+hostile+"=1"), "", []string{"config", "validate"}, exitConfiguration},
+		"mistakes as JSON":       {append(servers, "PIANOLA_"+hostile+"=1"), "", []string{"config", "validate", "--json"}, exitConfiguration},
+		"error with a file name": {nil, "", []string{"transform", "/nowhere/" + hostile}, exitFailed},
 	} {
 		got := call(t, c.environment, c.stdin, c.args...)
 		if got.code != c.code {

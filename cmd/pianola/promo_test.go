@@ -232,7 +232,7 @@ func TestPromo_CommandLine(t *testing.T) {
 		"give --number or --code":                         {"generate", "--promotion", "PR1"},
 		"amounts: want an amount":                         {"create", "--name", "x"},
 		"scope: want one of all":                          {"create", "--name", "x", "--percent", "5", "--scope", "nothing"},
-		"--percent: want a number":                        {"create", "--name", "x", "--percent", "much"},
+		"percent: want a number":                          {"create", "--name", "x", "--percent", "much"},
 		"there is no such segment":                        {"segment", "preview", "everybody"},
 		"give --to":                                       {"segment", "export", "ended"},
 		"--arm: the weight is a whole number":             {"experiment", "create", "x", "--segment", "ended", "--arm", "control:many"},
