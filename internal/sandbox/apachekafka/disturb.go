@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/pianola/pianola/internal/sandbox/suspend"
 )
 
 // Kill sends SIGKILL and waits for the end of the process. Acknowledged data is still
@@ -25,10 +27,10 @@ func (b *Broker) Restart(ctx context.Context) error {
 	}
 }
 
-// Pause sends SIGSTOP. Connections stay open and the system accepts new ones, but the
+// Pause stops the process. Connections stay open and the system accepts new ones, but the
 // broker does not answer until Resume.
 func (b *Broker) Pause() error {
-	if err := b.process.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := suspend.Child(b.process.Process); err != nil {
 		return fmt.Errorf("pause kafka: %w", err)
 	}
 	return nil

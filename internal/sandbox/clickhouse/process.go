@@ -149,10 +149,14 @@ func (p *process) kill() {
 }
 
 func (p *process) signal(s syscall.Signal) error {
+	return p.whileRunning(func(child *os.Process) error { return child.Signal(s) })
+}
+
+func (p *process) whileRunning(do func(*os.Process) error) error {
 	select {
 	case <-p.ended:
 		return errors.New("the server has ended")
 	default:
-		return p.command.Process.Signal(s)
+		return do(p.command.Process)
 	}
 }

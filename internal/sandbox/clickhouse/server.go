@@ -16,6 +16,7 @@ import (
 
 	"github.com/pianola/pianola/internal/sandbox/clickhouse/library"
 	"github.com/pianola/pianola/internal/sandbox/filelock"
+	"github.com/pianola/pianola/internal/sandbox/suspend"
 	"github.com/pianola/pianola/internal/wait"
 )
 
@@ -151,7 +152,7 @@ func (s *Server) Stop() error {
 // Pause makes the server hang, by SIGSTOP: its sockets stay open and take what
 // fits into the system's buffers, and nothing is answered until Resume.
 func (s *Server) Pause() error {
-	return s.do("pause", func(p *process) error { return p.signal(syscall.SIGSTOP) })
+	return s.do("pause", func(p *process) error { return p.whileRunning(suspend.Child) })
 }
 
 // Resume lets a paused server continue.
