@@ -75,7 +75,7 @@ bench: ## compare Pianola with other systems, and run benchmarks (BENCH='--only 
 	go test -run '^$$' -bench Scale -benchtime 1x ./schemas
 
 screenshots: ## take pictures of the console's pages into screenshots/ (needs Chromium)
-	go test ./internal/console/instance -run Screenshots -count 1 -screenshots '$(CURDIR)/screenshots'
+	go test ./internal/console/instance -run EveryAction/pictures -count 1 -screenshots '$(CURDIR)/screenshots'
 
 lint: bin/golangci-lint bin/prose ## run the linters, and the check of the English
 	bin/golangci-lint run ./...

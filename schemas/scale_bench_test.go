@@ -126,8 +126,8 @@ func (s *scaleTest) create(subscriptions int) {
 	}
 }
 
-// measureRefresh measures refreshes after new events, which are at most half as many as the
-// subscriptions.
+// measureRefresh measures refreshes after new events, at most one for every second
+// subscription.
 func (s *scaleTest) measureRefresh() {
 	s.Helper()
 	// What the last traffic left is not part of the figures.

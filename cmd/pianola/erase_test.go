@@ -268,8 +268,8 @@ func TestErase_LeavesNothingAndNothingComesBack(t *testing.T) {
 	}
 }
 
-// TestErase_SharedSubscription erases one of two users. The state is then that of the other
-// one's events, whoever had the last event.
+// TestErase_SharedSubscription erases one of two users. The state then comes from
+// the events of the other one, also when the erased user had the last event.
 func TestErase_SharedSubscription(t *testing.T) {
 	tier.Full(t, "ingests messages")
 	w := &erasureWalk{Fixture: services(t).Fixture(t, testbed.Config{Protocol: "native", State: true})}

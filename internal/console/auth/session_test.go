@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestCookies_EndHereToo: a cookie that a browser keeps for longer than it was told is not
-// accepted, and only this host can set it.
+// TestCookies_EndHereToo: the server refuses a cookie after its time, also when a browser still has
+// it, and only this host can set it.
 func TestCookies_EndHereToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, k := range []kind{sessionCookie, loginCookie} {

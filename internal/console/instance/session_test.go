@@ -25,6 +25,7 @@ import (
 func TestConsole_EveryActionInABrowser(t *testing.T) {
 	tier.Full(t, "makes every action in Chromium")
 	s := newSite(t)
+	t.Run("pictures", s.pictures)
 	kari := s.open(t, "kari", "agents")
 	for _, a := range s.acts(t) {
 		t.Run(strings.ReplaceAll(a.name, " ", "_"), func(t *testing.T) { kari.act(t, a) })

@@ -50,7 +50,7 @@ func (p pages) experiment(w http.ResponseWriter, req *http.Request) {
 	}
 	rates := page.Intervals{Label: "arm", Value: "rate_percent", Low: "low_percent", High: "high_percent", Unit: " %"}
 	differences := page.Intervals{Label: "arm", Value: "difference", Low: "low", High: "high"}
-	about := "By intention to treat: users count in their arm with any code, or with none. Of each arm the first users are analysed, as many as were planned, so that every look has the same people. Intervals of " + percentText(report.Conversion.Confidence) + ": Wilson for a rate. Without a result no rate is shown."
+	about := "By intention to treat: users count in their arm with any code, or with none. The first users of each arm are analysed, up to the planned number, so that every look has the same people. Intervals of " + percentText(report.Conversion.Confidence) + ": Wilson for a rate. Without a result no rate is shown."
 	compared := "Arm minus control arm, with its interval (Newcombe; of revenue Welch). All comparisons of the outcome share alpha: their p-values are corrected by Holm, and their intervals are wider."
 	panels := []page.Panel{
 		panel("arms", "Arms", "Sizes are compared with the weights (chi-square). Who used the code of another arm counts in the own arm all the same.", nil, armsTable(report)),

@@ -15,7 +15,7 @@ import (
 )
 
 // counts are the people of one arm. All but assigned and otherCode are of those analysed:
-// the first ones, as many as were planned.
+// the first ones, up to the planned number.
 type counts struct {
 	arm                            string
 	assigned, analysed             uint64
@@ -32,9 +32,9 @@ type money struct {
 // people are the assigned users with their later charges: at, value, whether it is the list
 // price or more. Charges of terms that do not count are no charges.
 //
-// analysed are the first users of each arm, as many as were planned. So the result is of one
-// fixed set of people, whenever and however often somebody looks: with the others, each look
-// after the planned size would be another test. A hash decides among those who were assigned
+// analysed are the first users of each arm, up to the planned number. So the result is of one
+// fixed set of people at every look: with the others, each look after the planned size would be
+// another test. A hash decides among those who were assigned
 // at once.
 const people = `assigned AS
   (

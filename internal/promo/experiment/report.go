@@ -38,7 +38,7 @@ type Report struct {
 type ArmReport struct {
 	Arm
 	Assigned uint64 `json:"assigned"`
-	// Analysed are the first of them, as many as were planned. The outcomes are theirs.
+	// Analysed are the first of them, up to the planned number. The outcomes are theirs.
 	Analysed uint64 `json:"analysed"`
 	// OtherCode is how many used the code of another arm; nil where nobody knows.
 	OtherCode *uint64 `json:"used_another_arms_code"`

@@ -134,8 +134,8 @@ func TestSegments_HoldWhomTheirTextSays(t *testing.T) {
 	gone("S11", "redeemed", "2026-05-20", "cancelled", paid)
 	w.exec("INSERT INTO " + w.tables.Table("promo_conversions") + " (conversion_id, subscription_id, promo_code, code_state, read_at) SELECT 'C1', 'S11', 'SPRING20', 'used', now64(3)")
 	gone("S12", "released", "2026-05-20", "trial_not_converted", "had_trial = true")
-	// Without a source of codes nobody knows who has redeemed one, whatever an interrupted
-	// read has written.
+	// Without a source of codes nobody knows who has redeemed one, also when an interrupted
+	// read has written some.
 	for _, text := range []string{"never_redeemed", "redeemed_code?code=SPRING20"} {
 		r, err := segment.Parse(text)
 		if err != nil {

@@ -1,6 +1,7 @@
 package replaying
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -154,8 +155,12 @@ func (s *support) resume(ctx context.Context) error {
 			return fmt.Errorf("turn off the renewal of %s: %w", one.ID, err)
 		}
 	}
-	if _, err := s.Pianola(ctx, harness.StatusDone, "subscription", "resume", "--subscription", one.ID, "--execute"); err != nil {
+	o, err := s.act(ctx, "subscription", "resume", "--subscription", one.ID, "--execute")
+	if err != nil {
 		return err
+	}
+	if o.Status != harness.StatusDone {
+		return fmt.Errorf("resume %s: exit status %d: its output:\n%s\n%s", one.ID, o.Status, o.Stdout, o.Stderr)
 	}
 	s.resumed.Add(1)
 	return nil
@@ -170,7 +175,7 @@ func (s *support) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.Command(ctx, "subscription", "upgrade", "--subscription", one.ID, "--from-term", one.Term.ID, "--to-term", one.Term.ChangeOptions[0].ToTerm,
+	o, err := s.act(ctx, "subscription", "upgrade", "--subscription", one.ID, "--from-term", one.Term.ID, "--to-term", one.Term.ChangeOptions[0].ToTerm,
 		"--wait", "10s", "--execute")
 	if err != nil {
 		return err
@@ -182,6 +187,18 @@ func (s *support) upgrade(ctx context.Context) error {
 	}
 	s.upgraded.Add(1)
 	return nil
+}
+
+// act runs a command that changes something in Piano. One that has sent nothing, since
+// ClickHouse did not answer in time on a busy machine, is repeated, as a person would do.
+func (s *support) act(ctx context.Context, arguments ...string) (o harness.Output, err error) {
+	for range 3 {
+		o, err = s.Command(ctx, arguments...)
+		if err != nil || o.Status != harness.StatusFailed || !bytes.Contains(o.Stderr, []byte("no request was sent to Piano")) {
+			break
+		}
+	}
+	return o, err
 }
 
 // take returns a subscription that fits, and that nobody has acted on.
